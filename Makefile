@@ -1,0 +1,29 @@
+# `make run` runs the product, `make test` tests it; both set up what they need first.
+
+.PHONY: run demo test lint bench clean
+
+run:
+	@deploy/install.sh
+	@exec .venv/bin/python deploy/run.py
+
+# The same, with the Apollo 11 landing replayed into the blog, an hour a minute.
+demo:
+	@deploy/install.sh
+	@exec .venv/bin/python deploy/run.py 60
+
+test: lint
+	@tests/install.sh
+	.venv/bin/python -m pytest
+	node --test tests/js/
+
+lint:
+	@deploy/install.sh --dev
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+
+bench:
+	@deploy/install.sh --dev
+	@exec .venv/bin/python -m bench
+
+clean:
+	rm -rf .venv

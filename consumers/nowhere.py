@@ -1,0 +1,16 @@
+"""Every path without a conversation: answered, not lost. Channels itself would accept it."""
+
+from consumers.refusals import refuse
+from realtime.codes import NOT_FOUND
+
+
+def ws_connect(message):
+    refuse(message, NOT_FOUND, "unknown_path", "There is nothing under this address.")
+
+
+def ws_receive(message):
+    """The close is on its way; nothing to add."""
+
+
+def ws_disconnect(message):
+    """Nothing was kept."""

@@ -1,0 +1,38 @@
+"""Refusing a WebSocket: one sentence in an `error` frame, then the close code."""
+
+from urllib.parse import urlsplit
+
+from channels.exceptions import DenyConnection
+from django.conf import settings
+from django.http.request import validate_host
+
+from liveblog.frames import encode, error_frame
+
+
+def refuse(message, code, name, sentence):
+    """Accept, say why not, and close: a browser shows no body or code of a refused handshake."""
+    message.reply_channel.send(
+        {"accept": True, "text": encode(error_frame(name, sentence)), "close": code}
+    )
+
+
+def reply_error(message, name, sentence):
+    """Answer bad input; the socket stays open."""
+    message.reply_channel.send({"text": encode(error_frame(name, sentence))})
+
+
+def same_origin_only(message):
+    """Raise DenyConnection (403 at the handshake) for an Origin that is not one of our hosts.
+
+    Clients that are no browser send no Origin, and carry no cookie that could be abused.
+    """
+    for name, value in message.content["headers"]:
+        if name == b"origin":
+            host = urlsplit(value.decode("latin1")).hostname
+            if not host or not validate_host(bracketed(host), settings.ALLOWED_HOSTS):
+                raise DenyConnection()
+
+
+def bracketed(host):
+    """ALLOWED_HOSTS writes IPv6 addresses in brackets, urlsplit strips them."""
+    return f"[{host}]" if ":" in host else host

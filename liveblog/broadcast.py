@@ -1,0 +1,41 @@
+"""Sends every committed change to the blog's group. A hint: who misses it asks the database."""
+
+import logging
+from functools import partial
+
+from channels import Group
+from django.db import transaction
+from django.db.models.signals import post_save
+from django.dispatch import receiver
+
+from liveblog.frames import blog_frame, encode, update_frame
+from liveblog.models import BlogUpdate, LiveBlog
+
+logger = logging.getLogger(__name__)
+
+
+@receiver(post_save, sender=BlogUpdate)
+def broadcast_update(instance, raw=False, using=None, **kwargs):
+    if not raw:
+        frame = update_frame(instance)
+        transaction.on_commit(partial(send, instance.blog, frame), using=using)
+
+
+@receiver(post_save, sender=LiveBlog)
+def broadcast_blog(instance, created, raw=False, using=None, **kwargs):
+    if not (raw or created):
+        frame = blog_frame(instance)
+        transaction.on_commit(partial(send, instance, frame), using=using)
+
+
+def send(blog, frame):
+    """Send the frame to every open page of the blog. Never raises: the change is committed."""
+    try:
+        # At once: what a consumer sends waits for its end, and is lost if it is killed before.
+        Group(blog.group_name).send({"text": encode(frame)}, immediately=True)
+    except Exception:
+        logger.exception(
+            "Revision %s of %s was not broadcast; readers catch up by replay.",
+            frame["revision"],
+            blog.slug,
+        )

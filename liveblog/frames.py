@@ -1,0 +1,90 @@
+"""What goes over the wire: each frame as a dict of JSON values, and the text that is sent.
+
+Frames are values: nothing here knows a socket, a channel or a request.
+"""
+
+import json
+from datetime import UTC, datetime
+
+from liveblog.markup import render
+from liveblog.models import BlogUpdate, LiveBlog
+
+LONGEST_REPLAY = 200  # updates; a reader that misses more starts anew with the newest page
+PAGE = 50  # updates on a page, and in a replay that starts anew
+
+
+def encode(frame: dict) -> str:
+    """The frame as JSON text."""
+    return json.dumps(frame, ensure_ascii=False, separators=(",", ":"))
+
+
+def timestamp(moment: datetime | None) -> str | None:
+    """ISO 8601 in UTC, to the millisecond: all that a browser's Date keeps."""
+    if moment is None:
+        return None
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def action_of(update: BlogUpdate) -> str:
+    """What the row's newest revision did to it."""
+    if update.deleted:
+        return "deleted"
+    return "created" if update.revision == update.created_revision else "changed"
+
+
+def update_frame(update: BlogUpdate) -> dict:
+    """One update in its newest state; a deleted one gives nothing away."""
+    shown = not update.deleted
+    return {
+        "type": "update",
+        "id": update.pk,
+        "revision": update.revision,
+        "action": action_of(update),
+        "content": render(update.body) if shown else "",
+        "headline": update.headline if shown else "",
+        "author": update.author if shown else "",
+        "pinned": update.pinned,
+        "key_event": update.key_event,
+        "created": timestamp(update.created),
+        "edited": timestamp(update.edited),
+    }
+
+
+def blog_frame(blog: LiveBlog) -> dict:
+    return {
+        "type": "blog",
+        "revision": blog.revision,
+        "title": blog.title,
+        "description": blog.description,
+        "state": blog.state,
+    }
+
+
+def replay_frame(blog: LiveBlog, after: int) -> dict:
+    """All of the blog that changed after a revision: each row once, tombstones included.
+
+    Where that is more than LONGEST_REPLAY rows, or the reader is ahead of the database (which was
+    restored from a backup), `reset` is true and the newest page comes instead. The blog must have
+    been read before the call: then a change that commits in between comes twice, never not at all.
+    """
+    rows = list(blog.updates.filter(revision__gt=after).order_by("revision")[: LONGEST_REPLAY + 1])
+    reset = len(rows) > LONGEST_REPLAY or after > blog.revision
+    if reset:
+        rows = page_of_updates(blog)
+    return blog_frame(blog) | {
+        "type": "replay",
+        "updates": [update_frame(row) for row in rows],
+        "reset": reset,
+    }
+
+
+def page_of_updates(blog: LiveBlog) -> list[BlogUpdate]:
+    """The newest page, and every pinned update however old."""
+    visible = blog.updates.visible()
+    newest = list(visible[:PAGE])
+    shown = {row.pk for row in newest}
+    return newest + [row for row in visible.filter(pinned=True) if row.pk not in shown]
+
+
+def error_frame(code: str, message: str) -> dict:
+    return {"type": "error", "code": code, "message": message}

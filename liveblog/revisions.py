@@ -1,0 +1,51 @@
+"""Querysets that cannot change a row behind the revision's back.
+
+Every change of a blog takes the blog's next revision, so that a reader can ask for all after the
+last one it has. A bulk statement would skip that; here bulk operations save row by row instead.
+"""
+
+from django.db import models, transaction
+
+
+class RevisionedQuerySet(models.QuerySet):
+    """Bulk changes go through each row's save() and delete(), in one transaction."""
+
+    def update(self, **values):
+        """Set the values on every row and save it. Returns the number of rows."""
+        with transaction.atomic(using=self.db):
+            rows = list(self.select_for_update())
+            for row in rows:
+                for name, value in values.items():
+                    setattr(row, name, value)
+                row.save(using=self.db)
+        return len(rows)
+
+    update.alters_data = True
+
+    def delete(self):
+        """Delete row by row. Returns (number of rows, {label: number}) as Django's does."""
+        with transaction.atomic(using=self.db):
+            rows = list(self.select_for_update())
+            for row in rows:
+                row.delete(using=self.db)
+        return len(rows), {self.model._meta.label: len(rows)}
+
+    delete.alters_data = True
+
+    def bulk_create(self, objs, **options):
+        """Save one by one; Django's options for conflicts have no meaning here."""
+        if options.get("ignore_conflicts") or options.get("update_conflicts"):
+            raise ValueError("A change that takes a revision cannot ignore or merge conflicts.")
+        objs = list(objs)
+        with transaction.atomic(using=self.db):
+            for obj in objs:
+                obj.save(force_insert=True, using=self.db)
+        return objs
+
+    def bulk_update(self, objs, fields, batch_size=None):
+        """Save one by one. Returns the number of rows."""
+        objs = list(objs)
+        with transaction.atomic(using=self.db):
+            for obj in objs:
+                obj.save(update_fields=list(fields), using=self.db)
+        return len(objs)

@@ -1,0 +1,180 @@
+"""The environment variables: type, default, meaning; the table in README is this one."""
+
+import hashlib
+import os
+import re
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+ROOT = Path(__file__).resolve().parent.parent
+# A unix socket's path holds at most 107 bytes (unix(7)); names in the run folder take up to 20.
+LONGEST_RUN_DIR = 87
+
+
+class WrongValue(Exception):
+    """An environment variable holds a value that is not allowed."""
+
+    exit_code = 2
+
+    def __init__(self, name, value, allowed):
+        super().__init__(name, value, allowed)
+        self.name, self.value, self.allowed = name, value, allowed
+
+    def __str__(self):
+        return f"{self.name}={self.value!r} is not allowed: {self.name} is {self.allowed}."
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One variable. `parse` takes the text and raises ValueError; `default` is text as well."""
+
+    name: str
+    default: str
+    allowed: str
+    help: str
+    parse: Callable[[str], object]
+
+    def read(self, environ: Mapping[str, str]):
+        """The value, or the default where the variable is unset or empty. Raises WrongValue."""
+        text = environ.get(self.name) or self.default
+        try:
+            return self.parse(text)
+        except ValueError:
+            raise WrongValue(self.name, text, self.allowed) from None
+
+
+def boolean(text):
+    if text.lower() not in ("0", "1", "true", "false"):
+        raise ValueError(text)
+    return text.lower() in ("1", "true")
+
+
+def whole(low, high):
+    def parse(text):
+        if not (re.fullmatch(r"[0-9]{1,9}", text) and low <= int(text) <= high):
+            raise ValueError(text)
+        return int(text)
+
+    return parse
+
+
+def words(text):
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def secret(text):
+    if 0 < len(text) < 32:
+        raise ValueError(text)
+    return text
+
+
+def folder(text):
+    # Relative to the project, so that every command finds the same one from any working folder.
+    return ROOT / Path(text).expanduser()
+
+
+def ipv4_or_name(text):
+    # supervisord, which opens the listening socket, knows IPv4 and names only.
+    if not re.fullmatch(r"[A-Za-z0-9.-]{1,253}", text):
+        raise ValueError(text)
+    return text
+
+
+def database_url(text):
+    if text and urlsplit(text).scheme not in ("postgres", "postgresql", "sqlite"):
+        raise ValueError(text)
+    return text
+
+
+def redis_urls(text):
+    urls = words(text)
+    for url in urls:
+        parts = urlsplit(url)
+        place = parts.path if parts.scheme == "unix" else parts.hostname
+        if parts.scheme not in ("redis", "rediss", "unix") or not place:
+            raise ValueError(url)
+        assert parts.port is None or parts.port  # .port raises ValueError when it is no port
+    return urls
+
+
+VARIABLES = (
+    Variable(
+        "SECRET_KEY",
+        "",
+        "at least 32 characters",
+        "signs sessions; unset: made once and kept in `DATA_DIR/secret_key`",
+        secret,
+    ),
+    Variable("DEBUG", "0", "0 or 1", "Django's debug pages; never in production", boolean),
+    Variable(
+        "ALLOWED_HOSTS",
+        "localhost,127.0.0.1,[::1]",
+        "a comma-separated list of host names",
+        "the names this site answers to, also the Origins that WebSockets may come from",
+        words,
+    ),
+    Variable(
+        "HOST", "127.0.0.1", "an IPv4 address or a host name", "where to listen", ipv4_or_name
+    ),
+    Variable("PORT", "8000", "a whole number from 1 to 65535", "where to listen", whole(1, 65535)),
+    Variable(
+        "DATA_DIR",
+        "var",
+        "a folder",
+        "database, media, logs and the embedded Redis",
+        folder,
+    ),
+    Variable(
+        "DATABASE_URL",
+        "",
+        "a URL that begins with postgres://, postgresql:// or sqlite:",
+        "unset: SQLite in `DATA_DIR/db.sqlite3`",
+        database_url,
+    ),
+    Variable(
+        "REDIS_URL",
+        "",
+        "one or more comma-separated URLs that begin with redis://, rediss:// or unix://",
+        "the channel layer, several URLs are shards; unset: an embedded Redis in `DATA_DIR`",
+        redis_urls,
+    ),
+    Variable(
+        "CHANNEL_KEYS",
+        "",
+        "a comma-separated list of keys",
+        "encrypts all that passes through Redis; the first key encrypts, each may decrypt",
+        words,
+    ),
+    Variable("INTERFACES", "1", "a whole number from 1 to 64", "Daphne processes", whole(1, 64)),
+    Variable("WORKERS", "2", "a whole number from 1 to 256", "worker processes", whole(1, 256)),
+    Variable(
+        "API_TOKENS",
+        "",
+        "a comma-separated list of tokens",
+        "who may use the HTTP API, as `Authorization: Bearer <token>`",
+        words,
+    ),
+)
+
+
+class Environment:
+    """All variables, read and checked: `environment.PORT`, `environment.DATA_DIR` and so on."""
+
+    def __init__(self, environ: Mapping[str, str] = os.environ):
+        for variable in VARIABLES:
+            setattr(self, variable.name, variable.read(environ))
+        self.embedded_redis = not self.REDIS_URL
+        if self.embedded_redis:
+            self.REDIS_URL = [f"unix://{quote(str(self.run_dir / 'redis.sock'))}"]
+
+    @property
+    def run_dir(self) -> Path:
+        """Where the sockets are: in DATA_DIR, or in a short place where its path is too long."""
+        run_dir = self.DATA_DIR / "run"
+        if len(os.fsencode(run_dir)) <= LONGEST_RUN_DIR:
+            return run_dir
+        name = hashlib.sha256(os.fsencode(self.DATA_DIR)).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"liveblog-{os.getuid()}-{name}"

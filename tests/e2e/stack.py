@@ -1,0 +1,138 @@
+"""The whole product, started as `make run` starts it, with clients to try it."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from pathlib import Path
+
+from websockets.sync.client import connect
+
+from tests.services import PATIENCE, free_port, wait_until
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+OURS = ("SECRET_KEY", "REDIS_URL", "DATABASE_URL", "DATA_DIR", "PORT", "HOST")
+
+
+class Stack:
+    """`deploy/run.py` on a free port with a data folder of its own. A context manager."""
+
+    def __init__(self, **environ):
+        self.folder = tempfile.TemporaryDirectory(prefix="liveblog-stack-")
+        self.port = free_port()
+        self.address = f"127.0.0.1:{self.port}"
+        inherited = {k: v for k, v in os.environ.items() if k not in OURS}
+        self.environ = inherited | {
+            "DATA_DIR": self.folder.name,
+            "PORT": str(self.port),
+            "PYTHONUNBUFFERED": "1",
+            **environ,
+        }
+
+    def start(self):
+        self.log = open(Path(self.folder.name) / "terminal.log", "w+b")  # noqa: SIM115
+        self.process = subprocess.Popen(
+            [sys.executable, "deploy/run.py"],
+            cwd=ROOT,
+            env=self.environ,
+            stdout=self.log,
+            stderr=subprocess.STDOUT,
+        )
+        return self
+
+    def wait_ready(self):
+        wait_until(
+            lambda: self.process.poll() is not None or self.healthy(), "an answer of /healthz", 60
+        )
+        assert self.process.poll() is None, self.output()
+        return self
+
+    def healthy(self):
+        with contextlib.suppress(OSError):
+            return self.get("/healthz").status == 200
+
+    def get(self, path):
+        return urllib.request.urlopen(f"http://{self.address}{path}", timeout=PATIENCE)
+
+    def output(self):
+        return (Path(self.folder.name) / "terminal.log").read_text()
+
+    def manage(self, *arguments, input=None):
+        """Run a management command as an operator would in a second terminal."""
+        return subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=self.environ,
+            input=input,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+        )
+
+    def shell(self, code):
+        """Run Python with the models at hand; returns what it prints."""
+        done = self.manage("shell", "--no-imports", "-v0", "-c", code)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def reader(self, slug="demo", after=0, **options):
+        return Reader(f"ws://{self.address}/channel/liveblog/{slug}/?after={after}", **options)
+
+    def pids(self, words):
+        """The tree's processes whose command line holds the words."""
+        return [pid for pid, command in self.processes() if words in command]
+
+    def processes(self):
+        """(pid, command line) of every process that carries this stack's DATA_DIR."""
+        mark = f"DATA_DIR={self.folder.name}".encode()
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit() and int(entry.name) != os.getpid():
+                with contextlib.suppress(OSError):
+                    if mark in (entry / "environ").read_bytes().split(b"\0"):
+                        command = (entry / "cmdline").read_bytes().replace(b"\0", b" ")
+                        yield int(entry.name), command.decode()
+
+    def stop(self, signum=signal.SIGTERM):
+        """End it; returns the exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signum)
+        try:
+            return self.process.wait(PATIENCE)
+        finally:
+            self.log.close()
+
+    def __enter__(self):
+        try:
+            return self.start().wait_ready()
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def __exit__(self, *_):
+        self.stop()
+        self.folder.cleanup()
+
+
+class Reader:
+    """A WebSocket client that speaks frames. A context manager."""
+
+    def __init__(self, url, **options):
+        self.connection = connect(url, open_timeout=PATIENCE, proxy=None, **options)
+        self.socket = self.connection.__enter__()
+
+    def frame(self):
+        """The next frame, waited for."""
+        return json.loads(self.socket.recv(timeout=PATIENCE))
+
+    def send(self, value):
+        self.socket.send(value if isinstance(value, str | bytes) else json.dumps(value))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.connection.__exit__(None, None, None)

@@ -1,0 +1,113 @@
+"""`make run`: starts, ends wholly, stands beside a copy of itself, says why when it cannot."""
+
+import signal
+import socket
+
+import pytest
+
+from tests.e2e.stack import Stack
+from tests.services import PostgresServer, RedisServer, free_port, wait_until
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_every_process(signum):
+    with Stack() as stack:
+        assert len(list(stack.processes())) >= 6  # run, supervisord, listener, Redis, Daphne, workers
+        assert stack.stop(signum) == 0
+        wait_until(lambda: not list(stack.processes()), "the end of every process")
+
+
+def test_a_second_copy_runs_beside_it(stack, blog):
+    with Stack() as other:
+        other.manage("post", "demo", "Only here")
+        with stack.reader(blog) as ours, other.reader("demo") as theirs:
+            assert ours.frame()["updates"] == []
+            assert len(theirs.frame()["updates"]) == 1
+
+
+def test_a_killed_worker_and_a_killed_interface_server_come_back(stack, blog):
+    import os
+
+    for words in ("runworker", "realtime.interface"):
+        killed = stack.pids(words)
+        for pid in killed:
+            os.kill(pid, signal.SIGKILL)
+        wait_until(lambda words=words, n=len(killed): len(stack.pids(words)) == n, words)
+        wait_until(stack.healthy, "an answer of /healthz")
+    with stack.reader(blog) as reader:
+        reader.frame()
+        stack.manage("post", blog, "Still here")
+        assert reader.frame()["content"] == "<p>Still here</p>"
+
+
+def test_it_runs_from_a_deep_folder_with_spaces_and_signs_in_its_name(tmp_path):
+    folder = tmp_path / "news room 100% 新" / ("deep" * 20)
+    with Stack(DATA_DIR=str(folder)) as stack:
+        assert stack.manage("post", "demo", "Hello").returncode == 0
+        assert (folder / "db.sqlite3").exists()
+
+
+def test_it_runs_on_postgresql_and_an_encrypted_redis_of_the_operators():
+    with (
+        PostgresServer() as database,
+        RedisServer() as redis,
+        Stack(
+            DATABASE_URL=database.url,
+            REDIS_URL=redis.url,
+            CHANNEL_KEYS="one key,another",
+            INTERFACES="2",
+        ) as stack,
+        stack.reader("demo") as reader,
+    ):
+        assert not stack.pids("redis-server")
+        assert len(stack.pids("realtime.interface")) == 2
+        reader.frame()
+        stack.manage("post", "demo", "Hello")
+        assert reader.frame()["content"] == "<p>Hello</p>"
+
+
+def refusal(**environ):
+    """(exit code, output) of a start that fails."""
+    stack = Stack(**environ)
+    stack.start()
+    try:
+        code = stack.process.wait(30)
+        return code, stack.output()
+    finally:
+        stack.stop()
+        stack.folder.cleanup()
+
+
+def test_a_taken_port_ends_the_start_with_one_sentence():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        code, output = refusal(PORT=str(port))
+    assert code != 0 and f"PORT={port} cannot be listened on" in output
+    assert len(output.strip().splitlines()) == 1
+
+
+def test_an_unreachable_redis_ends_the_start_with_one_sentence():
+    code, output = refusal(REDIS_URL=f"redis://user:hidden@127.0.0.1:{free_port()}/0")
+    assert code != 0 and "REDIS_URL" in output and "hidden" not in output
+    assert len(output.strip().splitlines()) == 1
+
+
+def test_an_unreachable_database_ends_the_start_with_one_sentence():
+    code, output = refusal(DATABASE_URL=f"postgres://u:hidden@127.0.0.1:{free_port()}/x")
+    assert code != 0 and "database" in output and "hidden" not in output
+    assert len(output.strip().splitlines()) == 1
+
+
+def test_a_wrong_variable_ends_the_start_with_one_sentence():
+    code, output = refusal(WORKERS="many")
+    assert code != 0
+    assert output.strip() == (
+        "WORKERS='many' is not allowed: WORKERS is a whole number from 1 to 256."
+    )
+
+
+def test_a_second_copy_in_the_same_folder_is_refused(stack):
+    code, output = refusal(DATA_DIR=stack.folder.name)
+    assert code != 0 and "is in use by another copy" in output

@@ -1,0 +1,113 @@
+"""From a post to every open page, over real WebSockets, Redis, Daphne and workers."""
+
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+
+def test_two_readers_get_the_post_made_from_the_shell(stack, blog):
+    with stack.reader(blog) as one, stack.reader(blog) as two:
+        assert one.frame()["type"] == two.frame()["type"] == "replay"
+        done = stack.manage("post", blog, "Hello **world**", "--headline", "News", "--key-event")
+        assert done.returncode == 0, done.stderr
+        for reader in (one, two):
+            frame = reader.frame()
+            assert (frame["type"], frame["action"], frame["revision"]) == ("update", "created", 1)
+            assert frame["content"] == "<p>Hello <strong>world</strong></p>"
+            assert (frame["headline"], frame["key_event"]) == ("News", True)
+
+
+def test_edits_and_deletions_arrive(stack, blog):
+    stack.manage("post", blog, "First")
+    with stack.reader(blog, after=1) as reader:
+        assert reader.frame()["updates"] == []
+        stack.shell(
+            "from liveblog.models import BlogUpdate;"
+            f"update = BlogUpdate.objects.get(blog__slug={blog!r});"
+            "update.body = 'Second'; update.save(); update.delete()"
+        )
+        changed, deleted = reader.frame(), reader.frame()
+    assert (changed["action"], changed["content"]) == ("changed", "<p>Second</p>")
+    assert changed["edited"] is not None
+    assert (deleted["action"], deleted["content"]) == ("deleted", "")
+
+
+def test_a_reader_that_was_away_gets_what_it_missed(stack, blog):
+    stack.manage("post", blog, "Seen")
+    with stack.reader(blog) as reader:
+        seen = reader.frame()["revision"]
+    stack.manage("post", blog, "Missed")
+    with stack.reader(blog, after=seen) as reader:
+        replay = reader.frame()
+    assert [u["content"] for u in replay["updates"]] == ["<p>Missed</p>"]
+
+
+def test_a_reader_asks_over_the_socket_for_what_it_missed(stack, blog):
+    stack.manage("post", blog, "One")
+    with stack.reader(blog, after=1) as reader:
+        assert reader.frame()["updates"] == []
+        reader.send({"after": 0})
+        replay = reader.frame()
+    assert (replay["type"], len(replay["updates"])) == ("replay", 1)
+
+
+def test_a_new_title_reaches_the_readers(stack, blog):
+    with stack.reader(blog) as reader:
+        reader.frame()
+        stack.shell(
+            "from liveblog.models import LiveBlog;"
+            f"b = LiveBlog.objects.get(slug={blog!r}); b.title = 'On the Moon'; b.save()"
+        )
+        frame = reader.frame()
+    assert (frame["type"], frame["title"], frame["revision"]) == ("blog", "On the Moon", 1)
+
+
+def test_an_unknown_blog_is_refused_with_a_sentence_and_4404(stack):
+    with stack.reader("nothing-here") as reader:
+        frame = reader.frame()
+        with pytest.raises(ConnectionClosed) as closed:
+            reader.frame()
+    assert frame["type"] == "error" and frame["message"].endswith(".")
+    assert closed.value.rcvd.code == 4404
+
+
+def test_an_unknown_path_is_refused_with_a_sentence_and_4404(stack):
+    from tests.e2e.stack import Reader
+
+    with Reader(f"ws://{stack.address}/channel/nothing/") as reader:
+        assert reader.frame()["type"] == "error"
+        with pytest.raises(ConnectionClosed) as closed:
+            reader.frame()
+    assert closed.value.rcvd.code == 4404
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://localhost.evil.example"])
+def test_a_foreign_origin_is_refused_at_the_handshake(stack, blog, origin):
+    with pytest.raises(InvalidStatus) as refusal:
+        stack.reader(blog, origin=origin)
+    assert refusal.value.response.status_code == 403
+
+
+def test_our_own_origin_is_welcome(stack, blog):
+    with stack.reader(blog, origin=f"http://{stack.address}") as reader:
+        assert reader.frame()["type"] == "replay"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{", "[]", "null", '"x"', '{"before": 1}', '{"after": -1}', '{"after": "x"}', '{"after": true}']
+    + ['{"after": 1.5}', '{"after": null}', "[" * 5000, '{"after": 1e999}', b"\x00\xff"],
+)
+def test_a_malformed_message_gets_a_sentence_and_the_socket_stays(stack, blog, text):
+    with stack.reader(blog) as reader:
+        reader.frame()
+        reader.send(text)
+        assert reader.frame()["type"] == "error"
+        reader.send({"after": 0})
+        assert reader.frame()["type"] == "replay"
+
+
+def test_a_malformed_revision_in_the_address_gets_a_sentence_and_a_full_replay(stack, blog):
+    stack.manage("post", blog, "One")
+    with stack.reader(blog, after="x") as reader:
+        assert reader.frame()["type"] == "error"
+        assert len(reader.frame()["updates"]) == 1

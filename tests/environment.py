@@ -1,0 +1,22 @@
+"""A pytest plugin, loaded before Django's settings: this run's own data folder and Redis."""
+
+import os
+import shutil
+import tempfile
+
+from tests.services import RedisServer
+
+redis_server = RedisServer()
+data_dir = tempfile.mkdtemp(prefix="liveblog-test-")
+for name in ("DATABASE_URL", "CHANNEL_KEYS", "HOST", "PORT", "DEBUG", "ALLOWED_HOSTS"):
+    os.environ.pop(name, None)
+os.environ.update(REDIS_URL=redis_server.url, DATA_DIR=data_dir, SECRET_KEY="only for tests " * 3)
+
+
+def pytest_configure(config):
+    redis_server.start()
+
+
+def pytest_unconfigure(config):
+    redis_server.stop()
+    shutil.rmtree(data_dir, ignore_errors=True)

@@ -1,0 +1,33 @@
+#!/bin/sh
+# The Debian packages that the tests start: real Redis, PostgreSQL, nginx and Chromium, and Node.
+set -eu
+
+missing=
+need() { # need <package> <command>…: one of the commands must be there
+    package=$1; shift
+    for command in "$@"; do
+        if command -v "$command" >/dev/null || [ -x "$command" ]; then return; fi
+    done
+    missing="$missing $package"
+}
+
+need redis-server redis-server
+need nginx nginx /usr/sbin/nginx
+need chromium chromium
+need nodejs node
+need postgresql postgres /usr/lib/postgresql/*/bin/postgres
+
+[ -n "$missing" ] || exit 0
+run=
+if [ "$(id -u)" != 0 ]; then
+    if sudo -n true 2>/dev/null; then run=sudo
+    else
+        echo "The tests need packages that are not installed. Install them:" >&2
+        echo "    sudo apt-get install --no-install-recommends$missing" >&2
+        exit 1
+    fi
+fi
+echo "Installing$missing" >&2
+$run apt-get update -qq
+# shellcheck disable=SC2086
+$run env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null

@@ -1,0 +1,54 @@
+"""The environment variables: read with their defaults, or refused with one sentence."""
+
+import pytest
+
+from proj.environment import ROOT, VARIABLES, Environment, WrongValue
+
+
+def test_without_variables_everything_has_its_default():
+    environment = Environment({})
+    assert (environment.HOST, environment.PORT) == ("127.0.0.1", 8000)
+    assert environment.DATA_DIR == ROOT / "var"
+    assert environment.REDIS_URL == [f"unix://{ROOT / 'var' / 'run' / 'redis.sock'}"]
+
+
+def test_an_empty_variable_counts_as_unset():
+    assert Environment({"PORT": ""}).PORT == 8000
+
+
+def test_several_redis_urls_are_shards():
+    urls = "redis://a:6379/0, rediss://user:word@b/1"
+    assert Environment({"REDIS_URL": urls}).REDIS_URL == urls.split(", ")
+
+
+def test_a_data_dir_too_deep_for_a_socket_gets_a_short_run_folder():
+    deep = Environment({"DATA_DIR": "/srv/" + "deep/" * 30})
+    assert len(str(deep.run_dir / "supervisor.sock")) < 108
+    assert deep.run_dir == Environment({"DATA_DIR": "/srv/" + "deep/" * 30}).run_dir
+
+
+def test_a_relative_data_dir_belongs_to_the_project():
+    assert Environment({"DATA_DIR": "other"}).DATA_DIR == ROOT / "other"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "http"),
+        ("PORT", "0"),
+        ("PORT", "65536"),
+        ("HOST", "::1"),
+        ("DEBUG", "yes please"),
+        ("SECRET_KEY", "short"),
+        ("WORKERS", "0"),
+        ("INTERFACES", "-1"),
+        ("REDIS_URL", "memcached://localhost"),
+        ("REDIS_URL", "redis://localhost:port"),
+        ("DATABASE_URL", "mysql://localhost/blog"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_its_name_and_what_is_allowed(name, value):
+    with pytest.raises(WrongValue) as refusal:
+        Environment({name: value})
+    allowed = next(variable.allowed for variable in VARIABLES if variable.name == name)
+    assert str(refusal.value) == f"{name}={value!r} is not allowed: {name} is {allowed}."

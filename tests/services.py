@@ -1,0 +1,108 @@
+"""Real servers for the tests, each on a free port, waited for by asking it."""
+
+import glob
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import psycopg
+import redis
+
+PATIENCE = 30  # s: for a machine under load; nothing waits this long where all is well
+POLL = 0.02  # s between two questions
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_until(condition, what, patience=PATIENCE):
+    """Ask again until the condition holds and return its value; fail with `what` was awaited."""
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        if value := condition():
+            return value
+        time.sleep(POLL)
+    raise AssertionError(f"waited {patience} s in vain for {what}")
+
+
+class RedisServer:
+    """A redis-server of the test's own, on a loopback port. `options` go to its command line."""
+
+    def __init__(self, *options, port=None):
+        self.port = port or free_port()
+        self.options = options
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+
+    def start(self):
+        self.process = subprocess.Popen(
+            ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1"]
+            + ["--save", "", "--appendonly", "no", *self.options],
+            stdout=subprocess.DEVNULL,
+        )
+        wait_until(self.answers, f"Redis on port {self.port}")
+        return self
+
+    def answers(self):
+        # A refusal for want of a password is an answer too.
+        with suppress(redis.ConnectionError), redis.Redis(port=self.port) as client:
+            with suppress(redis.AuthenticationError):
+                client.ping()
+            return True
+
+    def stop(self, signum=signal.SIGTERM):
+        self.process.send_signal(signum)
+        self.process.wait(PATIENCE)
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        self.stop()
+
+
+class PostgresServer:
+    """A PostgreSQL of the test's own; as root it runs as another user, for it refuses root."""
+
+    def __enter__(self):
+        binaries = Path(sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb"))[-1]).parent
+        self.folder = Path(tempfile.mkdtemp(prefix="liveblog-pg-"))
+        user = None
+        if os.getuid() == 0:
+            user = "postgres" if "postgres" in {u.pw_name for u in pwd.getpwall()} else "nobody"
+            shutil.chown(self.folder, user)
+        self.port = free_port()
+        common = {"user": user, "stdout": subprocess.DEVNULL, "cwd": self.folder}
+        subprocess.run(
+            [binaries / "initdb", "-D", "data", "-U", "liveblog", "-A", "trust", "-E", "UTF8"],
+            check=True,
+            **common,
+        )
+        self.process = subprocess.Popen(
+            [binaries / "postgres", "-D", "data", "-p", str(self.port), "-k", str(self.folder)]
+            + ["-h", "127.0.0.1", "-c", "fsync=off"],
+            stderr=subprocess.DEVNULL,
+            **common,
+        )
+        self.url = f"postgres://liveblog@127.0.0.1:{self.port}/postgres"
+        wait_until(self.answers, f"PostgreSQL on port {self.port}")
+        return self
+
+    def answers(self):
+        with suppress(psycopg.OperationalError):
+            psycopg.connect(self.url).close()
+            return True
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(PATIENCE)
+        shutil.rmtree(self.folder)
