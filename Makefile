@@ -6,10 +6,10 @@ run:
 	@deploy/install.sh
 	@exec .venv/bin/python deploy/run.py
 
-# The same, with the Apollo 11 landing replayed into the blog, an hour a minute.
+# The same, with the Apollo 11 landing replayed into the blog, two hours a minute.
 demo:
 	@deploy/install.sh
-	@exec .venv/bin/python deploy/run.py 60
+	@exec .venv/bin/python deploy/run.py 120
 
 test: lint
 	@tests/install.sh

@@ -1,0 +1,82 @@
+"""Publish one update from the shell."""
+
+import sys
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+from django.db import Error as DatabaseError
+
+from liveblog.models import LONGEST_BODY, BlogUpdate, LiveBlog
+
+NAMED = 20  # slugs in the sentence for an unknown one; a terminal's screen, not a list of all
+
+
+class Command(BaseCommand):
+    help = "Publish an update in the live blog SLUG. Every open page of it changes at once."
+
+    def add_arguments(self, parser):
+        parser.add_argument("slug", metavar="SLUG")
+        parser.add_argument("text", metavar="TEXT", help="Markdown; - reads standard input")
+        parser.add_argument("--headline", metavar="H", default="")
+        parser.add_argument("--author", metavar="NAME", default="")
+        parser.add_argument("--key-event", action="store_true", help="mark it as a key event")
+        parser.add_argument("--pinned", action="store_true", help="keep it at the top")
+
+    def handle(self, *, slug, text, headline, author, key_event, pinned, **options):
+        try:
+            blog = LiveBlog.objects.get(slug=slug)
+            update = BlogUpdate(
+                blog=blog,
+                body=read_standard_input() if text == "-" else text,
+                headline=headline,
+                author=author,
+                key_event=key_event,
+                pinned=pinned,
+            )
+            check(update)
+            update.save()
+        except LiveBlog.DoesNotExist as error:
+            raise CommandError(unknown(slug)) from error
+        except DatabaseError as error:
+            reason, *_ = str(error).split("\n")  # PostgreSQL quotes the statement below it
+            raise CommandError(f"The database did not take the update: {reason}.") from error
+        self.stdout.write(f"Posted to {blog.slug}: id {update.pk}, revision {update.revision}")
+
+
+def read_standard_input() -> str:
+    """The text on standard input without its last line end, cut where it is too long anyway."""
+    try:
+        # One for the line end, one to see that there is more.
+        return sys.stdin.read(LONGEST_BODY + 2).removesuffix("\n")
+    except UnicodeDecodeError as error:
+        raise CommandError(f"Not posted: standard input is not text ({error}).") from error
+
+
+def check(update: BlogUpdate) -> None:
+    """Raises CommandError with one sentence where the update cannot be posted."""
+    if not update.body.strip():
+        raise CommandError("Not posted: the text is empty.")
+    if len(update.body) > LONGEST_BODY:
+        raise CommandError(f"Not posted: the text has more than {LONGEST_BODY} characters.")
+    for name in ("body", "headline", "author"):
+        # A shell passes bytes that are not UTF-8 as lone surrogates. No database stores those,
+        # nor PostgreSQL a NUL.
+        if any(
+            "\ud800" <= letter <= "\udfff" or letter == "\0" for letter in getattr(update, name)
+        ):
+            raise CommandError(f"Not posted: the {name} holds a NUL or bytes that are not UTF-8.")
+    try:
+        # save() takes the revisions.
+        update.full_clean(exclude=["revision", "created_revision"])
+    except ValidationError as error:
+        reasons = (f"{name}: {' '.join(texts)}" for name, texts in error.message_dict.items())
+        raise CommandError(f"Not posted: {' '.join(reasons)}") from error
+
+
+def unknown(slug: str) -> str:
+    """The sentence for a slug that no blog has, with those that there are."""
+    slugs = list(LiveBlog.objects.order_by("slug").values_list("slug", flat=True)[: NAMED + 1])
+    if not slugs:
+        return f"There is no live blog {slug!r}, and no other either."
+    more = ", and more" if len(slugs) > NAMED else ""
+    return f"There is no live blog {slug!r}; there are: {', '.join(slugs[:NAMED])}{more}."
