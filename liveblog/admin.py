@@ -1,0 +1,64 @@
+"""The admin's pages. Saving and deleting go through the models, so each takes a revision."""
+
+from django.contrib import admin
+
+from liveblog.models import BlogUpdate, LiveBlog
+
+
+class UnchangedStaysUnsaved(admin.ModelAdmin):
+    """Save pressed without a change takes no revision and tells no reader."""
+
+    def save_model(self, request, obj, form, change):
+        if form.changed_data or not change:
+            super().save_model(request, obj, form, change)
+
+
+@admin.register(LiveBlog)
+class LiveBlogAdmin(UnchangedStaysUnsaved):
+    list_display = ["title", "slug", "state", "revision", "created"]
+    list_filter = ["state"]
+    search_fields = ["title", "slug", "description"]
+    date_hierarchy = "created"
+    fields = ["title", "slug", "description", "state", "revision", "created", "ended"]
+    readonly_fields = ["revision", "created", "ended"]
+
+    def get_prepopulated_fields(self, request, obj=None):
+        # The slug is the blog's address: it follows the title only until it is published.
+        return {"slug": ["title"]} if obj is None else {}
+
+    def get_readonly_fields(self, request, obj=None):
+        return [*self.readonly_fields, "slug"] if obj else self.readonly_fields
+
+
+@admin.register(BlogUpdate)
+class BlogUpdateAdmin(UnchangedStaysUnsaved):
+    list_display = ["__str__", "blog", "author", "key_event", "pinned", "created", "revision"]
+    list_filter = ["key_event", "pinned", "blog"]
+    list_select_related = ["blog"]
+    search_fields = ["headline", "body", "author"]
+    date_hierarchy = "created"
+    autocomplete_fields = ["blog"]
+    fields = [
+        *["blog", "headline", "body", "author", "key_event", "pinned"],
+        *["revision", "created", "edited"],
+    ]
+    readonly_fields = ["revision", "created", "edited"]
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).visible()
+
+    def get_readonly_fields(self, request, obj=None):
+        # Moved to another blog, it would stay on the open pages of the first.
+        return [*self.readonly_fields, "blog"] if obj else self.readonly_fields
+
+    def get_object(self, request, object_id, from_field=None):
+        update = super().get_object(request, object_id, from_field)
+        if update is not None and request.method == "POST":
+            # Writers queue at the blog's row: read again, nobody deletes it before it is saved.
+            LiveBlog.objects.select_for_update().get(pk=update.blog_id)
+            update = super().get_object(request, object_id, from_field)
+        return update
+
+    def get_changeform_initial_data(self, request):
+        author = request.user.get_full_name() or request.user.get_username()
+        return {"author": author} | super().get_changeform_initial_data(request)

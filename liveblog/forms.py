@@ -1,0 +1,29 @@
+"""What editors fill in, and how numbers in an address are read."""
+
+import re
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from liveblog.models import BlogUpdate
+
+
+class UpdateForm(forms.ModelForm):
+    class Meta:
+        model = BlogUpdate
+        fields = ["headline", "body", "author", "key_event", "pinned"]
+        widgets = {"body": forms.Textarea(attrs={"rows": 8})}
+        help_texts = {
+            "headline": _("Optional. One line that says what happened."),
+            "body": _("Markdown: **bold**, *italic*, > quote, [link](https://…), lists."),
+            "key_event": _("Readers find it by its mark."),
+            "pinned": _("Stays above all others."),
+        }
+
+
+def whole_number(text: str) -> int | None:
+    """The text as a whole number that a database's 64 bits hold, or None."""
+    if not re.fullmatch(r"[0-9]{1,19}", text):
+        return None
+    number = int(text)
+    return number if number < 2**63 else None

@@ -1,0 +1,127 @@
+// The DOM of the stream: reads what the server rendered, and makes it look like a list of rows.
+
+const part = (article, name) => article.querySelector(`[data-part="${name}"]`);
+const lang = document.documentElement.lang;
+const HOUR = new Intl.DateTimeFormat(lang, {
+  hour: "2-digit",
+  minute: "2-digit",
+  hourCycle: "h23",
+});
+const DAY = new Intl.DateTimeFormat(lang, { day: "numeric", month: "short" });
+const LONG = new Intl.DateTimeFormat(lang, { dateStyle: "full", timeStyle: "long" });
+
+/** The rows of the page, as far as the order and the merging need them. */
+export function readRows(list) {
+  return [...list.children].map(({ dataset }) => ({
+    id: Number(dataset.id),
+    revision: Number(dataset.revision),
+    created: dataset.created,
+    pinned: "pinned" in dataset,
+  }));
+}
+
+/** {created, id} from data-floor-… or data-ceiling-…, or null. */
+export function readPlace({ dataset }, name) {
+  const id = dataset[`${name}Id`];
+  return id ? { id: Number(id), created: dataset[`${name}Created`] } : null;
+}
+
+/** Make the list show these rows in this order. Returns the articles that are new. */
+export function render(list, template, rows) {
+  const wanted = new Set(rows.map((row) => row.id));
+  const present = new Map();
+  for (const article of [...list.children]) {
+    const id = Number(article.dataset.id);
+    if (wanted.has(id)) present.set(id, article);
+    else article.remove();
+  }
+  const added = [];
+  let next = list.firstElementChild;
+  for (const row of rows) {
+    let article = present.get(row.id);
+    if (!article) {
+      article = template.content.firstElementChild.cloneNode(true);
+      added.push(article);
+    }
+    if (Number(article.dataset.revision) !== row.revision) fill(article, row);
+    if (article === next) next = next.nextElementSibling;
+    else list.insertBefore(article, next);
+  }
+  return added;
+}
+
+/** Write a row into its article. All is text but `content`, which the server has sanitised. */
+function fill(article, row) {
+  article.id = `update-${row.id}`;
+  Object.assign(article.dataset, { id: row.id, revision: row.revision, created: row.created });
+  article.toggleAttribute("data-pinned", row.pinned);
+  article.toggleAttribute("data-key-event", row.key_event);
+  part(article, "permalink").href = `#${article.id}`;
+  part(article, "key-event").hidden = !row.key_event;
+  part(article, "pinned").hidden = !row.pinned;
+  fillText(part(article, "headline"), row.headline);
+  fillText(part(article, "author"), row.author);
+  part(article, "edited").hidden = !row.edited;
+  part(article, "edited-time").dateTime = row.edited ?? "";
+  part(article, "created").dateTime = row.created;
+  const content = part(article, "content");
+  if (content.innerHTML !== row.content) content.innerHTML = row.content;
+  // Only an editor's page has these.
+  const edit = part(article, "edit");
+  if (edit) edit.href = `?update=${row.id}`;
+  const remove = part(article, "delete");
+  if (remove) remove.value = row.id;
+  showLocalTimes(article);
+}
+
+function fillText(element, text) {
+  element.textContent = text;
+  element.hidden = !text;
+}
+
+/** Write every <time> in the reader's own time zone and language. */
+export function showLocalTimes(root) {
+  for (const time of root.querySelectorAll("time[datetime]")) {
+    const moment = new Date(time.dateTime);
+    if (Number.isNaN(moment.getTime())) continue;
+    time.textContent = `${HOUR.format(moment)} · ${DAY.format(moment)}`;
+    time.title = LONG.format(moment);
+  }
+}
+
+/** Title, description and state of the blog, wherever the page shows them. */
+export function showBlog({ title, description, state }) {
+  for (const element of document.querySelectorAll("[data-blog]")) {
+    const { blog } = element.dataset;
+    if (blog === "title") {
+      document.title = document.title.replace(element.textContent, () => title);
+      element.textContent = title;
+    } else if (blog === "description") {
+      fillText(element, description);
+    } else if (blog === "state") {
+      element.dataset.state = state;
+      element.textContent = element.dataset[state];
+    }
+  }
+}
+
+/** The text for a count: data-one, or data-many with its {n} replaced. */
+export function counted({ dataset }, number) {
+  return number === 1 ? dataset.one : dataset.many.replace("{n}", number);
+}
+
+/**
+ * Change the page without moving what is read. Most browsers hold the place by themselves; where
+ * they do not, the first article in sight that survives the change is put back to its height.
+ */
+export function keepPlace(list, change) {
+  const top = list.getBoundingClientRect().top;
+  if (top >= 0 || CSS.supports("overflow-anchor", "auto")) return change();
+  const before = [...list.children]
+    .map((article) => ({ article, box: article.getBoundingClientRect() }))
+    .filter(({ box }) => box.bottom > 0);
+  const result = change();
+  const kept = before.find(({ article }) => article.isConnected);
+  if (kept) window.scrollBy(0, kept.article.getBoundingClientRect().top - kept.box.top);
+  return result;
+}

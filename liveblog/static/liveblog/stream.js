@@ -1,0 +1,357 @@
+// The reader's side of the stream: what to believe, when to ask, when to come back.
+//
+// Pure: `step` takes a state, an event and a source of randomness, and returns the next state and
+// a list of effects. It knows no DOM, no socket and no clock, so that it can be tested by itself.
+//
+// Events   {type: "start" | "wake" | "sleep"}  {type: "timer", timer}
+//          {type: "open" | "frame" | "close", connection, frame, code}
+// Effects  {connect, after}  {close}  {send: {after}}  {schedule, ms}  {cancel}
+//          {render: rows}  {blog}  {status, code}  {outdated}
+//
+// `head` is the revision up to which all is known. A row is believed when it is newer than head
+// and than what is known of its id, so doubles, late frames and reordering change nothing.
+
+export const FIRST_DELAY = 1000; // ms; the bound of the first reconnect's delay, doubled each time
+export const BUSY_DELAY = 5000; // ms; the same where the server said that it has too much to do
+export const LONGEST_DELAY = 30_000;
+// ms; a frame that was only overtaken arrives meanwhile, and a frame that a thousand readers lost
+// is not asked for a thousand times at once.
+export const ASK_SPREAD = 400;
+const OPEN_WITHIN = 10_000; // ms; the server gives up a handshake after 5 s
+const ANSWER_WITHIN = 4000; // ms; doubled for the second ask, then the socket is given up
+const PROBE_WITHIN = 2000; // ms; for a socket that is suspected to be dead
+// ms; a pulse comes every 2 s, and another host takes over a dead one within 5 s.
+const SILENCE = 5000;
+const SILENCE_SPREAD = 2000;
+
+const FINAL_CODES = new Set([4401, 4403, 4404]); // do not come back
+const BUSY_CODES = new Set([1013, 4429]); // come back later than usual
+
+/**
+ * The state of a page as the server rendered it.
+ *
+ * `rows` need id, revision, created (ISO 8601, UTC) and pinned. `floor` and `ceiling` are
+ * {created, id}: the last row of the page where older ones follow on another, and on a page of
+ * older updates the row that it begins below.
+ */
+export function begin({ revision, rows = [], floor = null, ceiling = null, pageSize = 50 }) {
+  const state = {
+    head: revision,
+    target: revision, // the greatest revision that the server is known to have reached
+    seen: new Set(), // revisions above head that have arrived
+    rows: new Map(), // id -> row; tombstones too, until head has passed them
+    floor,
+    ceiling,
+    pageSize,
+    blogRevision: revision,
+    phase: "idle", // connecting, open, waiting, stopped
+    connection: 0,
+    attempt: 0, // reconnects since the last replay
+    awaiting: false, // an answer is due
+    patience: 0, // how often to ask again before the socket is given up
+    asking: false, // the timer "ask" runs
+    fruitless: 0, // answers in a row that did not close the gap
+    suspect: false, // the server seems to be behind us: only it can say why
+    fresh: false, // no replay came yet on this connection
+    pulsed: false, // pulses come on this connection
+    status: "connecting",
+  };
+  for (const row of rows) {
+    state.rows.set(row.id, row);
+    note(state, row.revision);
+  }
+  return state;
+}
+
+/** The next state and the effects. `random` returns a number from 0 to below 1. */
+export function step(state, event, random = Math.random) {
+  if ("connection" in event && event.connection !== state.connection) {
+    return { state, effects: [] }; // a socket that was given up
+  }
+  const turn = { state: { ...state }, effects: [], random };
+  EVENTS[event.type](turn, event);
+  return { state: turn.state, effects: turn.effects };
+}
+
+/** The rows to show, in their order: pinned ones first, then the newest. */
+export function shown(state) {
+  const lift = state.ceiling ? () => 0 : (row) => (row.pinned ? 1 : 0);
+  return [...state.rows.values()]
+    .filter((row) => row.action !== "deleted" && inWindow(state, row))
+    .sort((a, b) => lift(b) - lift(a) || newestFirst(a, b));
+}
+
+const EVENTS = { start: connect, wake, sleep, open, close, frame: receive, timer: fire };
+
+const FRAMES = { update, blog, replay, pulse, error() {} };
+
+const TIMERS = {
+  retry(turn) {
+    if (turn.state.phase === "waiting") connect(turn);
+  },
+  answer: unanswered,
+  ask(turn) {
+    turn.state.asking = false;
+    if (turn.state.phase === "open" && !turn.state.awaiting && behind(turn.state)) ask(turn);
+  },
+  silence(turn) {
+    const { state } = turn;
+    if (state.phase !== "open" || !state.pulsed) return;
+    // Either the socket is half open or nobody pulses; an answer tells which.
+    state.pulsed = false;
+    if (!state.awaiting) probe(turn);
+  },
+};
+
+// The connection
+
+function connect(turn) {
+  const { state, effects } = turn;
+  state.connection += 1;
+  state.phase = "connecting";
+  state.awaiting = true;
+  effects.push({ connect: state.connection, after: state.head });
+  effects.push({ schedule: "answer", ms: OPEN_WITHIN });
+}
+
+function open(turn) {
+  const { state } = turn;
+  if (state.phase !== "connecting") return;
+  state.phase = "open"; // the replay that every connect brings is due now
+  state.fresh = true;
+  awaitAnswer(turn, 1, ANSWER_WITHIN);
+}
+
+function close(turn, { code }) {
+  const { state } = turn;
+  if (state.phase !== "connecting" && state.phase !== "open") return;
+  if (FINAL_CODES.has(code)) {
+    hangUp(turn);
+    state.phase = "stopped";
+    show(turn, "stopped", code);
+  } else {
+    retry(turn, BUSY_CODES.has(code) ? BUSY_DELAY : FIRST_DELAY);
+  }
+}
+
+/** Come back after a delay with full jitter: any time between now and a bound that doubles. */
+function retry(turn, base = FIRST_DELAY) {
+  const { state, effects, random } = turn;
+  hangUp(turn);
+  const bound = Math.min(LONGEST_DELAY, base * 2 ** state.attempt);
+  state.attempt += 1;
+  state.phase = "waiting";
+  effects.push({ schedule: "retry", ms: Math.floor(random() * bound) });
+  show(turn, "reconnecting");
+}
+
+function giveUp(turn) {
+  turn.effects.push({ close: turn.state.connection });
+  retry(turn);
+}
+
+function hangUp(turn) {
+  const { state, effects } = turn;
+  Object.assign(state, { awaiting: false, asking: false, pulsed: false });
+  for (const timer of ["answer", "ask", "silence"]) effects.push({ cancel: timer });
+}
+
+/** The machine woke up, came online or is looked at again: check at once. */
+function wake(turn) {
+  const { state, effects } = turn;
+  if (state.phase === "waiting" || state.phase === "idle") {
+    effects.push({ cancel: "retry" });
+    connect(turn);
+  } else if (state.phase === "open" && !(state.awaiting && state.patience === 0)) {
+    probe(turn);
+  }
+}
+
+/** The page is left, perhaps to be shown again: browsers keep no page that holds a socket. */
+function sleep(turn) {
+  const { state, effects } = turn;
+  if (state.phase === "stopped") return;
+  hangUp(turn);
+  effects.push({ cancel: "retry" }, { close: state.connection });
+  state.phase = "idle";
+}
+
+function fire(turn, { timer }) {
+  TIMERS[timer](turn);
+}
+
+// Asking
+
+function behind(state) {
+  return state.target > state.head || state.suspect;
+}
+
+/** Ask soon, unless the missing part arrives by itself or an answer is due anyway. */
+function askSoon(turn) {
+  const { state, effects, random } = turn;
+  if (state.asking || state.awaiting) return;
+  state.asking = true;
+  const bound = Math.min(LONGEST_DELAY, ASK_SPREAD * 2 ** state.fruitless);
+  effects.push({ schedule: "ask", ms: Math.floor(random() * bound) });
+}
+
+function ask(turn, patience = 1, ms = ANSWER_WITHIN) {
+  turn.effects.push({ send: { after: turn.state.head } });
+  awaitAnswer(turn, patience, ms);
+}
+
+function probe(turn) {
+  ask(turn, 0, PROBE_WITHIN);
+}
+
+function awaitAnswer(turn, patience, ms) {
+  turn.state.awaiting = true;
+  turn.state.patience = patience;
+  turn.effects.push({ schedule: "answer", ms });
+}
+
+function unanswered(turn) {
+  const { phase, awaiting, patience } = turn.state;
+  if (!awaiting) return;
+  if (phase === "connecting" || patience === 0) giveUp(turn);
+  else ask(turn, patience - 1, 2 * ANSWER_WITHIN);
+}
+
+// Frames
+
+function receive(turn, { frame }) {
+  const { state } = turn;
+  // A type from a later version is no reason to stop.
+  if (state.phase !== "open" || !Object.hasOwn(FRAMES, frame.type)) return;
+  FRAMES[frame.type](turn, frame);
+  if (state.phase !== "open") return;
+  if (state.pulsed) listen(turn);
+  if (behind(state)) askSoon(turn);
+}
+
+function update(turn, frame) {
+  const { state } = turn;
+  state.rows = new Map(state.rows);
+  state.seen = new Set(state.seen);
+  const changed = merge(state, frame);
+  note(state, frame.revision);
+  prune(state);
+  if (changed) turn.effects.push({ render: shown(state) });
+}
+
+function blog(turn, frame) {
+  turn.state.seen = new Set(turn.state.seen);
+  showBlog(turn, frame);
+  note(turn.state, frame.revision);
+}
+
+function pulse(turn, frame) {
+  const { state } = turn;
+  state.pulsed = true;
+  state.target = Math.max(state.target, frame.revision);
+  state.suspect = frame.revision < state.head;
+}
+
+function replay(turn, frame) {
+  const { state, effects } = turn;
+  if (frame.reset && frame.revision < state.head && !state.fresh) {
+    // A late double, or a database restored from a backup? On a new socket nothing late can come.
+    if (state.suspect) giveUp(turn);
+    else state.suspect = true;
+    return;
+  }
+  effects.push({ cancel: "answer" });
+  Object.assign(state, { awaiting: false, attempt: 0, suspect: false, fresh: false });
+  state.rows = new Map(state.rows);
+  state.seen = new Set(state.seen);
+  if (frame.reset) forget(turn, frame);
+  for (const row of frame.updates) merge(state, row);
+  state.head = Math.max(state.head, frame.revision);
+  for (const row of frame.updates) note(state, row.revision);
+  note(state, frame.revision);
+  showBlog(turn, frame);
+  prune(state);
+  state.fruitless = behind(state) ? state.fruitless + 1 : 0;
+  effects.push({ render: shown(state) });
+  show(turn, "live");
+}
+
+/** Start anew with the rows of a reset, which are the newest page. */
+function forget(turn, frame) {
+  const { state } = turn;
+  if (state.ceiling) {
+    turn.effects.push({ outdated: true }); // the newest page says nothing about an older one
+    state.head = Math.max(state.head, frame.revision);
+    return;
+  }
+  if (frame.revision < state.head) {
+    // The database was restored: what came after the backup no longer exists.
+    Object.assign(state, { rows: new Map(), seen: new Set(), target: 0, blogRevision: -1 });
+  } else {
+    for (const [id, row] of state.rows) if (row.revision <= frame.revision) state.rows.delete(id);
+  }
+  const unpinned = frame.updates.filter((row) => !row.pinned).sort(newestFirst);
+  state.floor = frame.updates.length < state.pageSize ? null : place(unpinned.at(-1));
+  // Rows of a reset are all believed: none of them is old for a page that has nothing.
+  state.head = Math.min(...frame.updates.map((row) => row.revision), frame.revision + 1) - 1;
+}
+
+function listen(turn) {
+  const ms = SILENCE + Math.floor(turn.random() * SILENCE_SPREAD);
+  turn.effects.push({ schedule: "silence", ms });
+}
+
+// Rows
+
+function merge(state, row) {
+  const known = state.rows.get(row.id);
+  if (row.revision <= state.head || (known && known.revision >= row.revision)) return false;
+  state.rows.set(row.id, row);
+  return true;
+}
+
+/** A change has arrived: head moves on as far as no change is missing. */
+function note(state, revision) {
+  state.target = Math.max(state.target, revision);
+  if (revision > state.head) state.seen.add(revision);
+  while (state.seen.has(state.head + 1)) state.head += 1;
+  for (const old of state.seen) if (old <= state.head) state.seen.delete(old);
+}
+
+/** Drop what is neither shown nor needed: nothing at or below head is believed again. */
+function prune(state) {
+  for (const [id, row] of state.rows) {
+    const idle = row.action === "deleted" || !inWindow(state, row);
+    if (idle && row.revision <= state.head) state.rows.delete(id);
+  }
+}
+
+function inWindow({ floor, ceiling }, row) {
+  const aboveFloor = !floor || newestFirst(row, floor) <= 0;
+  if (ceiling) return aboveFloor && newestFirst(row, ceiling) > 0;
+  return aboveFloor || row.pinned;
+}
+
+/** ISO 8601 in UTC with a fixed number of digits sorts as text. */
+function newestFirst(a, b) {
+  if (a.created !== b.created) return a.created < b.created ? 1 : -1;
+  return b.id - a.id;
+}
+
+function place(row) {
+  return row ? { created: row.created, id: row.id } : null;
+}
+
+// What the page says about itself
+
+function showBlog({ state, effects }, { revision, title, description, state: stage }) {
+  if (revision <= state.blogRevision) return;
+  state.blogRevision = revision;
+  effects.push({ blog: { title, description, state: stage } });
+}
+
+function show({ state, effects }, status, code) {
+  if (state.status === status) return;
+  state.status = status;
+  effects.push({ status, code });
+}

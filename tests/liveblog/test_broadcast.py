@@ -1,0 +1,79 @@
+"""A committed change reaches the blog's group through Redis; one rolled back does not."""
+
+import json
+import logging
+
+import pytest
+from channels import channel_layers
+from django.db import transaction
+
+from liveblog.models import BlogUpdate, LiveBlog
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def layer():
+    layer = channel_layers["default"]
+    layer.flush()
+    layer.group_add("liveblog-moon", "listener")
+    yield layer
+    layer.flush()
+
+
+@pytest.fixture
+def blog(layer):
+    return LiveBlog.objects.create(slug="moon", title="To the Moon")
+
+
+def heard(layer):
+    frames = []
+    while (message := layer.receive(["listener"])[1]) is not None:
+        frames.append(json.loads(message["text"]))
+    return frames
+
+
+def test_create_edit_and_delete_are_broadcast(layer, blog):
+    update = BlogUpdate.objects.create(blog=blog, body="One")
+    update.body = "Two"
+    update.save()
+    update.delete()
+    assert [(f["type"], f["revision"], f["action"], f["content"]) for f in heard(layer)] == [
+        ("update", 1, "created", "<p>One</p>"),
+        ("update", 2, "changed", "<p>Two</p>"),
+        ("update", 3, "deleted", ""),
+    ]
+
+
+def test_a_new_title_and_state_are_broadcast(layer, blog):
+    blog.title, blog.state = "On the Moon", "ended"
+    blog.save()
+    [frame] = heard(layer)
+    assert (frame["type"], frame["title"], frame["state"]) == ("blog", "On the Moon", "ended")
+
+
+def test_nothing_is_broadcast_before_the_commit(layer, blog):
+    with transaction.atomic():
+        BlogUpdate.objects.create(blog=blog, body="One")
+        assert heard(layer) == []
+    assert len(heard(layer)) == 1
+
+
+def test_what_is_rolled_back_is_not_broadcast(layer, blog):
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        BlogUpdate.objects.create(blog=blog, body="One")
+        raise ZeroDivisionError
+    assert heard(layer) == []
+
+
+def test_a_post_is_kept_and_logged_when_redis_is_away(layer, blog, monkeypatch, caplog):
+    from redis.exceptions import ConnectionError
+
+    def away(*_):
+        raise ConnectionError("Redis is away")
+
+    monkeypatch.setattr(layer.channel_layer, "send_group", away)
+    with caplog.at_level(logging.ERROR):
+        BlogUpdate.objects.create(blog=blog, body="One")
+    assert BlogUpdate.objects.count() == 1
+    assert "Revision 1 of moon was not broadcast" in caplog.text

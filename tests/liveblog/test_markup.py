@@ -1,0 +1,72 @@
+"""Markdown comes out as HTML; nothing that acts survives."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from liveblog.markup import render
+
+
+def test_markdown_becomes_html():
+    assert render("**Eagle**\nlanded") == "<p><strong>Eagle</strong><br>\nlanded</p>"
+
+
+def test_an_address_becomes_a_link_that_gives_nothing_away():
+    assert render("see https://example.org/a") == (
+        '<p>see <a href="https://example.org/a" rel="noopener nofollow ugc">'
+        "https://example.org/a</a></p>"
+    )
+
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "<SCRIPT SRC=//evil.example/x.js></SCRIPT>",
+    '<img src=x onerror="alert(1)">',
+    "<svg/onload=alert(1)>",
+    "[click](javascript:alert(1))",
+    "[click](JaVaScRiPt:alert(1))",
+    "[click](&#106;avascript:alert(1))",
+    "![x](javascript:alert(1))",
+    '<a href="jav&#x09;ascript:alert(1)">x</a>',
+    "<iframe src=//evil.example></iframe>",
+    "<style>@import '//evil.example'</style>",
+    '<form action="//evil.example"><button>x</button></form>',
+    '<p style="position:fixed">x</p>',
+    "[x](data:text/html;base64,PHNjcmlwdD4=)",
+    '<math><mtext></p><img src onerror="alert(1)">',
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_is_disarmed(text):
+    html = render(text).lower()
+    parsed = tags_and_attributes(html)
+    assert not {"script", "style", "iframe", "form", "button", "svg", "math"} & parsed.tags
+    assert not [name for name, _ in parsed.attributes if name.startswith("on") or name == "style"]
+    assert not [
+        v for _, v in parsed.attributes if v and v.strip().startswith(("javascript", "data"))
+    ]
+
+
+@given(st.lists(st.sampled_from([*HOSTILE, "*", "`", "> ", "\n", "<", "&", '"']), max_size=6))
+def test_hostile_text_in_any_order_is_disarmed(parts):
+    parsed = tags_and_attributes(render("".join(parts)).lower())
+    assert not {"script", "style", "iframe", "form", "svg"} & parsed.tags
+    assert not [name for name, _ in parsed.attributes if name.startswith("on")]
+
+
+def tags_and_attributes(html):
+    from html.parser import HTMLParser
+
+    class Parser(HTMLParser):
+        def __init__(self):
+            super().__init__()
+            self.tags, self.attributes = set(), []
+
+        def handle_starttag(self, tag, attributes):
+            self.tags.add(tag)
+            self.attributes += attributes
+
+    parser = Parser()
+    parser.feed(html)
+    return parser

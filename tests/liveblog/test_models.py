@@ -1,0 +1,96 @@
+"""Every change takes the blog's next revision, however it is made."""
+
+import pytest
+
+from liveblog.models import BlogUpdate, LiveBlog
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def blog():
+    return LiveBlog.objects.create(slug="moon", title="To the Moon")
+
+
+def revisions(blog):
+    return sorted(blog.updates.values_list("revision", flat=True))
+
+
+def head(blog):
+    return LiveBlog.objects.get(pk=blog.pk).revision
+
+
+def test_a_new_blog_is_at_revision_0(blog):
+    assert head(blog) == 0
+
+
+def test_creating_editing_pinning_and_deleting_each_take_one_revision(blog):
+    update = BlogUpdate.objects.create(blog=blog, body="Lift-off")
+    assert (update.revision, head(blog)) == (1, 1)
+    update.body = "Lift-off!"
+    update.save()
+    assert (update.revision, head(blog)) == (2, 2)
+    update.pinned = True
+    update.save()
+    assert (update.revision, head(blog)) == (3, 3)
+    update.delete()
+    assert (update.revision, head(blog)) == (4, 4)
+
+
+def test_title_and_state_take_a_revision(blog):
+    blog.title = "On the Moon"
+    blog.save()
+    blog.state = LiveBlog.State.ENDED
+    blog.save()
+    assert head(blog) == 2
+    assert blog.ended is not None
+
+
+def test_a_deleted_update_stays_as_a_tombstone(blog):
+    update = BlogUpdate.objects.create(blog=blog, body="A mistake", pinned=True)
+    update.delete()
+    update.delete()
+    row = BlogUpdate.objects.get()
+    assert (row.deleted, row.pinned, row.revision) == (True, False, 2)
+    assert not blog.updates.visible().exists()
+
+
+def test_only_new_text_counts_as_an_edit(blog):
+    BlogUpdate.objects.create(blog=blog, body="One")
+    update = BlogUpdate.objects.get()
+    update.pinned = True
+    update.save()
+    assert update.edited is None
+    update.headline = "News"
+    update.save()
+    assert update.edited is not None
+
+
+def test_bulk_operations_take_a_revision_a_row(blog):
+    made = BlogUpdate.objects.bulk_create([BlogUpdate(blog=blog, body=c) for c in "abc"])
+    assert revisions(blog) == [1, 2, 3]
+    BlogUpdate.objects.filter(body__in="ab").update(pinned=True)
+    assert revisions(blog) == [3, 4, 5]
+    for update in made:
+        update.headline = "All"
+    BlogUpdate.objects.bulk_update(made, ["headline"])
+    assert revisions(blog) == [6, 7, 8]
+    assert BlogUpdate.objects.filter(pinned=True, headline="All").count() == 2
+    BlogUpdate.objects.all().delete()
+    assert revisions(blog) == [9, 10, 11] and head(blog) == 11
+
+
+def test_a_failed_change_takes_no_revision(blog):
+    BlogUpdate.objects.create(blog=blog, body="One")
+    with pytest.raises(ValueError, match="too long"):
+        change_and_fail(blog)
+    assert head(blog) == 1
+    assert BlogUpdate.objects.create(blog=blog, body="Two").revision == 2
+
+
+def change_and_fail(blog):
+    from django.db import transaction
+
+    with transaction.atomic():
+        BlogUpdate.objects.create(blog=blog, body="Lost")
+        raise ValueError("too long")
