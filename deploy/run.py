@@ -49,8 +49,11 @@ def prepare_folders(environment):
     """Make DATA_DIR and the run folder; hold the lock that keeps a second copy out."""
     try:
         environment.DATA_DIR.mkdir(parents=True, exist_ok=True)
-        (environment.DATA_DIR / "log").mkdir(exist_ok=True)
+        logs = environment.DATA_DIR / "log"
+        logs.mkdir(exist_ok=True)
         environment.run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with suppress(FileExistsError):
+            (environment.run_dir / "log").symlink_to(logs)
         if environment.run_dir.stat().st_uid != os.getuid():
             raise CannotStart(f"{environment.run_dir} belongs to another user; remove it.")
         lock = open(environment.run_dir / "lock", "w")  # noqa: SIM115  (held until the end)
@@ -141,6 +144,7 @@ class Tree:
         self.environment = environment
         self.stopping = threading.Event()
         self.failed = False
+        self.replay = None
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         # One descriptor a socket; supervisord refuses to start where it cannot have this many.
         minfds = 1_000_000 if hard == resource.RLIM_INFINITY else min(hard, 1_000_000)
@@ -150,7 +154,6 @@ class Tree:
             "REDIS_SERVER": redis_server() if environment.embedded_redis else "",
             "DATA_DIR": str(environment.DATA_DIR),
             "RUN_DIR": str(environment.run_dir),
-            "LOG_DIR": str(environment.DATA_DIR / "log"),
             "VENV": sys.prefix,
             "HOST": environment.HOST,
             "PORT": str(environment.PORT),
@@ -184,6 +187,8 @@ class Tree:
 
     def stop(self, *_):
         self.stopping.set()
+        if self.replay:
+            self.replay.terminate()
         self.supervisord.terminate()
 
     def relay(self):
@@ -209,7 +214,7 @@ class Tree:
         print(f"\nThe live blog runs: {address}/liveblog/demo/\n", flush=True)
         if replay_speed:
             command = [sys.executable, "manage.py", "replay", "demo", "--speed", replay_speed]
-            subprocess.Popen(command, cwd=ROOT, env=self.environ)
+            self.replay = subprocess.Popen(command, cwd=ROOT, env=self.environ)
 
 
 if __name__ == "__main__":

@@ -172,9 +172,12 @@ class Environment:
 
     @property
     def run_dir(self) -> Path:
-        """Where the sockets are: in DATA_DIR, or in a short place where its path is too long."""
+        """Where the sockets are: in DATA_DIR, or elsewhere if its path is too long or holds a %.
+
+        supervisord expands % in some of its paths twice.
+        """
         run_dir = self.DATA_DIR / "run"
-        if len(os.fsencode(run_dir)) <= LONGEST_RUN_DIR:
+        if len(os.fsencode(run_dir)) <= LONGEST_RUN_DIR and "%" not in str(run_dir):
             return run_dir
         name = hashlib.sha256(os.fsencode(self.DATA_DIR)).hexdigest()[:16]
         return Path(tempfile.gettempdir()) / f"liveblog-{os.getuid()}-{name}"

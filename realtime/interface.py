@@ -1,10 +1,105 @@
-"""The interface server: `python -m realtime.interface` takes Daphne's own arguments."""
+"""The interface server: `python -m realtime.interface` takes Daphne's own arguments and more."""
+
+import importlib
+import logging
+import sys
 
 from realtime import compat
 
 compat.install()
 
-from daphne.cli import CommandLineInterface  # noqa: E402
+from daphne.access import AccessLogGenerator  # noqa: E402
+from daphne.cli import DEFAULT_HOST, DEFAULT_PORT, CommandLineInterface  # noqa: E402
+from daphne.server import build_endpoint_description_strings  # noqa: E402
+
+BACKLOG = 4096  # connections that wait to be accepted; Twisted's 50 drops them in a burst
+
+OPTIONS = (
+    # name, default, type, help
+    ("--websocket_handshake_timeout", None, int, "the same as --websocket_connect_timeout"),
+    ("--drain", 5.0, float, "seconds over which sockets are sent away on SIGTERM"),
+    ("--max-message", 1 << 20, int, "longest WebSocket frame and message in bytes (close 1009)"),
+    ("--write-buffer", 1 << 20, int, "most bytes that may wait for a slow client (close 1013)"),
+    ("--message-rate", 50.0, float, "messages a second from one socket (close 4429); 0: no limit"),
+    ("--max-upload", 10 << 20, int, "longest request body in bytes (status 413)"),
+    ("--trusted-hops", 1, int, "proxies that append to X-Forwarded-For, with --proxy-headers"),
+)
+
+
+class Interface(CommandLineInterface):
+    """Daphne's command line."""
+
+    description = "Interface server: HTTP and WebSockets to and from a Redis channel layer"
+
+    def __init__(self):
+        super().__init__()
+        for name, default, parse, text in OPTIONS:
+            self.parser.add_argument(name, type=parse, default=default, help=text)
+
+    def run(self, args):
+        """Serve. Returns the exit code: 3 where it cannot start, which supervisors take as final."""
+        options = self.parser.parse_args(args)
+        levels = {0: logging.WARNING, 1: logging.INFO, 2: logging.DEBUG}
+        logging.basicConfig(
+            level=levels[min(max(options.verbosity, 0), 2)],
+            format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        )
+        if options.websocket_handshake_timeout is not None:
+            options.websocket_connect_timeout = options.websocket_handshake_timeout
+        if options.websocket_timeout is None:
+            options.websocket_timeout = -1  # a reader may stay as long as it likes
+        if not options.proxy_headers:
+            options.trusted_hops = 0
+        from realtime.server import Server
+
+        self.server = Server(
+            load(options.channel_layer), endpoints(options), options, access_log(options)
+        )
+        return self.server.run()
+
+
+def load(name):
+    """The channel layer that `path.to.module:object` names."""
+    sys.path.insert(0, ".")
+    module, _, attributes = name.partition(":")
+    layer = importlib.import_module(module)
+    for attribute in attributes.split("."):
+        layer = getattr(layer, attribute)
+    return layer
+
+
+def endpoints(options):
+    """Twisted's descriptions of where to listen."""
+    host, port, fd = options.host, options.port, options.file_descriptor
+    if host or port or not (options.unix_socket or options.socket_strings or fd is not None):
+        host, port = host or DEFAULT_HOST, port or DEFAULT_PORT
+    tcp = build_endpoint_description_strings(host=host, port=port)
+    others = build_endpoint_description_strings(
+        unix_socket=options.unix_socket, file_descriptor=fd
+    )
+    return sorted([f"{description}:backlog={BACKLOG}" for description in tcp] + others) + sorted(
+        options.socket_strings
+    )
+
+
+def access_log(options):
+    if options.access_log:
+        to_stdout = options.access_log == "-"
+        return AccessLogGenerator(
+            sys.stdout if to_stdout else open(options.access_log, "a", 1)  # noqa: SIM115
+        )
+    return AccessLogGenerator(sys.stdout) if options.verbosity >= 1 else None
+
+
+def main():
+    try:
+        sys.exit(Interface().run(sys.argv[1:]))
+    except Exception as error:
+        # Configuration errors bring their sentence and an exit code; anything else is our bug.
+        if not hasattr(error, "exit_code"):
+            raise
+        sys.exit(f"{error}")
+
 
 if __name__ == "__main__":
-    CommandLineInterface.entrypoint()
+    main()

@@ -1,15 +1,303 @@
-"""The channel layer: messages and groups through Redis."""
+"""The channel layer: messages and groups through one or several Redis servers.
+
+It keeps asgi-redis's interface, settings and channel semantics. What is new:
+
+* A message travels in the list entry itself, so sending and receiving are one round trip each.
+* A group remembers which *processes* hold its process-local members. Sending to it puts one entry
+  into each process's list. An interface server of ours (its channels begin with PROCESS) spreads
+  it over its sockets; for any other process `receive` hands out one message a member.
+* Nothing is dropped in silence: what did not fit is counted and logged.
+
+Each script in realtime/lua says what it does to which keys.
+"""
+
+import logging
+import threading
+from collections import deque
 
 from realtime import compat
 
 compat.install()
 
 import asgi_redis  # noqa: E402
+from asgi_redis.core import BaseRedisChannelLayer  # noqa: E402
+
+from realtime.connection import Connection  # noqa: E402
+from realtime.envelope import GROUP, JOIN, LEAVE, MESSAGE, BadEnvelope, Codec, stamp  # noqa: E402
+
+logger = logging.getLogger("realtime.layer")
+
+PROCESS = "realtime."  # begins the names of channels that our interface servers hold
+PROCESS_CAPACITY = 10_000  # entries: what waits for one interface server that is stuck
+HEARTBEAT = 1.5  # s: Redis losing its keys is noticed within 2 s
+DEAD_AFTER = 12.0  # s without heartbeat; with the next one's check, gone within 15 s
+SHARD_WAIT = 1  # s that a receive waits at one shard of several before it looks at the next
 
 
-class RedisChannelLayer(asgi_redis.RedisChannelLayer):
-    """asgi-redis on current redis-py and msgpack; takes asgi-redis's own arguments."""
+class Transport(BaseRedisChannelLayer):
+    """What is the same whether Redis is named by address or found through Sentinel."""
+
+    extensions = ["groups", "flush", "statistics"]
+
+    def prepare(self):
+        """Called once the hosts are known."""
+        self.codec = Codec(self.crypter)
+        self.local = threading.local()
+        self.expanded = {}
+        self.processes_key = f"{self.prefix}:processes"
+        self.global_count_key = f"{self.stats_prefix}{self.global_stats_key}:messages_count"
+        self.global_full_key = f"{self.stats_prefix}{self.global_stats_key}:channel_full_count"
+
+    # Where things are
+
+    def shard(self, index) -> Connection:
+        """This thread's connection to a shard."""
+        connections = self.local.__dict__.setdefault("connections", {})
+        if index not in connections:
+            connections[index] = Connection(self.connection(index).connection_pool)
+        return connections[index]
+
+    def shard_of(self, channel) -> int:
+        """Where a message for the channel goes: by its name if only one process reads it."""
+        if "!" in channel:
+            return self.consistent_hash(self.non_local_name(channel))
+        if "?" in channel:
+            return self.consistent_hash(channel)
+        return next(self._send_index_generator)
+
+    def group_keys(self, group):
+        return (f"{self.prefix}:group:{group}", self.processes_key)
+
+    # Messages
+
+    def send(self, channel, message):
+        """Append the message to the channel. Raises ChannelFull."""
+        self.send_many([(channel, message)])
+
+    def send_many(self, messages):
+        """Send (channel, message) pairs, those of one shard in one round trip and in order.
+
+        Raises ChannelFull with the channels that were full as its arguments; the others are sent.
+        """
+        batches = {}
+        for channel, message in messages:
+            batches.setdefault(self.shard_of(channel), []).append((channel, message))
+        full = []
+        for index, batch in batches.items():
+            answers = self.shard(index).pipeline([self.send_script(*pair) for pair in batch])
+            full += [pair[0] for pair, sent in zip(batch, answers, strict=True) if not sent]
+        if full:
+            raise self.ChannelFull(*full)
+
+    def send_script(self, channel, message):
+        """The script, keys and arguments that send the message."""
+        assert isinstance(message, dict), "message is not a dict"
+        assert self.valid_channel_name(channel), "Channel name not valid"
+        name, process = channel, ""
+        if "!" in channel:
+            name = process = self.non_local_name(channel)
+        entry = self.codec.pack(MESSAGE, channel if process else None, message)
+        counters = self.stats_prefix + name
+        return (
+            "send",
+            (
+                self.prefix + name,
+                self.processes_key,
+                f"{counters}:messages_count",
+                self.global_count_key,
+                f"{counters}:channel_full_count",
+                self.global_full_key,
+            ),
+            (
+                entry,
+                self.expiry,
+                self.get_capacity(name),
+                process,
+                PROCESS_CAPACITY,
+                self.channel_statistics_expiry,
+                self.global_statistics_expiry,
+            ),
+        )
+
+    def receive(self, channels, block=False):
+        """The next message of one of the channels as (channel, message), or (None, None).
+
+        With `block` it waits up to `blpop_timeout` seconds. Channels take turns at being first.
+        """
+        channels = list(channels)
+        for channel in channels:
+            assert self.valid_channel_name(channel, receive=True), "Channel name invalid"
+            if waiting := self.expanded.get(channel):
+                return waiting.popleft()
+        if not channels:
+            return None, None
+        turn = self.local.__dict__.setdefault("turn", 0)
+        self.local.turn = turn + 1
+        turn %= len(channels)
+        lists = [self.prefix + channel for channel in channels[turn:] + channels[:turn]]
+        for _ in range(max(1, self.blpop_timeout // SHARD_WAIT) if block else 1):
+            for index in self.shards_to_ask(channels):
+                found = self.pop(index, lists, block)
+                if found is not None:
+                    return found
+            if self.ring_size == 1:
+                break
+        return None, None
+
+    def shards_to_ask(self, channels):
+        """Every shard, beginning with another one each time."""
+        first = next(self._receive_index_generator)
+        return [(first + step) % self.ring_size for step in range(self.ring_size)]
+
+    def pop(self, index, lists, block):
+        """(channel, message) of one shard, or None."""
+        shard = self.shard(index)
+        while True:
+            if block:
+                wait = self.blpop_timeout if self.ring_size == 1 else SHARD_WAIT
+                answer = shard.pop(lists, wait)
+            else:
+                answer = shard.run("receive", lists, [self.expiry])
+            if not answer:
+                return None
+            name, entry = answer
+            if not block or stamp(entry) > shard.now() - self.expiry:
+                found = self.open_entry(name.decode()[len(self.prefix) :], entry)
+                if found is not None:
+                    return found
+
+    def open_entry(self, name, entry):
+        """(channel, message) of a list's entry, or None where it holds none for this process."""
+        try:
+            kind, channel, content = self.codec.unpack(entry)
+        except BadEnvelope as reason:
+            logger.error("Dropped an entry of %s that cannot be read: %s", name, reason)
+            return None
+        if kind == MESSAGE:
+            return channel or name, content
+        if kind != GROUP:
+            return None
+        if not name.endswith("!"):
+            return name, content
+        # A process that does not know its members: one message for each.
+        waiting = self.expanded.setdefault(name, deque())
+        waiting.extend((m, content) for m in self.group_channels(channel) if m.startswith(name))
+        return waiting.popleft() if waiting else None
 
     def receive_many(self, channels, block=False):
         """The name that Channels 1.x calls; the base class warns on every call of it."""
         return self.receive(channels, block)
+
+    # Groups
+
+    def group_add(self, group, channel):
+        """Add the channel; it stays as long as its process lives, or for `group_expiry` s."""
+        name, arguments = self.membership(JOIN, group, channel)
+        arguments += (self.group_expiry, self.expiry, int(channel.startswith(PROCESS)), DEAD_AFTER)
+        self.shard(self.consistent_hash(group)).run("group_add", name, arguments)
+
+    def group_discard(self, group, channel):
+        """Remove the channel if it is in the group."""
+        self.shard(self.consistent_hash(group)).run(
+            "group_discard", *self.membership(LEAVE, group, channel)
+        )
+
+    def membership(self, kind, group, channel):
+        """The keys and arguments that group_add and group_discard have in common."""
+        assert self.valid_group_name(group), "Group name not valid"
+        assert self.valid_channel_name(channel), "Channel name not valid"
+        process, _, local = channel.rpartition("!")
+        process += "!" if process else ""
+        entry = self.codec.pack(kind, group, channel)
+        return self.group_keys(group), (self.prefix, group, channel, process, local, entry)
+
+    def group_channels(self, group):
+        """The channels of the group, without those of dead processes."""
+        return [name.decode() for name in self.members(group, count_only=0)]
+
+    def group_size(self, group) -> int:
+        """How many channels are in the group; costs one step a process, not a channel."""
+        return self.members(group, count_only=1)
+
+    def members(self, group, count_only):
+        return self.shard(self.consistent_hash(group)).run(
+            "group_members",
+            self.group_keys(group),
+            (self.prefix, group, self.group_expiry, DEAD_AFTER, count_only),
+        )
+
+    def send_group(self, group, message):
+        """Send the message to every member of the group. Never raises ChannelFull."""
+        assert self.valid_group_name(group), "Group name not valid"
+        assert isinstance(message, dict), "message is not a dict"
+        # Capacities of their own and other shards are known here, not in the script.
+        leave_ordinary = self.ring_size > 1 or bool(self.channel_capacity)
+        full, left = self.shard(self.consistent_hash(group)).run(
+            "send_group",
+            (*self.group_keys(group), self.global_count_key, self.global_full_key),
+            (
+                self.prefix,
+                self.codec.pack(GROUP, group, message),
+                self.expiry,
+                self.group_expiry,
+                self.capacity,
+                PROCESS_CAPACITY,
+                DEAD_AFTER,
+                int(leave_ordinary),
+                self.stats_prefix,
+                self.channel_statistics_expiry,
+                self.global_statistics_expiry,
+            ),
+        )
+        full = [name.decode() for name in full]
+        if left:
+            try:
+                self.send_many([(name.decode(), message) for name in left])
+            except self.ChannelFull as refused:
+                full += refused.args
+        if full:
+            logger.warning("A message to group %s did not fit into %s", group, ", ".join(full))
+
+    # Statistics
+
+    def _count_channel_stats(self, channel, connections):
+        """As asgi-redis, but the age of the oldest message is read from its entry."""
+        statistics = {
+            self.STAT_MESSAGES_COUNT: 0,
+            self.STAT_MESSAGES_PENDING: 0,
+            self.STAT_MESSAGES_MAX_AGE: 0,
+            self.STAT_CHANNEL_FULL: 0,
+        }
+        counters = self.stats_prefix + channel
+        for connection in connections:
+            with connection.pipeline(transaction=False) as pipeline:
+                pipeline.mget(f"{counters}:messages_count", f"{counters}:channel_full_count")
+                pipeline.llen(self.prefix + channel)
+                pipeline.lindex(self.prefix + channel, 0)
+                pipeline.time()
+                (count, full), pending, oldest, (seconds, microseconds) = pipeline.execute()
+            statistics[self.STAT_MESSAGES_COUNT] += int(count or 0)
+            statistics[self.STAT_CHANNEL_FULL] += int(full or 0)
+            statistics[self.STAT_MESSAGES_PENDING] += pending
+            if oldest:
+                age = seconds + microseconds / 1e6 - stamp(oldest)
+                statistics[self.STAT_MESSAGES_MAX_AGE] = max(
+                    statistics[self.STAT_MESSAGES_MAX_AGE], age
+                )
+        return statistics
+
+
+class RedisChannelLayer(Transport, asgi_redis.RedisChannelLayer):
+    """Redis servers named by address; several are shards."""
+
+    def __init__(self, **config):
+        super().__init__(**config)
+        self.prepare()
+
+
+class RedisSentinelChannelLayer(Transport, asgi_redis.RedisSentinelChannelLayer):
+    """Redis servers found through Sentinel; several services are shards."""
+
+    def __init__(self, **config):
+        super().__init__(**config)
+        self.prepare()

@@ -1,0 +1,51 @@
+"""What lies in a channel's list: one entry a message, body and all.
+
+An entry is an 8-byte big-endian double, the second (of Redis's own clock) at which a script put
+it there, and then the envelope: MessagePack, encrypted as a whole where the layer has keys.
+
+    [MESSAGE, channel, message]   for one channel; channel is None where the list's name says it
+    [GROUP, group, message]       for every member of the group that the list's owner holds
+    [JOIN, group, channel]        the channel is now in the group
+    [LEAVE, group, channel]       the channel is no longer in the group
+"""
+
+import struct
+
+import msgpack
+
+MESSAGE, GROUP, JOIN, LEAVE = range(4)
+STAMP = struct.Struct(">d")
+
+
+class BadEnvelope(Exception):
+    """An entry that is no envelope, or that none of our keys decrypts."""
+
+
+class Codec:
+    """Packs and unpacks envelopes. `crypter`: a MultiFernet, or None for plain text."""
+
+    def __init__(self, crypter=None):
+        self.crypter = crypter
+
+    def pack(self, kind: int, name: str | None, content) -> bytes:
+        packed = msgpack.packb([kind, name, content], use_bin_type=True)
+        return self.crypter.encrypt(packed) if self.crypter else packed
+
+    def unpack(self, entry: bytes) -> tuple[int, str | None, object]:
+        """(kind, name, content) of an entry as it lay in the list. Raises BadEnvelope."""
+        packed = entry[STAMP.size :]
+        try:
+            if self.crypter:
+                packed = self.crypter.decrypt(packed)
+            # ASGI allows any key that MessagePack can hold.
+            kind, name, content = msgpack.unpackb(packed, strict_map_key=False)
+        except Exception as error:
+            raise BadEnvelope(repr(error)) from error
+        if kind not in (MESSAGE, GROUP, JOIN, LEAVE):
+            raise BadEnvelope(f"kind {kind!r}")
+        return kind, name, content
+
+
+def stamp(entry: bytes) -> float:
+    """When the entry was put into its list, in seconds of Redis's clock."""
+    return STAMP.unpack_from(entry)[0]

@@ -1,0 +1,28 @@
+"""Encoding WebSocket frames from server to client (RFC 6455, section 5.2): no mask, no fragments."""
+
+import struct
+
+TEXT, BINARY = 0x81, 0x82  # FIN set, and the opcode
+
+
+def encode_frame(first_byte: int, payload: bytes) -> bytes:
+    """One whole message as one frame."""
+    length = len(payload)
+    if length < 126:
+        return bytes((first_byte, length)) + payload
+    if length < 1 << 16:
+        return struct.pack(">BBH", first_byte, 126, length) + payload
+    return struct.pack(">BBQ", first_byte, 127, length) + payload
+
+
+def encode_message(message: dict) -> bytes | None:
+    """The frame of an ASGI reply with `text` or `bytes`; None where it also says something else.
+
+    An empty text is a message as well as any other: the key decides, not its truth.
+    """
+    if len(message) == 1:
+        if isinstance(text := message.get("text"), str):
+            return encode_frame(TEXT, text.encode())
+        if isinstance(payload := message.get("bytes"), bytes):
+            return encode_frame(BINARY, payload)
+    return None

@@ -1,0 +1,192 @@
+"""HTTP requests to workers and their responses back, and the door where WebSockets turn off."""
+
+import logging
+import re
+import time
+from urllib.parse import unquote
+
+from daphne.http_protocol import WebRequest
+from twisted.internet.protocol import Protocol
+from twisted.web import http
+
+from realtime.proxy import client_address
+
+logger = logging.getLogger("realtime.http")
+
+# What str.splitlines takes for a line end: a header value that holds one would become two headers
+# where autobahn parses the request (CVE-2026-44546).
+LINE_ENDS = re.compile(rb"[\x0b\x0c\x1c\x1d\x1e\x85]")
+UPGRADE = re.compile(rb"\r\nupgrade:[ \t]*websocket[ \t]*\r\n", re.IGNORECASE)
+LONGEST_HEADER = 16384  # bytes, request line included: as Twisted's own
+FIRST_BYTES = 10  # s for a whole request header to come
+
+REFUSAL = (
+    b"HTTP/1.1 %d %s\r\nContent-Type: text/plain; charset=utf-8\r\n"
+    b"Content-Length: %d\r\nConnection: close\r\n\r\n%s"
+)
+REASONS = {400: b"Bad Request", 413: b"Content Too Large", 503: b"Service Unavailable"}
+
+
+def refusal(status, sentence):
+    """A whole HTTP/1.1 response that ends the connection."""
+    body = sentence.encode()
+    return REFUSAL % (status, REASONS[status], len(body), body)
+
+
+class Door(Protocol):
+    """The first request header of a connection decides what it is.
+
+    A WebSocket handshake goes straight to autobahn, without a Twisted request made for it first;
+    anything else goes to Twisted's HTTP channel.
+    """
+
+    head = b""
+
+    def connectionMade(self):
+        # The HTTP channel brings a timeout of its own.
+        self.idle = self.factory.reactor.callLater(FIRST_BYTES, self.transport.abortConnection)
+
+    def dataReceived(self, data):
+        self.head += data
+        end = self.head.find(b"\r\n\r\n")
+        if end == -1 and len(self.head) <= LONGEST_HEADER:
+            return
+        self.idle.cancel()
+        if self.head.startswith(b"GET ") and UPGRADE.search(self.head, 0, end + 4):
+            self.factory.upgrade(self.transport, self.head, end)
+        else:
+            self.factory.make_channel(self.transport).dataReceived(self.head)
+
+    def connectionLost(self, reason):
+        if self.idle.active():
+            self.idle.cancel()
+
+
+class Request(WebRequest):
+    """A request whose body is bounded and whose sends do not block."""
+
+    # Workers parse forms; the interface server would do it for nothing.
+    _parsePOSTFormSubmission = False
+    too_large = False
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.request_start = time.monotonic()
+
+    def duration(self):
+        return time.monotonic() - self.request_start
+
+    def gotLength(self, length):
+        super().gotLength(length)
+        if length is not None and length > self.factory.max_upload:
+            self.refuse_body()
+
+    def handleContentChunk(self, data):
+        if self.too_large:
+            return
+        super().handleContentChunk(data)
+        if self.content.tell() > self.factory.max_upload:
+            self.refuse_body()
+
+    def refuse_body(self):
+        """Answer at once: the rest of the body would only cost both sides."""
+        self.too_large = True
+        self.factory.metrics.drop("upload_too_large")
+        limit = self.factory.max_upload
+        self.transport.write(refusal(413, f"The body is longer than {limit} bytes.\n"))
+        self.channel.loseConnection()
+
+    def process(self):
+        if self.too_large:
+            return
+        upgrade = self.requestHeaders.getRawHeaders(b"Upgrade", [b""])[0]
+        if upgrade.lower() == b"websocket":
+            self.hand_over()
+            return
+        self.request_start = time.monotonic()
+        try:
+            path = unquote(self.path.decode("ascii"))
+        except UnicodeDecodeError:
+            self.path = b"/"
+            self.basic_error(400, b"Bad Request", "The path holds bytes that are not ASCII.")
+            return
+        self.root_path = self.factory.root_path
+        headers = []
+        for name, values in self.requestHeaders.getAllRawHeaders():
+            name = name.lower()
+            if b"_" in name:
+                continue  # CVE-2015-0219
+            for value in values:
+                if name == b"daphne-root-path":
+                    self.root_path = unquote(value.decode("latin1"))
+                else:
+                    headers.append((name, value))
+        peer = [self.client.host, self.client.port] if hasattr(self.client, "port") else None
+        self.client_addr, scheme = client_address(self.factory.proxy, headers, peer)
+        self.content.seek(0)
+        self.factory.metrics.count("http_requests")
+        self.factory.outbox.send(
+            "http.request",
+            {
+                "reply_channel": self.reply_channel,
+                "http_version": self.clientproto.split(b"/")[-1].decode("ascii"),
+                "method": self.method.decode("ascii"),
+                "path": path,
+                "root_path": self.root_path,
+                "scheme": scheme or ("https" if self.isSecure() else "http"),
+                "query_string": self.uri.partition(b"?")[2],
+                "headers": headers,
+                "body": self.content.read(),
+                "client": self.client_addr,
+                "server": [self.host.host, self.host.port] if hasattr(self.host, "port") else None,
+            },
+            self.refused,
+        )
+
+    def refused(self):
+        """The workers are behind, or Redis away."""
+        if not self._disconnected and not self._got_response_start:
+            self.basic_error(503, b"Service Unavailable", "Busy; please try again in a moment.")
+
+    def hand_over(self):
+        """A handshake on a connection that was used before: build it again for autobahn."""
+        lines = [self.method + b" " + self.uri + b" HTTP/1.1"]
+        for name, values in self.requestHeaders.getAllRawHeaders():
+            lines += [name + b": " + value for value in values]
+        head = b"\r\n".join(lines) + b"\r\n\r\n"
+        self.factory.reply_protocols.pop(self.reply_channel, None)
+        self.reply_channel = None
+        transport = self.channel.transport
+        self.channel.setTimeout(None)
+        transport.unregisterProducer()
+        self.factory.upgrade(transport, head, len(head) - 4)
+        transport.resumeProducing()
+
+    def finish(self):
+        """The response is complete. Daphne would tell workers, none of whom listens."""
+        self.factory.reply_protocols.pop(self.reply_channel, None)
+        http.Request.finish(self)
+
+    def send_disconnect(self):
+        """The client went before its response was complete; for consumers that poll long."""
+        if self.path:
+            message = {"reply_channel": self.reply_channel, "path": unquote(self.path.decode())}
+            self.factory.outbox.send("http.disconnect", message)
+
+    def check_time(self, now):
+        """Called every 2 s: ends a request that took too long."""
+        if self.factory.timeout < 0 or now - self.request_start <= self.factory.timeout:
+            return
+        self.factory.metrics.drop("http_timeout")
+        if self._got_response_start:
+            # Half a response was sent: only a cut tells the client that the rest is missing.
+            self.channel.transport.abortConnection()
+        else:
+            self.basic_error(503, b"Service Unavailable", "The workers did not answer in time.")
+
+
+class Channel(http.HTTPChannel):
+    """Twisted's HTTP/1.1 channel with our requests."""
+
+    requestFactory = Request
+    totalHeadersSize = LONGEST_HEADER

@@ -1,0 +1,86 @@
+"""What workers send to this interface server: read from its list, handed to its sockets."""
+
+import logging
+from realtime.envelope import GROUP, JOIN, LEAVE, MESSAGE, BadEnvelope, stamp
+from realtime.frames import encode_message
+from realtime.link import Lost
+
+logger = logging.getLogger("realtime.inbox")
+
+BLOCK = 5  # s: how long Redis waits for an entry before it answers with none
+BATCH = 64  # entries a round trip; more would starve the sockets' own traffic
+
+
+class Inbox:
+    """One shard's list of this process.
+
+    `sockets` takes deliver(channel, message), spread(group, frames), spread_message(group,
+    message), join(group, channel), leave(group, channel).
+    """
+
+    def __init__(self, layer, process, sockets, metrics):
+        self.layer = layer
+        self.list = layer.prefix + process
+        self.sockets = sockets
+        self.metrics = metrics
+
+    def listen(self, link):
+        """Begin to wait, on a link that was just opened."""
+        self.link = link
+        link.command(self.woken, "BLPOP", self.list, BLOCK)
+
+    def woken(self, answer):
+        if isinstance(answer, Lost):
+            return  # the link opens again and calls listen()
+        if answer is not None and not isinstance(answer, Exception):
+            self.handle([answer[1]])
+            # A burst has put more there by now: one command brings it all.
+            self.link.command(self.drained, "LPOP", self.list, BATCH)
+        elif answer is not None:
+            logger.error("Redis refuses to be read from: %s", answer)
+        self.link.command(self.woken, "BLPOP", self.list, BLOCK)
+
+    def drained(self, answer):
+        if isinstance(answer, list):
+            self.handle(answer)
+
+    def handle(self, entries):
+        """Hand the entries over in their order, runs of broadcasts to one group as one write."""
+        oldest = self.link.connection.now() - self.layer.expiry
+        runs = {}  # group -> frames that wait to be written together
+        for entry in entries:
+            try:
+                kind, name, content = self.layer.codec.unpack(entry)
+            except BadEnvelope as reason:
+                self.metrics.drop("unreadable")
+                logger.error("Dropped an entry that cannot be read: %s", reason)
+                continue
+            if kind == GROUP or kind == MESSAGE:
+                if stamp(entry) < oldest:
+                    self.metrics.drop("expired")
+                    continue
+                frame = encode_message(content) if kind == GROUP else None
+                if frame is not None:
+                    runs.setdefault(name, []).append(frame)
+                    continue
+            # Whatever is no broadcast keeps its place among them.
+            self.spread(runs)
+            try:
+                if kind == JOIN:
+                    self.sockets.join(name, content)
+                elif kind == LEAVE:
+                    self.sockets.leave(name, content)
+                elif kind == MESSAGE:
+                    self.sockets.deliver(name, content)
+                else:
+                    self.sockets.spread_message(name, content)
+            except Exception:
+                self.metrics.drop("refused")
+                logger.exception("A reply for %s was refused", name)
+        self.spread(runs)
+
+    def spread(self, runs):
+        for group, frames in runs.items():
+            self.sockets.spread(group, frames)
+        runs.clear()
+

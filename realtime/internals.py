@@ -1,0 +1,37 @@
+"""The only place that reaches into Twisted, autobahn and redis-py behind their public names.
+
+tests/realtime/test_internals.py notices when one of these changes.
+"""
+
+import autobahn.websocket.protocol
+
+
+def quiet_autobahn():
+    """autobahn pretty-prints its whole configuration for a debug line at every connection, whether
+    the line is logged or not: a third of a handshake's CPU. The log formats it when it is shown.
+    """
+    autobahn.websocket.protocol.pformat = lambda attributes: attributes
+
+
+def share_options(protocol_class, factory):
+    """autobahn copies some 20 options from the factory to every socket, unless its class has them:
+    2 KiB a socket."""
+    for name in protocol_class.CONFIG_ATTRS:
+        value = getattr(factory, name)
+        # A function in a class would become a method.
+        setattr(protocol_class, name, staticmethod(value) if callable(value) else value)
+
+
+def unsent(transport) -> int:
+    """Bytes that wait in a Twisted TCP transport for the kernel to take them."""
+    return transport._tempDataLen + len(transport.dataBuffer) - transport.offset
+
+
+def raw_socket(transport):
+    """The socket under a plain TCP or unix transport, or None under anything else (TLS)."""
+    return getattr(transport, "socket", None) if hasattr(transport, "_tempDataLen") else None
+
+
+def take_socket(wire):
+    """The connected socket of a redis-py connection, which keeps it alive."""
+    return wire._sock

@@ -1,0 +1,34 @@
+-- Appends one entry to a channel's list, unless the list is full.
+-- KEYS: list, processes, channel's message count, global message count, channel's and global full count
+-- ARGV: entry, expiry s, capacity, process ("" for none), process capacity,
+--       expiry s of the channel's counters, of the global ones
+-- Returns 1, or 0 where the channel is full.
+local time = redis.call('TIME')
+local now = time[1] + time[2] / 1000000
+local registered = ARGV[4] ~= '' and redis.call('ZSCORE', KEYS[2], ARGV[4])
+local capacity = tonumber(registered and ARGV[5] or ARGV[3])
+
+local function count(channel_key, global_key)
+    redis.call('INCR', channel_key)
+    redis.call('EXPIRE', channel_key, ARGV[6])
+    redis.call('INCR', global_key)
+    redis.call('EXPIRE', global_key, ARGV[7])
+end
+
+local length = redis.call('LLEN', KEYS[1])
+while length >= capacity do
+    -- Entries that nobody may read any more do not count.
+    local oldest = redis.call('LINDEX', KEYS[1], 0)
+    if struct.unpack('>d', oldest) + ARGV[2] > now then
+        count(KEYS[5], KEYS[6])
+        return 0
+    end
+    redis.call('LPOP', KEYS[1])
+    length = length - 1
+end
+redis.call('RPUSH', KEYS[1], struct.pack('>d', now) .. ARGV[1])
+if not registered then
+    redis.call('EXPIRE', KEYS[1], ARGV[2] + 1)
+end
+count(KEYS[3], KEYS[4])
+return 1

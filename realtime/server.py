@@ -1,0 +1,223 @@
+"""An interface server at work: its listeners, its links to Redis, its heartbeat and its end."""
+
+import logging
+import secrets
+import time
+
+from daphne.server import Server as DaphneServer
+from twisted.internet import defer, reactor
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.task import LoopingCall
+from twisted.logger import STDLibLogObserver, globalLogBeginner
+
+from realtime.codes import GOING_DOWN
+from realtime.factory import Factory
+from realtime.http import Request
+from realtime.inbox import Inbox
+from realtime.layer import DEAD_AFTER, HEARTBEAT, PROCESS
+from realtime.link import Link, Lost
+from realtime.metrics import Metrics
+from realtime.outbox import Outbox
+from realtime.proxy import TrustedProxies
+from realtime.websocket import WebSocket
+
+logger = logging.getLogger("realtime.interface")
+
+CHECK = 2  # s between looks at timeouts and silent sockets
+AT_ONCE = 1000  # members a registration: Lua's unpack() bears some 8,000
+DRAIN_STEP = 0.05  # s between two handfuls of sockets that are told to go
+
+
+class Server(DaphneServer):
+    """`options`: what realtime.interface's command line gives. Ends with `exit_code`."""
+
+    exit_code = 0
+
+    def __init__(self, channel_layer, endpoints, options, action_logger=None):
+        self.layer = channel_layer
+        self.endpoints = endpoints
+        self.options = options
+        # Unguessable: two processes must never share a name, on whatever hosts they are.
+        self.process = f"{PROCESS}{secrets.token_hex(6)}!"
+        self.metrics = Metrics()
+        self.outbox = Outbox(channel_layer, self.metrics)
+        self.factory = Factory(
+            reactor,
+            options,
+            self.process,
+            self.outbox,
+            self.metrics,
+            TrustedProxies(options.trusted_hops),
+            action_logger,
+        )
+        self.factory.forgotten = self.forgotten
+        self.listeners = []
+        self.links = []
+        self.draining = False
+
+    def run(self):
+        """Serve until a signal comes. Returns the exit code."""
+        observer = STDLibLogObserver("realtime.twisted")
+        globalLogBeginner.beginLoggingTo(
+            [lambda event: observer(event) if event.get("isError") else None],
+            redirectStandardIO=False,
+            discardBuffer=True,
+        )
+        for index in range(self.layer.ring_size):
+            pool = self.layer.connection(index).connection_pool
+            inbox = Inbox(self.layer, self.process, self.factory, self.metrics)
+            reading = Link(pool, inbox.listen)
+            writing = Link(pool, lambda link, index=index: self.writing_opened(index, link))
+            self.outbox.links.append(writing)
+            self.links += [writing, reading]
+            reactor.callWhenRunning(reading.open)
+            reactor.callWhenRunning(writing.open)
+        self.beating = LoopingCall(self.beat)
+        self.beating.start(HEARTBEAT, now=False)
+        self.checking = LoopingCall(self.check_time)
+        self.checking.start(CHECK, now=False)
+        reactor.callWhenRunning(self.listen)
+        reactor.addSystemEventTrigger("before", "shutdown", self.drain)
+        reactor.run()
+        return self.exit_code
+
+    # Listening
+
+    def listen(self):
+        for description in self.endpoints:
+            try:
+                listening = serverFromString(reactor, description).listen(self.factory)
+            except Exception as error:
+                self.cannot_listen(description, error)
+                return
+            listening.addCallbacks(
+                self.listeners.append,
+                lambda failure, d=description: self.cannot_listen(d, failure.value),
+            )
+
+    def cannot_listen(self, description, error):
+        """A server that does not listen is no use: say so and end, instead of staying around."""
+        logger.error("Cannot listen on %s: %s", description, error)
+        self.exit_code = 3
+        if reactor.running:
+            reactor.stop()
+
+    def check_time(self):
+        try:
+            self.factory.check_time(time.monotonic())
+        except Exception:
+            logger.exception("A connection's timeout could not be handled")
+
+    # Redis
+
+    def writing_opened(self, index, link):
+        """Redis is there, or there again: say that we live before anything else."""
+        self.beat_on(index, link)
+        self.outbox.opened(link)
+
+    def beat(self):
+        for index, link in enumerate(self.outbox.links):
+            if link.is_open:
+                self.beat_on(index, link)
+
+    def beat_on(self, index, link):
+        def answered(answer):
+            if isinstance(answer, Lost):
+                return
+            if isinstance(answer, Exception):
+                logger.error("Redis refuses the heartbeat: %s", answer)
+                return
+            unknown, dead = answer
+            if unknown:
+                self.register(index, link)
+            for process in dead:
+                logger.warning("Interface server %s is dead; removing its members", process)
+                arguments = (self.layer.prefix, process, DEAD_AFTER, self.layer.expiry)
+                link.script(ignore, "bury", [self.layer.processes_key], arguments)
+
+        keys, arguments = [self.layer.processes_key], (self.process, DEAD_AFTER)
+        link.script(answered, "heartbeat", keys, arguments)
+
+    def register(self, index, link):
+        """Write every group membership down on a shard that does not know this process."""
+        for group, members in self.factory.groups.members.items():
+            if self.layer.consistent_hash(group) != index:
+                continue
+            names = [m.reply_channel.partition("!")[2] for m in members]
+            for start in range(0, len(names), AT_ONCE):
+                link.script(
+                    ignore,
+                    "register",
+                    [self.layer.group_keys(group)[0]],
+                    (self.layer.prefix, group, self.process, *names[start : start + AT_ONCE]),
+                )
+
+    def forgotten(self, channel, groups):
+        """A socket has left these groups for good."""
+        name = channel.partition("!")[2]
+        by_shard = {}
+        for group in groups:
+            by_shard.setdefault(self.layer.consistent_hash(group), []).append(group)
+        for index, names in by_shard.items():
+            link = self.outbox.links[index]
+            if link.is_open:  # else Redis has us register anew, without this socket
+                arguments = (self.layer.prefix, self.process, name, *names)
+                link.script(ignore, "forget", [], arguments)
+
+    # The end
+
+    @defer.inlineCallbacks
+    def drain(self):
+        """Accept nobody, send everybody away a few at a time, deliver every disconnect."""
+        self.draining = True
+        for listener in self.listeners:
+            yield defer.maybeDeferred(listener.stopListening)
+        deadline = time.monotonic() + self.options.drain
+        protocols = list(self.factory.reply_protocols.values())
+        sockets = [p for p in protocols if isinstance(p, WebSocket)]
+        if sockets:
+            logger.info("Sending %d sockets away within %g s", len(sockets), self.options.drain)
+        steps = max(1, int(self.options.drain / DRAIN_STEP))
+        handful = -(-len(sockets) // steps)
+        for start in range(0, len(sockets), handful or 1):
+            for socket in sockets[start : start + handful]:
+                if socket.reply_channel in self.factory.reply_protocols:
+                    socket.close_with(GOING_DOWN)
+            yield sleep(DRAIN_STEP)
+        # Responses under way may end; peers that answer no close frame are cut.
+        while self.factory.reply_protocols and time.monotonic() < deadline + GRACE:
+            yield sleep(DRAIN_STEP)
+        for protocol in list(self.factory.reply_protocols.values()):
+            transport = (
+                protocol.channel.transport if isinstance(protocol, Request) else protocol.transport
+            )
+            transport.abortConnection()
+        yield sleep(0)
+        while not self.outbox.is_empty() and time.monotonic() < deadline + 2 * GRACE:
+            yield sleep(DRAIN_STEP)
+        self.beating.stop()
+        for link in self.outbox.links:
+            if link.is_open:
+                arguments = (self.layer.prefix, self.process, 0, self.layer.expiry)
+                link.script(ignore, "bury", [self.layer.processes_key], arguments)
+                link.flush()
+        while any(link.waiting for link in self.outbox.links):
+            if time.monotonic() > deadline + 3 * GRACE:
+                break
+            yield sleep(DRAIN_STEP)
+        for link in self.links:
+            link.close()
+
+
+GRACE = 3  # s for what should take milliseconds
+
+
+def sleep(seconds):
+    waited = defer.Deferred()
+    reactor.callLater(seconds, waited.callback, None)
+    return waited
+
+
+def ignore(answer):
+    if isinstance(answer, Exception) and not isinstance(answer, Lost):
+        logger.error("Redis refuses a command: %s", answer)

@@ -1,0 +1,240 @@
+"""One reader's socket: Daphne's protocol with non-blocking sends, bounds and honest closing."""
+
+import logging
+import time
+
+from autobahn.twisted.websocket import ConnectionDeny
+from daphne.ws_protocol import WebSocketProtocol as DaphneWebSocket
+from twisted.internet.defer import Deferred
+
+from realtime.codes import FLOOD, TRY_AGAIN_LATER
+from realtime.frames import BINARY, TEXT, encode_frame
+from realtime.internals import raw_socket, unsent
+from realtime.limits import Allowance
+from realtime.proxy import client_address
+
+logger = logging.getLogger("realtime.websocket")
+
+MOST_EARLY = 100  # frames kept for a socket whose handshake is not answered yet
+
+
+class WebSocket(DaphneWebSocket):
+    """`order`, `reply_channel` and the messages are those of the ASGI 1.x WebSocket spec."""
+
+    connect_sent = False  # only what was connected can disconnect
+    muted = False
+    early = None  # frames that came for this socket before it was accepted
+    allowance = None
+    send_now = None  # the kernel's send, for a plain transport
+
+    # From the client
+
+    def onConnect(self, request):
+        server = self.main_factory
+        self.request = request
+        self.packets_received = 0
+        self.socket_opened = self.last_data = time.monotonic()
+        self.path = self.unquote(request.path.encode("ascii"))
+        headers = [
+            (name.lower().encode("ascii"), value.encode("latin1"))
+            for name, value in request.headers.items()
+            if "_" not in name  # CVE-2015-0219: X_Forwarded_For would pass for X-Forwarded-For
+        ]
+        self.protocol_to_accept = next(
+            (name for name in request.protocols if name in self.factory.protocols), None
+        )
+        self.reply_channel = server.make_send_channel()
+        server.reply_protocols[self.reply_channel] = self
+        peer, host = self.transport.getPeer(), self.transport.getHost()
+        client = [peer.host, peer.port] if hasattr(peer, "port") else None
+        self.client_addr, scheme = client_address(server.proxy, headers, client)
+        server.outbox.send(
+            "websocket.connect",
+            {
+                "reply_channel": self.reply_channel,
+                "order": 0,
+                "path": self.path,
+                "query_string": self.query_string,
+                "headers": headers,
+                "client": self.client_addr,
+                "server": [host.host, host.port] if hasattr(host, "port") else None,
+                "scheme": {"http": "ws", "https": "wss"}.get(scheme, "ws"),
+            },
+            self.connect_refused,
+        )
+        self.connect_sent = True
+        self.handshake_deferred = Deferred()
+        self.log_action("connecting")
+        return self.handshake_deferred
+
+    def connect_refused(self):
+        """The workers are behind, or Redis away: the client may try again later."""
+        self.connect_sent = False
+        self.deny(503, "Service Unavailable")
+
+    def onOpen(self):
+        # What only the handshake needed: about 4 KiB.
+        self.http_request_data = self.http_response_data = self.http_headers = None
+        self.request = self.websocket_extensions = self.handshake_deferred = None
+        self.trafficStats = self.factory.traffic_stats
+        raw = raw_socket(self.transport)
+        self.send_now = raw.send if raw is not None else None
+        self.main_factory.metrics.count("websockets_opened")
+        self.log_action("connected")
+
+    def onMessage(self, payload, isBinary):
+        if self.muted:
+            return
+        self.last_data = time.monotonic()
+        metrics = self.main_factory.metrics
+        metrics.count("frames_received")
+        rate = self.main_factory.message_rate
+        if rate:
+            if self.allowance is None:
+                self.allowance = Allowance(rate, self.last_data)
+            if not self.allowance.take(self.last_data):
+                metrics.drop("flood")
+                self.close_with(FLOOD)
+                return
+        self.packets_received += 1
+        message = {
+            "reply_channel": self.reply_channel,
+            "path": self.path,
+            "order": self.packets_received,
+        }
+        if isBinary:
+            message["bytes"] = payload
+        else:
+            message["text"] = payload.decode()
+        self.main_factory.outbox.send("websocket.receive", message, self.receive_refused)
+
+    def receive_refused(self):
+        """The message is lost, so the conversation is: the client must begin another."""
+        self.close_with(TRY_AGAIN_LATER)
+
+    def onPong(self, payload):
+        self.last_data = time.monotonic()
+
+    def onClose(self, wasClean, code, reason):
+        if not hasattr(self, "reply_channel"):
+            return  # closed before a valid handshake
+        self.main_factory.forget(self)
+        if self.connect_sent:
+            self.connect_sent = False
+            disconnect = {
+                "reply_channel": self.reply_channel,
+                "code": code or 1005,
+                "path": self.path,
+                "order": self.packets_received + 1,
+            }
+            self.main_factory.outbox.send("websocket.disconnect", disconnect, keep=True)
+        self.log_action("disconnected")
+
+    # From the workers
+
+    def serverAccept(self):
+        self.handshake_deferred.callback(self.protocol_to_accept)
+        early, self.early = self.early, None
+        if early:
+            self.send_frames(b"".join(early))
+
+    def serverReject(self):
+        self.connect_sent = False
+        self.deny(403, "Access denied")
+        self.log_action("rejected")
+
+    def serverSend(self, content, binary=False):
+        if self.state == self.STATE_CONNECTING:
+            self.serverAccept()
+        payload = content if binary else content.encode()
+        self.main_factory.metrics.count("frames_sent")
+        self.send_frames(encode_frame(BINARY if binary else TEXT, payload))
+
+    def serverClose(self, code=True):
+        self.close_with(1000 if code is True else code)
+
+    def send_frames(self, frames):
+        """Write whole frames; what the kernel does not take at once waits, within a bound."""
+        if self.state != self.STATE_OPEN:
+            if self.state == self.STATE_CONNECTING:
+                self.send_early(frames)
+            return
+        transport = self.transport
+        if self.send_now is not None and not (transport.dataBuffer or transport._tempDataLen):
+            try:
+                sent = self.send_now(frames)
+            except BlockingIOError:
+                sent = 0
+            except OSError:
+                return  # the reactor is about to notice that the peer is gone
+            if sent == len(frames):
+                return
+            frames = frames[sent:]
+        elif self.send_now is not None:
+            waiting = unsent(transport)
+            if waiting + len(frames) > self.main_factory.write_buffer:
+                self.main_factory.metrics.drop("slow_client")
+                self.close_with(TRY_AGAIN_LATER)
+                return
+        transport.write(frames)
+
+    def send_early(self, frames):
+        """Keep a broadcast for a socket that joined a group before it was accepted."""
+        if self.early is None:
+            self.early = []
+        if len(self.early) < MOST_EARLY:
+            self.early.append(frames)
+        else:
+            self.main_factory.metrics.drop("before_accept")
+
+    # Ends
+
+    def deny(self, status, reason):
+        """Answer the handshake with an HTTP status."""
+        self.main_factory.forget(self)
+        if self.state == self.STATE_CONNECTING:
+            deferred, self.handshake_deferred = self.handshake_deferred, None
+            if deferred is not None:
+                deferred.errback(ConnectionDeny(code=status, reason=reason))
+
+    def close_with(self, code):
+        """Send a close frame, nothing after it, and take no more messages."""
+        self.muted = True
+        self.main_factory.leave_groups(self)
+        if self.state == self.STATE_CONNECTING:
+            self.connect_sent = False
+            self.deny(403, "Access denied")
+        else:
+            self.sendCloseFrame(code=code)
+
+    # Time
+
+    def duration(self):
+        return time.monotonic() - self.socket_opened
+
+    def check_time(self, now):
+        """Called every 2 s: ends a handshake that nobody answers, pings a socket that is silent."""
+        server = self.main_factory
+        if self.state == self.STATE_CONNECTING:
+            limit = server.websocket_connect_timeout
+            if 0 <= limit < now - self.socket_opened:
+                server.metrics.drop("handshake_timeout")
+                # Whoever consumes the connect later finds that the socket is gone.
+                self.deny(503, "Service Unavailable")
+        elif self.state == self.STATE_OPEN:
+            if 0 <= server.websocket_timeout < now - self.socket_opened:
+                self.serverClose()
+            elif now - self.last_data > server.ping_interval and not self.autoPingPending:
+                # Only what the peer sends counts as life, not what is pushed to it.
+                self._sendAutoPing()
+
+    def log_action(self, action):
+        if self.main_factory.action_logger:
+            self.main_factory.log_action(
+                "websocket",
+                action,
+                {
+                    "path": self.path,
+                    "client": "%s:%s" % tuple(self.client_addr) if self.client_addr else None,
+                },
+            )

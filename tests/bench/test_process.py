@@ -1,0 +1,56 @@
+"""What the benchmark starts, it measures, and ends."""
+
+import sys
+
+import pytest
+
+from bench import procfs
+from bench.errors import ProcessFailed
+from bench.process import Process
+from bench.talker import Talker
+
+
+def test_a_process_that_ends_too_soon_is_an_error_with_its_last_words():
+    process = Process("server", [sys.executable, "-c", "raise SystemExit('no such port')"])
+    try:
+        with pytest.raises(ProcessFailed) as caught:
+            process.wait_listening(1)
+        assert str(caught.value).startswith("server ended with status 1; ")
+        assert "no such port" in str(caught.value)
+    finally:
+        process.stop()
+
+
+def test_stopping_ends_the_descendants_too():
+    script = "import subprocess, time; subprocess.Popen(['sleep', '60']); print(); time.sleep(60)"
+    process = Process("parent", [sys.executable, "-u", "-c", script])
+    try:
+        while len(pids := process.pids()) < 2:
+            process.check_alive()
+    finally:
+        process.stop()
+    with pytest.raises(OSError):
+        procfs.memory_kib(pids[1])
+
+
+def test_a_talker_answers_line_by_line():
+    talker = Talker("publisher", "json.tool", "--json-lines", "--compact")
+    try:
+        talker.popen.stdin.write(b'{"a": 1}\n{"b": [2]}\n')
+        talker.popen.stdin.close()
+        assert talker.answer(timeout=20) == {"a": 1}
+        assert talker.answer(timeout=20) == {"b": [2]}
+        with pytest.raises(ProcessFailed, match="^publisher ended before its work was done"):
+            talker.answer(timeout=20)
+    finally:
+        talker.stop()
+
+
+def test_cpu_time_only_grows():
+    process = Process("busy", [sys.executable, "-c", "while True: pass"])
+    try:
+        before = process.cpu_seconds()
+        while process.cpu_seconds() <= before:
+            process.check_alive()
+    finally:
+        process.stop()

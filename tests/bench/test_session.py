@@ -1,0 +1,91 @@
+"""A real server, a real load client: every delivery arrives in the account."""
+
+import dataclasses
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench import procfs, scenarios, systems
+from bench.plan import QUICK
+from bench.run import run
+from bench.session import Session
+
+SMALL = dataclasses.replace(
+    QUICK, readers=20, broadcast_messages=3, broadcast_seconds=1, burst_messages=20
+)
+
+
+@pytest.fixture
+def session():
+    session = Session(systems.SYSTEMS["twisted-loop"], "all", SMALL)
+    yield session
+    session.stop()
+
+
+def test_a_burst_reaches_every_reader_once(session):
+    session.open_readers(20)
+    account, seconds = session.broadcast(15)
+    assert (account["wanted"], account["delivered"], account["duplicates"]) == (300, 300, 0)
+    assert account["lost_sockets"] == 0
+    assert seconds > 0
+
+
+@pytest.mark.parametrize("name", ["memory", "handshake", "broadcast", "burst"])
+def test_a_scenario_returns_a_figure_for_each_of_its_metrics(session, name):
+    scenario = scenarios.SCENARIOS[name]
+    figures = scenario.measure(session)
+    assert set(figures) == {metric.key for metric in scenario.metrics}
+    assert figures.get("delivered", 100) == 100
+
+
+def test_a_server_that_dies_is_an_error_of_its_scenario_only():
+    class Dying(type(systems.SYSTEMS["twisted-loop"])):
+        name = "dying"
+
+        def start(self, stack_name, payload_size):
+            stack = super().start(stack_name, payload_size)
+            stack.server.popen.kill()
+            stack.server.popen.wait()
+            return stack
+
+    class Silent:
+        def step(self, *arguments):
+            pass
+
+        def say(self, sentence):
+            pass
+
+    class Collected(list):
+        def add(self, system, scenario, figures):
+            self.append(figures)
+
+        def add_error(self, system, scenario, error):
+            self.append(f"{system}, {scenario}: {error}")
+
+    collected = Collected()
+    chosen = scenarios.choose(["memory", "burst"])
+    run([Dying()], chosen, SMALL, collected, Silent())
+    assert [entry.split(" ")[:5] for entry in collected] == [
+        ["dying,", "memory:", "twisted", "loop", "ended"],
+        ["dying,", "burst:", "twisted", "loop", "ended"],
+    ]
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_benchmark_leaves_nothing_running(stop, tmp_path):
+    command = [sys.executable, "-m", "bench", "--quick", "--only", "twisted-loop"]
+    options = ["--scenarios", "broadcast", "--output", str(tmp_path)]
+    with subprocess.Popen([*command, *options], stderr=subprocess.PIPE, text=True) as bench:
+        while "repetition 1" not in bench.stderr.readline():
+            assert bench.poll() is None
+        while len(pids := procfs.tree(bench.pid)) < 3:
+            assert bench.poll() is None
+        bench.send_signal(stop)
+        said = bench.stderr.read()
+    assert bench.returncode == 1
+    assert said.strip().endswith("Stopped; nothing was written.")
+    assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+    assert not list(tmp_path.iterdir())
