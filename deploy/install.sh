@@ -20,13 +20,20 @@ make_venv() {
     python=$(find_python)
     say "Making .venv with $("$python" --version)"
     rm -rf .venv
-    # Debian splits ensurepip off into python3-venv, so a bare python3 cannot make an environment.
-    if ! "$python" -c 'import ensurepip' 2>/dev/null; then
-        version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-        [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null ||
-            die "Python's venv module is missing; install it: apt-get install python$version-venv"
-        apt-get update -qq && apt-get install -y -qq "python$version-venv" >/dev/null
+    if "$python" -c 'import ensurepip' 2>/dev/null; then
+        "$python" -m venv .venv
+        return
     fi
+    # Debian splits ensurepip off into python3-venv; a pip of the machine's can take its place.
+    if "$python" -m pip --version >/dev/null 2>&1; then
+        "$python" -m venv --without-pip .venv
+        "$python" -m pip --disable-pip-version-check -qq --python .venv/bin/python install pip
+        return
+    fi
+    version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null ||
+        die "Python's venv module is missing; install it: apt-get install python$version-venv"
+    apt-get update -qq && apt-get install -y -qq "python$version-venv" >/dev/null
     "$python" -m venv .venv
 }
 
