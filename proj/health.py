@@ -1,4 +1,4 @@
-"""/healthz: an answer has passed the interface server, Redis and a worker, and read the database."""
+"""/healthz: the answer passed interface server, Redis and worker, and read the database."""
 
 from django.db import Error, connection
 from django.http import JsonResponse

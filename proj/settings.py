@@ -108,8 +108,8 @@ CACHES = {
         "KEY_PREFIX": "cache",
     }
 }
-# What a socket's consumers remember is worthless once Redis is gone; logins are not.
-CHANNEL_SESSION_ENGINE = "django.contrib.sessions.backends.cache"
+# What the consumers of a socket remember ends with the socket; logins do not.
+CHANNEL_SESSION_ENGINE = "realtime.sessions"
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}

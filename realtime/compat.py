@@ -4,6 +4,7 @@
 below is one function that says what broke. All monkeypatches of the legacy packages live here.
 """
 
+import importlib
 import importlib.util
 import sys
 import time
@@ -97,7 +98,7 @@ def alias_six():
 
 
 def accept_providing_args():
-    """channels.signals passes Signal(providing_args=), a comment in code, which Django 4 refuses."""
+    """channels.signals passes Signal(providing_args=), which only documents; Django 4 refuses it."""
     import django.dispatch
 
     class Signal(django.dispatch.Signal):
@@ -160,6 +161,24 @@ def outwait_blpop():
     RedisChannelLayer._generate_connections = _generate_connections
 
 
+def name_sessions_by_reply_channel():
+    """channels hashes the reply channel's name away before its session engine could see whose
+    socket the session belongs to. An engine that asks for the name gets it."""
+    import channels.sessions
+    from django.conf import settings
+
+    original = channels.sessions.session_for_reply_channel
+
+    def session_for_reply_channel(reply_channel):
+        name = getattr(settings, "CHANNEL_SESSION_ENGINE", settings.SESSION_ENGINE)
+        store = importlib.import_module(name).SessionStore
+        if hasattr(store, "for_reply_channel"):
+            return store.for_reply_channel(reply_channel)
+        return original(reply_channel)
+
+    channels.sessions.session_for_reply_channel = session_for_reply_channel
+
+
 BRIDGES = (
     extend_asgiref,
     provide_cgi,
@@ -170,4 +189,5 @@ BRIDGES = (
     pack_with_current_msgpack,
     add_to_groups_with_current_redis,
     outwait_blpop,
+    name_sessions_by_reply_channel,
 )

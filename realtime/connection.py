@@ -21,6 +21,7 @@ class Connection:
         self.wire = None
         self.hashes = {}
         self.clock_offset = 0.0
+        self.popping = False
 
     def open(self):
         """Connect, load the scripts, read the clock. Raises redis.ConnectionError."""
@@ -96,5 +97,11 @@ class Connection:
 
     def pop(self, lists, wait):
         """BLPOP: (list, entry), or None after `wait` seconds."""
-        [answer] = self.exchange([("BLPOP", *lists, wait)])
+        if self.wire is None:
+            self.open()
+        self.popping = True
+        try:
+            [answer] = self.exchange([("BLPOP", *lists, wait)])
+        finally:
+            self.popping = False
         return answer

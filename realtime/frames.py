@@ -1,4 +1,4 @@
-"""Encoding WebSocket frames from server to client (RFC 6455, section 5.2): no mask, no fragments."""
+"""Encoding frames from server to client (RFC 6455, section 5.2): unmasked, unfragmented."""
 
 import struct
 

@@ -83,4 +83,3 @@ class Inbox:
         for group, frames in runs.items():
             self.sockets.spread(group, frames)
         runs.clear()
-

@@ -74,9 +74,7 @@ def endpoints(options):
     if host or port or not (options.unix_socket or options.socket_strings or fd is not None):
         host, port = host or DEFAULT_HOST, port or DEFAULT_PORT
     tcp = build_endpoint_description_strings(host=host, port=port)
-    others = build_endpoint_description_strings(
-        unix_socket=options.unix_socket, file_descriptor=fd
-    )
+    others = build_endpoint_description_strings(unix_socket=options.unix_socket, file_descriptor=fd)
     return sorted([f"{description}:backlog={BACKLOG}" for description in tcp] + others) + sorted(
         options.socket_strings
     )

@@ -43,6 +43,7 @@ class Transport(BaseRedisChannelLayer):
         """Called once the hosts are known."""
         self.codec = Codec(self.crypter)
         self.local = threading.local()
+        self.opened = []  # (shard, connection) of all threads
         self.expanded = {}
         self.processes_key = f"{self.prefix}:processes"
         self.global_count_key = f"{self.stats_prefix}{self.global_stats_key}:messages_count"
@@ -55,6 +56,7 @@ class Transport(BaseRedisChannelLayer):
         connections = self.local.__dict__.setdefault("connections", {})
         if index not in connections:
             connections[index] = Connection(self.connection(index).connection_pool)
+            self.opened.append((index, connections[index]))
         return connections[index]
 
     def shard_of(self, channel) -> int:
@@ -79,15 +81,30 @@ class Transport(BaseRedisChannelLayer):
 
         Raises ChannelFull with the channels that were full as its arguments; the others are sent.
         """
-        batches = {}
-        for channel, message in messages:
-            batches.setdefault(self.shard_of(channel), []).append((channel, message))
-        full = []
-        for index, batch in batches.items():
-            answers = self.shard(index).pipeline([self.send_script(*pair) for pair in batch])
-            full += [pair[0] for pair, sent in zip(batch, answers, strict=True) if not sent]
+        scripts = [(self.shard_of(pair[0]), self.send_script(*pair)) for pair in messages]
+        answers = self.run_many(scripts)
+        full = [pair[0] for pair, sent in zip(messages, answers, strict=True) if not sent]
         if full:
             raise self.ChannelFull(*full)
+
+    def run_many(self, scripts):
+        """Run (shard, script) pairs, those of a shard in order and in one round trip; answers."""
+        if len(scripts) == 1:
+            [(index, script)] = scripts
+            return self.shard(index).pipeline([script])
+        answers = [None] * len(scripts)
+        for index in {index for index, _ in scripts}:
+            places = [place for place, pair in enumerate(scripts) if pair[0] == index]
+            found = self.shard(index).pipeline([scripts[place][1] for place in places])
+            for place, answer in zip(places, found, strict=True):
+                answers[place] = answer
+        return answers
+
+    def interrupt(self):
+        """End every blocked receive() of this process early. A message it has is not lost."""
+        for index, connection in list(self.opened):
+            if connection.popping:
+                self.connection(index).client_unblock(connection.client_id)
 
     def send_script(self, channel, message):
         """The script, keys and arguments that send the message."""

@@ -1,0 +1,106 @@
+"""channel_session in Redis: one field of a hash that belongs to the socket's process.
+
+Name this module as CHANNEL_SESSION_ENGINE. A session ends with its socket: the worker that handles
+the disconnect deletes it, and a dead process's sessions go with the process.
+
+A `websocket.connect` is the first message of its socket, so it has no session to be loaded; and
+since nothing else of that socket can arrive before it is accepted, its session is written together
+with the accept, in one round trip.
+"""
+
+import threading
+from contextlib import contextmanager
+
+from channels import DEFAULT_CHANNEL_LAYER, channel_layers
+from django.conf import settings
+from django.contrib.sessions.backends.base import CreateError, SessionBase
+
+from realtime.envelope import MESSAGE, STAMP
+
+current = threading.local()  # what this thread's worker handles: see of()
+
+
+@contextmanager
+def of(message):
+    """While entered, sessions know that this thread handles the message."""
+    current.fresh = None
+    current.writes = []
+    if message.channel.name == "websocket.connect" and "__retries__" not in message.content:
+        current.fresh = message.content.get("reply_channel")
+    try:
+        yield
+    finally:
+        current.fresh = None
+
+
+def take_writes(message):
+    """The (shard, script) pairs that save the connect's session, or delete a disconnect's."""
+    writes, current.writes = current.writes, []
+    session = getattr(message, "channel_session", None)
+    if message.channel.name == "websocket.disconnect" and isinstance(session, SessionStore):
+        writes.append(session.script("session_delete"))
+    return writes
+
+
+class SessionStore(SessionBase):
+    """The session of one reply channel."""
+
+    def __init__(self, session_key=None, reply_channel=None):
+        super().__init__(session_key)
+        self.reply_channel = reply_channel
+        self.layer = channel_layers[DEFAULT_CHANNEL_LAYER]
+        self.found = False
+
+    @classmethod
+    def for_reply_channel(cls, reply_channel):
+        """realtime.compat has channels.sessions call this."""
+        session = cls("chn" + reply_channel, reply_channel)
+        session._get_session()
+        return session
+
+    def script(self, name, *arguments):
+        """(shard, script) of one of realtime/lua/session_*.lua."""
+        process = self.layer.non_local_name(self.reply_channel)
+        keys = (f"{self.layer.prefix}:sessions:{process}", self.layer.processes_key)
+        field = self.reply_channel[len(process) :]
+        expiry = settings.SESSION_COOKIE_AGE
+        return (
+            self.layer.consistent_hash(process),
+            (name, keys, (field, process, expiry, *arguments)),
+        )
+
+    def load(self):
+        if self.reply_channel == getattr(current, "fresh", None):
+            return {}
+        [packed] = self.layer.run_many([self.script("session_load")])
+        if packed is None:
+            return {}
+        self.found = True
+        return self.layer.codec.unpack(bytes(STAMP.size) + packed)[2]
+
+    def exists(self, session_key):
+        return self.found
+
+    def create(self):
+        self.save(must_create=True)
+
+    def save(self, must_create=False):
+        """Write the session; `must_create` where load() found none."""
+        if must_create:
+            if self.found:
+                raise CreateError
+            self.found = True
+            return  # an empty session is as good as none
+        values = dict(self._get_session(no_load=must_create))
+        write = self.script("session_save", self.layer.codec.pack(MESSAGE, None, values))
+        if self.reply_channel == getattr(current, "fresh", None):
+            current.writes.append(write)
+        else:
+            self.layer.run_many([write])
+
+    def delete(self, session_key=None):
+        self.layer.run_many([self.script("session_delete")])
+
+    @classmethod
+    def clear_expired(cls):
+        """Sessions end with their sockets."""

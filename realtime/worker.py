@@ -1,0 +1,206 @@
+"""The worker that `runworker` runs: takes a message, runs its consumer, sends what that sent.
+
+It outlives Redis, loses no message when it is told to stop, and says what it could not deliver.
+"""
+
+import logging
+import signal
+import threading
+import time
+
+import redis
+from channels.exceptions import ChannelSocketException, ConsumeLater, DenyConnection
+from channels.message import Message, pending_message_store
+from channels.signals import consumer_finished, consumer_started
+from channels.utils import name_that_thing
+from channels.worker import Worker as ChannelsWorker
+
+from realtime import sessions
+from realtime.metrics import Metrics
+from realtime.sending import send_all
+
+logger = logging.getLogger("django.channels")
+
+BACK_OFF = (0.1, 0.2, 0.5, 1.0)  # s between tries where Redis is away; the last one repeated
+NUDGE = 0.2  # s between two wake-ups of a worker that is told to stop while it waits
+DELIVER_WITHIN = 2.0  # s that a full channel may take a consumer's message
+
+
+class Worker(ChannelsWorker):
+    """One thread's loop. Arguments as channels' own."""
+
+    def __init__(self, *args, metrics=None, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.stopping = threading.Event()
+        self.metrics = metrics or Metrics()
+
+    # Being told to stop
+
+    def install_signal_handler(self):
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(signum, self.sigterm_handler)
+
+    def sigterm_handler(self, signo, stack_frame):
+        """Finish the message at hand and end; raising here would lose it."""
+        if not self.stopping.is_set():
+            self.termed = True
+            self.stopping.set()
+            threading.Thread(target=self.nudge, daemon=True).start()
+
+    def nudge(self):
+        """Wake the wait for a message. Whatever it gets meanwhile is still handled."""
+        while not self.done():
+            try:
+                self.channel_layer.interrupt()
+            except (redis.RedisError, OSError) as error:
+                logger.warning("Cannot end the wait for a message early: %s", error)
+            time.sleep(NUDGE)
+
+    def done(self):
+        return self.finished
+
+    # Work
+
+    finished = False
+
+    def run(self):
+        """Handle messages until told to stop."""
+        if self.signal_handlers:
+            self.install_signal_handler()
+        channels = self.apply_channel_filters(self.channel_layer.router.channels)
+        logger.info("Listening on channels %s", ", ".join(sorted(channels)))
+        try:
+            self.handle_messages(sorted(channels))
+        finally:
+            self.finished = True
+
+    def handle_messages(self, channels):
+        failures = 0
+        while not self.stopping.is_set():
+            try:
+                channel, content = self.channel_layer.receive(channels, block=True)
+            except (redis.RedisError, OSError) as error:
+                if failures == 0:
+                    logger.error("Redis cannot be read from, trying again: %s", error)
+                self.stopping.wait(BACK_OFF[min(failures, len(BACK_OFF) - 1)])
+                failures += 1
+                continue
+            if failures:
+                logger.info("Redis is back")
+                failures = 0
+            if channel is not None:
+                self.handle(channel, content)
+            self.tend()
+
+    def handle(self, channel, content):
+        """Run the consumer of one message and send what it sent. Never raises."""
+        message = Message(content=content, channel_name=channel, channel_layer=self.channel_layer)
+        if content.get("__retries__", 0) == self.message_retries:
+            message.__doomed__ = True
+        match = self.channel_layer.router.match(message)
+        if match is None:
+            self.metrics.drop("no_consumer")
+            logger.error("No consumer for a message on %s; check routing.py.", channel)
+            return
+        consumer, arguments = match
+        if self.callback:
+            self.callback(channel, message)
+        started = time.perf_counter()
+        try:
+            consumer_started.send(sender=self.__class__, environ={})
+            with sessions.of(message):
+                self.consume(consumer, arguments, message)
+            self.flush(message)
+        except BaseException:
+            # Also SystemExit: a consumer does not decide when the worker ends.
+            self.metrics.count("consumer_errors")
+            logger.exception("Error in consumer %s", name_that_thing(consumer))
+        finally:
+            self.finish()
+            self.metrics.time("consumer", channel, time.perf_counter() - started)
+
+    def consume(self, consumer, arguments, message):
+        try:
+            consumer(message, **arguments)
+        except DenyConnection:
+            if message.channel.name != "websocket.connect":
+                raise ValueError(
+                    "DenyConnection is for consumers of websocket.connect only."
+                ) from None
+            message.reply_channel.send({"close": True})
+        except ChannelSocketException as refusal:
+            refusal.run(message)
+        except ConsumeLater:
+            self.consume_later(message)
+
+    def consume_later(self, message):
+        """Put the message back, marked with the number of tries."""
+        content = message.content
+        content["__retries__"] = content.get("__retries__", 0) + 1
+        if content["__retries__"] > self.message_retries:
+            self.metrics.drop("retries_exhausted")
+            logger.warning("Gave up a message on %s after many tries", message.channel.name)
+        else:
+            message.channel.send(content)
+
+    def flush(self, message):
+        """Send what the consumer sent, in as few round trips as the shards allow."""
+        pending, pending_message_store.threadlocal.messages = (
+            pending_message_store.threadlocal.messages,
+            [],
+        )
+        writes = sessions.take_writes(message)
+        if pending or writes:
+            undelivered = send_all(self.channel_layer, writes, pending, DELIVER_WITHIN)
+            for name in undelivered:
+                self.metrics.drop("channel_full")
+                logger.error("A message for %s was dropped: the channel stayed full.", name)
+
+    def finish(self):
+        """Let Django close what it opened; nothing that fails here may end the worker."""
+        pending_message_store.threadlocal.messages = []
+        try:
+            consumer_finished.send(sender=self.__class__)
+        except Exception:
+            logger.exception("Error after a consumer")
+
+    def tend(self):
+        """Called between messages, at least every few seconds."""
+
+
+class WorkerGroup(Worker):
+    """Several loops in one process, `n_threads` of them."""
+
+    def __init__(self, *args, n_threads, **kwargs):
+        super().__init__(*args, **kwargs)
+        kwargs["signal_handlers"] = False
+        self.workers = [Worker(*args, metrics=self.metrics, **kwargs) for _ in range(n_threads)]
+        for worker in self.workers:
+            worker.stopping = self.stopping
+
+    def ready(self):
+        for worker in self.workers:
+            worker.ready()
+
+    def done(self):
+        return all(worker.finished for worker in self.workers)
+
+    def run(self):
+        """Start the threads, replace any that dies, wait for all once told to stop."""
+        if self.signal_handlers:
+            self.install_signal_handler()
+        threads = [self.start(worker) for worker in self.workers]
+        while not self.stopping.wait(1):
+            for index, worker in enumerate(self.workers):
+                if not threads[index].is_alive() and not self.stopping.is_set():
+                    logger.error("A worker thread died; starting another")
+                    worker.finished = False
+                    threads[index] = self.start(worker)
+        for thread in threads:
+            thread.join()
+
+    @staticmethod
+    def start(worker):
+        thread = threading.Thread(target=worker.run, daemon=True)
+        thread.start()
+        return thread
