@@ -98,7 +98,7 @@ def alias_six():
 
 
 def accept_providing_args():
-    """channels.signals passes Signal(providing_args=), which only documents; Django 4 refuses it."""
+    """channels.signals passes Signal(providing_args=), documentation that Django 4 refuses."""
     import django.dispatch
 
     class Signal(django.dispatch.Signal):

@@ -1,6 +1,7 @@
 """What workers send to this interface server: read from its list, handed to its sockets."""
 
 import logging
+
 from realtime.envelope import GROUP, JOIN, LEAVE, MESSAGE, BadEnvelope, stamp
 from realtime.frames import encode_message
 from realtime.link import Lost
@@ -55,7 +56,7 @@ class Inbox:
                 self.metrics.drop("unreadable")
                 logger.error("Dropped an entry that cannot be read: %s", reason)
                 continue
-            if kind == GROUP or kind == MESSAGE:
+            if kind in (GROUP, MESSAGE):
                 if stamp(entry) < oldest:
                     self.metrics.drop("expired")
                     continue

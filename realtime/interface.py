@@ -37,7 +37,7 @@ class Interface(CommandLineInterface):
             self.parser.add_argument(name, type=parse, default=default, help=text)
 
     def run(self, args):
-        """Serve. Returns the exit code: 3 where it cannot start, which supervisors take as final."""
+        """Serve. Returns the exit code; 3: it cannot start, and need not be tried again."""
         options = self.parser.parse_args(args)
         levels = {0: logging.WARNING, 1: logging.INFO, 2: logging.DEBUG}
         logging.basicConfig(
@@ -83,9 +83,7 @@ def endpoints(options):
 def access_log(options):
     if options.access_log:
         to_stdout = options.access_log == "-"
-        return AccessLogGenerator(
-            sys.stdout if to_stdout else open(options.access_log, "a", 1)  # noqa: SIM115
-        )
+        return AccessLogGenerator(sys.stdout if to_stdout else open(options.access_log, "a", 1))
     return AccessLogGenerator(sys.stdout) if options.verbosity >= 1 else None
 
 

@@ -229,12 +229,6 @@ class WebSocket(DaphneWebSocket):
                 self._sendAutoPing()
 
     def log_action(self, action):
-        if self.main_factory.action_logger:
-            self.main_factory.log_action(
-                "websocket",
-                action,
-                {
-                    "path": self.path,
-                    "client": "%s:%s" % tuple(self.client_addr) if self.client_addr else None,
-                },
-            )
+        client = ":".join(map(str, self.client_addr)) if self.client_addr else None
+        details = {"path": self.path, "client": client}
+        self.main_factory.log_action("websocket", action, details)

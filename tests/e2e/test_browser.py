@@ -1,0 +1,223 @@
+"""The pages in a real browser: what readers and editors see, and that they need no reload."""
+
+import os
+import re
+import shutil
+import signal
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from tests.services import PATIENCE
+
+ARGUMENTS = [
+    "--no-sandbox",  # Chromium refuses to run as root with it
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PHONE = {"viewport": {"width": 360, "height": 740}, "device_scale_factor": 2, "is_mobile": True}
+
+
+@pytest.fixture(scope="module")
+def browser():
+    # The module's, not the session's: Django's ORM refuses to work beside its event loop.
+    chromium = shutil.which("chromium")
+    assert chromium, "There is no chromium; install it: apt-get install chromium"
+    expect.set_options(timeout=PATIENCE * 1000)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def errors():
+    """What the console and the scripts of `page` complain of; must be empty at the end."""
+    return []
+
+
+@pytest.fixture
+def context_options():
+    return {}
+
+
+@pytest.fixture
+def page(browser, errors, context_options):
+    with browser.new_context(**context_options) as context:
+        page = context.new_page()
+        watch(page, errors)
+        yield page
+    assert errors == []
+
+
+def watch(page, errors):
+    page.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+
+
+def open_live(page, stack, blog):
+    """Open the reader's page and wait for its socket; mark it, to notice a reload."""
+    page.goto(f"http://{stack.address}/liveblog/{blog}/")
+    expect(connection(page)).to_have_text("Live")
+    page.evaluate("window.sameDocument = true")
+
+
+def connection(page):
+    return page.locator("[data-status]")
+
+
+def updates(page):
+    return page.locator("article.update")
+
+
+def was_reloaded(page):
+    return not page.evaluate("window.sameDocument")
+
+
+def post(stack, blog, *arguments, **options):
+    done = stack.manage("post", blog, *arguments, **options)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_post_appears_on_the_open_page(stack, blog, page):
+    open_live(page, stack, blog)
+    expect(page.get_by_text("Nothing has been posted yet.")).to_be_visible()
+    post(stack, blog, "Hello **world**", "--headline", "News", "--key-event", "--pinned")
+    update = updates(page)
+    expect(update.get_by_role("heading", name="News")).to_be_visible()
+    expect(update.locator("strong")).to_have_text("world")
+    expect(update.get_by_text("Key event")).to_be_visible()
+    expect(update.get_by_text("Pinned")).to_be_visible()
+    expect(page.get_by_text("Nothing has been posted yet.")).to_be_hidden()
+    assert not was_reloaded(page)
+
+
+def test_the_newest_post_stands_first(stack, blog, page):
+    post(stack, blog, "First")
+    open_live(page, stack, blog)
+    post(stack, blog, "Second")
+    expect(updates(page).locator("[data-part=content]")).to_have_text(["Second", "First"])
+
+
+def test_an_edit_and_a_deletion_arrive(stack, blog, page):
+    post(stack, blog, "Typo")
+    post(stack, blog, "To be withdrawn")
+    open_live(page, stack, blog)
+    expect(updates(page)).to_have_count(2)
+    stack.shell(
+        "from liveblog.models import BlogUpdate;"
+        f"rows = BlogUpdate.objects.filter(blog__slug={blog!r});"
+        "row = rows.get(body='Typo'); row.body = 'Corrected'; row.save();"
+        "rows.get(body='To be withdrawn').delete()"
+    )
+    expect(updates(page)).to_have_count(1)
+    expect(updates(page)).to_contain_text("Corrected")
+    expect(updates(page)).to_contain_text("Edited")
+    assert not was_reloaded(page)
+
+
+def test_scripts_and_event_handlers_in_a_post_do_nothing(stack, blog, page, errors):
+    open_live(page, stack, blog)
+    body = (
+        "Text before <script>window.ran = 'script'</script>"
+        '<img src="/nothing.png" alt="An image" onerror="window.ran = \'handler\'">'
+        "<a href=\"javascript:window.ran = 'link'\">a link</a> text after"
+    )
+    post(stack, blog, body, "--headline", "<img src=/nothing.png onerror='window.ran = 1'>")
+    for _ in ("arrived over the socket", "rendered by the server"):
+        expect(updates(page)).to_contain_text("Text before")
+        expect(updates(page)).to_contain_text("text after")
+        expect(updates(page).get_by_role("heading")).to_contain_text("onerror=")
+        # The image fails to load, which is when a handler would run.
+        page.wait_for_function("[...document.images].length && [...document.images][0].complete")
+        updates(page).get_by_text("a link").click()
+        assert page.evaluate("window.ran") is None
+        page.reload()
+    assert errors and all("404" in error for error in errors)
+    errors.clear()
+
+
+def test_without_javascript_the_updates_are_readable(stack, blog, browser):
+    post(stack, blog, "Readable **anywhere**", "--headline", "News")
+    with browser.new_context(java_script_enabled=False) as context:
+        page = context.new_page()
+        page.goto(f"http://{stack.address}/liveblog/{blog}/")
+        expect(updates(page).get_by_role("heading", name="News")).to_be_visible()
+        expect(updates(page)).to_contain_text("Readable anywhere")
+        expect(page.get_by_text("Reload the page for newer updates")).to_be_visible()
+        expect(connection(page)).to_be_hidden()
+
+
+def test_a_killed_interface_server_costs_the_page_nothing(stack, blog, page, errors):
+    post(stack, blog, "Before")
+    open_live(page, stack, blog)
+    [supervisord] = stack.pids("supervisor.supervisord")
+    os.kill(supervisord, signal.SIGSTOP)  # so that it is still down when the post is made
+    try:
+        for pid in stack.pids("realtime.interface"):
+            os.kill(pid, signal.SIGKILL)
+        expect(connection(page)).to_have_text("Reconnecting…")
+        post(stack, blog, "Meanwhile")
+    finally:
+        os.kill(supervisord, signal.SIGCONT)
+    expect(connection(page)).to_have_text("Live")
+    expect(updates(page).locator("[data-part=content]")).to_have_text(["Meanwhile", "Before"])
+    post(stack, blog, "After")
+    expect(updates(page).first).to_contain_text("After")
+    assert not was_reloaded(page)
+    assert all("WebSocket" in error for error in errors)
+    errors.clear()
+
+
+def test_an_editor_logs_in_and_posts_to_the_readers(stack, blog, page, browser, errors):
+    stack.shell(
+        "from django.contrib.auth.models import User;"
+        f"User.objects.create_superuser({blog!r}, password='over the moon')"
+    )
+    open_live(page, stack, blog)
+    with browser.new_context() as context:
+        desk = context.new_page()
+        watch(desk, errors)
+        desk.goto(f"http://{stack.address}/liveblog/{blog}/edit/")
+        desk.get_by_label("Username").fill(blog)
+        desk.get_by_label("Password").fill("over the moon")
+        desk.get_by_role("button", name="Log in").click()
+        desk.get_by_label("Headline").fill("From the desk")
+        desk.get_by_label("Text").fill("Written in the *form*")
+        desk.get_by_role("button", name="Publish").click()
+        expect(desk.get_by_text("Published.")).to_be_visible()
+    expect(updates(page).get_by_role("heading", name="From the desk")).to_be_visible()
+    expect(updates(page).locator("em")).to_have_text("form")
+    expect(updates(page)).to_contain_text(blog)  # the byline
+    assert not was_reloaded(page)
+
+
+@pytest.mark.parametrize("context_options", [PHONE], ids=["phone"])
+def test_a_phone_shows_no_sideways_scroll(stack, blog, page):
+    wide = "\n\n".join(
+        [
+            "https://example.com/" + "long" * 60,
+            "    " + "code " * 60,
+            "|" + " a wide column |" * 12 + "\n|" + "---|" * 12 + "\n|" + " a cell |" * 12,
+            "W" * 200,
+        ]
+    )
+    post(stack, blog, "-", "--headline", "H" * 150, "--author", "A" * 100, input=wide)
+    open_live(page, stack, blog)
+    expect(updates(page)).to_contain_text("a wide column")
+    for path in ("", f"liveblog/{blog}/", "accounts/login/"):
+        page.goto(f"http://{stack.address}/{path}")
+        width = page.evaluate("[document.scrollingElement.scrollWidth, innerWidth]")
+        assert width[0] <= PHONE["viewport"]["width"] == width[1], path or "/"
+
+
+def test_an_unknown_blog_is_a_page_that_says_so(stack, page, errors):
+    answer = page.goto(f"http://{stack.address}/liveblog/nothing-here/")
+    assert answer.status == 404
+    expect(page.get_by_role("heading", level=1)).to_have_text(re.compile(r"\w"))
+    assert len(errors) == 1 and "404" in errors[0]
+    errors.clear()
