@@ -5,6 +5,7 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
 
 from proj.health import healthz
+from realtime.prometheus import metrics_view
 
 urlpatterns = [
     path("", include("liveblog.urls")),
@@ -12,4 +13,5 @@ urlpatterns = [
     path("accounts/logout/", LogoutView.as_view(), name="logout"),
     path("admin/", admin.site.urls),
     path("healthz", healthz),
+    path("metrics", metrics_view),
 ]

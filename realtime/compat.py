@@ -179,6 +179,15 @@ def name_sessions_by_reply_channel():
     channels.sessions.session_for_reply_channel = session_for_reply_channel
 
 
+def order_without_wedging():
+    """channels' enforce_ordering waits for ever for a message that failed or was lost."""
+    import channels.sessions
+
+    from realtime.ordering import enforce_ordering
+
+    channels.sessions.enforce_ordering = enforce_ordering
+
+
 BRIDGES = (
     extend_asgiref,
     provide_cgi,
@@ -190,4 +199,5 @@ BRIDGES = (
     add_to_groups_with_current_redis,
     outwait_blpop,
     name_sessions_by_reply_channel,
+    order_without_wedging,
 )

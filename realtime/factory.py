@@ -105,6 +105,11 @@ class Factory(http.HTTPFactory):
         if groups:
             self.forgotten(protocol.reply_channel, groups)
 
+    @property
+    def sockets(self):
+        """How many WebSockets are open or opening."""
+        return sum(isinstance(p, WebSocket) for p in self.reply_protocols.values())
+
     def log_action(self, protocol, action, details):
         if self.action_logger:
             self.action_logger(protocol, action, details)

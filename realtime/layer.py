@@ -38,6 +38,7 @@ class Transport(BaseRedisChannelLayer):
     """What is the same whether Redis is named by address or found through Sentinel."""
 
     extensions = ["groups", "flush", "statistics"]
+    metrics = None  # where to count drops; the worker sets it
 
     def prepare(self):
         """Called once the hosts are known."""
@@ -273,6 +274,8 @@ class Transport(BaseRedisChannelLayer):
             except self.ChannelFull as refused:
                 full += refused.args
         if full:
+            if self.metrics is not None:
+                self.metrics.drop("group_full", len(full))
             logger.warning("A message to group %s did not fit into %s", group, ", ".join(full))
 
     # Statistics

@@ -1,24 +1,81 @@
-"""Counters of one process."""
+"""Counters of every process, collected through Redis.
 
+Each process writes its own into one field of a hash, every PUBLISH seconds; whoever wants to see
+them reads the hash and asks the layer how long its queues are.
+"""
+
+import json
+import os
+import socket
+import time
 from collections import Counter
+
+PUBLISH = 10  # s between two writes of a process
+FORGET = 60  # s without a write: the process has ended
 
 
 class Metrics:
-    """Counts since the process started. `values`: name -> number; `drops`: reason -> number."""
+    """Counts since the process started, kept by the thread that does the work.
 
-    def __init__(self):
+    `values`: name -> number, `drops`: reason -> number, `times`: channel -> [number, seconds].
+    """
+
+    def __init__(self, kind):
+        self.process = f"{kind}@{socket.gethostname()}:{os.getpid()}"
         self.values = Counter()
         self.drops = Counter()
         self.times = {}
+        self.published = time.monotonic()
 
     def count(self, name, number=1):
         self.values[name] += number
 
     def drop(self, reason, number=1):
+        """Something was lost; the caller logs it where it is not a client's own doing."""
         self.drops[reason] += number
 
-    def time(self, name, label, seconds):
-        """Add one duration to the sum and number under (name, label)."""
-        total = self.times.setdefault((name, label), [0, 0.0])
+    def time(self, channel, seconds):
+        total = self.times.setdefault(channel, [0, 0.0])
         total[0] += 1
         total[1] += seconds
+
+    def is_due(self) -> bool:
+        """Whether to publish now; true once every PUBLISH seconds."""
+        now = time.monotonic()
+        if now - self.published < PUBLISH:
+            return False
+        self.published = now
+        return True
+
+    def publication(self, layer, **gauges):
+        """The script, keys and arguments that publish the counters and these gauges."""
+        snapshot = {
+            "values": {**self.values, **gauges},
+            "drops": self.drops,
+            "times": self.times,
+        }
+        return "metrics", (metrics_key(layer),), (self.process, json.dumps(snapshot))
+
+
+def metrics_key(layer):
+    return f"{layer.prefix}:metrics"
+
+
+def processes(layer) -> dict:
+    """What every living process published last: name -> {values, drops, times}, over all shards."""
+    found = {}
+    for index in range(layer.ring_size):
+        connection = layer.connection(index)
+        now = connection.time()[0]
+        for name, text in connection.hgetall(metrics_key(layer)).items():
+            seconds, _, snapshot = text.decode().partition(" ")
+            if now - int(seconds) > FORGET:
+                connection.hdel(metrics_key(layer), name)
+            else:
+                found[name.decode()] = json.loads(snapshot)
+    return found
+
+
+def queues(layer, channels) -> dict:
+    """channel -> asgi-redis's statistics: count, pending, age of the oldest in s, times full."""
+    return {channel: layer.channel_statistics(channel) for channel in sorted(channels)}

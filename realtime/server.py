@@ -39,7 +39,7 @@ class Server(DaphneServer):
         self.options = options
         # Unguessable: two processes must never share a name, on whatever hosts they are.
         self.process = f"{PROCESS}{secrets.token_hex(6)}!"
-        self.metrics = Metrics()
+        self.metrics = Metrics("interface")
         self.outbox = Outbox(channel_layer, self.metrics)
         self.factory = Factory(
             reactor,
@@ -119,6 +119,10 @@ class Server(DaphneServer):
         for index, link in enumerate(self.outbox.links):
             if link.is_open:
                 self.beat_on(index, link)
+        link = self.outbox.links[0]
+        if link.is_open and self.metrics.is_due():
+            gauges = {"sockets": self.factory.sockets, "groups": len(self.factory.groups.members)}
+            link.script(ignore, *self.metrics.publication(self.layer, **gauges))
 
     def beat_on(self, index, link):
         def answered(answer):

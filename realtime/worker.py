@@ -7,6 +7,7 @@ import logging
 import signal
 import threading
 import time
+from contextlib import suppress
 
 import redis
 from channels.exceptions import ChannelSocketException, ConsumeLater, DenyConnection
@@ -15,7 +16,7 @@ from channels.signals import consumer_finished, consumer_started
 from channels.utils import name_that_thing
 from channels.worker import Worker as ChannelsWorker
 
-from realtime import sessions
+from realtime import ordering, sessions
 from realtime.metrics import Metrics
 from realtime.sending import send_all
 
@@ -32,7 +33,9 @@ class Worker(ChannelsWorker):
     def __init__(self, *args, metrics=None, **kwargs):
         super().__init__(*args, **kwargs)
         self.stopping = threading.Event()
-        self.metrics = metrics or Metrics()
+        self.metrics = metrics or Metrics("worker")
+        # Channels wraps the layer to add its routing.
+        getattr(self.channel_layer, "channel_layer", self.channel_layer).metrics = self.metrics
 
     # Being told to stop
 
@@ -90,7 +93,8 @@ class Worker(ChannelsWorker):
                 failures = 0
             if channel is not None:
                 self.handle(channel, content)
-            self.tend()
+            with suppress(redis.RedisError, OSError):  # receive() is about to say so
+                self.tend()
 
     def handle(self, channel, content):
         """Run the consumer of one message and send what it sent. Never raises."""
@@ -117,7 +121,7 @@ class Worker(ChannelsWorker):
             logger.exception("Error in consumer %s", name_that_thing(consumer))
         finally:
             self.finish()
-            self.metrics.time("consumer", channel, time.perf_counter() - started)
+            self.metrics.time(channel, time.perf_counter() - started)
 
     def consume(self, consumer, arguments, message):
         try:
@@ -166,6 +170,10 @@ class Worker(ChannelsWorker):
 
     def tend(self):
         """Called between messages, at least every few seconds."""
+        if ordering.overdue:
+            ordering.give_up_overdue()
+        if self.metrics.is_due():
+            self.channel_layer.run_many([(0, self.metrics.publication(self.channel_layer))])
 
 
 class WorkerGroup(Worker):

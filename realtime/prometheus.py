@@ -1,0 +1,78 @@
+"""The counters in Prometheus' text format."""
+
+from channels import DEFAULT_CHANNEL_LAYER, channel_layers
+from django.http import HttpResponse
+from django.views.decorators.cache import never_cache
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    SummaryMetricFamily,
+)
+
+from realtime.metrics import processes, queues
+
+GAUGES = {"sockets": "Open WebSockets", "groups": "Groups with members in the process"}
+COUNTERS = {
+    "frames_sent": "WebSocket messages sent to clients",
+    "frames_received": "WebSocket messages received from clients",
+    "bytes_sent": "Bytes of broadcast frames sent to clients",
+    "broadcasts": "Group messages spread over the process's sockets",
+    "websockets_opened": "WebSockets accepted",
+    "http_requests": "HTTP requests passed to workers",
+    "consumer_errors": "Exceptions in consumers",
+}
+QUEUES = {
+    "messages_pending": ("queue_length", "Messages that wait in the channel"),
+    "messages_max_age": ("queue_age_seconds", "How long the oldest message has waited"),
+}
+
+
+@never_cache
+def metrics_view(request):
+    """/metrics of a project: `path("metrics", metrics_view)`."""
+    layer = channel_layers[DEFAULT_CHANNEL_LAYER]
+    registry = CollectorRegistry()
+    registry.register(Snapshot(processes(layer), queues(layer, layer.router.channels)))
+    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+class Snapshot:
+    """A prometheus_client collector over what realtime.metrics collected."""
+
+    def __init__(self, processes, queues):
+        self.processes = processes
+        self.queues = queues
+
+    def collect(self):
+        for names, family in ((GAUGES, GaugeMetricFamily), (COUNTERS, CounterMetricFamily)):
+            for name, text in names.items():
+                metric = family(f"realtime_{name}", text, labels=["process"])
+                for process, snapshot in self.processes.items():
+                    if name in snapshot["values"]:
+                        metric.add_metric([process], snapshot["values"][name])
+                yield metric
+        drops = CounterMetricFamily(
+            "realtime_dropped", "Messages that were lost", labels=["process", "reason"]
+        )
+        times = SummaryMetricFamily(
+            "realtime_consumer_seconds", "Time in consumers", labels=["process", "channel"]
+        )
+        for process, snapshot in self.processes.items():
+            for reason, number in snapshot["drops"].items():
+                drops.add_metric([process, reason], number)
+            for channel, (number, seconds) in snapshot["times"].items():
+                times.add_metric([process, channel], number, seconds)
+        yield drops
+        yield times
+        for key, (name, text) in QUEUES.items():
+            metric = GaugeMetricFamily(f"realtime_{name}", text, labels=["channel"])
+            for channel, statistics in self.queues.items():
+                metric.add_metric([channel], statistics[key])
+            yield metric
+        full = CounterMetricFamily(
+            "realtime_channel_full", "Messages that a full channel refused", labels=["channel"]
+        )
+        for channel, statistics in self.queues.items():
+            full.add_metric([channel], statistics["channel_full_count"])
+        yield full
