@@ -40,8 +40,12 @@ class LiveBlog(models.Model):
 
     @property
     def group_name(self) -> str:
-        """The group that every open page of this blog is in."""
-        return f"liveblog-{self.slug}"
+        return self.group_name_of(self.slug)
+
+    @staticmethod
+    def group_name_of(slug) -> str:
+        """The group that every open page of the blog is in."""
+        return f"liveblog-{slug}"
 
     def get_absolute_url(self):
         return reverse("liveblog:reader", args=[self.slug])

@@ -98,6 +98,8 @@ CHANNEL_LAYERS = {
         "CONFIG": {
             "hosts": environment.REDIS_URL,
             "symmetric_encryption_keys": environment.CHANNEL_KEYS,
+            # What workers can do in about a second; beyond, clients are told to come again.
+            "capacity": 2000,
         },
     },
 }

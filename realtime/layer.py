@@ -45,6 +45,7 @@ class Transport(BaseRedisChannelLayer):
         self.codec = Codec(self.crypter)
         self.local = threading.local()
         self.opened = []  # (shard, connection) of all threads
+        self.valid_names = set()  # those of routing.py: checked once, not a message
         self.expanded = {}
         self.processes_key = f"{self.prefix}:processes"
         self.global_count_key = f"{self.stats_prefix}{self.global_stats_key}:messages_count"
@@ -110,10 +111,14 @@ class Transport(BaseRedisChannelLayer):
     def send_script(self, channel, message):
         """The script, keys and arguments that send the message."""
         assert isinstance(message, dict), "message is not a dict"
-        assert self.valid_channel_name(channel), "Channel name not valid"
         name, process = channel, ""
         if "!" in channel:
             name = process = self.non_local_name(channel)
+            assert self.valid_channel_name(channel), "Channel name not valid"
+        elif channel not in self.valid_names:
+            assert self.valid_channel_name(channel), "Channel name not valid"
+            if "?" not in channel:  # those are as many as there are conversations
+                self.valid_names.add(channel)
         entry = self.codec.pack(MESSAGE, channel if process else None, message)
         counters = self.stats_prefix + name
         return (

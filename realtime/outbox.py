@@ -8,6 +8,7 @@ from realtime.link import Lost
 
 MOST_KEPT = 100_000  # disconnects, some 300 bytes each
 RETRY_FULL = 0.2  # s between tries where the workers are behind
+AT_ONCE = 200  # of those a try
 
 
 class Outbox:
@@ -52,9 +53,10 @@ class Outbox:
 
     def retry(self):
         self.retrying = None
-        kept, self.kept = self.kept, deque()
-        for channel, message in kept:
-            self.send(channel, message, keep=True)
+        for _ in range(min(len(self.kept), AT_ONCE)):
+            self.send(*self.kept.popleft(), keep=True)
+        if self.kept and self.retrying is None:
+            self.retrying = reactor.callLater(RETRY_FULL, self.retry)
 
     def opened(self, link):
         """Redis is back: what was kept goes first."""
