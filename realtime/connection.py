@@ -97,11 +97,27 @@ class Connection:
 
     def pop(self, lists, wait):
         """BLPOP: (list, entry), or None after `wait` seconds."""
+        self.begin_pop(lists, wait)
+        return self.end_pop()
+
+    def begin_pop(self, lists, wait):
+        """Send the BLPOP; end_pop() reads its answer."""
         if self.wire is None:
             self.open()
         self.popping = True
         try:
-            [answer] = self.exchange([("BLPOP", *lists, wait)])
+            command = hiredis.pack_command(("BLPOP", *lists, wait))
+            self.wire.send_packed_command([command], check_health=False)
+        except BaseException:
+            self.popping = False
+            self.close()
+            raise
+
+    def end_pop(self):
+        try:
+            return self.wire.read_response()
+        except (redis.ConnectionError, redis.TimeoutError, OSError):
+            self.close()
+            raise
         finally:
             self.popping = False
-        return answer

@@ -13,6 +13,7 @@ Each script in realtime/lua says what it does to which keys.
 
 import logging
 import threading
+import time
 from collections import deque
 
 from realtime import compat
@@ -24,6 +25,7 @@ from asgi_redis.core import BaseRedisChannelLayer  # noqa: E402
 
 from realtime.connection import Connection  # noqa: E402
 from realtime.envelope import GROUP, JOIN, LEAVE, MESSAGE, BadEnvelope, Codec, stamp  # noqa: E402
+from realtime.waiting import Waiting  # noqa: E402
 
 logger = logging.getLogger("realtime.layer")
 
@@ -31,7 +33,6 @@ PROCESS = "realtime."  # begins the names of channels that our interface servers
 PROCESS_CAPACITY = 10_000  # entries: what waits for one interface server that is stuck
 HEARTBEAT = 1.5  # s: Redis losing its keys is noticed within 2 s
 DEAD_AFTER = 12.0  # s without heartbeat; with the next one's check, gone within 15 s
-SHARD_WAIT = 1  # s that a receive waits at one shard of several before it looks at the next
 
 
 class Transport(BaseRedisChannelLayer):
@@ -57,9 +58,14 @@ class Transport(BaseRedisChannelLayer):
         """This thread's connection to a shard."""
         connections = self.local.__dict__.setdefault("connections", {})
         if index not in connections:
-            connections[index] = Connection(self.connection(index).connection_pool)
-            self.opened.append((index, connections[index]))
+            connections[index] = self.connect(index)
         return connections[index]
+
+    def connect(self, index) -> Connection:
+        """A connection to a shard, known to interrupt()."""
+        connection = Connection(self.connection(index).connection_pool)
+        self.opened.append((index, connection))
+        return connection
 
     def shard_of(self, channel) -> int:
         """Where a message for the channel goes: by its name if only one process reads it."""
@@ -158,39 +164,60 @@ class Transport(BaseRedisChannelLayer):
         self.local.turn = turn + 1
         turn %= len(channels)
         lists = [self.prefix + channel for channel in channels[turn:] + channels[:turn]]
-        for _ in range(max(1, self.blpop_timeout // SHARD_WAIT) if block else 1):
-            for index in self.shards_to_ask(channels):
-                found = self.pop(index, lists, block)
-                if found is not None:
-                    return found
-            if self.ring_size == 1:
-                break
+        while entry := self.pop_blocking(channels, lists) if block else self.pop_now(lists):
+            if found := self.open_entry(*entry):
+                return found
         return None, None
 
-    def shards_to_ask(self, channels):
-        """Every shard, beginning with another one each time."""
+    def pop_now(self, lists):
+        """(list, entry) of the first shard that has one, beginning with another one each time."""
         first = next(self._receive_index_generator)
-        return [(first + step) % self.ring_size for step in range(self.ring_size)]
+        for step in range(self.ring_size):
+            shard = self.shard((first + step) % self.ring_size)
+            if answer := shard.run("receive", lists, [self.expiry]):
+                return answer
+        return None
 
-    def pop(self, index, lists, block):
-        """(channel, message) of one shard, or None."""
-        shard = self.shard(index)
-        while True:
-            if block:
-                wait = self.blpop_timeout if self.ring_size == 1 else SHARD_WAIT
-                answer = shard.pop(lists, wait)
+    def pop_blocking(self, channels, lists):
+        """(list, entry), or None after `blpop_timeout` seconds."""
+        deadline = time.monotonic() + self.blpop_timeout
+        while (left := deadline - time.monotonic()) > 0:
+            if self.ring_size == 1:
+                connection = self.shard(0)
+                answer = connection.pop(lists, self.blpop_timeout)
+                found = answer and (connection, *answer)
             else:
-                answer = shard.run("receive", lists, [self.expiry])
-            if not answer:
+                found = self.waiting(channels, lists).pop(max(1, int(left)))
+            if not found:
                 return None
-            name, entry = answer
-            if not block or stamp(entry) > shard.now() - self.expiry:
-                found = self.open_entry(name.decode()[len(self.prefix) :], entry)
-                if found is not None:
-                    return found
+            connection, name, entry = found
+            if stamp(entry) > connection.now() - self.expiry:
+                return name, entry
+        return None
+
+    def waiting(self, channels, lists):
+        """This thread's wait at all shards for these channels."""
+        waits = self.local.__dict__.setdefault("waits", {})
+        key = frozenset(channels)
+        if key not in waits:
+            connections = [self.connect(index) for index in range(self.ring_size)]
+            waits[key] = Waiting(connections, lists)
+        return waits[key]
+
+    def leftover(self):
+        """(channel, message) pairs that this thread's waits brought after the last receive().
+
+        A thread that stops receiving must ask; see realtime.waiting.
+        """
+        for waiting in self.local.__dict__.get("waits", {}).values():
+            self.interrupt()
+            for _, name, entry in waiting.leftover():
+                if found := self.open_entry(name, entry):
+                    yield found
 
     def open_entry(self, name, entry):
         """(channel, message) of a list's entry, or None where it holds none for this process."""
+        name = name.decode()[len(self.prefix) :]
         try:
             kind, channel, content = self.codec.unpack(entry)
         except BadEnvelope as reason:

@@ -74,6 +74,8 @@ class Worker(ChannelsWorker):
         logger.info("Listening on channels %s", ", ".join(sorted(channels)))
         try:
             self.handle_messages(sorted(channels))
+            for channel, content in self.channel_layer.leftover():
+                self.handle(channel, content)
         finally:
             self.finished = True
 
