@@ -47,5 +47,5 @@ class Codec:
 
 
 def stamp(entry: bytes) -> float:
-    """When the entry was put into its list, in seconds of Redis's clock."""
-    return STAMP.unpack_from(entry)[0]
+    """When the entry was put into its list, in seconds of Redis's clock; 0 if it does not say."""
+    return STAMP.unpack_from(entry)[0] if len(entry) >= STAMP.size else 0.0

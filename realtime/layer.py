@@ -193,7 +193,12 @@ class Transport(BaseRedisChannelLayer):
             connection, name, entry = found
             if stamp(entry) > connection.now() - self.expiry:
                 return name, entry
+            self.drop("expired")
         return None
+
+    def drop(self, reason, number=1):
+        if self.metrics is not None:
+            self.metrics.drop(reason, number)
 
     def waiting(self, channels, lists):
         """This thread's wait at all shards for these channels."""
@@ -221,6 +226,7 @@ class Transport(BaseRedisChannelLayer):
         try:
             kind, channel, content = self.codec.unpack(entry)
         except BadEnvelope as reason:
+            self.drop("unreadable")
             logger.error("Dropped an entry of %s that cannot be read: %s", name, reason)
             return None
         if kind == MESSAGE:
@@ -242,15 +248,15 @@ class Transport(BaseRedisChannelLayer):
 
     def group_add(self, group, channel):
         """Add the channel; it stays as long as its process lives, or for `group_expiry` s."""
-        name, arguments = self.membership(JOIN, group, channel)
+        keys, arguments = self.membership(JOIN, group, channel)
         arguments += (self.group_expiry, self.expiry, int(channel.startswith(PROCESS)), DEAD_AFTER)
-        self.shard(self.consistent_hash(group)).run("group_add", name, arguments)
+        self.shard(self.consistent_hash(group)).run("group_add", keys, arguments)
 
     def group_discard(self, group, channel):
         """Remove the channel if it is in the group."""
-        self.shard(self.consistent_hash(group)).run(
-            "group_discard", *self.membership(LEAVE, group, channel)
-        )
+        keys, arguments = self.membership(LEAVE, group, channel)
+        arguments += (self.expiry, int(channel.startswith(PROCESS)))
+        self.shard(self.consistent_hash(group)).run("group_discard", keys, arguments)
 
     def membership(self, kind, group, channel):
         """The keys and arguments that group_add and group_discard have in common."""
@@ -306,8 +312,7 @@ class Transport(BaseRedisChannelLayer):
             except self.ChannelFull as refused:
                 full += refused.args
         if full:
-            if self.metrics is not None:
-                self.metrics.drop("group_full", len(full))
+            self.drop("group_full", len(full))
             logger.warning("A message to group %s did not fit into %s", group, ", ".join(full))
 
     # Statistics

@@ -6,7 +6,8 @@ local oldest = time[1] + time[2] / 1000000 - ARGV[1]
 for _, list in ipairs(KEYS) do
     local entry = redis.call('LPOP', list)
     while entry do
-        if struct.unpack('>d', entry) > oldest then
+        -- What is shorter than a stamp was not put there by us.
+        if #entry >= 8 and struct.unpack('>d', entry) > oldest then
             return {list, entry}
         end
         entry = redis.call('LPOP', list)

@@ -19,7 +19,7 @@ local length = redis.call('LLEN', KEYS[1])
 while length >= capacity do
     -- Entries that nobody may read any more do not count.
     local oldest = redis.call('LINDEX', KEYS[1], 0)
-    if struct.unpack('>d', oldest) + ARGV[2] > now then
+    if #oldest >= 8 and struct.unpack('>d', oldest) + ARGV[2] > now then
         count(KEYS[5], KEYS[6])
         return 0
     end
