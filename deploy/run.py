@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from proj.environment import Environment, WrongValue  # noqa: E402
+from proj.environment import Environment, WrongValue, parse_sentinel  # noqa: E402
 
 READY_WITHIN = 60  # s from the start of the processes to the first answer; a small machine takes 5
 
@@ -90,10 +90,16 @@ def check_redis(environment):
     if environment.embedded_redis:
         return
     for url in environment.REDIS_URL:
-        parts = urlsplit(url)
-        place = parts.path if parts.scheme == "unix" else f"{parts.hostname}:{parts.port or 6379}"
         try:
-            redis.Redis.from_url(url, socket_connect_timeout=5).ping()
+            if url.startswith("sentinel://"):
+                hosts, service, password = parse_sentinel(url)
+                place = f"{hosts[0][0]}:{hosts[0][1]} (Sentinel)"
+                redis.Sentinel(hosts, password=password).master_for(service).ping()
+            else:
+                parts = urlsplit(url)
+                named = f"{parts.hostname}:{parts.port or 6379}"
+                place = parts.path if parts.scheme == "unix" else named
+                redis.Redis.from_url(url, socket_connect_timeout=5).ping()
         except (redis.RedisError, OSError, ValueError) as error:
             raise CannotStart(
                 f"REDIS_URL: the Redis at {place} does not answer: {error}."

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 ROOT = Path(__file__).resolve().parent.parent
 # A unix socket's path holds at most 107 bytes (unix(7)); names in the run folder take up to 20.
@@ -92,12 +92,32 @@ def database_url(text):
 def redis_urls(text):
     urls = words(text)
     for url in urls:
+        if url.startswith("sentinel://"):
+            parse_sentinel(url)
+            continue
         parts = urlsplit(url)
         place = parts.path if parts.scheme == "unix" else parts.hostname
         if parts.scheme not in ("redis", "rediss", "unix") or not place:
             raise ValueError(url)
         assert parts.port is None or parts.port  # .port raises ValueError when it is no port
+    if len({url.startswith("sentinel://") for url in urls}) > 1:
+        raise ValueError("Redis servers by address and by Sentinel do not mix")
     return urls
+
+
+def parse_sentinel(url):
+    """`sentinel://[:password@]host[:port];host…/service` as (hosts, service, password or None)."""
+    found = re.fullmatch(r"sentinel://(?::([^@/]*)@)?([^@/]+)/([\w.-]+)", url)
+    if not found:
+        raise ValueError(url)
+    password, places, service = found.groups()
+    hosts = []
+    for place in places.split(";"):
+        host, _, port = place.partition(":")
+        if not host:
+            raise ValueError(url)
+        hosts.append((host, int(port or 26379)))
+    return hosts, service, unquote(password) if password else None
 
 
 VARIABLES = (
@@ -137,7 +157,8 @@ VARIABLES = (
     Variable(
         "REDIS_URL",
         "",
-        "one or more comma-separated URLs that begin with redis://, rediss:// or unix://",
+        "a comma-separated list of URLs that begin with redis://, rediss:// or unix://, or of "
+        "sentinel://host:port;host:port/service",
         "the channel layer, several URLs are shards; unset: an embedded Redis in `DATA_DIR`",
         redis_urls,
     ),

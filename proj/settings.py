@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import dj_database_url
 
-from proj.environment import Environment
+from proj.environment import Environment, parse_sentinel
 
 environment = Environment()
 
@@ -91,24 +91,28 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-CHANNEL_LAYERS = {
-    "default": {
-        "BACKEND": "realtime.layer.RedisChannelLayer",
-        "ROUTING": "routing.channel_routing",
-        "CONFIG": {
-            "hosts": environment.REDIS_URL,
-            "symmetric_encryption_keys": environment.CHANNEL_KEYS,
-            # What workers can do in about a second; beyond, clients are told to come again.
-            "capacity": 2000,
-        },
-    },
-}
-CACHES = {
-    "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": environment.REDIS_URL[0],
-        "KEY_PREFIX": "cache",
+
+def channel_layer():
+    """The channel layer that REDIS_URL and CHANNEL_KEYS describe."""
+    config = {
+        "symmetric_encryption_keys": environment.CHANNEL_KEYS,
+        # What workers can do in about a second; beyond, clients are told to come again.
+        "capacity": 2000,
     }
+    if not environment.REDIS_URL[0].startswith("sentinel://"):
+        return "realtime.layer.RedisChannelLayer", config | {"hosts": environment.REDIS_URL}
+    found = [parse_sentinel(url) for url in environment.REDIS_URL]
+    hosts, _, password = found[0]
+    return "realtime.layer.RedisSentinelChannelLayer", config | {
+        "hosts": hosts,
+        "services": [service for _, service, _ in found],
+        "connection_kwargs": {"password": password},
+    }
+
+
+BACKEND, CONFIG = channel_layer()
+CHANNEL_LAYERS = {
+    "default": {"BACKEND": BACKEND, "ROUTING": "routing.channel_routing", "CONFIG": CONFIG}
 }
 # What the consumers of a socket remember ends with the socket; logins do not.
 CHANNEL_SESSION_ENGINE = "realtime.sessions"

@@ -355,6 +355,8 @@ class RedisChannelLayer(Transport, asgi_redis.RedisChannelLayer):
 class RedisSentinelChannelLayer(Transport, asgi_redis.RedisSentinelChannelLayer):
     """Redis servers found through Sentinel; several services are shards."""
 
-    def __init__(self, **config):
-        super().__init__(**config)
+    def __init__(self, connection_kwargs=None, **config):
+        # As compat.outwait_blpop does where Redis is named by address.
+        patience = {"socket_timeout": 2 * self.blpop_timeout}
+        super().__init__(connection_kwargs=patience | (connection_kwargs or {}), **config)
         self.prepare()

@@ -5,7 +5,7 @@
 local time = redis.call('TIME')
 local prefix, process = ARGV[1], ARGV[2]
 local beat = redis.call('ZSCORE', KEYS[1], process)
-if beat and time[1] - beat < tonumber(ARGV[3]) then
+if beat and ARGV[3] ~= '0' and time[1] + time[2] / 1000000 - beat < tonumber(ARGV[3]) then
     return 0
 end
 local groups = prefix .. ':groups:' .. process
