@@ -6,13 +6,12 @@ from urllib.parse import parse_qs
 from channels import Group
 from channels.sessions import channel_session
 
-from consumers.refusals import refuse, reply_error, same_origin_only
+from consumers.refusals import refuse, reply, same_origin_only
+from liveblog.frames import bad_revision, error_frame, unknown_blog
 from liveblog.models import LiveBlog
 from liveblog.replays import head, replay_text
+from liveblog.revisions import whole_number
 from realtime.codes import NOT_FOUND
-
-BAD_REVISION = "`after` is a whole number that is not negative."
-UNKNOWN_BLOG = "There is no live blog under this address."
 
 known = set()  # slugs that were found once; the replay's own query notices a deleted blog
 
@@ -22,28 +21,28 @@ def ws_connect(message, slug):
     same_origin_only(message)
     if slug not in known:
         if head(slug) is None:
-            refuse(message, NOT_FOUND, "unknown_blog", UNKNOWN_BLOG)
+            refuse(message, NOT_FOUND, unknown_blog())
             return
         known.add(slug)
     message.channel_session["slug"] = slug
     # Join first: an update that commits after the replay's query then reaches this socket anyway.
     group_of(slug).add(message.reply_channel)
     query = parse_qs(message.content["query_string"].decode("latin1"))
-    after = revision(query.get("after", ["0"])[0])
+    after = whole_number(query.get("after", ["0"])[0])
     if after is None:
-        reply_error(message, "bad_revision", BAD_REVISION)
+        reply(message, bad_revision())
     reply_replay(message, slug, after or 0)
 
 
 @channel_session
 def ws_receive(message, slug):
     try:
-        after = revision(json.loads(message["text"])["after"])
+        after = whole_number(json.loads(message["text"])["after"])
     except (KeyError, TypeError, ValueError, RecursionError):
-        reply_error(message, "bad_message", 'Send JSON: {"after": <revision>}.')
+        reply(message, error_frame("bad_message", 'Send JSON: {"after": <revision>}.'))
         return
     if after is None:
-        reply_error(message, "bad_revision", BAD_REVISION)
+        reply(message, bad_revision())
         return
     # The session, unless Redis has lost it: the address names the blog as well.
     reply_replay(message, message.channel_session.get("slug", slug), after)
@@ -63,15 +62,6 @@ def reply_replay(message, slug, after):
     if text is None:
         known.discard(slug)
         group_of(slug).discard(message.reply_channel)
-        refuse(message, NOT_FOUND, "unknown_blog", UNKNOWN_BLOG)
+        refuse(message, NOT_FOUND, unknown_blog())
         return
     message.reply_channel.send({"accept": True, "text": text})
-
-
-def revision(value):
-    """The value as a revision, or None where it is none. JSON's true is no number here."""
-    if isinstance(value, str) and value.isascii() and value.isdigit():
-        value = int(value[:20])
-    if isinstance(value, bool) or not isinstance(value, int):
-        return None
-    return value if 0 <= value < 2**63 else None

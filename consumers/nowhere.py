@@ -1,11 +1,12 @@
 """Every path without a conversation: answered, not lost. Channels itself would accept it."""
 
 from consumers.refusals import refuse
+from liveblog.frames import error_frame
 from realtime.codes import NOT_FOUND
 
 
 def ws_connect(message):
-    refuse(message, NOT_FOUND, "unknown_path", "There is nothing under this address.")
+    refuse(message, NOT_FOUND, error_frame("unknown_path", "There is nothing under this address."))
 
 
 def ws_receive(message):

@@ -6,19 +6,17 @@ from channels.exceptions import DenyConnection
 from django.conf import settings
 from django.http.request import validate_host
 
-from liveblog.frames import encode, error_frame
+from liveblog.frames import encode
 
 
-def refuse(message, code, name, sentence):
+def refuse(message, code, frame):
     """Accept, say why not, and close: a browser shows no body or code of a refused handshake."""
-    message.reply_channel.send(
-        {"accept": True, "text": encode(error_frame(name, sentence)), "close": code}
-    )
+    message.reply_channel.send({"accept": True, "text": encode(frame), "close": code})
 
 
-def reply_error(message, name, sentence):
-    """Answer bad input; the socket stays open."""
-    message.reply_channel.send({"text": encode(error_frame(name, sentence))})
+def reply(message, frame):
+    """Answer this socket alone; it stays open."""
+    message.reply_channel.send({"text": encode(frame)})
 
 
 def same_origin_only(message):

@@ -1,6 +1,4 @@
-"""What editors fill in, and how numbers in an address are read."""
-
-import re
+"""What editors fill in."""
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -19,11 +17,3 @@ class UpdateForm(forms.ModelForm):
             "key_event": _("Readers find it by its mark."),
             "pinned": _("Stays above all others."),
         }
-
-
-def whole_number(text: str) -> int | None:
-    """The text as a whole number that a database's 64 bits hold, or None."""
-    if not re.fullmatch(r"[0-9]{1,19}", text):
-        return None
-    number = int(text)
-    return number if number < 2**63 else None

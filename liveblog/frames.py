@@ -6,6 +6,8 @@ Frames are values: nothing here knows a socket, a channel or a request.
 import json
 from datetime import UTC, datetime
 
+from django.utils.translation import gettext
+
 from liveblog.markup import render
 from liveblog.models import BlogUpdate, LiveBlog
 
@@ -88,3 +90,11 @@ def page_of_updates(blog: LiveBlog) -> list[BlogUpdate]:
 
 def error_frame(code: str, message: str) -> dict:
     return {"type": "error", "code": code, "message": message}
+
+
+def unknown_blog() -> dict:
+    return error_frame("unknown_blog", gettext("There is no live blog under this address."))
+
+
+def bad_revision() -> dict:
+    return error_frame("bad_revision", gettext("`after` is a whole number that is not negative."))

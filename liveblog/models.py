@@ -80,6 +80,12 @@ class BlogUpdateQuerySet(RevisionedQuerySet):
         """The updates that readers see: all but tombstones."""
         return self.filter(deleted=False)
 
+    def locked(self):
+        """The rows, under the locks of their blogs, which every writer takes first."""
+        blogs = set(self.values_list("blog_id", flat=True))
+        list(LiveBlog.objects.filter(pk__in=blogs).order_by("pk").select_for_update())
+        return list(self)
+
 
 class BlogUpdate(models.Model):
     """One post. A deleted one stays as a tombstone, so that readers who were away learn of it."""

@@ -4,16 +4,32 @@ Every change of a blog takes the blog's next revision, so that a reader can ask 
 last one it has. A bulk statement would skip that; here bulk operations save row by row instead.
 """
 
+import re
+
 from django.db import models, transaction
+
+
+def whole_number(value) -> int | None:
+    """A number or its decimal digits as a whole number that a database's 64 bits hold, or None."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return None  # JSON's true is no number here
+    if not re.fullmatch(r"[0-9]{1,19}", str(value)):
+        return None
+    number = int(value)
+    return number if number < 2**63 else None
 
 
 class RevisionedQuerySet(models.QuerySet):
     """Bulk changes go through each row's save() and delete(), in one transaction."""
 
+    def locked(self):
+        """The rows, which nobody else can change until the transaction ends."""
+        return list(self.select_for_update())
+
     def update(self, **values):
         """Set the values on every row and save it. Returns the number of rows."""
         with transaction.atomic(using=self.db):
-            rows = list(self.select_for_update())
+            rows = self.locked()
             for row in rows:
                 for name, value in values.items():
                     setattr(row, name, value)
@@ -25,7 +41,7 @@ class RevisionedQuerySet(models.QuerySet):
     def delete(self):
         """Delete row by row. Returns (number of rows, {label: number}) as Django's does."""
         with transaction.atomic(using=self.db):
-            rows = list(self.select_for_update())
+            rows = self.locked()
             for row in rows:
                 row.delete(using=self.db)
         return len(rows), {self.model._meta.label: len(rows)}

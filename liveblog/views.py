@@ -15,17 +15,19 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.http import conditional_page, require_http_methods, require_safe
 
-from liveblog.forms import UpdateForm, whole_number
+from liveblog.forms import UpdateForm
 from liveblog.frames import (
     PAGE,
+    bad_revision,
     encode,
-    error_frame,
     page_of_updates,
     replay_frame,
     timestamp,
+    unknown_blog,
     update_frame,
 )
 from liveblog.models import BlogUpdate, LiveBlog
+from liveblog.revisions import whole_number
 
 # 1 s: a crowd costs one rendering a second, and a post made just before shows by the script.
 briefly_public = cache_control(public=True, max_age=1)
@@ -56,17 +58,15 @@ def updates_json(request, slug):
     """The `replay` frame over HTTP, for readers whose socket is blocked."""
     blog = LiveBlog.objects.filter(slug=slug).first()
     if blog is None:
-        return json_error(404, "unknown_blog", _("There is no live blog under this address."))
+        return json_answer(unknown_blog(), status=404)
     after = whole_number(request.GET.get("after", "0"))
     if after is None:
-        sentence = _("`after` is a whole number that is not negative.")
-        return json_error(400, "bad_revision", sentence)
-    return HttpResponse(encode(replay_frame(blog, after)), content_type="application/json")
+        return json_answer(bad_revision(), status=400)
+    return json_answer(replay_frame(blog, after))
 
 
-def json_error(status, code, sentence):
-    frame = encode(error_frame(code, sentence))
-    return HttpResponse(frame, status=status, content_type="application/json")
+def json_answer(frame, status=200):
+    return HttpResponse(encode(frame), status=status, content_type="application/json")
 
 
 def asked_row(request, blog, name):

@@ -1,0 +1,90 @@
+"""`python -m bench`: measures, writes results.json, results.md and chart.svg."""
+
+import argparse
+import dataclasses
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+from bench import machine, net, process, report, scenarios, systems
+from bench.errors import BenchError
+from bench.plan import FULL, QUICK
+from bench.progress import Progress
+from bench.results import Results
+from bench.run import run, wanted
+
+FOLDER = Path(__file__).with_name("results")
+# Files of a process besides its sockets: libraries, logs, pipes, Redis.
+FILES_BESIDE_SOCKETS = 500
+
+
+def parse(arguments):
+    """The command line, as argparse leaves it."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    names = ", ".join(systems.SYSTEMS)
+    parser.add_argument("--only", default="", help=f"systems, comma-separated: {names}")
+    names = ", ".join(scenarios.SCENARIOS)
+    parser.add_argument("--scenarios", default="", help=f"comma-separated: {names}")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        default=os.environ.get("QUICK", "") not in ("", "0"),
+        help="one short repetition, for a look (also: QUICK=1 in the environment)",
+    )
+    parser.add_argument("--repetitions", type=int, help="instead of the plan's")
+    parser.add_argument(
+        "--output", type=Path, default=FOLDER, help="folder of the three result files"
+    )
+    return parser.parse_args(arguments)
+
+
+def main(arguments):
+    """Run; return the exit status: 0, or 1 when something failed or is missing."""
+    options = parse(arguments)
+    plan = QUICK if options.quick else FULL
+    if options.repetitions:
+        plan = dataclasses.replace(plan, repetitions=options.repetitions)
+    chosen_systems = systems.choose([name for name in options.only.split(",") if name])
+    chosen = scenarios.choose([name for name in options.scenarios.split(",") if name])
+    if any(scenario.name == "crowd" for scenario in chosen):
+        net.raise_file_limit(plan.crowd_readers + FILES_BESIDE_SOCKETS)
+    sessions = list(wanted(chosen_systems, chosen, plan))
+    progress = Progress(sum(len(session[-1]) for session in sessions))
+    for system in chosen_systems:
+        progress.say(f"Preparing {system.name}: {system.title}")
+        system.prepare()
+    about = machine.describe() | {"quick": options.quick, "plan": dataclasses.asdict(plan)}
+    described = {
+        system.name: {"title": system.title, "label": system.label, "versions": system.versions()}
+        for system in chosen_systems
+    }
+    results = Results(about, described)
+    try:
+        run(chosen_systems, chosen, plan, results, progress)
+    finally:
+        process.stop_all()
+        progress.finish()
+    options.output.mkdir(parents=True, exist_ok=True)
+    (options.output / "results.json").write_text(json.dumps(results.as_json(), indent=1) + "\n")
+    markdown = report.markdown(results)
+    (options.output / "results.md").write_text(markdown)
+    (options.output / "chart.svg").write_text(report.chart(results))
+    print(markdown)
+    return 1 if results.errors else 0
+
+
+def stop(signal_number, frame):
+    """SIGTERM ends a run as Ctrl-C does: with everything that it started."""
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except BenchError as error:
+        sys.exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit("Stopped; nothing was written.")

@@ -1,0 +1,1 @@
+"""The load client: processes of its own on uvloop, raw protocols, no WebSocket library."""

@@ -1,0 +1,1 @@
+"""The systems that the product is measured against, each as its own documentation builds it."""

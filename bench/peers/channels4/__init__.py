@@ -1,0 +1,1 @@
+"""A small Channels 4 project, as its documentation builds one."""

@@ -1,0 +1,1 @@
+"""The bound: what the event loop itself costs."""

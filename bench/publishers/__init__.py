@@ -1,0 +1,1 @@
+"""Publishers: one process a system, in that system's own environment."""
