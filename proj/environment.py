@@ -99,7 +99,11 @@ def redis_urls(text):
         place = parts.path if parts.scheme == "unix" else parts.hostname
         if parts.scheme not in ("redis", "rediss", "unix") or not place:
             raise ValueError(url)
-        assert parts.port is None or parts.port  # .port raises ValueError when it is no port
+        if parts.port == 0:  # .port itself raises ValueError where it is no port
+            raise ValueError(url)
+    sentinels = {parse_sentinel(url)[::2] for url in urls if url.startswith("sentinel://")}
+    if len(sentinels) > 1:
+        raise ValueError("the services of one group of Sentinels only")
     if len({url.startswith("sentinel://") for url in urls}) > 1:
         raise ValueError("Redis servers by address and by Sentinel do not mix")
     return urls
@@ -117,7 +121,7 @@ def parse_sentinel(url):
         if not host:
             raise ValueError(url)
         hosts.append((host, int(port or 26379)))
-    return hosts, service, unquote(password) if password else None
+    return tuple(hosts), service, unquote(password) if password else None
 
 
 VARIABLES = (

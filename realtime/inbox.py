@@ -2,6 +2,8 @@
 
 import logging
 
+from twisted.internet import reactor
+
 from realtime.envelope import GROUP, JOIN, LEAVE, MESSAGE, BadEnvelope, stamp
 from realtime.frames import encode_message
 from realtime.link import Lost
@@ -10,6 +12,10 @@ logger = logging.getLogger("realtime.inbox")
 
 BLOCK = 5  # s: how long Redis waits for an entry before it answers with none
 BATCH = 64  # entries a round trip; more would starve the sockets' own traffic
+# s after an entry until the next are fetched: under load they come in one round trip instead of
+# each by itself, and a lone message never waits.
+PAUSE = 0.001
+REFUSED = 1  # s until Redis is asked again where it answers with an error
 
 
 class Inbox:
@@ -28,22 +34,34 @@ class Inbox:
     def listen(self, link):
         """Begin to wait, on a link that was just opened."""
         self.link = link
-        link.command(self.woken, "BLPOP", self.list, BLOCK)
+        self.wait()
+
+    def wait(self):
+        self.link.command(self.woken, "BLPOP", self.list, BLOCK)
 
     def woken(self, answer):
         if isinstance(answer, Lost):
             return  # the link opens again and calls listen()
-        if answer is not None and not isinstance(answer, Exception):
-            self.handle([answer[1]])
-            # A burst has put more there by now: one command brings it all.
-            self.link.command(self.drained, "LPOP", self.list, BATCH)
-        elif answer is not None:
+        if answer is None:
+            self.wait()
+        elif isinstance(answer, Exception):
             logger.error("Redis refuses to be read from: %s", answer)
-        self.link.command(self.woken, "BLPOP", self.list, BLOCK)
+            reactor.callLater(REFUSED, self.wait)
+        else:
+            self.handle([answer[1]])
+            reactor.callLater(PAUSE, self.drain)
+
+    def drain(self):
+        self.link.command(self.drained, "LPOP", self.list, BATCH)
 
     def drained(self, answer):
         if isinstance(answer, list):
             self.handle(answer)
+            if len(answer) == BATCH:
+                self.drain()
+                return
+        if not isinstance(answer, Lost):
+            self.wait()
 
     def handle(self, entries):
         """Hand the entries over in their order, runs of broadcasts to one group as one write."""

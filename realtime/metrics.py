@@ -78,4 +78,4 @@ def processes(layer) -> dict:
 
 def queues(layer, channels) -> dict:
     """channel -> asgi-redis's statistics: count, pending, age of the oldest in s, times full."""
-    return {channel: layer.channel_statistics(channel) for channel in sorted(channels)}
+    return {channel: layer.channel_statistics(channel) for channel in sorted({"http.request", *channels})}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from proj.environment import ROOT, VARIABLES, Environment, WrongValue
+from proj.environment import ROOT, VARIABLES, Environment, WrongValue, parse_sentinel
 
 
 def test_without_variables_everything_has_its_default():
@@ -19,6 +19,14 @@ def test_an_empty_variable_counts_as_unset():
 def test_several_redis_urls_are_shards():
     urls = "redis://a:6379/0, rediss://user:word@b/1"
     assert Environment({"REDIS_URL": urls}).REDIS_URL == urls.split(", ")
+
+
+def test_a_sentinel_url_names_hosts_service_and_password():
+    assert parse_sentinel("sentinel://:p%40ss@a:1;b/main") == (
+        (("a", 1), ("b", 26379)),
+        "main",
+        "p@ss",
+    )
 
 
 def test_a_data_dir_too_deep_for_a_socket_gets_a_short_run_folder():
@@ -44,6 +52,10 @@ def test_a_relative_data_dir_belongs_to_the_project():
         ("INTERFACES", "-1"),
         ("REDIS_URL", "memcached://localhost"),
         ("REDIS_URL", "redis://localhost:port"),
+        ("REDIS_URL", "redis://localhost:0"),
+        ("REDIS_URL", "sentinel://host:26379"),
+        ("REDIS_URL", "sentinel://host:26379/one,redis://host"),
+        ("REDIS_URL", "sentinel://a/one,sentinel://b/two"),
         ("DATABASE_URL", "mysql://localhost/blog"),
     ],
 )
