@@ -78,4 +78,6 @@ def processes(layer) -> dict:
 
 def queues(layer, channels) -> dict:
     """channel -> asgi-redis's statistics: count, pending, age of the oldest in s, times full."""
-    return {channel: layer.channel_statistics(channel) for channel in sorted({"http.request", *channels})}
+    # runworker adds the route of Django's views itself.
+    names = sorted({"http.request", *channels})
+    return {name: layer.channel_statistics(name) for name in names}
