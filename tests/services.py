@@ -70,6 +70,41 @@ class RedisServer:
         self.stop()
 
 
+class RedisSentinel:
+    """A Sentinel process that watches the RedisServer under the name `service`."""
+
+    def __init__(self, server, service):
+        self.server = server
+        self.service = service
+        self.port = free_port()
+
+    def __enter__(self):
+        self.folder = tempfile.TemporaryDirectory()
+        # Sentinel writes what it learns into its configuration.
+        configuration = Path(self.folder.name) / "sentinel.conf"
+        configuration.write_text(
+            f"port {self.port}\nbind 127.0.0.1\n"
+            f"sentinel monitor {self.service} 127.0.0.1 {self.server.port} 1\n"
+        )
+        self.process = subprocess.Popen(
+            ["redis-server", str(configuration), "--sentinel"],
+            cwd=self.folder.name,
+            stdout=subprocess.DEVNULL,
+        )
+        wait_until(self.knows_the_server, f"a Sentinel on port {self.port}")
+        return self
+
+    def knows_the_server(self):
+        sentinel = redis.sentinel.Sentinel([("127.0.0.1", self.port)])
+        with suppress(redis.sentinel.MasterNotFoundError):
+            return sentinel.discover_master(self.service)
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait(PATIENCE)
+        self.folder.cleanup()
+
+
 class PostgresServer:
     """A PostgreSQL of the test's own; as root it runs as another user, for it refuses root."""
 
