@@ -41,8 +41,8 @@ class Codec:
             kind, name, content = msgpack.unpackb(packed, strict_map_key=False)
         except Exception as error:
             raise BadEnvelope(repr(error)) from error
-        if kind not in (MESSAGE, GROUP, JOIN, LEAVE):
-            raise BadEnvelope(f"kind {kind!r}")
+        if kind not in (MESSAGE, GROUP, JOIN, LEAVE) or not isinstance(name, str | None):
+            raise BadEnvelope(f"kind {kind!r} of {name!r}")
         return kind, name, content
 
 
