@@ -73,12 +73,14 @@ class Connection:
                 if last_try:
                     raise
 
-    def exchange(self, commands):
-        """Send plain commands in one write, read every answer."""
+    def exchange(self, commands, unanswered=None):
+        """Send commands in one write, read their answers; not that of an `unanswered` last one."""
         if self.wire is None:
             self.open()
         try:
             packed = b"".join(map(hiredis.pack_command, commands))
+            if unanswered:
+                packed += hiredis.pack_command(unanswered)
             self.wire.send_packed_command([packed], check_health=False)
             answers = [self.read() for _ in commands]
         except (redis.ConnectionError, redis.TimeoutError, OSError):
@@ -95,22 +97,32 @@ class Connection:
         except redis.ResponseError as error:
             return error
 
-    def pop(self, lists, wait):
-        """BLPOP: (list, entry), or None after `wait` seconds."""
-        self.begin_pop(lists, wait)
-        return self.end_pop()
+    def pipeline_and_pop(self, scripts, lists, wait):
+        """As pipeline(), and a BLPOP behind it whose answer end_pop() reads."""
+        for last_try in (False, True):
+            if self.wire is None:
+                self.open()
+            commands = [self.script(*script) for script in scripts]
+            try:
+                self.popping = True
+                return self.exchange(commands, unanswered=("BLPOP", *lists, wait))
+            except (redis.ConnectionError, redis.exceptions.NoScriptError):
+                self.popping = False
+                self.close()
+                if last_try:
+                    raise
+            except BaseException:
+                self.popping = False
+                self.close()
+                raise
 
     def begin_pop(self, lists, wait):
-        """Send the BLPOP; end_pop() reads its answer."""
-        if self.wire is None:
-            self.open()
+        """Send a BLPOP; end_pop() reads its answer: (list, entry), or None after `wait` s."""
         self.popping = True
         try:
-            command = hiredis.pack_command(("BLPOP", *lists, wait))
-            self.wire.send_packed_command([command], check_health=False)
+            self.exchange((), unanswered=("BLPOP", *lists, wait))
         except BaseException:
             self.popping = False
-            self.close()
             raise
 
     def end_pop(self):

@@ -13,8 +13,6 @@ Each script in realtime/lua says what it does to which keys.
 
 import logging
 import threading
-import time
-from collections import deque
 
 from realtime import compat
 
@@ -24,8 +22,8 @@ import asgi_redis  # noqa: E402
 from asgi_redis.core import BaseRedisChannelLayer  # noqa: E402
 
 from realtime.connection import Connection  # noqa: E402
-from realtime.envelope import GROUP, JOIN, LEAVE, MESSAGE, BadEnvelope, Codec, stamp  # noqa: E402
-from realtime.waiting import Waiting  # noqa: E402
+from realtime.envelope import GROUP, JOIN, LEAVE, MESSAGE, Codec, stamp  # noqa: E402
+from realtime.receiving import Receiving  # noqa: E402
 
 logger = logging.getLogger("realtime.layer")
 
@@ -35,7 +33,7 @@ HEARTBEAT = 1.5  # s: Redis losing its keys is noticed within 2 s
 DEAD_AFTER = 12.0  # s without heartbeat; with the next one's check, gone within 15 s
 
 
-class Transport(BaseRedisChannelLayer):
+class Transport(Receiving, BaseRedisChannelLayer):
     """What is the same whether Redis is named by address or found through Sentinel."""
 
     extensions = ["groups", "flush", "statistics"]
@@ -108,12 +106,6 @@ class Transport(BaseRedisChannelLayer):
                 answers[place] = answer
         return answers
 
-    def interrupt(self):
-        """End every blocked receive() of this process early. A message it has is not lost."""
-        for index, connection in list(self.opened):
-            if connection.popping:
-                self.connection(index).client_unblock(connection.client_id)
-
     def send_script(self, channel, message):
         """The script, keys and arguments that send the message."""
         assert isinstance(message, dict), "message is not a dict"
@@ -147,102 +139,6 @@ class Transport(BaseRedisChannelLayer):
                 self.global_statistics_expiry,
             ),
         )
-
-    def receive(self, channels, block=False):
-        """The next message of one of the channels as (channel, message), or (None, None).
-
-        With `block` it waits up to `blpop_timeout` seconds. Channels take turns at being first.
-        """
-        channels = list(channels)
-        for channel in channels:
-            assert self.valid_channel_name(channel, receive=True), "Channel name invalid"
-            if waiting := self.expanded.get(channel):
-                return waiting.popleft()
-        if not channels:
-            return None, None
-        turn = self.local.__dict__.setdefault("turn", 0)
-        self.local.turn = turn + 1
-        turn %= len(channels)
-        lists = [self.prefix + channel for channel in channels[turn:] + channels[:turn]]
-        while entry := self.pop_blocking(channels, lists) if block else self.pop_now(lists):
-            if found := self.open_entry(*entry):
-                return found
-        return None, None
-
-    def pop_now(self, lists):
-        """(list, entry) of the first shard that has one, beginning with another one each time."""
-        first = next(self._receive_index_generator)
-        for step in range(self.ring_size):
-            shard = self.shard((first + step) % self.ring_size)
-            if answer := shard.run("receive", lists, [self.expiry]):
-                return answer
-        return None
-
-    def pop_blocking(self, channels, lists):
-        """(list, entry), or None after `blpop_timeout` seconds."""
-        deadline = time.monotonic() + self.blpop_timeout
-        while (left := deadline - time.monotonic()) > 0:
-            if self.ring_size == 1:
-                connection = self.shard(0)
-                answer = connection.pop(lists, self.blpop_timeout)
-                found = answer and (connection, *answer)
-            else:
-                found = self.waiting(channels, lists).pop(max(1, int(left)))
-            if not found:
-                return None
-            connection, name, entry = found
-            if stamp(entry) > connection.now() - self.expiry:
-                return name, entry
-            self.drop("expired")
-        return None
-
-    def drop(self, reason, number=1):
-        if self.metrics is not None:
-            self.metrics.drop(reason, number)
-
-    def waiting(self, channels, lists):
-        """This thread's wait at all shards for these channels."""
-        waits = self.local.__dict__.setdefault("waits", {})
-        key = frozenset(channels)
-        if key not in waits:
-            connections = [self.connect(index) for index in range(self.ring_size)]
-            waits[key] = Waiting(connections, lists)
-        return waits[key]
-
-    def leftover(self):
-        """(channel, message) pairs that this thread's waits brought after the last receive().
-
-        A thread that stops receiving must ask; see realtime.waiting.
-        """
-        for waiting in self.local.__dict__.get("waits", {}).values():
-            self.interrupt()
-            for _, name, entry in waiting.leftover():
-                if found := self.open_entry(name, entry):
-                    yield found
-
-    def open_entry(self, name, entry):
-        """(channel, message) of a list's entry, or None where it holds none for this process."""
-        name = name.decode()[len(self.prefix) :]
-        try:
-            kind, channel, content = self.codec.unpack(entry)
-        except BadEnvelope as reason:
-            self.drop("unreadable")
-            logger.error("Dropped an entry of %s that cannot be read: %s", name, reason)
-            return None
-        if kind == MESSAGE:
-            return channel or name, content
-        if kind != GROUP:
-            return None
-        if not name.endswith("!"):
-            return name, content
-        # A process that does not know its members: one message for each.
-        waiting = self.expanded.setdefault(name, deque())
-        waiting.extend((m, content) for m in self.group_channels(channel) if m.startswith(name))
-        return waiting.popleft() if waiting else None
-
-    def receive_many(self, channels, block=False):
-        """The name that Channels 1.x calls; the base class warns on every call of it."""
-        return self.receive(channels, block)
 
     # Groups
 
@@ -314,6 +210,11 @@ class Transport(BaseRedisChannelLayer):
         if full:
             self.drop("group_full", len(full))
             logger.warning("A message to group %s did not fit into %s", group, ", ".join(full))
+
+    def drop(self, reason, number=1):
+        """Count messages that were lost."""
+        if self.metrics is not None:
+            self.metrics.drop(reason, number)
 
     # Statistics
 

@@ -7,13 +7,13 @@ from channels.channel import Group
 RETRY = 0.05  # s between tries of a full channel
 
 
-def send_all(layer, writes, pending, within):
-    """Run the session writes, then send (Channel or Group, message) pairs in their order.
+def send_groups(layer, writes, pending, within):
+    """Send (Channel or Group, message) pairs in their order, but for the last run of channels.
 
-    Messages to channels that follow each other go in one round trip, with the writes before them.
-    A full channel is tried again for `within` seconds; returns the names of those still full.
+    The session writes go before them. A full channel is tried again for `within` seconds. Returns
+    the (shard, script) pairs of the last run, and the names of the channels that stayed full.
     """
-    batch = [(index, script) for index, script in writes]
+    batch = list(writes)
     undelivered = []
     for sender, message in pending:
         if isinstance(sender, Group) or sender.channel_layer is not layer:
@@ -26,7 +26,7 @@ def send_all(layer, writes, pending, within):
         else:
             index = layer.shard_of(sender.name)
             batch.append((index, layer.send_script(sender.name, message)))
-    return undelivered + run(layer, batch, within)
+    return batch, undelivered
 
 
 def run(layer, batch, within):
@@ -34,11 +34,15 @@ def run(layer, batch, within):
     deadline = time.monotonic() + within
     while batch:
         answers = layer.run_many(batch)
-        # Only a send answers 0: its channel was full.
-        batch = [pair for pair, answer in zip(batch, answers, strict=True) if answer == 0]
+        batch = refused(batch, answers)
         if not batch:
             break
         if time.monotonic() > deadline:
             return [script[1][0].removeprefix(layer.prefix) for _, script in batch]
         time.sleep(RETRY)
     return []
+
+
+def refused(batch, answers):
+    """Those of the (shard, script) pairs whose channel was full: only then a script answers 0."""
+    return [pair for pair, answer in zip(batch, answers, strict=True) if answer == 0]

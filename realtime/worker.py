@@ -18,7 +18,7 @@ from channels.worker import Worker as ChannelsWorker
 
 from realtime import ordering, sessions
 from realtime.metrics import Metrics
-from realtime.sending import send_all
+from realtime.sending import refused, run, send_groups
 
 logger = logging.getLogger("django.channels")
 
@@ -81,8 +81,12 @@ class Worker(ChannelsWorker):
 
     def handle_messages(self, channels):
         failures = 0
+        unsent = []  # what the last consumer sent: it goes in one round trip with the next wait
         while not self.stopping.is_set():
             try:
+                if unsent:
+                    batch, unsent = unsent, []
+                    self.send_and_wait(batch, channels)
                 channel, content = self.channel_layer.receive(channels, block=True)
             except (redis.RedisError, OSError) as error:
                 if failures == 0:
@@ -93,13 +97,38 @@ class Worker(ChannelsWorker):
             if failures:
                 logger.info("Redis is back")
                 failures = 0
-            if channel is not None:
-                self.handle(channel, content)
-            with suppress(redis.RedisError, OSError):  # receive() is about to say so
-                self.tend()
+            unsent = self.handle(channel, content) if channel is not None else []
+            if self.metrics.is_due():
+                unsent.append((0, self.metrics.publication(self.channel_layer)))
+            if ordering.overdue:
+                with suppress(redis.RedisError, OSError):  # receive() is about to say so
+                    ordering.give_up_overdue()
+        self.deliver(unsent)
+
+    def send_and_wait(self, batch, channels):
+        """Send (shard, script) pairs and begin to wait for the next message."""
+        try:
+            answers = self.channel_layer.send_and_wait(batch, channels)
+        except (redis.RedisError, OSError):
+            self.metrics.drop("redis_lost", len(batch))
+            raise
+        self.deliver(refused(batch, answers))
+
+    def deliver(self, batch):
+        """Send (shard, script) pairs; what stays undeliverable is counted and logged."""
+        try:
+            self.report(run(self.channel_layer, batch, DELIVER_WITHIN))
+        except (redis.RedisError, OSError) as error:
+            self.metrics.drop("redis_lost", len(batch))
+            logger.error("What a consumer sent was lost with Redis: %s", error)
+
+    def report(self, undelivered):
+        for name in undelivered:
+            self.metrics.drop("channel_full")
+            logger.error("A message for %s was dropped: the channel stayed full.", name)
 
     def handle(self, channel, content):
-        """Run the consumer of one message and send what it sent. Never raises."""
+        """Run the consumer of one message. Returns what is left to be sent. Never raises."""
         message = Message(content=content, channel_name=channel, channel_layer=self.channel_layer)
         if content.get("__retries__", 0) == self.message_retries:
             message.__doomed__ = True
@@ -107,7 +136,7 @@ class Worker(ChannelsWorker):
         if match is None:
             self.metrics.drop("no_consumer")
             logger.error("No consumer for a message on %s; check routing.py.", channel)
-            return
+            return []
         consumer, arguments = match
         if self.callback:
             self.callback(channel, message)
@@ -116,11 +145,12 @@ class Worker(ChannelsWorker):
             consumer_started.send(sender=self.__class__, environ={})
             with sessions.of(message):
                 self.consume(consumer, arguments, message)
-            self.flush(message)
+            return self.flush(message)
         except BaseException:
             # Also SystemExit: a consumer does not decide when the worker ends.
             self.metrics.count("consumer_errors")
             logger.exception("Error in consumer %s", name_that_thing(consumer))
+            return []
         finally:
             self.finish()
             self.metrics.time(channel, time.perf_counter() - started)
@@ -150,17 +180,15 @@ class Worker(ChannelsWorker):
             message.channel.send(content)
 
     def flush(self, message):
-        """Send what the consumer sent, in as few round trips as the shards allow."""
+        """Send what the consumer sent to groups; return what it sent to channels after that."""
         pending, pending_message_store.threadlocal.messages = (
             pending_message_store.threadlocal.messages,
             [],
         )
         writes = sessions.take_writes(message)
-        if pending or writes:
-            undelivered = send_all(self.channel_layer, writes, pending, DELIVER_WITHIN)
-            for name in undelivered:
-                self.metrics.drop("channel_full")
-                logger.error("A message for %s was dropped: the channel stayed full.", name)
+        unsent, undelivered = send_groups(self.channel_layer, writes, pending, DELIVER_WITHIN)
+        self.report(undelivered)
+        return unsent
 
     def finish(self):
         """Let Django close what it opened; nothing that fails here may end the worker."""
@@ -169,13 +197,6 @@ class Worker(ChannelsWorker):
             consumer_finished.send(sender=self.__class__)
         except Exception:
             logger.exception("Error after a consumer")
-
-    def tend(self):
-        """Called between messages, at least every few seconds."""
-        if ordering.overdue:
-            ordering.give_up_overdue()
-        if self.metrics.is_due():
-            self.channel_layer.run_many([(0, self.metrics.publication(self.channel_layer))])
 
 
 class WorkerGroup(Worker):

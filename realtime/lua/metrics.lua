@@ -1,3 +1,4 @@
 -- A process publishes its counters.
 -- KEYS: metrics   ARGV: process, counters as JSON
-return redis.call('HSET', KEYS[1], ARGV[1], redis.call('TIME')[1] .. ' ' .. ARGV[2])
+redis.call('HSET', KEYS[1], ARGV[1], redis.call('TIME')[1] .. ' ' .. ARGV[2])
+return 1
