@@ -38,10 +38,12 @@ class Codec:
             if self.crypter:
                 packed = self.crypter.decrypt(packed)
             # ASGI allows any key that MessagePack can hold.
-            kind, name, content = msgpack.unpackb(packed, strict_map_key=False)
+            parts = msgpack.unpackb(packed, strict_map_key=False)
+            kind, name, content = parts
         except Exception as error:
             raise BadEnvelope(repr(error)) from error
-        if kind not in (MESSAGE, GROUP, JOIN, LEAVE) or not isinstance(name, str | None):
+        known = type(parts) is list and kind in (MESSAGE, GROUP, JOIN, LEAVE)
+        if not known or not isinstance(name, str | None):
             raise BadEnvelope(f"kind {kind!r} of {name!r}")
         return kind, name, content
 

@@ -1,15 +1,18 @@
 """All connections of one interface server, by their reply channels and by their groups."""
 
 import itertools
+import logging
 
 from autobahn.twisted.websocket import WebSocketServerFactory
 from autobahn.websocket.protocol import TrafficStats
 from twisted.web import http
 
 from realtime.groups import Groups
-from realtime.http import LINE_ENDS, LONGEST_HEADER, Channel, Door, Request, refusal
+from realtime.http import LINE_ENDS, Channel, Door, Request, refusal
 from realtime.internals import quiet_autobahn, share_options
 from realtime.websocket import WebSocket
+
+logger = logging.getLogger("realtime.factory")
 
 
 class WebSocketFactory(WebSocketServerFactory):
@@ -24,6 +27,7 @@ class WebSocketFactory(WebSocketServerFactory):
             maxFramePayloadSize=options.max_message,
             maxMessagePayloadSize=options.max_message,
             utf8validateIncoming=True,
+            echoCloseCodeReason=True,
             failByDrop=False,  # a protocol error is answered with its close code
             closeHandshakeTimeout=2,
             tcpNoDelay=True,
@@ -58,6 +62,7 @@ class Factory(http.HTTPFactory):
         self.write_buffer = options.write_buffer
         self.message_rate = options.message_rate
         self.reply_protocols = {}
+        self.doors = set()  # connections that have not sent a whole request header yet
         self.groups = Groups()
         self.forgotten = lambda channel, groups: None  # set by the server
         self.numbers = itertools.count(1)
@@ -81,7 +86,7 @@ class Factory(http.HTTPFactory):
 
     def upgrade(self, transport, data, end):
         """Put a WebSocket on a connection. `data` holds a handshake whose header ends at `end`."""
-        if end > LONGEST_HEADER or LINE_ENDS.search(data, 0, end):
+        if LINE_ENDS.search(data, 0, end):
             self.metrics.drop("bad_header")
             transport.write(refusal(400, "A header holds characters that are not allowed.\n"))
             transport.loseConnection()
@@ -118,9 +123,9 @@ class Factory(http.HTTPFactory):
 
     def join(self, group, channel):
         protocol = self.reply_protocols.get(channel)
-        if isinstance(protocol, WebSocket) and not protocol.muted:
+        if protocol is not None and not protocol.muted:
             self.groups.join(group, protocol)
-        elif protocol is None or protocol.muted:
+        else:
             # Its disconnect overtook its connect: nobody else would take it out again.
             self.forgotten(channel, {group})
 
@@ -174,8 +179,11 @@ class Factory(http.HTTPFactory):
 
     def check_time(self, now):
         """Called every 2 s with the monotonic clock."""
-        for protocol in tuple(self.reply_protocols.values()):
-            protocol.check_time(now)
+        for protocol in (*self.reply_protocols.values(), *self.doors):
+            try:
+                protocol.check_time(now)
+            except Exception:
+                logger.exception("A connection's timeout could not be handled")
 
 
 def deliver_to_websocket(protocol, channel, message):
@@ -186,20 +194,24 @@ def deliver_to_websocket(protocol, channel, message):
     text, payload = message.get("text"), message.get("bytes")
     if text is not None and payload is not None:
         raise ValueError(f"A reply for {channel} holds both text and bytes.")
-    connecting = protocol.state == protocol.STATE_CONNECTING
-    close = message.get("close", False)
-    if connecting:
+    if protocol.state == protocol.STATE_CONNECTING:
         if message.get("accept") is False:
             protocol.serverReject()
             return
-        if message.get("accept"):
+        protocol.hold()
+    try:
+        if message.get("accept") and protocol.state == protocol.STATE_CONNECTING:
             protocol.serverAccept()
-    if text is not None:
-        protocol.serverSend(text)
-    elif payload is not None:
-        protocol.serverSend(payload, binary=True)
-    if close is not False and close is not None:
-        if protocol.state == protocol.STATE_CONNECTING:
-            protocol.serverReject()
-        else:
-            protocol.serverClose(close)
+        if text is not None:
+            protocol.serverSend(text)
+        elif payload is not None:
+            protocol.serverSend(payload, binary=True)
+    finally:
+        protocol.release()
+    close = message.get("close")
+    if close is None or close is False:
+        return
+    if protocol.state == protocol.STATE_CONNECTING:
+        protocol.serverReject()
+    else:
+        protocol.serverClose(close)

@@ -15,9 +15,10 @@ logger = logging.getLogger("realtime.http")
 
 # What str.splitlines takes for a line end: a header value that holds one would become two headers
 # where autobahn parses the request (CVE-2026-44546).
-LINE_ENDS = re.compile(rb"[\x0b\x0c\x1c\x1d\x1e\x85]")
+LINE_ENDS = re.compile(rb"[\x0b\x0c\x1c\x1d\x1e\x85]|\r(?!\n)|(?<!\r)\n")
 UPGRADE = re.compile(rb"\r\nupgrade:[ \t]*websocket[ \t]*\r\n", re.IGNORECASE)
 LONGEST_HEADER = 16384  # bytes, request line included: as Twisted's own
+LINGER = 5  # s that a refused body may go on before the connection is cut
 FIRST_BYTES = 10  # s for a whole request header to come
 
 REFUSAL = (
@@ -44,22 +45,33 @@ class Door(Protocol):
 
     def connectionMade(self):
         # The HTTP channel brings a timeout of its own.
-        self.idle = self.factory.reactor.callLater(FIRST_BYTES, self.transport.abortConnection)
+        self.opened = time.monotonic()
+        self.factory.doors.add(self)
 
     def dataReceived(self, data):
         self.head += data
         end = self.head.find(b"\r\n\r\n")
         if end == -1 and len(self.head) <= LONGEST_HEADER:
             return
-        self.idle.cancel()
+        self.factory.doors.discard(self)
+        if end == -1 or end > LONGEST_HEADER:
+            self.factory.metrics.drop("bad_header")
+            self.transport.write(refusal(400, "The request header is too long.\n"))
+            self.transport.loseConnection()
+            return
         if self.head.startswith(b"GET ") and UPGRADE.search(self.head, 0, end + 4):
             self.factory.upgrade(self.transport, self.head, end)
         else:
             self.factory.make_channel(self.transport).dataReceived(self.head)
 
     def connectionLost(self, reason):
-        if self.idle.active():
-            self.idle.cancel()
+        self.factory.doors.discard(self)
+
+    def check_time(self, now):
+        """Called every 2 s: ends a connection whose first request header does not come."""
+        if now - self.opened > FIRST_BYTES:
+            self.factory.metrics.drop("slow_header")
+            self.transport.abortConnection()
 
 
 class Request(WebRequest):
@@ -68,6 +80,17 @@ class Request(WebRequest):
     # Workers parse forms; the interface server would do it for nothing.
     _parsePOSTFormSubmission = False
     too_large = False
+    # A request may be in a group, whose message answers it. To a broadcast of text it looks like
+    # a socket that is not open.
+    muted = False
+    state = send_now = None
+
+    def send_frames(self, frames):
+        logger.error("A text for a group reached %s, a request", self.reply_channel)
+
+    def connectionLost(self, reason):
+        super().connectionLost(reason)
+        self.factory.leave_groups(self)
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -94,10 +117,13 @@ class Request(WebRequest):
         self.factory.metrics.drop("upload_too_large")
         limit = self.factory.max_upload
         self.transport.write(refusal(413, f"The body is longer than {limit} bytes.\n"))
-        self.channel.loseConnection()
+        # A client that sends everything before it reads would see a reset instead of the reason.
+        self.channel.transport.loseWriteConnection()
+        self.factory.reactor.callLater(LINGER, self.channel.transport.abortConnection)
 
     def process(self):
         if self.too_large:
+            self.channel.transport.loseConnection()
             return
         upgrade = self.requestHeaders.getRawHeaders(b"Upgrade", [b""])[0]
         if upgrade.lower() == b"websocket":
@@ -159,12 +185,13 @@ class Request(WebRequest):
         transport = self.channel.transport
         self.channel.setTimeout(None)
         transport.unregisterProducer()
-        self.factory.upgrade(transport, head, len(head) - 4)
+        rest = self.channel.clearLineBuffer()  # what came right behind it
+        self.factory.upgrade(transport, head + rest, len(head) - 4)
         transport.resumeProducing()
 
     def finish(self):
         """The response is complete. Daphne would tell workers, none of whom listens."""
-        self.factory.reply_protocols.pop(self.reply_channel, None)
+        self.factory.forget(self)
         http.Request.finish(self)
 
     def send_disconnect(self):

@@ -4,6 +4,7 @@ tests/realtime/test_internals.py notices when one of these changes.
 """
 
 import autobahn.websocket.protocol
+from twisted.internet import tcp
 
 
 def quiet_autobahn():
@@ -29,7 +30,7 @@ def unsent(transport) -> int:
 
 def raw_socket(transport):
     """The socket under a plain TCP or unix transport, or None under anything else (TLS)."""
-    return getattr(transport, "socket", None) if hasattr(transport, "_tempDataLen") else None
+    return transport.socket if isinstance(transport, tcp.Connection) else None
 
 
 def take_socket(wire):

@@ -103,10 +103,7 @@ class Server(DaphneServer):
             reactor.stop()
 
     def check_time(self):
-        try:
-            self.factory.check_time(time.monotonic())
-        except Exception:
-            logger.exception("A connection's timeout could not be handled")
+        self.factory.check_time(time.monotonic())
 
     # Redis
 

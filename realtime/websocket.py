@@ -15,6 +15,7 @@ from realtime.proxy import client_address
 
 logger = logging.getLogger("realtime.websocket")
 
+CLOSE_WITHIN = 5  # s between a close frame and the end of the connection
 MOST_EARLY = 100  # frames kept for a socket whose handshake is not answered yet
 
 
@@ -25,7 +26,11 @@ class WebSocket(DaphneWebSocket):
     muted = False
     early = None  # frames that came for this socket before it was accepted
     allowance = None
+    handshake_deferred = None  # while workers decide about the handshake
+    answering_close = False
+    closing_since = None
     send_now = None  # the kernel's send, for a plain transport
+    held = None  # what goes out together: the handshake's answer and the first message
 
     # From the client
 
@@ -34,6 +39,8 @@ class WebSocket(DaphneWebSocket):
         self.request = request
         self.packets_received = 0
         self.socket_opened = self.last_data = time.monotonic()
+        if not (request.path + "".join(request.headers)).isascii():
+            raise ConnectionDeny(code=400, reason="Characters that are not ASCII")
         self.path = self.unquote(request.path.encode("ascii"))
         headers = [
             (name.lower().encode("ascii"), value.encode("latin1"))
@@ -45,9 +52,14 @@ class WebSocket(DaphneWebSocket):
         )
         self.reply_channel = server.make_send_channel()
         server.reply_protocols[self.reply_channel] = self
+        raw = raw_socket(self.transport)
+        self.send_now = raw.send if raw is not None else None
         peer, host = self.transport.getPeer(), self.transport.getHost()
         client = [peer.host, peer.port] if hasattr(peer, "port") else None
         self.client_addr, scheme = client_address(server.proxy, headers, client)
+        # Before sending: where Redis is away, the refusal comes at once.
+        deferred = self.handshake_deferred = Deferred()
+        self.connect_sent = True
         server.outbox.send(
             "websocket.connect",
             {
@@ -62,10 +74,16 @@ class WebSocket(DaphneWebSocket):
             },
             self.connect_refused,
         )
-        self.connect_sent = True
-        self.handshake_deferred = Deferred()
         self.log_action("connecting")
-        return self.handshake_deferred
+        return deferred
+
+    def consumeData(self):
+        if self.handshake_deferred is None:
+            super().consumeData()
+        elif len(self.data) > self.maxMessagePayloadSize:
+            # autobahn would take what comes before the answer for another handshake.
+            self.main_factory.metrics.drop("flood")
+            self.transport.abortConnection()
 
     def connect_refused(self):
         """The workers are behind, or Redis away: the client may try again later."""
@@ -75,27 +93,17 @@ class WebSocket(DaphneWebSocket):
     def onOpen(self):
         # What only the handshake needed: about 4 KiB.
         self.http_request_data = self.http_response_data = self.http_headers = None
-        self.request = self.websocket_extensions = self.handshake_deferred = None
+        self.request = self.websocket_extensions = None
         self.trafficStats = self.factory.traffic_stats
-        raw = raw_socket(self.transport)
-        self.send_now = raw.send if raw is not None else None
         self.main_factory.metrics.count("websockets_opened")
         self.log_action("connected")
 
     def onMessage(self, payload, isBinary):
         if self.muted:
             return
-        self.last_data = time.monotonic()
-        metrics = self.main_factory.metrics
-        metrics.count("frames_received")
-        rate = self.main_factory.message_rate
-        if rate:
-            if self.allowance is None:
-                self.allowance = Allowance(rate, self.last_data)
-            if not self.allowance.take(self.last_data):
-                metrics.drop("flood")
-                self.close_with(FLOOD)
-                return
+        self.main_factory.metrics.count("frames_received")
+        if not self.is_within_rate():
+            return
         self.packets_received += 1
         message = {
             "reply_channel": self.reply_channel,
@@ -108,12 +116,43 @@ class WebSocket(DaphneWebSocket):
             message["text"] = payload.decode()
         self.main_factory.outbox.send("websocket.receive", message, self.receive_refused)
 
+    def is_within_rate(self):
+        """Note that something came; close the socket where it is too much."""
+        self.last_data = time.monotonic()
+        rate = self.main_factory.message_rate
+        if not rate:
+            return True
+        if self.allowance is None:
+            self.allowance = Allowance(rate, self.last_data)
+        if self.allowance.take(self.last_data):
+            return True
+        self.main_factory.metrics.drop("flood")
+        self.close_with(FLOOD)
+        return False
+
     def receive_refused(self):
         """The message is lost, so the conversation is: the client must begin another."""
         self.close_with(TRY_AGAIN_LATER)
 
+    def onPing(self, payload):
+        if not self.muted and self.is_within_rate():
+            self.sendPong(payload)
+
     def onPong(self, payload):
         self.last_data = time.monotonic()
+
+    def onCloseFrame(self, code, reason):
+        """autobahn answers a bad close frame, and then takes that frame for the peer's answer."""
+        self.answering_close = True
+        self.closing_since = self.closing_since or time.monotonic()
+        try:
+            return super().onCloseFrame(code, reason)
+        finally:
+            self.answering_close = False
+
+    def dropConnection(self, abort=False):
+        # An abort would throw the answer away; check_time() ends what does not close.
+        super().dropConnection(abort and not self.answering_close)
 
     def onClose(self, wasClean, code, reason):
         if not hasattr(self, "reply_channel"):
@@ -133,7 +172,8 @@ class WebSocket(DaphneWebSocket):
     # From the workers
 
     def serverAccept(self):
-        self.handshake_deferred.callback(self.protocol_to_accept)
+        deferred, self.handshake_deferred = self.handshake_deferred, None
+        deferred.callback(self.protocol_to_accept)
         early, self.early = self.early, None
         if early:
             self.send_frames(b"".join(early))
@@ -159,24 +199,41 @@ class WebSocket(DaphneWebSocket):
             if self.state == self.STATE_CONNECTING:
                 self.send_early(frames)
             return
+        self.sendData(frames)
+
+    def sendData(self, data, sync=False, chopsize=None):
+        """Everything goes out here, autobahn's own frames too, which never use the options."""
+        if self.held is not None:
+            self.held.append(data)
+            return
         transport = self.transport
         if self.send_now is not None and not (transport.dataBuffer or transport._tempDataLen):
             try:
-                sent = self.send_now(frames)
+                sent = self.send_now(data)
             except BlockingIOError:
                 sent = 0
             except OSError:
                 return  # the reactor is about to notice that the peer is gone
-            if sent == len(frames):
+            if sent == len(data):
                 return
-            frames = frames[sent:]
-        elif self.send_now is not None:
+            data = data[sent:]
+        elif self.send_now is not None and self.state == self.STATE_OPEN:
             waiting = unsent(transport)
-            if waiting + len(frames) > self.main_factory.write_buffer:
+            if waiting + len(data) > self.main_factory.write_buffer:
                 self.main_factory.metrics.drop("slow_client")
+                self.send_now = None  # the close frame may wait with the rest
                 self.close_with(TRY_AGAIN_LATER)
                 return
-        transport.write(frames)
+        transport.write(data)
+
+    def hold(self):
+        """Collect what is sent until release(), to write it at once."""
+        self.held = []
+
+    def release(self):
+        held, self.held = self.held, None
+        if held:
+            self.sendData(b"".join(held))
 
     def send_early(self, frames):
         """Keep a broadcast for a socket that joined a group before it was accepted."""
@@ -200,6 +257,7 @@ class WebSocket(DaphneWebSocket):
     def close_with(self, code):
         """Send a close frame, nothing after it, and take no more messages."""
         self.muted = True
+        self.closing_since = self.closing_since or time.monotonic()
         self.main_factory.leave_groups(self)
         if self.state == self.STATE_CONNECTING:
             self.connect_sent = False
@@ -227,6 +285,8 @@ class WebSocket(DaphneWebSocket):
             elif now - self.last_data > server.ping_interval and not self.autoPingPending:
                 # Only what the peer sends counts as life, not what is pushed to it.
                 self._sendAutoPing()
+        if self.closing_since is not None and now - self.closing_since > CLOSE_WITHIN:
+            self.transport.abortConnection()
 
     def log_action(self, action):
         client = ":".join(map(str, self.client_addr)) if self.client_addr else None

@@ -92,6 +92,7 @@ def test_any_bytes_are_an_envelope_or_refused(codec, data):
 @example(parts=[-1, "name", {}])
 @example(parts=[GROUP, ["a list is no name, and no key of a dict"], {}])
 @example(parts=[GROUP, 7, {}])
+@example(parts={0: None, None: None, 1: None})
 def test_well_packed_nonsense_is_refused(codec, parts):
     packed = msgpack.packb(parts, use_bin_type=True)
     data = entry(codec.crypter.encrypt(packed) if codec.crypter else packed)
