@@ -1,0 +1,59 @@
+"""What an operator sees: /metrics for Prometheus and `status` for the terminal."""
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from websockets.exceptions import ConnectionClosed
+
+from tests.services import wait_until
+
+
+def samples(stack):
+    """(name, labels) -> value of /metrics; the label `process` is reduced to its kind."""
+    found = {}
+    for family in text_string_to_metric_families(stack.get("/metrics").read().decode()):
+        for sample in family.samples:
+            labels = dict(sample.labels)
+            labels["process"] = labels.get("process", "").partition("@")[0]
+            key = (sample.name, *sorted(label for label in labels.values() if label))
+            found[key] = found.get(key, 0) + sample.value
+    return found
+
+
+def test_metrics_and_status_show_sockets_broadcasts_queues_and_drops(stack, blog):
+    with stack.reader(blog) as reader, stack.reader(blog) as flood:
+        reader.frame()
+        stack.manage("post", blog, "Hello")
+        with pytest.raises(ConnectionClosed) as closed:
+            for _ in range(10_000):
+                flood.send("{}")
+            while True:
+                flood.frame()
+        assert closed.value.rcvd.code == 4429
+
+        def published():
+            seen = samples(stack)
+            flooded = seen.get(("realtime_dropped_total", "flood", "interface"), 0) >= 1
+            return flooded and seen
+
+        seen = wait_until(published, "the drop in /metrics")
+        assert seen[("realtime_sockets", "interface")] >= 1
+        assert seen[("realtime_broadcasts_total", "interface")] >= 1
+        assert seen[("realtime_queue_length", "websocket.connect")] == 0
+        assert ("realtime_queue_age_seconds", "http.request") in seen
+        handled = ("realtime_consumer_seconds_count", "websocket.connect", "worker")
+        wait_until(lambda: samples(stack).get(handled, 0) >= 2, "the workers' counters")
+        table = stack.manage("status").stdout
+    assert "interface@" in table and "worker@" in table and "flood 1" in table
+    assert any(line.startswith("websocket.receive") for line in table.splitlines())
+
+
+def test_status_says_in_a_sentence_that_redis_is_away(stack):
+    away = dict(stack.environ, REDIS_URL="redis://127.0.0.1:1/0")
+    environ, stack.environ = stack.environ, away
+    try:
+        done = stack.manage("status")
+    finally:
+        stack.environ = environ
+    assert done.returncode == 1
+    assert done.stderr.startswith("CommandError: Redis does not answer")
+    assert len(done.stderr.strip().splitlines()) == 1
