@@ -1,5 +1,6 @@
 """An interface server at work: its listeners, its links to Redis, its heartbeat and its end."""
 
+import gc
 import logging
 import secrets
 import time
@@ -72,6 +73,10 @@ class Server(DaphneServer):
             self.links += [writing, reading]
             reactor.callWhenRunning(reading.open)
             reactor.callWhenRunning(writing.open)
+        # Python's 700 suits short scripts. Here a few connections make as many objects, which stay:
+        # to look at them again and again took a twentieth of a handshake.
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 50)
         self.beating = LoopingCall(self.beat)
         self.beating.start(HEARTBEAT, now=False)
         self.checking = LoopingCall(self.check_time)

@@ -289,6 +289,8 @@ class WebSocket(DaphneWebSocket):
             self.transport.abortConnection()
 
     def log_action(self, action):
+        if not self.main_factory.action_logger:
+            return
         client = ":".join(map(str, self.client_addr)) if self.client_addr else None
         details = {"path": self.path, "client": client}
         self.main_factory.log_action("websocket", action, details)

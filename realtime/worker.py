@@ -27,6 +27,17 @@ NUDGE = 0.2  # s between two wake-ups of a worker that is told to stop while it 
 DELIVER_WITHIN = 2.0  # s that a full channel may take a consumer's message
 
 
+class Address(Message):
+    """A message as the router looks at it.
+
+    For every include() the router takes a copy to cut the prefix off; a deep one costs more than
+    the rest of the way to the consumer.
+    """
+
+    def copy(self):
+        return Address(dict(self.content), self.channel.name, self.channel_layer)
+
+
 class Worker(ChannelsWorker):
     """One thread's loop. Arguments as channels' own."""
 
@@ -132,7 +143,7 @@ class Worker(ChannelsWorker):
         message = Message(content=content, channel_name=channel, channel_layer=self.channel_layer)
         if content.get("__retries__", 0) == self.message_retries:
             message.__doomed__ = True
-        match = self.channel_layer.router.match(message)
+        match = self.channel_layer.router.match(Address(content, channel, self.channel_layer))
         if match is None:
             self.metrics.drop("no_consumer")
             logger.error("No consumer for a message on %s; check routing.py.", channel)
