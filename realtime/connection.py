@@ -103,17 +103,24 @@ class Connection:
             if self.wire is None:
                 self.open()
             commands = [self.script(*script) for script in scripts]
+            self.popping = True
             try:
-                self.popping = True
                 return self.exchange(commands, unanswered=("BLPOP", *lists, wait))
-            except (redis.ConnectionError, redis.exceptions.NoScriptError):
+            except redis.exceptions.NoScriptError:
+                # The BLPOP waits all the same. Another connection loads the scripts for this one.
+                spare = Connection(self.pool)
+                try:
+                    return spare.pipeline(scripts)
+                finally:
+                    spare.close()
+            except redis.ResponseError:
+                raise  # the BLPOP waits all the same
+            except redis.ConnectionError:
                 self.popping = False
-                self.close()
                 if last_try:
                     raise
             except BaseException:
                 self.popping = False
-                self.close()
                 raise
 
     def begin_pop(self, lists, wait):

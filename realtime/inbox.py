@@ -27,22 +27,34 @@ class Inbox:
 
     def __init__(self, layer, process, sockets, metrics):
         self.layer = layer
+        self.process = process
         self.list = layer.prefix + process
+        self.lost = False  # whether an answer of Redis did not arrive
         self.sockets = sockets
         self.metrics = metrics
 
     def listen(self, link):
         """Begin to wait, on a link that was just opened."""
         self.link = link
+        if self.lost:
+            # With the last answer, joins may have been lost; Redis knows them, if it kept its keys.
+            key = f"{self.layer.prefix}:groups:{self.process}"
+            link.script(self.rejoin, "memberships", [key], (self.layer.prefix, self.process))
         self.wait()
+
+    def rejoin(self, answer):
+        if isinstance(answer, list):
+            for group, names in answer:
+                for name in names:
+                    self.sockets.join(group.decode(), self.process + name.decode())
 
     def wait(self):
         self.link.command(self.woken, "BLPOP", self.list, BLOCK)
 
     def woken(self, answer):
         if isinstance(answer, Lost):
-            return  # the link opens again and calls listen()
-        if answer is None:
+            self.lost = True  # the link opens again and calls listen()
+        elif answer is None:
             self.wait()
         elif isinstance(answer, Exception):
             logger.error("Redis refuses to be read from: %s", answer)
@@ -60,7 +72,9 @@ class Inbox:
             if len(answer) == BATCH:
                 self.drain()
                 return
-        if not isinstance(answer, Lost):
+        if isinstance(answer, Lost):
+            self.lost = True
+        else:
             self.wait()
 
     def handle(self, entries):

@@ -100,8 +100,11 @@ class Link(FileDescriptor):
     # Commands
 
     def script(self, callback, name, keys, arguments):
-        """Run one of realtime/lua; `callback` gets the answer, a ResponseError or Lost."""
-        self.command(callback, *self.connection.script(name, keys, arguments))
+        """Run one of realtime/lua; `callback` gets the answer, a ReplyError or Lost."""
+        if self.socket is None:
+            callback(Lost())
+        else:
+            self.command(callback, *self.connection.script(name, keys, arguments))
 
     def command(self, callback, *command):
         """Send a command with all that this turn of the reactor sends, in one write."""
@@ -161,7 +164,9 @@ class Link(FileDescriptor):
             answer = self.reader.gets()
             if answer is False:  # no whole answer yet: no command of ours is answered with false
                 return
-            if not isinstance(answer, hiredis.PushNotification):
+            if isinstance(answer, hiredis.ReplyError) and str(answer).startswith("NOSCRIPT"):
+                self.lose("it forgot our scripts")  # opening it again loads them
+            elif not isinstance(answer, hiredis.PushNotification):
                 self.waiting.popleft()(answer)
 
     def connectionLost(self, reason):

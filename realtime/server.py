@@ -26,6 +26,7 @@ logger = logging.getLogger("realtime.interface")
 
 CHECK = 2  # s between looks at timeouts and silent sockets
 AT_ONCE = 1000  # members a registration: Lua's unpack() bears some 8,000
+LISTEN_WITHIN = 2  # s: clients are better told that Redis is away than kept waiting
 DRAIN_STEP = 0.05  # s between two handfuls of sockets that are told to go
 
 
@@ -54,7 +55,8 @@ class Server(DaphneServer):
         self.factory.forgotten = self.forgotten
         self.listeners = []
         self.links = []
-        self.draining = False
+        self.unforgotten = {}  # shard -> (name, groups) that it must still hear of
+        self.listening = False
 
     def run(self):
         """Serve until a signal comes. Returns the exit code."""
@@ -81,7 +83,8 @@ class Server(DaphneServer):
         self.beating.start(HEARTBEAT, now=False)
         self.checking = LoopingCall(self.check_time)
         self.checking.start(CHECK, now=False)
-        reactor.callWhenRunning(self.listen)
+        # Whoever comes before Redis is there would be turned away; the backlog keeps them.
+        reactor.callLater(LISTEN_WITHIN, self.listen)
         reactor.addSystemEventTrigger("before", "shutdown", self.drain)
         reactor.run()
         return self.exit_code
@@ -89,6 +92,9 @@ class Server(DaphneServer):
     # Listening
 
     def listen(self):
+        if self.listening:
+            return
+        self.listening = True
         for description in self.endpoints:
             try:
                 listening = serverFromString(reactor, description).listen(self.factory)
@@ -115,7 +121,11 @@ class Server(DaphneServer):
     def writing_opened(self, index, link):
         """Redis is there, or there again: say that we live before anything else."""
         self.beat_on(index, link)
+        for name, groups in self.unforgotten.pop(index, []):
+            self.forget_on(index, name, groups)
         self.outbox.opened(link)
+        if not self.listening and all(link.is_open for link in self.outbox.links):
+            self.listen()
 
     def beat(self):
         for index, link in enumerate(self.outbox.links):
@@ -141,8 +151,8 @@ class Server(DaphneServer):
                 arguments = (self.layer.prefix, process, DEAD_AFTER, self.layer.expiry)
                 link.script(ignore, "bury", [self.layer.processes_key], arguments)
 
-        keys, arguments = [self.layer.processes_key], (self.process, DEAD_AFTER)
-        link.script(answered, "heartbeat", keys, arguments)
+        arguments = (self.process, DEAD_AFTER, self.layer.prefix)
+        link.script(answered, "heartbeat", [self.layer.processes_key], arguments)
 
     def register(self, index, link):
         """Write every group membership down on a shard that does not know this process."""
@@ -165,17 +175,24 @@ class Server(DaphneServer):
         for group in groups:
             by_shard.setdefault(self.layer.consistent_hash(group), []).append(group)
         for index, names in by_shard.items():
-            link = self.outbox.links[index]
-            if link.is_open:  # else Redis has us register anew, without this socket
-                arguments = (self.layer.prefix, self.process, name, *names)
-                link.script(ignore, "forget", [], arguments)
+            self.forget_on(index, name, names)
+
+    def forget_on(self, index, name, groups):
+        def answered(answer):
+            if isinstance(answer, Lost):
+                # Redis may have kept its keys: say it again once it is back.
+                self.unforgotten.setdefault(index, []).append((name, groups))
+            else:
+                ignore(answer)
+
+        arguments = (self.layer.prefix, self.process, name, *groups)
+        self.outbox.links[index].script(answered, "forget", [], arguments)
 
     # The end
 
     @defer.inlineCallbacks
     def drain(self):
         """Accept nobody, send everybody away a few at a time, deliver every disconnect."""
-        self.draining = True
         for listener in self.listeners:
             yield defer.maybeDeferred(listener.stopListening)
         deadline = time.monotonic() + self.options.drain
@@ -201,6 +218,8 @@ class Server(DaphneServer):
         yield sleep(0)
         while not self.outbox.is_empty() and time.monotonic() < deadline + 2 * GRACE:
             yield sleep(DRAIN_STEP)
+        if self.outbox.kept:
+            logger.error("%d disconnects could not be delivered", len(self.outbox.kept))
         self.beating.stop()
         for link in self.outbox.links:
             if link.is_open:

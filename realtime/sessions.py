@@ -36,10 +36,14 @@ def of(message):
 def take_writes(message):
     """The (shard, script) pairs that save the connect's session, or delete a disconnect's."""
     writes, current.writes = current.writes, []
-    session = getattr(message, "channel_session", None)
-    if message.channel.name == "websocket.disconnect" and isinstance(session, SessionStore):
-        writes.append(session.script("session_delete"))
+    name = message.content.get("reply_channel")
+    if message.channel.name == "websocket.disconnect" and name and is_our_engine():
+        writes.append(SessionStore(reply_channel=name).script("session_delete"))
     return writes
+
+
+def is_our_engine():
+    return getattr(settings, "CHANNEL_SESSION_ENGINE", settings.SESSION_ENGINE) == __name__
 
 
 class SessionStore(SessionBase):

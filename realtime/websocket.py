@@ -7,7 +7,7 @@ from autobahn.twisted.websocket import ConnectionDeny
 from daphne.ws_protocol import WebSocketProtocol as DaphneWebSocket
 from twisted.internet.defer import Deferred
 
-from realtime.codes import FLOOD, TRY_AGAIN_LATER
+from realtime.codes import FLOOD, GOING_DOWN, TRY_AGAIN_LATER
 from realtime.frames import BINARY, TEXT, encode_frame
 from realtime.internals import raw_socket, unsent
 from realtime.limits import Allowance
@@ -179,7 +179,6 @@ class WebSocket(DaphneWebSocket):
             self.send_frames(b"".join(early))
 
     def serverReject(self):
-        self.connect_sent = False
         self.deny(403, "Access denied")
         self.log_action("rejected")
 
@@ -259,11 +258,12 @@ class WebSocket(DaphneWebSocket):
         self.muted = True
         self.closing_since = self.closing_since or time.monotonic()
         self.main_factory.leave_groups(self)
-        if self.state == self.STATE_CONNECTING:
-            self.connect_sent = False
-            self.deny(403, "Access denied")
-        else:
+        if self.state != self.STATE_CONNECTING:
             self.sendCloseFrame(code=code)
+        elif code in (GOING_DOWN, TRY_AGAIN_LATER):
+            self.deny(503, "Service Unavailable")
+        else:
+            self.deny(403, "Access denied")
 
     # Time
 

@@ -86,7 +86,7 @@ class Worker(ChannelsWorker):
         try:
             self.handle_messages(sorted(channels))
             for channel, content in self.channel_layer.leftover():
-                self.handle(channel, content)
+                self.deliver(self.handle(channel, content))
         finally:
             self.finished = True
 
@@ -143,30 +143,41 @@ class Worker(ChannelsWorker):
         message = Message(content=content, channel_name=channel, channel_layer=self.channel_layer)
         if content.get("__retries__", 0) == self.message_retries:
             message.__doomed__ = True
-        match = self.channel_layer.router.match(Address(content, channel, self.channel_layer))
-        if match is None:
-            self.metrics.drop("no_consumer")
-            logger.error("No consumer for a message on %s; check routing.py.", channel)
-            return []
-        consumer, arguments = match
-        if self.callback:
-            self.callback(channel, message)
         started = time.perf_counter()
         try:
             consumer_started.send(sender=self.__class__, environ={})
             with sessions.of(message):
-                self.consume(consumer, arguments, message)
-            return self.flush(message)
+                self.consume(message)
+                return self.flush(message)
         except BaseException:
-            # Also SystemExit: a consumer does not decide when the worker ends.
             self.metrics.count("consumer_errors")
-            logger.exception("Error in consumer %s", name_that_thing(consumer))
+            logger.exception("What a consumer sent could not be delivered")
             return []
         finally:
             self.finish()
             self.metrics.time(channel, time.perf_counter() - started)
 
-    def consume(self, consumer, arguments, message):
+    def consume(self, message):
+        """Find the consumer and run it; an exception in it is logged and counted."""
+        consumer = None
+        try:
+            address = Address(message.content, message.channel.name, self.channel_layer)
+            match = self.channel_layer.router.match(address)
+            if match is None:
+                self.metrics.drop("no_consumer")
+                logger.error("No consumer for a message on %s; check routing.py.", address.channel)
+                return
+            consumer, arguments = match
+            if self.callback:
+                self.callback(message.channel.name, message)
+            self.run_consumer(consumer, arguments, message)
+        except BaseException:
+            # Also SystemExit: a consumer does not decide when the worker ends.
+            self.metrics.count("consumer_errors")
+            where = name_that_thing(consumer) if consumer else "routing.py"
+            logger.exception("Error in consumer %s", where)
+
+    def run_consumer(self, consumer, arguments, message):
         try:
             consumer(message, **arguments)
         except DenyConnection:

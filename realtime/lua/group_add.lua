@@ -17,6 +17,8 @@ else
     if redis.call('ZSCORE', KEYS[2], process) then
         -- The process vouches for its members by its heartbeat: they need no expiry.
         score = 'inf'
+        redis.call('PERSIST', members)
+        redis.call('PERSIST', groups)
     else
         redis.call('EXPIRE', members, ARGV[7])
         redis.call('EXPIRE', groups, ARGV[7])

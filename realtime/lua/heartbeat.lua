@@ -1,7 +1,18 @@
 -- A process says that it lives, and hears who does not.
--- KEYS: processes   ARGV: process, dead after s
+-- KEYS: processes   ARGV: process, dead after s, prefix
 -- Returns {1 where Redis did not know the process, dead processes}.
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
 local added = redis.call('ZADD', KEYS[1], now, ARGV[1])
+if added == 1 then
+    -- Who joined since Redis lost the process was written down for a few seconds only.
+    local groups = ARGV[3] .. ':groups:' .. ARGV[1]
+    for _, group in ipairs(redis.call('SMEMBERS', groups)) do
+        redis.call('ZADD', ARGV[3] .. ':group:' .. group, 'inf', ARGV[1])
+        redis.call('PERSIST', ARGV[3] .. ':group:' .. group)
+        redis.call('PERSIST', ARGV[3] .. ':members:' .. group .. ':' .. ARGV[1])
+    end
+    redis.call('PERSIST', groups)
+    redis.call('PERSIST', ARGV[3] .. ARGV[1])
+end
 return {added, redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[2])}

@@ -61,7 +61,9 @@ class Interface:
 
     def beat(self):
         layer = self.layer
-        unknown, _ = layer.shard(0).run("heartbeat", [layer.processes_key], [self.name, 3600])
+        unknown, _ = layer.shard(0).run(
+            "heartbeat", [layer.processes_key], [self.name, 3600, layer.prefix]
+        )
         if unknown:
             for group, members in self.groups.members.items():
                 locals_ = [member.partition("!")[2] for member in members]

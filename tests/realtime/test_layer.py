@@ -40,7 +40,9 @@ def receive_all(layer, channel):
 
 def beat(layer, process):
     """The heartbeat of a process, by which it is registered; returns those that are dead."""
-    unknown, dead = layer.shard(0).run("heartbeat", [layer.processes_key], [process, 0])
+    unknown, dead = layer.shard(0).run(
+        "heartbeat", [layer.processes_key], [process, 0, layer.prefix]
+    )
     return dead
 
 
@@ -212,7 +214,9 @@ def test_members_of_a_dead_process_are_neither_listed_nor_sent_to_nor_kept(make_
     layer.send_group("crowd", {"text": "hello"})
     assert layer.connection(0).llen(f"{layer.prefix}{dead}") == 0
     assert layer.connection(0).llen(f"{layer.prefix}{alive}") == 1
-    unknown, found = layer.shard(0).run("heartbeat", [layer.processes_key], [alive, 12])
+    unknown, found = layer.shard(0).run(
+        "heartbeat", [layer.processes_key], [alive, 12, layer.prefix]
+    )
     assert (unknown, found) == (0, [dead.encode()])
     assert bury(layer, dead, 12) == 1
     kept = [key.decode() for key in layer.connection(0).keys(f"{layer.prefix}*")]

@@ -1,0 +1,34 @@
+import os
+
+OURS = os.environ["SMALL_STACK"] == "ours"
+
+SECRET_KEY = "only for tests " * 3
+DEBUG = False
+ALLOWED_HOSTS = ["*"]
+ROOT_URLCONF = "small.urls"
+INSTALLED_APPS = (["realtime"] if OURS else []) + ["channels"]
+MIDDLEWARE = []
+DATABASES = {}
+SESSION_ENGINE = "django.contrib.sessions.backends.file"
+SESSION_FILE_PATH = os.environ["SMALL_SESSIONS"]
+if OURS:
+    CHANNEL_SESSION_ENGINE = "realtime.sessions"
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "realtime.layer.RedisChannelLayer" if OURS else "asgi_redis.RedisChannelLayer",
+        "ROUTING": "small.routing.channel_routing",
+        "CONFIG": {
+            "hosts": [os.environ["SMALL_REDIS"]],
+            "capacity": int(os.environ["SMALL_CAPACITY"]),
+            "group_expiry": int(os.environ["SMALL_GROUP_EXPIRY"]),
+        },
+    }
+}
+# Each worker connects once before it says that it listens.
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"stderr": {"class": "logging.StreamHandler"}},
+    "root": {"handlers": ["stderr"], "level": "INFO"},
+    "loggers": {"django.channels": {"handlers": [], "propagate": True}},
+}

@@ -1,0 +1,36 @@
+"""The table "Known failures" of ARCHITECTURE.md is held against the tests of this package."""
+
+import re
+from pathlib import Path
+
+from tests.known_failures.stack import ROOT
+
+ROWS = 29
+TABLE = (ROOT / "ARCHITECTURE.md").read_text().partition("\n## Known failures\n")[2]
+NUMBERED = dict(re.findall(r"^\| (\d+) \|(.*)$", TABLE, re.M))
+
+
+def functions_named(pattern):
+    sources = [path.read_text() for path in Path(__file__).parent.glob("test_*.py")]
+    return set(re.findall(rf"^def ({pattern})\(", "\n".join(sources), re.M))
+
+
+def test_every_row_is_there():
+    assert list(NUMBERED) == [str(number) for number in range(1, ROWS + 1)]
+
+
+def test_every_test_stands_in_its_row_and_no_other():
+    for number, row in NUMBERED.items():
+        named = set(re.findall(r"`(test_row_\w+)`", row))
+        ours = functions_named(rf"test_row_{int(number):02}_(?!on_the_stock)\w+")
+        assert named == ours, f"row {number}"
+        stock = functions_named(rf"test_row_{int(number):02}_on_the_stock_stack_fails")
+        assert row.endswith("| test |") == bool(stock), f"row {number}"
+
+
+def test_what_is_shown_elsewhere_exists():
+    places = re.findall(r"`(tests/[\w/.]+)`(?:, “(.+?)”)?", TABLE)
+    assert places
+    for path, title in places:
+        assert (ROOT / path).exists(), path
+        assert not title or title in (ROOT / path).read_text(), title
