@@ -1,18 +1,49 @@
 """The one map: channel and path -> consumer."""
 
-from channels.routing import include, route
+from channels.routing import route, route_class
 
-from consumers import liveblog, nowhere
+from accounts.notices import MAIL_CHANNEL
+from consumers import (
+    by_hand,
+    chat,
+    chat_class,
+    echo,
+    initials,
+    liveblog,
+    notifications,
+    nowhere,
+    raw,
+    rooms,
+    voice,
+)
 
-liveblog_routing = [
-    route("websocket.connect", liveblog.ws_connect, path=r"^(?P<slug>[-a-zA-Z0-9_]{1,80})/$"),
-    route("websocket.receive", liveblog.ws_receive, path=r"^(?P<slug>[-a-zA-Z0-9_]{1,80})/$"),
-    route("websocket.disconnect", liveblog.ws_disconnect, path=r"^(?P<slug>[-a-zA-Z0-9_]{1,80})/$"),
-]
+SLUG = r"(?P<slug>[-a-zA-Z0-9_]{1,80})/$"
+# Any name: the consumers say what is wrong with one.
+ROOM = r"(?P<room_name>[^/]+)/$"
+
+
+def conversation(module, path):
+    """What happens to the sockets under a path goes to the three functions of one file."""
+    return [
+        route("websocket.connect", module.ws_connect, path=path),
+        route("websocket.receive", module.ws_receive, path=path),
+        route("websocket.disconnect", module.ws_disconnect, path=path),
+    ]
+
 
 channel_routing = [
-    include(liveblog_routing, path=r"^/channel/liveblog/"),
-    route("websocket.connect", nowhere.ws_connect),
-    route("websocket.receive", nowhere.ws_receive),
-    route("websocket.disconnect", nowhere.ws_disconnect),
+    *conversation(liveblog, r"^/channel/liveblog/" + SLUG),
+    *conversation(chat, r"^/channel/chat/" + ROOM),
+    route_class(chat_class.ChatConsumer, path=r"^/channel/chat-class/" + ROOM),
+    *conversation(rooms, r"^/channel/heartbeat/" + ROOM),
+    *conversation(voice, r"^/channel/voice/" + ROOM),
+    *conversation(notifications, r"^/channel/users/isinsufficient/$"),
+    *conversation(initials, r"^/channel/initials/$"),
+    *conversation(by_hand, r"^/channel/by-hand/$"),
+    *conversation(echo, r"^/channel/test/$"),
+    *conversation(nowhere, r""),
+    # A channel of its own: mail takes as long as the mail server likes.
+    route(MAIL_CHANNEL, notifications.low_balance_mail),
+    # Every other http.request goes to Django's views.
+    route("http.request", raw.http_request, path=r"^/raw/$"),
 ]

@@ -1,5 +1,6 @@
 """Refusing a WebSocket: one sentence in an `error` frame, then the close code."""
 
+import functools
 from urllib.parse import urlsplit
 
 from channels.exceptions import DenyConnection
@@ -29,6 +30,22 @@ def same_origin_only(message):
             host = urlsplit(value.decode("latin1")).hostname
             if not host or not validate_host(bracketed(host), settings.ALLOWED_HOSTS):
                 raise DenyConnection()
+
+
+def our_pages_only(ws_connect):
+    """The decorator for consumers that read the handshake's cookies; the outermost one.
+
+    It checks the Origin before anything is remembered of the socket, and hides the query string,
+    where channels would look for a session key: addresses end up in logs.
+    """
+
+    @functools.wraps(ws_connect)
+    def inner(message, *args, **kwargs):
+        same_origin_only(message)
+        message.content["query_string"] = b""
+        return ws_connect(message, *args, **kwargs)
+
+    return inner
 
 
 def bracketed(host):

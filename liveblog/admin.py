@@ -1,6 +1,8 @@
 """The admin's pages. Saving and deleting go through the models, so each takes a revision."""
 
+from django import forms
 from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
 
 from liveblog.models import BlogUpdate, LiveBlog
 
@@ -30,26 +32,56 @@ class LiveBlogAdmin(UnchangedStaysUnsaved):
         return [*self.readonly_fields, "slug"] if obj else self.readonly_fields
 
 
+class VersionedForm(forms.ModelForm):
+    """Refuses to overwrite what its writer did not see."""
+
+    version = forms.IntegerField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            self.fields["version"].initial = self.instance.version
+
+    @property
+    def changed_data(self):
+        return [name for name in super().changed_data if name != "version"]
+
+    def clean(self):
+        seen = self.cleaned_data.get("version")
+        if self.instance.pk and seen is not None and seen != self.instance.version:
+            raise forms.ValidationError(
+                _("This update was changed meanwhile. Nothing was saved; load the page again.")
+            )
+        return super().clean()
+
+
 @admin.register(BlogUpdate)
 class BlogUpdateAdmin(UnchangedStaysUnsaved):
-    list_display = ["__str__", "blog", "author", "key_event", "pinned", "created", "revision"]
-    list_filter = ["key_event", "pinned", "blog"]
+    form = VersionedForm
+    list_display = [
+        *["__str__", "blog", "author", "draft", "key_event", "pinned", "created", "revision"]
+    ]
+    list_filter = ["draft", "key_event", "pinned", "blog"]
     list_select_related = ["blog"]
     search_fields = ["headline", "body", "author"]
     date_hierarchy = "created"
     autocomplete_fields = ["blog"]
     fields = [
-        *["blog", "headline", "body", "author", "key_event", "pinned"],
-        *["revision", "created", "edited"],
+        *["blog", "headline", "body", "author", "key_event", "pinned", "draft", "publish_at"],
+        *["revision", "created", "edited", "version"],
     ]
     readonly_fields = ["revision", "created", "edited"]
 
     def get_queryset(self, request):
-        return super().get_queryset(request).visible()
+        return super().get_queryset(request).filter(deleted=False)
 
     def get_readonly_fields(self, request, obj=None):
+        if obj is None:
+            return self.readonly_fields
         # Moved to another blog, it would stay on the open pages of the first.
-        return [*self.readonly_fields, "blog"] if obj else self.readonly_fields
+        fixed = [*self.readonly_fields, "blog"]
+        # What readers have seen does not become a draft again.
+        return fixed if obj.draft else [*fixed, "draft", "publish_at"]
 
     def get_object(self, request, object_id, from_field=None):
         update = super().get_object(request, object_id, from_field)

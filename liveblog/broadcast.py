@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 @receiver(post_save, sender=BlogUpdate)
 def broadcast_update(instance, raw=False, using=None, **kwargs):
-    if not raw:
+    if not (raw or instance.draft):
         frame = update_frame(instance)
         transaction.on_commit(partial(send, instance.blog, frame), using=using)
 

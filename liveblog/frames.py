@@ -62,6 +62,16 @@ def blog_frame(blog: LiveBlog) -> dict:
     }
 
 
+def editors_frame(update: BlogUpdate) -> dict:
+    """The update frame and what only editors may see; never for a group."""
+    return update_frame(update) | {
+        "body": "" if update.deleted else update.body,
+        "version": update.version,
+        "draft": update.draft,
+        "publish_at": timestamp(update.publish_at),
+    }
+
+
 def replay_frame(blog: LiveBlog, after: int) -> dict:
     """All of the blog that changed after a revision: each row once, tombstones included.
 
@@ -73,6 +83,7 @@ def replay_frame(blog: LiveBlog, after: int) -> dict:
     reset = len(rows) > LONGEST_REPLAY or after > blog.revision
     if reset:
         rows = page_of_updates(blog)
+    # A draft has no revision, so it is never among the rows.
     return blog_frame(blog) | {
         "type": "replay",
         "updates": [update_frame(row) for row in rows],
@@ -86,6 +97,11 @@ def page_of_updates(blog: LiveBlog) -> list[BlogUpdate]:
     newest = list(visible[:PAGE])
     shown = {row.pk for row in newest}
     return newest + [row for row in visible.filter(pinned=True) if row.pk not in shown]
+
+
+def pulse_frame(revision: int, readers: int) -> dict:
+    """The blog's head, and how many sockets its pages hold."""
+    return {"type": "pulse", "revision": revision, "readers": readers}
 
 
 def error_frame(code: str, message: str) -> dict:

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from liveblog.revisions import RevisionedQuerySet
 
 LONGEST_BODY = 20_000  # characters; some ten screens, far more than a live update needs
+LONGEST_KEY = 64  # characters; a UUID has 36
 
 
 class LiveBlog(models.Model):
@@ -77,8 +78,12 @@ class LiveBlog(models.Model):
 
 class BlogUpdateQuerySet(RevisionedQuerySet):
     def visible(self):
-        """The updates that readers see: all but tombstones."""
-        return self.filter(deleted=False)
+        """The updates that readers see: neither tombstones nor drafts."""
+        return self.filter(deleted=False, draft=False)
+
+    def hidden(self):
+        """Drafts and what is scheduled: for editors alone."""
+        return self.filter(deleted=False, draft=True)
 
     def locked(self):
         """The rows, under the locks of their blogs, which every writer takes first."""
@@ -88,7 +93,12 @@ class BlogUpdateQuerySet(RevisionedQuerySet):
 
 
 class BlogUpdate(models.Model):
-    """One post. A deleted one stays as a tombstone, so that readers who were away learn of it."""
+    """One post. A deleted one stays as a tombstone, so that readers who were away learn of it.
+
+    A draft has no revision, and so is in no replay; it takes one when it is published. With
+    `publish_at` the draft is scheduled: `manage.py pulse` publishes it then. What readers have
+    seen never becomes a draft again.
+    """
 
     blog = models.ForeignKey(
         LiveBlog, models.CASCADE, related_name="updates", verbose_name=_("live blog")
@@ -98,13 +108,29 @@ class BlogUpdate(models.Model):
         _("text"), validators=[MaxLengthValidator(LONGEST_BODY)], help_text=_("Markdown")
     )
     author = models.CharField(_("author"), max_length=150, blank=True)
+    # When readers first saw it; of a draft, when it was begun.
     created = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     edited = models.DateTimeField(_("edited"), null=True, blank=True, editable=False)
-    revision = models.PositiveBigIntegerField(_("revision"), editable=False)
-    created_revision = models.PositiveBigIntegerField(editable=False)
+    revision = models.PositiveBigIntegerField(_("revision"), null=True, blank=True, editable=False)
+    created_revision = models.PositiveBigIntegerField(null=True, blank=True, editable=False)
     deleted = models.BooleanField(_("deleted"), default=False, editable=False)
     pinned = models.BooleanField(_("pinned"), default=False)
     key_event = models.BooleanField(_("key event"), default=False)
+    # The database knows these defaults too: workers of the last release write while one deploys.
+    draft = models.BooleanField(
+        _("draft"),
+        default=False,
+        db_default=False,
+        help_text=_("Readers do not see it until it is published."),
+    )
+    publish_at = models.DateTimeField(
+        _("publish at"),
+        null=True,
+        blank=True,
+        help_text=_("In UTC. Until then it is kept as a draft; empty: not scheduled."),
+    )
+    # Numbers the states of a draft, which has no revision that could.
+    draft_saves = models.PositiveIntegerField(default=0, db_default=0, editable=False)
 
     objects = BlogUpdateQuerySet.as_manager()
 
@@ -112,8 +138,20 @@ class BlogUpdate(models.Model):
         ordering = ["-created", "-id"]
         constraints = [
             models.UniqueConstraint(fields=["blog", "revision"], name="one_change_a_revision"),
+            models.CheckConstraint(
+                condition=models.Q(draft=True, revision=None)
+                | models.Q(draft=False, revision__isnull=False),
+                name="a_draft_has_no_revision",
+            ),
         ]
-        indexes = [models.Index(fields=["blog", "-created", "-id"], name="newest_first")]
+        indexes = [
+            models.Index(fields=["blog", "-created", "-id"], name="newest_first"),
+            models.Index(
+                fields=["publish_at"],
+                condition=models.Q(draft=True, deleted=False),
+                name="scheduled_next",
+            ),
+        ]
         verbose_name = _("update")
         verbose_name_plural = _("updates")
 
@@ -130,19 +168,59 @@ class BlogUpdate(models.Model):
     def text(self):
         return self.headline, self.body
 
+    @property
+    def version(self) -> int:
+        """What a writer names as the state that it saw: the revision; of a draft below 0."""
+        return -self.draft_saves if self.draft else self.revision
+
     def save(self, *args, using=None, update_fields=None, **kwargs):
-        """Save as the blog's next revision. New text counts as an edit, a new flag does not."""
+        """Save as the blog's next revision; a draft takes none.
+
+        New text counts as an edit, a new flag does not. A row that is not published yet stays a
+        draft while its `publish_at` is to come. Raises ValueError where a published update would
+        become a draft.
+        """
         using = using or router.db_for_write(BlogUpdate, instance=self)
         with transaction.atomic(using=using):
-            self.revision = self.blog.take_revision(using)
-            if self._state.adding:
-                self.created_revision = self.revision
-            elif self.text != getattr(self, "text_in_db", None):
-                self.edited = timezone.now()
+            stored = None if self._state.adding else self.stored(using)
+            touched = self.prepare(stored, using)
             if update_fields is not None:
-                update_fields = {*update_fields, "revision", "edited"}
+                update_fields = {*update_fields, *touched}
             super().save(*args, using=using, update_fields=update_fields, **kwargs)
         self.text_in_db = self.text
+
+    def stored(self, using):
+        """What the database says of the row, which nobody changes until the transaction ends."""
+        LiveBlog.objects.using(using).select_for_update().filter(pk=self.blog_id).first()
+        rows = BlogUpdate.objects.using(using).filter(pk=self.pk)
+        return rows.values("draft", "draft_saves", "created", "created_revision").first()
+
+    def prepare(self, stored, using) -> set[str]:
+        """Set what a save changes by itself. Returns the names of those fields."""
+        now = timezone.now()
+        if stored and not stored["draft"]:
+            touched = {"revision", "created_revision", "edited"}
+            if self.revision is None:
+                # Read as a draft and published meanwhile by somebody else: this is an edit of it.
+                self.draft, self.publish_at, self.created = False, None, stored["created"]
+                touched |= {"draft", "publish_at", "created"}
+            if self.draft:
+                raise ValueError("Readers have seen this update: it cannot become a draft.")
+            self.revision = self.blog.take_revision(using)
+            self.created_revision = stored["created_revision"]
+            if self.text != getattr(self, "text_in_db", None):
+                self.edited = now
+            return touched
+        if self.publish_at and self.publish_at > now:
+            self.draft = True
+        if self.draft:
+            self.draft_saves = (stored["draft_saves"] if stored else 0) + 1
+            return {"draft", "draft_saves"}
+        self.revision = self.created_revision = self.blog.take_revision(using)
+        self.publish_at = None
+        if stored:
+            self.created = now
+        return {"draft", "publish_at", "created", "revision", "created_revision"}
 
     def delete(self, using=None, keep_parents=False):
         """Leave a tombstone as the blog's next revision. Returns what Django's delete() does."""
@@ -151,3 +229,20 @@ class BlogUpdate(models.Model):
         self.deleted, self.pinned, self.key_event = True, False, False
         self.save(using=using, update_fields=["deleted", "pinned", "key_event"])
         return 1, {self._meta.label: 1}
+
+
+class Write(models.Model):
+    """What a write with an idempotency key was answered with; see liveblog.writes."""
+
+    blog = models.ForeignKey(LiveBlog, models.CASCADE, related_name="writes")
+    key = models.CharField(max_length=LONGEST_KEY)
+    update = models.ForeignKey(BlogUpdate, models.CASCADE, related_name="writes")
+    version = models.BigIntegerField()
+    action = models.CharField(max_length=9)
+    created = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["blog", "key"], name="one_write_a_key")]
+
+    def __str__(self):
+        return self.key

@@ -1,12 +1,12 @@
 from django.urls import path
 
-from liveblog import views
+from liveblog import editor, views
 
 app_name = "liveblog"
 
 urlpatterns = [
     path("", views.index, name="index"),
     path("liveblog/<slug:slug>/", views.reader, name="reader"),
-    path("liveblog/<slug:slug>/edit/", views.editor, name="editor"),
+    path("liveblog/<slug:slug>/edit/", editor.editor, name="editor"),
     path("liveblog/<slug:slug>/updates.json", views.updates_json, name="updates_json"),
 ]

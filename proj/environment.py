@@ -109,6 +109,46 @@ def redis_urls(text):
     return urls
 
 
+def email_url(text):
+    """Django's mail settings of smtp://, smtps:// (TLS at once) or smtp+tls:// (STARTTLS)."""
+    if not text:
+        return {}
+    parts = urlsplit(text)
+    ports = {"smtp": 25, "smtps": 465, "smtp+tls": 587}
+    if parts.scheme not in ports or not parts.hostname:
+        raise ValueError(text)
+    return {
+        "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "EMAIL_HOST": parts.hostname,
+        "EMAIL_PORT": parts.port or ports[parts.scheme],
+        "EMAIL_HOST_USER": unquote(parts.username or ""),
+        "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
+        "EMAIL_USE_SSL": parts.scheme == "smtps",
+        "EMAIL_USE_TLS": parts.scheme == "smtp+tls",
+    }
+
+
+def address(text):
+    if not re.fullmatch(r"[^@\s]+@[^@\s]+", text):
+        raise ValueError(text)
+    return text
+
+
+def ice_servers(text):
+    """RTCIceServers of `stun:host:port` and `turn:user:password@host:port` (RFC 7064, 7065)."""
+    servers = []
+    for word in words(text):
+        found = re.fullmatch(r"(stuns?|turns?):(?:([^:@]+):([^@]+)@)?([^@\s]+)", word)
+        if not found or found[1].startswith("turn") != bool(found[2]):
+            raise ValueError(word)
+        scheme, user, password, place = found.groups()
+        server = {"urls": f"{scheme}:{place}"}
+        if user:
+            server |= {"username": unquote(user), "credential": unquote(password)}
+        servers.append(server)
+    return servers
+
+
 def parse_sentinel(url):
     """`sentinel://[:password@]host[:port];host…/service` as (hosts, service, password or None)."""
     found = re.fullmatch(r"sentinel://(?::([^@/]*)@)?([^@/]+)/([\w.-]+)", url)
@@ -181,6 +221,21 @@ VARIABLES = (
         "a comma-separated list of tokens",
         "who may use the HTTP API, as `Authorization: Bearer <token>`",
         words,
+    ),
+    Variable(
+        "EMAIL_URL",
+        "",
+        "a URL that begins with smtp://, smtps:// or smtp+tls://",
+        "the mail server; unset: mails are files in `DATA_DIR/mail`",
+        email_url,
+    ),
+    Variable("EMAIL_FROM", "liveblog@localhost", "an address", "who sends mails", address),
+    Variable(
+        "ICE_SERVERS",
+        "",
+        "a comma-separated list of stun:host:port and turn:user:password@host:port",
+        "what voice rooms need beyond one network: STUN and TURN servers",
+        ice_servers,
     ),
 )
 

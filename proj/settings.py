@@ -35,6 +35,8 @@ INSTALLED_APPS = [
     "realtime",
     "channels",
     "liveblog",
+    "accounts",
+    "conversations",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -120,6 +122,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
 ]
+CSRF_FAILURE_VIEW = "liveblog.editor.csrf_failure"
 LOGIN_URL = "/accounts/login/"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/"
@@ -136,6 +139,18 @@ WHITENOISE_USE_FINDERS = True
 WHITENOISE_MAX_AGE = 60  # s: after a deploy, pages take the new scripts within a minute
 MEDIA_URL = "/media/"
 MEDIA_ROOT = DATA_DIR / "media"
+
+API_TOKENS = environment.API_TOKENS
+
+# Where EMAIL_URL is unset, mails are files: nothing goes out, and nothing is lost unseen.
+EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+EMAIL_FILE_PATH = DATA_DIR / "mail"
+EMAIL_TIMEOUT = 10  # s: a worker does not wait longer for a mail server
+if environment.EMAIL_URL:
+    vars().update(environment.EMAIL_URL)
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = environment.EMAIL_FROM
+
+ICE_SERVERS = environment.ICE_SERVERS
 
 LOGGING = {
     "version": 1,

@@ -4,11 +4,14 @@ from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
 
+from accounts.views import balance
 from proj.health import healthz
 from realtime.prometheus import metrics_view
 
 urlpatterns = [
     path("", include("liveblog.urls")),
+    path("", include("conversations.urls")),
+    path("accounts/balance/", balance, name="balance"),
     path("accounts/login/", LoginView.as_view(), name="login"),
     path("accounts/logout/", LogoutView.as_view(), name="logout"),
     path("admin/", admin.site.urls),

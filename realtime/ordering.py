@@ -17,6 +17,7 @@ from channels.sessions import (
 )
 
 from realtime.codes import TRY_AGAIN_LATER
+from realtime.sending import flush
 
 logger = logging.getLogger("realtime.ordering")
 
@@ -45,6 +46,11 @@ def enforce_ordering(func=None, slight=False):
             try:
                 func(message, *args, **kwargs)
             finally:
+                if message.channel.name != "websocket.connect":
+                    # Before the next one may run. Nothing comes before a connect is accepted,
+                    # and its accept must not go out before the order is saved.
+                    for full in flush(message.channel_layer):
+                        logger.error("A message for %s was dropped: it stayed full.", full)
                 session[NEXT] = order + 1
                 session.save()
                 session.modified = False

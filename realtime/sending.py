@@ -3,21 +3,36 @@
 import time
 
 from channels.channel import Group
+from channels.message import pending_message_store
 
+DELIVER_WITHIN = 2.0  # s that a full channel may take a consumer's message
 RETRY = 0.05  # s between tries of a full channel
 
 
-def send_groups(layer, writes, pending, within):
+def take_pending():
+    """The (Channel or Group, message) pairs that this thread's consumer has sent so far."""
+    store = pending_message_store.threadlocal
+    pending, store.messages = getattr(store, "messages", []), []
+    return pending
+
+
+def flush(layer):
+    """Send them all now. Returns the names of the channels that stayed full."""
+    batch, undelivered = send_groups(layer, [], take_pending())
+    return undelivered + run(layer, batch)
+
+
+def send_groups(layer, writes, pending):
     """Send (Channel or Group, message) pairs in their order, but for the last run of channels.
 
-    The session writes go before them. A full channel is tried again for `within` seconds. Returns
+    The session writes go before them. A full channel is tried again for DELIVER_WITHIN. Returns
     the (shard, script) pairs of the last run, and the names of the channels that stayed full.
     """
     batch = list(writes)
     undelivered = []
     for sender, message in pending:
         if isinstance(sender, Group) or sender.channel_layer is not layer:
-            undelivered += run(layer, batch, within)
+            undelivered += run(layer, batch)
             batch = []
             try:
                 sender.send(message, immediately=True)
@@ -29,9 +44,9 @@ def send_groups(layer, writes, pending, within):
     return batch, undelivered
 
 
-def run(layer, batch, within):
+def run(layer, batch):
     """Run (shard, script) pairs; returns the lists that stayed full."""
-    deadline = time.monotonic() + within
+    deadline = time.monotonic() + DELIVER_WITHIN
     while batch:
         answers = layer.run_many(batch)
         batch = refused(batch, answers)

@@ -1,6 +1,7 @@
 """An interface server at work: its listeners, its links to Redis, its heartbeat and its end."""
 
 import gc
+import itertools
 import logging
 import secrets
 import time
@@ -26,6 +27,7 @@ logger = logging.getLogger("realtime.interface")
 
 CHECK = 2  # s between looks at timeouts and silent sockets
 AT_ONCE = 1000  # members a registration: Lua's unpack() bears some 8,000
+LOOK_EVERY = 2  # heartbeats between looks for the dead, who are passed over anyway
 LISTEN_WITHIN = 2  # s: clients are better told that Redis is away than kept waiting
 DRAIN_STEP = 0.05  # s between two handfuls of sockets that are told to go
 
@@ -57,6 +59,7 @@ class Server(DaphneServer):
         self.links = []
         self.unforgotten = {}  # shard -> (name, groups) that it must still hear of
         self.listening = False
+        self.beats = itertools.count()
 
     def run(self):
         """Serve until a signal comes. Returns the exit code."""
@@ -151,7 +154,8 @@ class Server(DaphneServer):
                 arguments = (self.layer.prefix, process, DEAD_AFTER, self.layer.expiry)
                 link.script(ignore, "bury", [self.layer.processes_key], arguments)
 
-        arguments = (self.process, DEAD_AFTER, self.layer.prefix)
+        look = DEAD_AFTER if next(self.beats) % LOOK_EVERY == 0 else 0
+        arguments = (self.process, look, self.layer.prefix)
         link.script(answered, "heartbeat", [self.layer.processes_key], arguments)
 
     def register(self, index, link):

@@ -11,20 +11,19 @@ from contextlib import suppress
 
 import redis
 from channels.exceptions import ChannelSocketException, ConsumeLater, DenyConnection
-from channels.message import Message, pending_message_store
+from channels.message import Message
 from channels.signals import consumer_finished, consumer_started
 from channels.utils import name_that_thing
 from channels.worker import Worker as ChannelsWorker
 
 from realtime import ordering, sessions
 from realtime.metrics import Metrics
-from realtime.sending import refused, run, send_groups
+from realtime.sending import refused, run, send_groups, take_pending
 
 logger = logging.getLogger("django.channels")
 
 BACK_OFF = (0.1, 0.2, 0.5, 1.0)  # s between tries where Redis is away; the last one repeated
 NUDGE = 0.2  # s between two wake-ups of a worker that is told to stop while it waits
-DELIVER_WITHIN = 2.0  # s that a full channel may take a consumer's message
 
 
 class Address(Message):
@@ -128,7 +127,7 @@ class Worker(ChannelsWorker):
     def deliver(self, batch):
         """Send (shard, script) pairs; what stays undeliverable is counted and logged."""
         try:
-            self.report(run(self.channel_layer, batch, DELIVER_WITHIN))
+            self.report(run(self.channel_layer, batch))
         except (redis.RedisError, OSError) as error:
             self.metrics.drop("redis_lost", len(batch))
             logger.error("What a consumer sent was lost with Redis: %s", error)
@@ -203,18 +202,14 @@ class Worker(ChannelsWorker):
 
     def flush(self, message):
         """Send what the consumer sent to groups; return what it sent to channels after that."""
-        pending, pending_message_store.threadlocal.messages = (
-            pending_message_store.threadlocal.messages,
-            [],
-        )
         writes = sessions.take_writes(message)
-        unsent, undelivered = send_groups(self.channel_layer, writes, pending, DELIVER_WITHIN)
+        unsent, undelivered = send_groups(self.channel_layer, writes, take_pending())
         self.report(undelivered)
         return unsent
 
     def finish(self):
         """Let Django close what it opened; nothing that fails here may end the worker."""
-        pending_message_store.threadlocal.messages = []
+        take_pending()
         try:
             consumer_finished.send(sender=self.__class__)
         except Exception:

@@ -1,5 +1,5 @@
 -- A process says that it lives, and hears who does not.
--- KEYS: processes   ARGV: process, dead after s, prefix
+-- KEYS: processes   ARGV: process, dead after s (0: do not look), prefix
 -- Returns {1 where Redis did not know the process, dead processes}.
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
@@ -15,4 +15,8 @@ if added == 1 then
     redis.call('PERSIST', groups)
     redis.call('PERSIST', ARGV[3] .. ARGV[1])
 end
-return {added, redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[2])}
+local dead = {}
+if ARGV[2] ~= '0' then
+    dead = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[2])
+end
+return {added, dead}

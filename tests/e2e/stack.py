@@ -125,8 +125,18 @@ class Reader:
         self.socket = self.connection.__enter__()
 
     def frame(self):
-        """The next frame, waited for."""
-        return json.loads(self.socket.recv(timeout=PATIENCE))
+        """The next frame that is no pulse, waited for."""
+        return self.next(lambda frame: frame["type"] != "pulse")
+
+    def pulse(self):
+        """The next pulse, waited for."""
+        return self.next(lambda frame: frame["type"] == "pulse")
+
+    def next(self, wanted):
+        """The next frame that is wanted; others are passed over."""
+        while not wanted(frame := json.loads(self.socket.recv(timeout=PATIENCE))):
+            pass
+        return frame
 
     def send(self, value):
         self.socket.send(value if isinstance(value, str | bytes) else json.dumps(value))

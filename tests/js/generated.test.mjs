@@ -31,6 +31,7 @@ for (let seed = FIRST_SEED; seed < FIRST_SEED + RUNS; seed += 1) {
       world.run(world.random() * 700);
     }
     world.bad = false;
+    world.blocked = false;
     world.run(15_000); // what was on the way arrives; sockets in doubt are given up
     world.dispatch({ type: "wake" });
     world.run(5000);
@@ -49,8 +50,9 @@ test("a healed line needs no look at the page: the next pulse is enough", () => 
       world.run(300);
     }
     world.bad = false;
+    world.blocked = false;
     world.dispatch({ type: "wake" });
-    world.run(15_000);
+    world.run(30_000); // a page that polls comes back to the socket within 15 s
     for (let i = 0; i < 10; i += 1) world.server.change(); // their broadcasts are lost
     world.deliver({ type: "pulse", revision: world.server.revision });
     world.run(5000);
@@ -59,12 +61,14 @@ test("a healed line needs no look at the page: the next pulse is enough", () => 
 });
 
 test("the world is bad enough: runs see resets, doubles, losses and reconnects", () => {
-  const counts = { resets: 0, late: 0, connections: 0, unanswered: 0 };
+  const counts = { resets: 0, late: 0, connections: 0, unanswered: 0, polled: 0, overtaken: 0 };
   for (let seed = 1; seed <= 30; seed += 1) {
     const world = new World(seed, (_, event) => {
       if (event.frame?.reset) counts.resets += 1;
       if (event.frame && event.frame.revision <= world?.state.head) counts.late += 1;
       if (event.timer === "answer") counts.unanswered += 1;
+      if (event.type === "polled" && event.frame) counts.polled += 1;
+      if (event.type === "polled" && event.poll < world?.state.polls) counts.overtaken += 1;
     });
     for (let i = 0; i < 100; i += 1) {
       world.happen();
@@ -73,4 +77,80 @@ test("the world is bad enough: runs see resets, doubles, losses and reconnects",
     counts.connections += world.state.connection;
   }
   for (const [what, count] of Object.entries(counts)) assert.ok(count > 20, `${what}: ${count}`);
+});
+
+/** A page that lives through a bad minute, then through one fault, and sees pulses all the time. */
+function afterAFault(seed, fault, check) {
+  const world = new World(seed, check);
+  world.pulsing = true;
+  for (let i = 0; i < 60; i += 1) {
+    world.happen();
+    world.run(300);
+  }
+  world.bad = false;
+  fault(world);
+  world.due.length = 0; // what was on the way is lost
+  const seconds = 10 + world.random() * 50;
+  for (let i = 0; i < seconds; i += 1) {
+    if (world.random() < 0.3) world.server.change();
+    world.run(1000 * world.random());
+  }
+  world.dispatch({ type: "wake" }); // in case it slept: a page that nobody has is not waited for
+  world.run(3000 * world.random());
+  return world;
+}
+
+const FAULTS = {
+  "refuses all": (world) => {
+    world.hangUp();
+    world.cut = "refused";
+    world.run(60);
+  },
+  "answers nothing": (world) => {
+    world.up = 0;
+    world.cut = "void";
+  },
+};
+
+for (const [what, fault] of Object.entries(FAULTS)) {
+  for (const blocked of [false, true]) {
+    const sockets = blocked ? "sockets stay blocked" : "sockets open again";
+    test(`a server that ${what} comes back: 5 s later the page is whole; ${sockets}`, () => {
+      for (let seed = 1; seed <= 200; seed += 1) {
+        const world = afterAFault(seed, fault);
+        for (let i = 0; i < 3; i += 1) world.server.change();
+        world.cut = null;
+        world.blocked = blocked;
+        world.run(5000);
+        assert.deepEqual(key(world.shown()), key(world.expected()), `seed ${seed}`);
+        assert.equal(world.state.head, world.server.revision, `seed ${seed}`);
+        if (what === "refuses all" && !blocked) assert.equal(world.state.status, "live");
+      }
+    });
+  }
+}
+
+test("a page whose sockets are blocked follows within 5 s, and comes back to the socket", () => {
+  for (let seed = 1; seed <= 100; seed += 1) {
+    const world = new World(seed);
+    world.bad = false;
+    world.pulsing = true;
+    world.blocked = true;
+    world.hangUp();
+    world.run(6000);
+    for (let i = 0; i < 20; i += 1) {
+      world.server.change();
+      world.run(4500);
+      assert.deepEqual(key(world.shown()), key(world.expected()), `seed ${seed}`);
+      assert.equal(world.state.status, "polling");
+      assert.equal(world.state.readers, null);
+    }
+    world.blocked = false;
+    world.run(18_000);
+    assert.equal(world.state.status, "live", `seed ${seed}`);
+    assert.equal(world.state.readers, 1);
+    const { polls } = world.state;
+    world.run(60_000);
+    assert.equal(world.state.polls, polls, "it no longer polls");
+  }
 });

@@ -5,7 +5,10 @@ import { describe, test } from "node:test";
 
 import {
   FIRST_DELAY,
+  LONGEST_BUSY_DELAY,
   LONGEST_DELAY,
+  POLL_EVERY,
+  POLL_HIDDEN,
   begin,
   shown,
   step,
@@ -70,6 +73,10 @@ class Page {
 
   timer(timer) {
     return this.do({ type: "timer", timer });
+  }
+
+  polled(frame, code = 200) {
+    return this.do({ type: "polled", poll: this.state.polls, code, frame });
   }
 
   effect(name) {
@@ -338,10 +345,11 @@ describe("the connection", () => {
     assert.ok(page.effect("close") && page.scheduled("retry") >= 0);
   });
 
-  test("without pulses, silence means nothing", () => {
-    const page = live().frame(update(1, 1));
-    assert.equal(page.scheduled("silence"), undefined);
-    assert.deepEqual(page.timer("silence").effects, []);
+  test("a line that dies before its first pulse is asked about as well", () => {
+    const page = live();
+    assert.ok(page.scheduled("silence") >= 5000);
+    assert.deepEqual(page.timer("silence").effect("send"), { send: { after: 0 } });
+    assert.ok(page.timer("answer").effect("close"));
   });
 
   test("after pulses, silence is asked about, and no answer ends the socket", () => {
@@ -351,10 +359,10 @@ describe("the connection", () => {
     assert.ok(page.timer("answer").effect("close"));
   });
 
-  test("where only the pulse has died, the socket stays and is not asked again and again", () => {
+  test("where only the pulse has died, the socket stays and is asked every 20 s", () => {
     const page = live().frame({ type: "pulse", revision: 0, readers: 1 }).timer("silence");
     page.frame(replay(0));
-    assert.equal(page.scheduled("silence"), undefined);
+    assert.ok(page.scheduled("silence") >= 20_000);
     assert.equal(page.timer("answer").effect("close"), undefined);
   });
 
@@ -372,5 +380,126 @@ describe("the connection", () => {
     assert.ok(page.effect("close"));
     assert.deepEqual(page.close(1001).effects, []);
     assert.deepEqual(page.do({ type: "wake" }).effect("connect"), { connect: 2, after: 2 });
+  });
+});
+
+describe("polling", () => {
+  /** A page whose sockets were refused twice, and that has asked updates.json. */
+  function blocked(start = { revision: 4 }, random) {
+    const page = new Page(start, random).do({ type: "start" }).close(1006).timer("retry");
+    return page.close(1006).timer("poll");
+  }
+
+  test("begins when two sockets in a row have brought nothing, not before", () => {
+    const page = live({ revision: 4 }).close(1006);
+    assert.equal(page.scheduled("poll"), undefined);
+    page.timer("retry").open().close(1006); // it opens and closes before the first frame
+    assert.ok(page.scheduled("poll") <= FIRST_DELAY);
+    assert.ok(page.scheduled("retry") >= 0, "the socket is tried again all the same");
+    assert.deepEqual(page.timer("poll").effect("poll"), { poll: 1, after: 4 });
+  });
+
+  test("merges the answer and asks again after some 3 s", () => {
+    for (const share of [0, 0.5, 0.999]) {
+      const page = blocked({ revision: 4 }, () => share).polled(replay(5, [update(1, 5)]));
+      assert.deepEqual([page.ids, page.state.head], [[1], 5]);
+      assert.equal(page.effect("status").status, "polling");
+      assert.ok(Math.abs(page.scheduled("poll") - POLL_EVERY) <= POLL_EVERY / 3 + 1);
+      assert.deepEqual(page.timer("poll").effect("poll"), { poll: 2, after: 5 });
+    }
+  });
+
+  test("is slower while nobody looks, and asks at once when somebody does", () => {
+    const page = blocked().do({ type: "hide" }).polled(replay(4));
+    assert.ok(page.scheduled("poll") >= (POLL_HIDDEN * 2) / 3);
+    assert.deepEqual(page.do({ type: "wake", hidden: false }).effect("poll").after, 4);
+    assert.ok(page.effect("connect"), "it tries the socket as well");
+  });
+
+  test("ends with the first replay of a socket, not with its opening", () => {
+    const page = blocked().polled(replay(4)).timer("retry").open().timer("poll");
+    assert.ok(page.effect("poll"));
+    page.frame(replay(4));
+    assert.equal(page.effect("status").status, "live");
+    assert.equal(page.timer("poll").effect("poll"), undefined);
+    assert.deepEqual(page.polled(replay(4, [update(1, 4)], { reset: true })).effects, []);
+  });
+
+  test("an answer to an earlier poll is not believed", () => {
+    const page = blocked().timer("polled").timer("poll");
+    const late = { type: "polled", poll: 1, code: 200, frame: replay(9, [update(1, 9)]) };
+    assert.deepEqual(page.do(late).effects, []);
+    assert.equal(page.polled(replay(10, [update(1, 10)])).state.head, 10);
+  });
+
+  test("an answer that does not come is asked for again within 1 s", () => {
+    const page = blocked({ revision: 4 }, () => 0.999).polled(replay(4)).timer("poll");
+    assert.ok(page.timer("polled").scheduled("poll") < FIRST_DELAY);
+    assert.equal(page.effect("status").status, "reconnecting");
+  });
+
+  for (const code of [0, 404, 500, 502, 503]) {
+    test(`a failure with status ${code} is asked again at the usual pace`, () => {
+      const page = blocked().polled(null, code);
+      assert.ok(page.scheduled("poll") <= (POLL_EVERY * 4) / 3);
+    });
+  }
+
+  test("too many requests: it waits much longer", () => {
+    assert.ok(blocked().polled(null, 429).scheduled("poll") >= (LONGEST_BUSY_DELAY * 2) / 3);
+  });
+
+  test("a blog that no longer exists ends it", () => {
+    const page = blocked().polled({ type: "error", code: "unknown_blog" }, 404);
+    assert.deepEqual(page.effect("status"), { status: "stopped", code: 4404 });
+    assert.equal(page.timer("poll").effect("poll"), undefined);
+    assert.equal(page.timer("retry").effect("connect"), undefined);
+  });
+
+  test("a reset to before what was asked: the database was restored", () => {
+    const page = blocked({ revision: 90, rows: [update(1, 80)] });
+    page.polled(replay(50, [update(1, 40)], { reset: true }));
+    assert.deepEqual([page.ids, page.state.head], [[1], 50]);
+    assert.equal(shown(page.state)[0].revision, 40);
+  });
+
+  test("a reset that the socket's frames have overtaken takes nothing back", () => {
+    const page = blocked({ revision: 1 }).timer("retry").open();
+    page.frame(update(1, 2)).frame(update(2, 3)); // the group was joined before the replay
+    page.polled(replay(2, [update(1, 2)], { reset: true }));
+    assert.deepEqual([page.ids, page.state.head], [[2, 1], 3]);
+    page.frame(replay(2, [update(1, 2)], { reset: true }));
+    assert.deepEqual([page.ids, page.state.head], [[2, 1], 3]);
+  });
+
+  test("stops with the page, and goes on at once when it is shown again", () => {
+    const page = blocked().polled(replay(4)).do({ type: "sleep" });
+    assert.ok(page.effects.some((effect) => effect.cancel === "poll"));
+    assert.ok(page.do({ type: "wake" }).effect("poll"));
+  });
+
+  test("a server that has too much to do is not asked more often", () => {
+    const page = new Page().do({ type: "start" });
+    for (let i = 0; i < 4; i += 1) {
+      assert.equal(page.close(1013).scheduled("poll"), undefined);
+      page.timer("retry");
+    }
+  });
+});
+
+describe("the number of readers", () => {
+  const pulse = (readers) => ({ type: "pulse", revision: 0, readers });
+
+  test("is what the last pulse said, and is drawn when it changes", () => {
+    const page = live().frame(pulse(12));
+    assert.deepEqual(page.effect("readers"), { readers: 12 });
+    assert.equal(page.frame(pulse(12)).effect("readers"), undefined);
+    assert.deepEqual(page.frame(pulse(13)).effect("readers"), { readers: 13 });
+  });
+
+  test("is not known without a connection, without a pulse, or from nonsense", () => {
+    assert.deepEqual(live().frame(pulse(1)).close(1006).effect("readers"), { readers: null });
+    assert.deepEqual(live().frame(pulse(1)).timer("silence").effect("readers"), { readers: null });
+    assert.equal(live().frame(pulse("many")).effect("readers"), undefined);
   });
 });

@@ -87,6 +87,9 @@ export class World {
     this.timers = new Map();
     this.up = 0; // the connection that the server holds, 0 for none
     this.bad = true; // the line loses, doubles and delays
+    this.blocked = false; // no socket opens
+    this.cut = null; // "void": nothing is answered, "refused": all is refused at once
+    this.pulsing = false; // a pulse comes every 2 s
     this.title = this.server.title;
     const last = this.server.visible()[PAGE - 1];
     this.state = begin({
@@ -109,6 +112,7 @@ export class World {
     if ("connect" in effect) this.connect(effect.connect, effect.after);
     else if ("close" in effect) this.up = 0;
     else if ("send" in effect) this.answer(effect.send.after);
+    else if ("poll" in effect) this.poll(effect.poll, effect.after);
     else if ("schedule" in effect) this.timers.set(effect.schedule, this.now + effect.ms);
     else if ("cancel" in effect) this.timers.delete(effect.cancel);
     else if ("blog" in effect) this.title = effect.blog.title;
@@ -117,8 +121,8 @@ export class World {
   connect(connection, after) {
     this.up = 0;
     const dice = this.bad ? this.random() : 1;
-    if (dice < 0.15) return; // a handshake into the void
-    if (dice < 0.3) {
+    if (this.cut === "void" || dice < 0.15) return;
+    if (this.cut || this.blocked || dice < 0.3) {
       this.later(50, { type: "close", connection, code: 1006 });
       return;
     }
@@ -133,12 +137,23 @@ export class World {
   }
 
   deliver(frame, delay = 0) {
-    if (!this.up) return;
+    if (!this.up || this.cut) return;
     const event = { type: "frame", connection: this.up, frame };
     const copies = !this.bad ? 1 : this.random() < 0.25 ? 0 : this.random() < 0.2 ? 2 : 1;
     for (let i = 0; i < copies; i += 1) {
       this.later(delay + (this.bad ? this.random() * 3000 : 10), event);
     }
+  }
+
+  /** updates.json is asked; the answer may come never, twice, or after that of a later poll. */
+  poll(number, after) {
+    const dice = this.bad ? this.random() : 1;
+    if (this.cut === "void" || dice < 0.2) return;
+    const event = { type: "polled", poll: number, code: 200, frame: this.server.replay(after) };
+    if (this.cut || dice < 0.3) this.later(30, { ...event, code: 0, frame: null });
+    else if (dice < 0.4) this.later(30, { ...event, code: 503, frame: null });
+    else this.later(this.bad ? this.random() * 5000 : 10, event);
+    if (dice < 0.6) this.later(this.random() * 9000, event);
   }
 
   later(ms, event) {
@@ -152,9 +167,12 @@ export class World {
       const timer = [...this.timers].sort((a, b) => a[1] - b[1])[0];
       this.due.sort((a, b) => a.when - b.when); // stable: what was sent first comes first
       const next = Math.min(timer ? timer[1] : Infinity, this.due[0]?.when ?? Infinity);
-      if (next > end) break;
-      this.now = Math.max(this.now, next);
-      if (timer && timer[1] === next) {
+      const pulse = this.pulsing ? 2000 * (Math.floor(this.now / 2000) + 1) : Infinity;
+      if (Math.min(next, pulse) > end) break;
+      this.now = Math.max(this.now, Math.min(next, pulse));
+      if (pulse < next) {
+        this.deliver({ type: "pulse", revision: this.server.revision, readers: 1 });
+      } else if (timer && timer[1] === next) {
         this.timers.delete(timer[0]);
         this.dispatch({ type: "timer", timer: timer[0] });
       } else {
@@ -169,11 +187,21 @@ export class World {
     const dice = this.random();
     if (dice < 0.6) this.deliver(this.server.change());
     else if (dice < 0.64) for (let i = 0; i < 20; i += 1) this.server.change(); // all lost
-    else if (dice < 0.8) this.deliver({ type: "pulse", revision: this.server.revision });
-    else if (dice < 0.88) this.dispatch({ type: "wake" });
-    else if (dice < 0.9) this.dispatch({ type: "sleep" });
-    else if (dice < 0.94) this.up = 0; // half open
-    else if (this.up) this.later(0, { type: "close", connection: this.up, code: 1006 });
+    else if (dice < 0.78) this.deliver({ type: "pulse", revision: this.server.revision });
+    else if (dice < 0.84) this.dispatch({ type: "wake", hidden: this.random() < 0.3 });
+    else if (dice < 0.86) this.dispatch({ type: "sleep" });
+    else if (dice < 0.88) this.dispatch({ type: "hide" });
+    else if (dice < 0.92) this.up = 0; // half open
+    else {
+      if (dice > 0.97) this.blocked = !this.blocked;
+      this.hangUp();
+    }
+  }
+
+  /** The server, or something between, ends the socket. */
+  hangUp() {
+    if (this.up) this.later(0, { type: "close", connection: this.up, code: 1006 });
+    this.up = 0;
   }
 
   /** The rows that this page must show, by the server's own account. */

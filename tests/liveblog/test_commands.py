@@ -7,7 +7,9 @@ import sys
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError, connection
 
+from liveblog import writes
 from liveblog.coverage.steps import load
 from liveblog.management.commands import replay
 from liveblog.models import BlogUpdate, LiveBlog
@@ -70,6 +72,55 @@ def test_post_takes_a_text_of_the_greatest_length_from_either_place(blog, monkey
     run("post", "demo", longest)
     run("post", "demo", "-")
     assert [update.body for update in blog.updates.all()] == [longest, longest]
+
+
+def test_post_with_the_same_key_posts_once_and_prints_the_same(blog):
+    printed = [run("post", "demo", "Hello", "--key", "nightly") for _ in range(2)]
+    assert printed[0] == printed[1]
+    assert blog.updates.count() == 1
+    run("post", "demo", "Hello")
+    run("post", "demo", "Hello")
+    assert blog.updates.count() == 3
+
+
+@pytest.mark.parametrize("key", ["", " ", "two words", "x" * 65, "a\0b"])
+def test_post_refuses_a_key_that_is_none(blog, key):
+    assert refused("post", "demo", "Hello", "--key", key).startswith(
+        f"Not posted: --key {key!r} cannot be a key: "
+    )
+    assert not blog.updates.exists()
+
+
+@pytest.mark.parametrize("lost", ["before", "after"])
+def test_post_tries_again_with_the_same_key_when_the_connection_was_lost(blog, monkeypatch, lost):
+    def lose_the_first(blog, key, **fields):
+        keys.append(key)
+        if lost == "before" and len(keys) == 1:
+            raise OperationalError("server closed the connection unexpectedly")
+        done = create(blog, key, **fields)
+        if len(keys) == 1:  # it was committed, but nobody heard of it
+            raise OperationalError("server closed the connection unexpectedly")
+        return done
+
+    keys, create = [], writes.create
+    monkeypatch.setattr(writes, "create", lose_the_first)
+    monkeypatch.setattr(connection, "is_usable", lambda: False)
+    monkeypatch.setattr("liveblog.management.commands.post.PAUSE", 0)
+    assert "revision 1" in run("post", "demo", "Hello")
+    assert len(keys) == 2 and keys[0] == keys[1]
+    assert blog.updates.count() == 1
+
+
+def test_post_does_not_try_again_where_the_connection_stands(blog, monkeypatch):
+    def locked(*args, **fields):
+        tries.append(args)
+        raise OperationalError("database is locked")
+
+    tries = []
+    monkeypatch.setattr(writes, "create", locked)
+    sentence = "The database did not take the update: database is locked."
+    assert refused("post", "demo", "Hello") == sentence
+    assert len(tries) == 1
 
 
 def test_post_names_the_blogs_that_there_are_when_the_slug_is_unknown(blog):

@@ -9,24 +9,84 @@ from tests.e2e.stack import ROOT
 from tests.environment import redis_server
 from tests.services import PostgresServer
 
-WRITERS, EACH = 4, 10
+WRITERS, ROUNDS = 20, 2
+KINDS = 8  # revisions that a round of a writer takes
 
 PREPARE = """
 import proj.settings, django; django.setup()
 from django.core.management import call_command; call_command("migrate", verbosity=0)
 from liveblog.models import LiveBlog; LiveBlog.objects.create(slug="busy", title="Busy")
 """
+# Each writer is a process of its own, and prints the revisions that it took.
 WRITE = f"""
+import os, sys, traceback
 import proj.settings, django; django.setup()
+from liveblog import writes
 from liveblog.models import BlogUpdate, LiveBlog
-blog = LiveBlog.objects.get(slug="busy")
-for number in range({EACH}):
-    BlogUpdate.objects.create(blog=blog, body=str(number))
+
+def work(name):
+    blog = LiveBlog.objects.get(slug="busy")
+    for number in range({ROUNDS}):
+        post = BlogUpdate.objects.create(blog=blog, body=f"{{name}} {{number}}")
+        yield post.revision
+        post.pinned = True
+        post.save()
+        yield post.revision
+        blog.title = name
+        blog.save()
+        yield blog.revision
+        done = writes.create(blog, f"{{name}} {{number}} a", body="With a key")
+        assert writes.create(blog, f"{{name}} {{number}} a", body="With a key") == done
+        yield done.revision
+        done = writes.change(blog, f"{{name}} {{number}} b", done.id, done.version, body="Other")
+        yield done.revision
+        draft = writes.create(blog, f"{{name}} {{number}} c", body="Later", draft=True)
+        assert draft.revision is None
+        BlogUpdate.objects.filter(pk=draft.id).update(draft=False)
+        yield BlogUpdate.objects.get(pk=draft.id).revision
+        BlogUpdate.objects.filter(pk=done.id).update(key_event=True)
+        yield BlogUpdate.objects.get(pk=done.id).revision
+        post.delete()
+        yield post.revision
+
+for writer in range({WRITERS}):
+    if os.fork() == 0:
+        try:
+            print(*work(f"writer {{writer}}"), flush=True)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+sys.exit(max(os.waitstatus_to_exitcode(os.wait()[1]) for _ in range({WRITERS})))
 """
 READ = """
 import proj.settings, django; django.setup()
 from liveblog.models import BlogUpdate, LiveBlog
 print(LiveBlog.objects.get().revision, *BlogUpdate.objects.values_list("revision", flat=True))
+"""
+PUBLISH = """
+import os
+import proj.settings, django; django.setup()
+from datetime import timedelta
+from django.db import OperationalError, connection
+from django.utils import timezone
+from liveblog.models import BlogUpdate, LiveBlog
+from liveblog.schedule import due_updates, publish_due
+blog = LiveBlog.objects.get(slug="busy")
+due = timezone.now() - timedelta(seconds=1)
+for number in range(10):
+    BlogUpdate.objects.create(blog=blog, body=str(number), draft=True, publish_at=due)
+connection.close()
+for _ in range(4):
+    if os.fork() == 0:
+        while due_updates().exists():
+            try:
+                publish_due()
+            except OperationalError:
+                pass  # it waits for the lock but briefly, and comes again
+        os._exit(0)
+for _ in range(4):
+    os.wait()
 """
 
 
@@ -60,8 +120,17 @@ def finish(process):
 
 def test_writers_at_once_get_revisions_without_gap_or_double(database, tmp_path):
     finish(start(PREPARE, database, tmp_path))
-    for writer in [start(WRITE, database, tmp_path) for _ in range(WRITERS)]:
-        finish(writer)
-    head, *taken = map(int, finish(start(READ, database, tmp_path)).split())
-    assert head == WRITERS * EACH
-    assert sorted(taken) == list(range(1, head + 1))
+    taken = sorted(map(int, finish(start(WRITE, database, tmp_path)).split()))
+    head, *standing = map(int, finish(start(READ, database, tmp_path)).split())
+    assert taken == list(range(1, head + 1))
+    assert head == WRITERS * ROUNDS * KINDS
+    assert len(set(standing)) == len(standing) == WRITERS * ROUNDS * 3
+
+
+def test_publishers_at_once_publish_each_update_once(database, tmp_path):
+    finish(start(PREPARE, database, tmp_path))
+    finish(start(PUBLISH, database, tmp_path))
+    head, *standing = map(int, finish(start(READ, database, tmp_path)).split())
+    # A second time would have taken a revision of its own.
+    assert head == 10
+    assert sorted(standing) == list(range(1, 11))

@@ -274,7 +274,8 @@ class TestEditor:
         update = post("Before", author="Jo")
         page = editor.get(EDITOR, {"update": update.pk})
         assert re.search(r"<textarea[^>]*>\s*Before</textarea>", text_of(page))
-        response = editor.post(f"{EDITOR}?update={update.pk}", {"body": "After", "author": "Jo"})
+        data = {"body": "After", "author": "Jo", "version": update.version}
+        response = editor.post(f"{EDITOR}?update={update.pk}", data)
         assert response.url == EDITOR
         update.refresh_from_db()
         assert (update.body, update.revision) == ("After", 2)
@@ -282,7 +283,7 @@ class TestEditor:
 
     def test_saving_without_a_change_takes_no_revision(self, editor, blog, post):
         update = post("Same", author="Jo")
-        data = {"body": "Same", "author": "Jo"}
+        data = {"body": "Same", "author": "Jo", "version": update.version}
         response = editor.post(f"{EDITOR}?update={update.pk}", data, follow=True)
         assert "Nothing was changed." in text_of(response)
         blog.refresh_from_db()
@@ -292,7 +293,7 @@ class TestEditor:
         update = post()
         update.delete()
         response = editor.post(f"{EDITOR}?update={update.pk}", {"body": "My words"})
-        assert response.status_code == 422
+        assert response.status_code == 409
         assert "deleted meanwhile" in text_of(response) and "My words" in text_of(response)
         (form,) = Tags(response).all("form", **{"class": "composer"})
         assert form["action"] == EDITOR
@@ -328,7 +329,7 @@ class TestEditor:
         client, update = client_who_may(verb), post()
         acts = {
             "add": (EDITOR, {"body": "New"}),
-            "change": (f"{EDITOR}?update={update.pk}", {"body": "Changed"}),
+            "change": (f"{EDITOR}?update={update.pk}", {"body": "Changed", "version": 1}),
             "delete": (EDITOR, {"delete": update.pk}),
         }
         assert client.get(EDITOR).status_code == 200

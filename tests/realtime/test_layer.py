@@ -41,7 +41,7 @@ def receive_all(layer, channel):
 def beat(layer, process):
     """The heartbeat of a process, by which it is registered; returns those that are dead."""
     unknown, dead = layer.shard(0).run(
-        "heartbeat", [layer.processes_key], [process, 0, layer.prefix]
+        "heartbeat", [layer.processes_key], [process, "0.000001", layer.prefix]
     )
     return dead
 

@@ -1,13 +1,18 @@
 """Publish one update from the shell."""
 
 import sys
+import time
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error as DatabaseError
+from django.db import InterfaceError, OperationalError, connection
 
+from liveblog import writes
+from liveblog.forms import KeyForm
 from liveblog.models import LONGEST_BODY, BlogUpdate, LiveBlog
 
+PAUSE = 1.0  # s before the second try: a PostgreSQL that restarts takes about as long
 NAMED = 20  # slugs in the sentence for an unknown one; a terminal's screen, not a list of all
 
 
@@ -21,26 +26,56 @@ class Command(BaseCommand):
         parser.add_argument("--author", metavar="NAME", default="")
         parser.add_argument("--key-event", action="store_true", help="mark it as a key event")
         parser.add_argument("--pinned", action="store_true", help="keep it at the top")
+        parser.add_argument(
+            "--key",
+            metavar="KEY",
+            help="a name for this write: a second one with it posts nothing and prints the same",
+        )
 
-    def handle(self, *, slug, text, headline, author, key_event, pinned, **options):
-        try:
+    def handle(self, *, slug, text, headline, author, key_event, pinned, key, **options):
+        fields = {
+            "body": read_standard_input() if text == "-" else text,
+            "headline": headline,
+            "author": author,
+            "key_event": key_event,
+            "pinned": pinned,
+        }
+        key = checked_key(key)
+
+        def publish():
             blog = LiveBlog.objects.get(slug=slug)
-            update = BlogUpdate(
-                blog=blog,
-                body=read_standard_input() if text == "-" else text,
-                headline=headline,
-                author=author,
-                key_event=key_event,
-                pinned=pinned,
-            )
-            check(update)
-            update.save()
+            check(BlogUpdate(blog=blog, **fields))
+            return writes.create(blog, key, **fields)
+
+        try:
+            done = insist(publish)
         except LiveBlog.DoesNotExist as error:
             raise CommandError(unknown(slug)) from error
         except DatabaseError as error:
             reason, *_ = str(error).split("\n")  # PostgreSQL quotes the statement below it
             raise CommandError(f"The database did not take the update: {reason}.") from error
-        self.stdout.write(f"Posted to {blog.slug}: id {update.pk}, revision {update.revision}")
+        self.stdout.write(f"Posted to {slug}: id {done.id}, revision {done.revision}")
+
+
+def insist(write):
+    """Do it, and once more where the connection to the database was lost: the key is the same."""
+    try:
+        return write()
+    except (OperationalError, InterfaceError):
+        if connection.connection is not None and connection.is_usable():
+            raise
+        connection.close()
+        time.sleep(PAUSE)
+        return write()
+
+
+def checked_key(key: str | None) -> str:
+    """The key, or a new one for None. Raises CommandError."""
+    form = KeyForm({"key": key or ""})
+    if (key is not None and not key.strip()) or not form.is_valid():
+        reason = " ".join(form.errors.get("key", ["It is empty."]))
+        raise CommandError(f"Not posted: --key {key!r} cannot be a key: {reason}")
+    return form.cleaned_data["key"]
 
 
 def read_standard_input() -> str:

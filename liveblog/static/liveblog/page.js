@@ -7,6 +7,7 @@ const HOUR = new Intl.DateTimeFormat(lang, {
   minute: "2-digit",
   hourCycle: "h23",
 });
+const NUMBER = new Intl.NumberFormat(lang);
 const DAY = new Intl.DateTimeFormat(lang, { day: "numeric", month: "short" });
 const LONG = new Intl.DateTimeFormat(lang, { dateStyle: "full", timeStyle: "long" });
 
@@ -107,7 +108,7 @@ export function showBlog({ title, description, state }) {
 
 /** The text for a count: data-one, or data-many with its {n} replaced. */
 export function counted({ dataset }, number) {
-  return number === 1 ? dataset.one : dataset.many.replace("{n}", number);
+  return number === 1 ? dataset.one : dataset.many.replace("{n}", NUMBER.format(number));
 }
 
 /**

@@ -17,6 +17,7 @@ const list = stream.querySelector("[data-list]");
 const template = stream.querySelector("template");
 const empty = stream.querySelector("[data-empty]");
 const status = stream.querySelector("[data-status]");
+const readers = stream.querySelector("[data-readers]");
 const jump = stream.querySelector("[data-jump]");
 const summary = stream.querySelector("[data-summary]");
 const older = stream.querySelector("[data-older]");
@@ -30,6 +31,7 @@ let state = begin({
   pageSize: Number(stream.dataset.pageSize),
 });
 let socket = null;
+let request = null; // the AbortController of the last poll
 const timers = new Map();
 
 function dispatch(event) {
@@ -42,11 +44,13 @@ function perform(effect) {
   if ("connect" in effect) connect(effect.connect, effect.after);
   else if ("close" in effect) socket?.close();
   else if ("send" in effect) send(effect.send);
+  else if ("poll" in effect) poll(effect.poll, effect.after);
   else if ("schedule" in effect) schedule(effect.schedule, effect.ms);
   else if ("cancel" in effect) clearTimeout(timers.get(effect.cancel));
   else if ("render" in effect) show(effect.render);
   else if ("blog" in effect) showAbout(effect.blog);
   else if ("status" in effect) showStatus(effect.status, effect.code);
+  else if ("readers" in effect) showReaders(effect.readers);
   else if ("outdated" in effect) outdated.hidden = false;
 }
 
@@ -54,13 +58,32 @@ function perform(effect) {
 
 function connect(connection, after) {
   const scheme = location.protocol === "https:" ? "wss" : "ws";
-  socket = new WebSocket(`${scheme}://${location.host}${stream.dataset.socket}?after=${after}`);
+  try {
+    socket = new WebSocket(`${scheme}://${location.host}${stream.dataset.socket}?after=${after}`);
+  } catch {
+    // Policies can forbid sockets altogether. Not at once: no event while an effect is performed.
+    setTimeout(dispatch, 0, { type: "close", connection, code: 1006 });
+    return;
+  }
   socket.onopen = () => dispatch({ type: "open", connection });
   socket.onclose = ({ code }) => dispatch({ type: "close", connection, code });
   socket.onmessage = ({ data }) => {
     const frame = parsed(data);
     if (frame) dispatch({ type: "frame", connection, frame });
   };
+}
+
+async function poll(number, after) {
+  request?.abort();
+  request = new AbortController();
+  let answer = { code: 0, frame: null };
+  try {
+    const response = await fetch(`${stream.dataset.updates}?after=${after}`, request);
+    answer = { code: response.status, frame: parsed(await response.text()) };
+  } catch {
+    // No answer is one, too.
+  }
+  dispatch({ type: "polled", poll: number, ...answer });
 }
 
 /** The frame, or null where a proxy on the way put something else into the socket. */
@@ -100,28 +123,39 @@ function show(rows) {
   countUnseen(); // of those removed by this change
 }
 
-// New posts that have not been in sight yet. The button counts them and leads to them.
+// New posts that have not been in sight yet. The button counts those above and leads to them.
 const unseen = new Set();
-const arrivals = new IntersectionObserver((entries) => {
-  for (const { target, isIntersecting } of entries) {
-    if (isIntersecting) {
-      arrivals.unobserve(target);
-      unseen.delete(target);
-    } else {
-      unseen.add(target);
+const BAR = document.querySelector("[data-bar]").offsetHeight; // what it covers is not in sight
+const arrivals = new IntersectionObserver(
+  (entries) => {
+    for (const { target, isIntersecting } of entries) {
+      if (isIntersecting) {
+        arrivals.unobserve(target);
+        unseen.delete(target);
+      } else {
+        unseen.add(target);
+      }
     }
-  }
-  countUnseen();
-});
+    countUnseen();
+  },
+  { rootMargin: `-${BAR}px 0px 0px` },
+);
+
+function above(article) {
+  return unseen.has(article) && article.getBoundingClientRect().bottom <= BAR;
+}
 
 function countUnseen() {
   for (const article of unseen) if (!article.isConnected) unseen.delete(article);
-  jump.hidden = unseen.size === 0;
-  if (unseen.size) jump.textContent = counted(jump, unseen.size);
+  const number = [...unseen].filter(above).length;
+  jump.hidden = number === 0;
+  if (number) jump.textContent = counted(jump, number);
 }
 
+addEventListener("scroll", () => unseen.size && countUnseen(), { passive: true });
+
 jump.addEventListener("click", () => {
-  const first = [...list.children].find((article) => unseen.has(article));
+  const first = [...list.children].find(above);
   unseen.clear();
   countUnseen();
   first?.scrollIntoView(); // smooth where the style sheet says so
@@ -142,13 +176,21 @@ function showStatus(name, code) {
   status.textContent = dataset[`text${code ?? ""}`] || ended || dataset[name];
 }
 
+function showReaders(number) {
+  readers.hidden = number === null;
+  readers.textContent = number === null ? "" : counted(readers, number);
+}
+
 // Events
 
-addEventListener("online", () => dispatch({ type: "wake" }));
-addEventListener("pageshow", () => dispatch({ type: "wake" }));
+const wake = () => dispatch({ type: "wake", hidden: document.hidden });
+
+addEventListener("online", wake);
+addEventListener("pageshow", wake);
 addEventListener("pagehide", () => dispatch({ type: "sleep" }));
 document.addEventListener("visibilitychange", () => {
-  if (document.visibilityState === "visible") dispatch({ type: "wake" });
+  if (document.hidden) dispatch({ type: "hide" });
+  else wake();
 });
 
 showLocalTimes(document);

@@ -3,29 +3,45 @@
 // Pure: `step` takes a state, an event and a source of randomness, and returns the next state and
 // a list of effects. It knows no DOM, no socket and no clock, so that it can be tested by itself.
 //
-// Events   {type: "start" | "wake" | "sleep"}  {type: "timer", timer}
+// Events   {type: "start" | "sleep" | "hide"}  {type: "wake", hidden}  {type: "timer", timer}
 //          {type: "open" | "frame" | "close", connection, frame, code}
-// Effects  {connect, after}  {close}  {send: {after}}  {schedule, ms}  {cancel}
-//          {render: rows}  {blog}  {status, code}  {outdated}
+//          {type: "polled", poll, frame, code}: an answer of updates.json, or code 0 for none
+// Effects  {connect, after}  {close}  {send: {after}}  {poll, after}  {schedule, ms}  {cancel}
+//          {render: rows}  {blog}  {status, code}  {readers}  {outdated}
 //
 // `head` is the revision up to which all is known. A row is believed when it is newer than head
 // and than what is known of its id, so doubles, late frames and reordering change nothing.
+//
+// The times are such that a page is whole again within 5 s after any fault has ended: whatever
+// was sent in vain is given up after 4 s and sent again within 1 s, or refused and sent within 4 s.
 
 export const FIRST_DELAY = 1000; // ms; the bound of the first reconnect's delay, doubled each time
+export const LONGEST_DELAY = 4000;
 export const BUSY_DELAY = 5000; // ms; the same where the server said that it has too much to do
-export const LONGEST_DELAY = 30_000;
+export const LONGEST_BUSY_DELAY = 30_000;
 // ms; a frame that was only overtaken arrives meanwhile, and a frame that a thousand readers lost
 // is not asked for a thousand times at once.
 export const ASK_SPREAD = 400;
-const OPEN_WITHIN = 10_000; // ms; the server gives up a handshake after 5 s
-const ANSWER_WITHIN = 4000; // ms; doubled for the second ask, then the socket is given up
+const OPEN_WITHIN = 4000; // ms
+const OPEN_WITHIN_POLLING = 10_000; // ms; a slow network's chance, as polls do not wait for it
+const ANSWER_WITHIN = 3000; // ms; waited for twice, then the socket is given up
 const PROBE_WITHIN = 2000; // ms; for a socket that is suspected to be dead
 // ms; a pulse comes every 2 s, and another host takes over a dead one within 5 s.
 const SILENCE = 5000;
 const SILENCE_SPREAD = 2000;
+const QUIET = 20_000; // ms; the same where nobody pulses
+
+export const POLL_AFTER = 2; // sockets in a row that brought nothing: they are blocked, or all is
+export const POLL_EVERY = 3000; // ms, give or take a third
+export const POLL_HIDDEN = 15_000; // ms; nobody looks, and the first look asks at once
+const POLL_WITHIN = 3000; // ms
+const SOCKET_AGAIN = 15_000; // ms; the bound of a reconnect's delay while polls are answered
 
 const FINAL_CODES = new Set([4401, 4403, 4404]); // do not come back
 const BUSY_CODES = new Set([1013, 4429]); // come back later than usual
+const TOO_MANY_REQUESTS = 429; // the status that says the same of a poll
+const NOT_FOUND = 404;
+const NO_SUCH_BLOG = 4404;
 
 /**
  * The state of a page as the server rendered it.
@@ -54,6 +70,13 @@ export function begin({ revision, rows = [], floor = null, ceiling = null, pageS
     suspect: false, // the server seems to be behind us: only it can say why
     fresh: false, // no replay came yet on this connection
     pulsed: false, // pulses come on this connection
+    asked: revision, // head when this connection was asked for
+    polling: false, // updates.json is asked again and again
+    poll: null, // the poll whose answer is due: {number, after}
+    polls: 0,
+    polled: false, // the last poll was answered
+    hidden: false, // nobody looks
+    readers: null, // how many there are; null where that is not known
     status: "connecting",
   };
   for (const row of rows) {
@@ -81,7 +104,17 @@ export function shown(state) {
     .sort((a, b) => lift(b) - lift(a) || newestFirst(a, b));
 }
 
-const EVENTS = { start: connect, wake, sleep, open, close, frame: receive, timer: fire };
+const EVENTS = {
+  start: connect,
+  wake,
+  hide: ({ state }) => void (state.hidden = true),
+  sleep,
+  open,
+  close,
+  frame: receive,
+  polled,
+  timer: fire,
+};
 
 const FRAMES = { update, blog, replay, pulse, error() {} };
 
@@ -96,11 +129,14 @@ const TIMERS = {
   },
   silence(turn) {
     const { state } = turn;
-    if (state.phase !== "open" || !state.pulsed) return;
+    if (state.phase !== "open") return;
     // Either the socket is half open or nobody pulses; an answer tells which.
     state.pulsed = false;
+    count(turn, null);
     if (!state.awaiting) probe(turn);
   },
+  poll,
+  polled: (turn) => unpolled(turn, { waited: true }),
 };
 
 // The connection
@@ -110,8 +146,10 @@ function connect(turn) {
   state.connection += 1;
   state.phase = "connecting";
   state.awaiting = true;
+  state.asked = state.head;
   effects.push({ connect: state.connection, after: state.head });
-  effects.push({ schedule: "answer", ms: OPEN_WITHIN });
+  const ms = state.polling ? OPEN_WITHIN_POLLING : OPEN_WITHIN;
+  effects.push({ schedule: "answer", ms });
 }
 
 function open(turn) {
@@ -125,24 +163,30 @@ function open(turn) {
 function close(turn, { code }) {
   const { state } = turn;
   if (state.phase !== "connecting" && state.phase !== "open") return;
-  if (FINAL_CODES.has(code)) {
-    hangUp(turn);
-    state.phase = "stopped";
-    show(turn, "stopped", code);
-  } else {
-    retry(turn, BUSY_CODES.has(code) ? BUSY_DELAY : FIRST_DELAY);
-  }
+  if (FINAL_CODES.has(code)) stop(turn, code);
+  else retry(turn, code);
 }
 
 /** Come back after a delay with full jitter: any time between now and a bound that doubles. */
-function retry(turn, base = FIRST_DELAY) {
+function retry(turn, code) {
   const { state, effects, random } = turn;
   hangUp(turn);
-  const bound = Math.min(LONGEST_DELAY, base * 2 ** state.attempt);
+  const busy = BUSY_CODES.has(code);
+  const ms = Math.floor(random() * longestDelay(state, code, busy));
   state.attempt += 1;
   state.phase = "waiting";
-  effects.push({ schedule: "retry", ms: Math.floor(random() * bound) });
-  show(turn, "reconnecting");
+  effects.push({ schedule: "retry", ms });
+  if (!state.polled) show(turn, "reconnecting");
+  if (state.attempt < POLL_AFTER || busy || state.polling) return;
+  state.polling = true;
+  effects.push({ schedule: "poll", ms: Math.floor(random() * FIRST_DELAY) });
+}
+
+function longestDelay({ attempt, polled }, code, busy) {
+  if (busy) return Math.min(LONGEST_BUSY_DELAY, BUSY_DELAY * 2 ** attempt);
+  if (polled) return SOCKET_AGAIN; // nothing is missed meanwhile
+  if (code === undefined) return FIRST_DELAY; // it has waited already
+  return Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** attempt);
 }
 
 function giveUp(turn) {
@@ -150,15 +194,27 @@ function giveUp(turn) {
   retry(turn);
 }
 
+/** Do not come back. */
+function stop(turn, code) {
+  hangUp(turn);
+  stopPolling(turn);
+  turn.effects.push({ cancel: "retry" });
+  turn.state.phase = "stopped";
+  show(turn, "stopped", code);
+}
+
 function hangUp(turn) {
   const { state, effects } = turn;
   Object.assign(state, { awaiting: false, asking: false, pulsed: false });
   for (const timer of ["answer", "ask", "silence"]) effects.push({ cancel: timer });
+  count(turn, null);
 }
 
 /** The machine woke up, came online or is looked at again: check at once. */
-function wake(turn) {
+function wake(turn, { hidden = false }) {
   const { state, effects } = turn;
+  state.hidden = hidden;
+  if (!state.poll) poll(turn);
   if (state.phase === "waiting" || state.phase === "idle") {
     effects.push({ cancel: "retry" });
     connect(turn);
@@ -172,7 +228,9 @@ function sleep(turn) {
   const { state, effects } = turn;
   if (state.phase === "stopped") return;
   hangUp(turn);
-  effects.push({ cancel: "retry" }, { close: state.connection });
+  state.poll = null;
+  for (const timer of ["retry", "poll", "polled"]) effects.push({ cancel: timer });
+  effects.push({ close: state.connection });
   state.phase = "idle";
 }
 
@@ -214,7 +272,56 @@ function unanswered(turn) {
   const { phase, awaiting, patience } = turn.state;
   if (!awaiting) return;
   if (phase === "connecting" || patience === 0) giveUp(turn);
-  else ask(turn, patience - 1, 2 * ANSWER_WITHIN);
+  else ask(turn, patience - 1);
+}
+
+// Polling, where sockets are blocked
+
+function poll(turn) {
+  const { state, effects } = turn;
+  if (!state.polling) return;
+  state.polls += 1;
+  state.poll = { number: state.polls, after: state.head };
+  effects.push({ cancel: "poll" }, { poll: state.polls, after: state.head });
+  effects.push({ schedule: "polled", ms: POLL_WITHIN });
+}
+
+function polled(turn, { poll, frame, code }) {
+  const { state, effects } = turn;
+  if (state.poll?.number !== poll) return; // one that was given up
+  if (code === NOT_FOUND && frame?.type === "error") {
+    effects.push({ close: state.connection });
+    stop(turn, NO_SUCH_BLOG);
+  } else if (frame?.type === "replay") {
+    state.polled = true;
+    adopt(turn, frame, state.poll.after);
+    show(turn, "polling");
+    pollAgain(turn, state.hidden ? POLL_HIDDEN : POLL_EVERY);
+  } else {
+    unpolled(turn, { busy: code === TOO_MANY_REQUESTS });
+  }
+}
+
+/** No answer. One that was waited for in vain is sent again soon. */
+function unpolled(turn, { waited = false, busy = false }) {
+  const { state } = turn;
+  if (!state.poll) return;
+  state.polled = false;
+  show(turn, "reconnecting");
+  if (waited) pollAgain(turn, 0, FIRST_DELAY);
+  else pollAgain(turn, busy ? LONGEST_BUSY_DELAY : POLL_EVERY);
+}
+
+function pollAgain({ state, effects, random }, ms, spread = (ms * 2) / 3) {
+  state.poll = null;
+  effects.push({ cancel: "polled" });
+  effects.push({ schedule: "poll", ms: Math.floor((ms * 2) / 3 + random() * spread) });
+}
+
+function stopPolling({ state, effects }) {
+  if (!state.polling) return;
+  Object.assign(state, { polling: false, poll: null, polled: false });
+  effects.push({ cancel: "poll" }, { cancel: "polled" });
 }
 
 // Frames
@@ -250,6 +357,7 @@ function pulse(turn, frame) {
   state.pulsed = true;
   state.target = Math.max(state.target, frame.revision);
   state.suspect = frame.revision < state.head;
+  count(turn, Number.isInteger(frame.readers) ? frame.readers : null);
 }
 
 function replay(turn, frame) {
@@ -260,11 +368,23 @@ function replay(turn, frame) {
     else state.suspect = true;
     return;
   }
+  if (!state.pulsed) listen(turn, state.fresh ? SILENCE : QUIET);
   effects.push({ cancel: "answer" });
   Object.assign(state, { awaiting: false, attempt: 0, suspect: false, fresh: false });
+  stopPolling(turn);
+  adopt(turn, frame, state.asked);
+  show(turn, "live");
+}
+
+/** Merge an answer to a question that was asked with head at `asked`. */
+function adopt(turn, frame, asked) {
+  const { state, effects } = turn;
   state.rows = new Map(state.rows);
   state.seen = new Set(state.seen);
-  if (frame.reset) forget(turn, frame);
+  // A reset to before what the question named: the database was restored. One to before head, but
+  // after that, was overtaken on its way, and says nothing new.
+  const restored = frame.revision < asked;
+  if (frame.reset && (restored || frame.revision >= state.head)) forget(turn, frame, restored);
   for (const row of frame.updates) merge(state, row);
   state.head = Math.max(state.head, frame.revision);
   for (const row of frame.updates) note(state, row.revision);
@@ -273,19 +393,18 @@ function replay(turn, frame) {
   prune(state);
   state.fruitless = behind(state) ? state.fruitless + 1 : 0;
   effects.push({ render: shown(state) });
-  show(turn, "live");
 }
 
 /** Start anew with the rows of a reset, which are the newest page. */
-function forget(turn, frame) {
+function forget(turn, frame, restored) {
   const { state } = turn;
   if (state.ceiling) {
     turn.effects.push({ outdated: true }); // the newest page says nothing about an older one
     state.head = Math.max(state.head, frame.revision);
     return;
   }
-  if (frame.revision < state.head) {
-    // The database was restored: what came after the backup no longer exists.
+  if (restored) {
+    // What came after the backup no longer exists.
     Object.assign(state, { rows: new Map(), seen: new Set(), target: 0, blogRevision: -1 });
   } else {
     for (const [id, row] of state.rows) if (row.revision <= frame.revision) state.rows.delete(id);
@@ -296,8 +415,8 @@ function forget(turn, frame) {
   state.head = Math.min(...frame.updates.map((row) => row.revision), frame.revision + 1) - 1;
 }
 
-function listen(turn) {
-  const ms = SILENCE + Math.floor(turn.random() * SILENCE_SPREAD);
+function listen(turn, silence = SILENCE) {
+  const ms = silence + Math.floor(turn.random() * SILENCE_SPREAD);
   turn.effects.push({ schedule: "silence", ms });
 }
 
@@ -354,4 +473,10 @@ function show({ state, effects }, status, code) {
   if (state.status === status) return;
   state.status = status;
   effects.push({ status, code });
+}
+
+function count({ state, effects }, readers) {
+  if (state.readers === readers) return;
+  state.readers = readers;
+  effects.push({ readers });
 }

@@ -1,0 +1,1 @@
+"""The user's balance and its low-balance notice."""

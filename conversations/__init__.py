@@ -1,0 +1,1 @@
+"""What the conversations beside the live blog share: rooms, limits, moderation, pages."""

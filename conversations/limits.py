@@ -1,0 +1,42 @@
+"""How often something may happen, counted in Redis: a sender's messages spread over all workers."""
+
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+
+from conversations.store import key, redis
+from conversations.wire import BadMessage
+
+
+@dataclass(frozen=True)
+class Limit:
+    """`most` times in `seconds`, counted from the first; `flood` times is no mistake any more."""
+
+    name: str
+    most: int
+    seconds: int
+    flood: int
+
+    def count(self, who: str) -> int:
+        """One more by `who`; returns how many that makes in the current window."""
+        place = key("rate", self.name, who)
+        with redis().pipeline() as pipeline:
+            pipeline.set(place, 0, ex=self.seconds, nx=True)
+            pipeline.incr(place)
+            return pipeline.execute()[1]
+
+    def wait(self, who: str) -> int:
+        """The whole seconds until `who` may go on."""
+        return max(1, redis().ttl(key("rate", self.name, who)))
+
+    def too_fast(self) -> BadMessage:
+        sentence = _("Too fast: at most %(most)d messages in %(seconds)d seconds.")
+        return BadMessage("too_fast", sentence % {"most": self.most, "seconds": self.seconds})
+
+
+# A fast typist sends one line in 2 s; three times the limit is a script.
+CHAT = Limit("chat", most=20, seconds=10, flood=60)
+# Seven peers with some 20 candidates each, all at once.
+SIGNALS = Limit("signals", most=400, seconds=10, flood=800)
+# A ticker that pushes ten times a second.
+PUSHES = Limit("pushes", most=100, seconds=10, flood=1000)

@@ -1,0 +1,60 @@
+"""The pages of the conversations."""
+
+from django.conf import settings
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.clickjacking import xframe_options_sameorigin
+from django.views.decorators.http import require_safe
+
+from conversations import guests
+from conversations.addresses import addresses
+from conversations.chat import LONGEST_MESSAGE
+from conversations.forms import RoomForm
+from conversations.rooms import bad_room, is_room_name
+
+
+@require_safe
+def chat_index(request):
+    """Asks for the name of a room, and leads there."""
+    form = RoomForm(request.GET if "room" in request.GET else None)
+    if form.is_valid():
+        return redirect("conversations:chat_room", form.cleaned_data["room"])
+    status = 422 if form.is_bound else 200
+    return render(request, "conversations/chat_index.html", {"form": form}, status=status)
+
+
+@require_safe
+@never_cache
+@xframe_options_sameorigin
+def chat_room(request, room_name):
+    """The room; with `?embed` without the site around it, for an iframe of our own pages."""
+    context = {"longest": LONGEST_MESSAGE, "embed": "embed" in request.GET}
+    return room_page(request, "conversations/chat_room.html", room_name, context)
+
+
+@require_safe
+@never_cache
+def voice_room(request, room_name):
+    context = {"ice_servers": settings.ICE_SERVERS}
+    return room_page(request, "conversations/voice_room.html", room_name, context)
+
+
+def room_page(request, template, room_name, context):
+    if not is_room_name(room_name):
+        context = {"sentence": bad_room().sentence}
+        return render(request, "conversations/no_room.html", context, status=404)
+    username = request.user.get_username()
+    guest = None if username else guests.read(request) or guests.new_guest()
+    context |= {"room_name": room_name, "me": username or guest}
+    response = render(request, template, context)
+    if guest:
+        guests.remember(response, guest)
+    return response
+
+
+@require_safe
+@never_cache
+def try_them(request):
+    """Every conversation with a console."""
+    found = addresses()
+    return render(request, "conversations/try.html", {"addresses": found, "first": found[0]})

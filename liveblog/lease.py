@@ -1,0 +1,85 @@
+"""A lease in Redis: of several processes, on however many hosts, one is active.
+
+It is a key that holds the holder's token and expires. Who dies stops renewing it; who waits learns
+when it would expire and looks again just then.
+"""
+
+import time
+from secrets import token_hex
+
+import hiredis
+import redis
+
+TTL = 4.5  # s; a standby takes over within 5
+MARGIN = 0.5  # s before the end at which a holder no longer trusts its own clock
+CHECK_EVERY = 30.0  # s; a renewal costs one command, a look at the holder's token three
+SHORTEST_WAIT = 0.25  # s between two looks of a standby
+
+# Returns 0 where the lease is the caller's now, else the ms that are left of the holder's.
+TAKE = """
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then
+    return math.max(1, redis.call('PTTL', KEYS[1]))
+end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 0
+"""
+RELEASE = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then
+    return redis.call('DEL', KEYS[1])
+end
+return 0
+"""
+
+
+def ask(connection, commands):
+    """The answers to plain commands; tried twice, for a restarted Redis leaves a closed socket."""
+    try:
+        return connection.exchange(commands)
+    except redis.ConnectionError:
+        return connection.exchange(commands)
+
+
+class Lease:
+    """`layer`: a channel layer of ours; with several shards the lease lies on the first."""
+
+    def __init__(self, layer, name, ttl=TTL):
+        self.layer = layer
+        self.key = f"{layer.prefix}:{name}"
+        self.ttl = ttl
+        self.token = token_hex(16)
+        self.renewed = self.checked = float("-inf")
+
+    def hold(self) -> float:
+        """Take or renew it. Returns 0 where it is ours, else the seconds to wait.
+
+        Raises redis.RedisError and OSError.
+        """
+        now = time.monotonic()  # before Redis counts: we are never surer than it is
+        connection, milliseconds = self.layer.shard(0), int(1000 * self.ttl)
+        sure = now < self.renewed + self.ttl - MARGIN and now < self.checked + CHECK_EVERY
+        # While we are sure, nobody else can have taken it. Were this process stopped just here for
+        # long enough, two would hold it until the next check.
+        if sure and ask(connection, [("PEXPIRE", self.key, milliseconds)]) == [1]:
+            self.renewed = now
+            return 0
+        [left] = ask(connection, [("EVAL", TAKE, 1, self.key, self.token, milliseconds)])
+        if left:
+            return max(SHORTEST_WAIT, left / 1000)
+        self.renewed = self.checked = now
+        return 0
+
+    def release(self):
+        """Give it up if it is ours. Never raises, and never waits for a Redis that hangs."""
+        self.renewed = float("-inf")
+        wire = self.layer.shard(0).wire
+        if wire is None:
+            return
+        command = hiredis.pack_command(("EVAL", RELEASE, 1, self.key, self.token))
+        try:
+            wire.send_packed_command([command], check_health=False)
+        except (redis.RedisError, OSError):
+            pass  # it expires
+        finally:
+            # The answer is not read, so the connection is of no more use.
+            self.layer.shard(0).close()

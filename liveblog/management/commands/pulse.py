@@ -1,0 +1,24 @@
+"""Tell readers the head revision and their number, and publish what is scheduled."""
+
+import signal
+from contextlib import suppress
+
+from channels import DEFAULT_CHANNEL_LAYER, channel_layers
+from django.core.management.base import BaseCommand
+
+from liveblog.pulse import Pulse, Stopped
+
+
+class Command(BaseCommand):
+    help = (
+        "Every 2 s, tell the readers of each live blog its head revision and how many they are; "
+        "publish scheduled updates. Of several such processes one is active, another takes over "
+        "within 5 s. Ctrl-C or SIGTERM ends it."
+    )
+
+    def handle(self, **options):
+        pulse = Pulse(channel_layers[DEFAULT_CHANNEL_LAYER])
+        with suppress(Stopped):  # one that comes before run() is ready for it
+            for signum in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(signum, pulse.stop)
+            pulse.run()

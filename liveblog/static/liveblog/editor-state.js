@@ -1,0 +1,215 @@
+// The editor's side of a write: when to send, when to send again, when the form may be cleared.
+//
+// Pure: `step` takes a state, an event and a source of randomness, and returns the next state and
+// a list of effects. It knows no DOM, no request and no storage.
+//
+// A write is {key, update, version, fields}. Once sent it is never changed: until an answer says
+// what became of it, the same write goes out again with the same key, so that it is done once. What
+// is typed meanwhile becomes a write of its own afterwards, as a change of what the first one made.
+//
+// Events   {type: "submit", fields, key}                   the form, and a key never used before
+//          {type: "answer", key, request, status, body, fields}   status 0: none; fields: the form
+//          {type: "now"}  {type: "timer", timer}
+//          {type: "mine", fields, key}  {type: "theirs"}   how a conflict is settled
+//          {type: "discard"}
+// Effects  {send: request, write, refresh}   refresh: take a new CSRF token first
+//          {schedule, ms}  {cancel}  {say, message}  {keep: write or null}
+//          {clear}  {continueAs: ack}  {invalid: fields}  {conflict: current or null}
+//          {fill: current}  {login: boolean}  {retry: boolean}
+
+export const FIRST_DELAY = 1000; // ms; about the first one's length, doubled each time
+export const LONGEST_DELAY = 15_000;
+export const PATIENCE = 10_000; // ms; the server gives up a request after that time
+
+/** `write`: one that was on its way when the page was left. */
+export function begin({ update = null, version = "", write = null } = {}) {
+  return {
+    update, // the id of the update that the form changes, null for a new one
+    version, // the version of it that the form was filled from
+    phase: "idle", // sending, waiting, login
+    write, // the one whose outcome is not known
+    next: null, // {fields, key}: what the form asked for since
+    request: 0,
+    attempt: 0,
+    refreshed: false, // a new CSRF token was taken already
+    conflict: null, // the row as it is on the server
+    refused: null, // the action of the write that met it
+  };
+}
+
+export function step(state, event, random = Math.random) {
+  const turn = { state: { ...state }, effects: [], random };
+  EVENTS[event.type](turn, event);
+  return { state: turn.state, effects: turn.effects };
+}
+
+/** Whether two forms hold the same; which button was pressed does not count. */
+export function same(a, b) {
+  const names = new Set([...Object.keys(a), ...Object.keys(b)]);
+  names.delete("action");
+  return [...names].every((name) => (a[name] ?? "") === (b[name] ?? ""));
+}
+
+/** The value of a datetime-local field as ISO 8601 with its offset, in minutes west of UTC. */
+export function withOffset(local, minutesWest) {
+  if (!local) return "";
+  const minutes = Math.abs(minutesWest);
+  const two = (number) => String(number).padStart(2, "0");
+  const sign = minutesWest > 0 ? "-" : "+";
+  return `${local}${sign}${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`;
+}
+
+const HIDDEN = new Set(["drafted", "scheduled"]); // what readers do not see yet
+
+const EVENTS = { submit, answer, now, timer, mine, theirs, discard };
+
+function submit(turn, { fields, key }) {
+  const { state } = turn;
+  if (!state.write) {
+    start(turn, { key, fields, update: state.update, version: state.version });
+    return;
+  }
+  state.next = same(fields, state.write.fields) ? null : { fields, key };
+  now(turn);
+}
+
+function start(turn, write) {
+  Object.assign(turn.state, { write, next: null, attempt: 0, refreshed: false });
+  settle(turn);
+  turn.effects.push({ keep: write });
+  send(turn, false);
+}
+
+function send({ state, effects }, refresh) {
+  state.phase = "sending";
+  state.request += 1;
+  effects.push({ cancel: "retry" }, { send: state.request, write: state.write, refresh });
+  effects.push({ schedule: "patience", ms: PATIENCE }, { say: "sending" });
+  effects.push({ retry: false }, { login: false });
+}
+
+/** Send it again at once: by hand, or because the network is back. */
+function now(turn) {
+  const { state } = turn;
+  if (!state.write || state.phase === "sending") return;
+  const refresh = state.phase === "login"; // logging in has changed the token
+  state.refreshed = refresh;
+  send(turn, refresh);
+}
+
+function timer(turn, { timer: name }) {
+  const { phase } = turn.state;
+  if (name === "retry" && phase === "waiting") send(turn, false);
+  if (name === "patience" && phase === "sending") later(turn);
+}
+
+/** Try again after a delay that grows: between half of it and all of it. */
+function later(turn) {
+  const { state, effects, random } = turn;
+  const bound = Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** state.attempt);
+  state.attempt += 1;
+  state.phase = "waiting";
+  effects.push({ schedule: "retry", ms: Math.floor((bound * (1 + random())) / 2) });
+  effects.push({ say: "waiting" }, { retry: true });
+}
+
+function answer(turn, { key, request, status, body, fields }) {
+  const { state, effects } = turn;
+  if (!state.write || key !== state.write.key) return;
+  if (status === 200 && body?.type === "ack" && body.key === key) {
+    // However late: an acknowledgement is true.
+    acknowledged(turn, body, fields);
+    return;
+  }
+  if (request !== state.request || state.phase !== "sending") return; // one that was given up
+  effects.push({ cancel: "patience" });
+  if (status === 401) {
+    state.phase = "login";
+    effects.push({ say: "login" }, { login: true }, { retry: true });
+  } else if (status === 403 && (!body || body.code === "csrf") && !state.refreshed) {
+    state.refreshed = true;
+    send(turn, true);
+  } else if (status === 409 && body?.code === "conflict") {
+    state.refused = state.write.fields.action;
+    refuse(turn, "conflict");
+    state.conflict = body.current;
+    effects.push({ conflict: body.current });
+  } else if (status === 422 && body?.code === "invalid") {
+    const { next } = state;
+    refuse(turn, "invalid");
+    if (next) submit(turn, next);
+    else effects.push({ invalid: body.fields });
+  } else if (status < 400 || status === 408 || status === 429 || status >= 500) {
+    later(turn); // below 400 without an acknowledgement: somebody else has answered
+  } else {
+    refuse(turn, "refused", body?.message);
+  }
+}
+
+/** Nothing was written, and nothing will be with this key. */
+function refuse({ state, effects }, say, message) {
+  Object.assign(state, { phase: "idle", write: null, next: null });
+  effects.push({ keep: null }, { say, message });
+}
+
+function acknowledged(turn, ack, fields) {
+  const { state, effects } = turn;
+  const { write, next } = state;
+  Object.assign(state, { phase: "idle", write: null, next: null });
+  for (const name of ["retry", "patience"]) effects.push({ cancel: name });
+  effects.push({ keep: null }, { say: ack.action }, { retry: false }, { login: false });
+  if (ack.action !== "deleted" && (next || !same(fields, write.fields))) {
+    Object.assign(state, { update: ack.id, version: ack.version ?? ack.revision });
+    effects.push({ continueAs: ack });
+    if (next) submit(turn, HIDDEN.has(ack.action) ? next : { ...next, ...published(next) });
+  } else {
+    Object.assign(state, { update: null, version: "" });
+    effects.push({ clear: true });
+  }
+}
+
+/** What readers have seen can neither be a draft again nor be scheduled. */
+function published({ fields }) {
+  return { fields: { ...fields, action: "publish", publish_at: "" } };
+}
+
+// A conflict
+
+function mine(turn, { fields, key }) {
+  const { state } = turn;
+  if (!state.conflict) return;
+  const { action, draft } = state.conflict;
+  const event = { fields: { ...fields, action: state.refused }, key };
+  look(state);
+  submit(turn, action === "deleted" || draft ? event : { ...event, ...published(event) });
+}
+
+function theirs(turn) {
+  const { state, effects } = turn;
+  const { conflict } = state;
+  if (!conflict) return;
+  look(state);
+  settle(turn);
+  effects.push(state.update === null ? { clear: true } : { fill: conflict }, { say: "dropped" });
+}
+
+/** The newest version has been looked at. What was deleted can only be posted anew. */
+function look(state) {
+  const { action, version, revision } = state.conflict;
+  if (action === "deleted") Object.assign(state, { update: null, version: "" });
+  else state.version = version ?? revision;
+}
+
+function settle({ state, effects }) {
+  if (!state.conflict) return;
+  state.conflict = null;
+  effects.push({ conflict: null });
+}
+
+function discard(turn) {
+  const { state, effects } = turn;
+  Object.assign(state, { phase: "idle", write: null, next: null });
+  settle(turn);
+  for (const name of ["retry", "patience"]) effects.push({ cancel: name });
+  effects.push({ keep: null }, { retry: false }, { login: false });
+}

@@ -1,0 +1,153 @@
+"""Writes that may be sent twice: each carries a key, and is done once.
+
+Who gets no answer does not know whether the write was done. It sends it again with the same key:
+the recorded acknowledgement comes back and nothing is changed. Keys are the blog's, and are kept
+for KEPT.
+
+Who changes an update names the `version` that it saw (BlogUpdate.version). Where the row has
+another by now, Conflict is raised and nothing is overwritten.
+
+All functions write in one transaction, under the blog's lock. They raise LiveBlog.DoesNotExist and
+BlogUpdate.DoesNotExist for what is not there, and Django's database errors.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import uuid4
+
+from django.db import transaction
+from django.utils import timezone
+
+from liveblog.frames import action_of
+from liveblog.models import BlogUpdate, LiveBlog, Write
+
+KEPT = timedelta(hours=24)  # a laptop that is opened again the next morning
+# What a change may set; the rest are the model's own.
+FIELDS = {"headline", "body", "author", "key_event", "pinned", "draft", "publish_at"}
+
+
+@dataclass(frozen=True)
+class Acknowledgement:
+    """What became of a write.
+
+    `action`: created, changed, deleted; drafted or scheduled where readers do not see it yet;
+    unchanged where there was nothing to do. `version`: the row's after the write.
+    """
+
+    id: int
+    version: int
+    key: str
+    action: str
+
+    @property
+    def revision(self) -> int | None:
+        """The update's revision; None as long as it is a draft."""
+        return self.version if self.version > 0 else None
+
+    def frame(self) -> dict:
+        return {
+            "type": "ack",
+            "id": self.id,
+            "revision": self.revision,
+            "version": self.version,
+            "key": self.key,
+            "action": self.action,
+        }
+
+
+class Conflict(Exception):
+    """The update is not what the writer saw. `current`: the row as it is, perhaps a tombstone."""
+
+    def __init__(self, current: BlogUpdate):
+        super().__init__(current)
+        self.current = current
+
+    def __str__(self):
+        verb = "deleted" if self.current.deleted else "changed"
+        return f"Update {self.current.pk} was {verb} meanwhile; its version is {self.version}."
+
+    @property
+    def version(self) -> int:
+        return self.current.version
+
+
+def new_key() -> str:
+    return str(uuid4())
+
+
+def recorded(blog: LiveBlog, key: str) -> Acknowledgement | None:
+    """What the write with this key was answered with, or None where there was none."""
+    write = Write.objects.filter(blog=blog, key=key).first()
+    return write and Acknowledgement(write.update_id, write.version, write.key, write.action)
+
+
+@transaction.atomic
+def create(blog: LiveBlog, key: str, **fields) -> Acknowledgement:
+    """Post an update, or keep it as a draft: `draft=True`, or a `publish_at` that is to come."""
+    blog = locked(blog)
+    if done := recorded(blog, key):
+        return done
+    update = BlogUpdate(blog=blog, **checked(fields))
+    update.save()
+    return record(update, key, action_taken(update))
+
+
+@transaction.atomic
+def change(blog: LiveBlog, key: str, pk: int, version: int, **fields) -> Acknowledgement:
+    """Set the fields of the update that has this version. Raises Conflict."""
+    blog = locked(blog)
+    if done := recorded(blog, key):
+        return done
+    update = blog.updates.get(pk=pk)
+    if update.deleted or update.version != version:
+        raise Conflict(update)
+    changed = {n: value for n, value in checked(fields).items() if getattr(update, n) != value}
+    if not changed:
+        return record(update, key, "unchanged")
+    for name, value in changed.items():
+        setattr(update, name, value)
+    update.save()
+    return record(update, key, action_taken(update))
+
+
+@transaction.atomic
+def delete(blog: LiveBlog, key: str, pk: int, version: int | None = None) -> Acknowledgement:
+    """Delete the update; with a version only that one. What is gone already stays so."""
+    blog = locked(blog)
+    if done := recorded(blog, key):
+        return done
+    update = blog.updates.get(pk=pk)
+    if update.deleted:
+        return record(update, key, "unchanged")
+    if version is not None and update.version != version:
+        raise Conflict(update)
+    update.delete()
+    return record(update, key, "deleted")
+
+
+def prune() -> int:
+    """Forget the keys that are older than KEPT. Returns how many."""
+    return Write.objects.filter(created__lt=timezone.now() - KEPT).delete()[0]
+
+
+def locked(blog: LiveBlog) -> LiveBlog:
+    """The blog as it is now. Writers queue at its row until the transaction ends."""
+    return LiveBlog.objects.select_for_update().get(pk=blog.pk)
+
+
+def checked(fields: dict) -> dict:
+    assert fields.keys() <= FIELDS, f"no field of a write: {fields.keys() - FIELDS}"
+    return fields
+
+
+def action_taken(update: BlogUpdate) -> str:
+    if not update.draft:
+        return action_of(update)
+    return "scheduled" if update.publish_at else "drafted"
+
+
+def record(update: BlogUpdate, key: str, action: str) -> Acknowledgement:
+    Write.objects.create(
+        blog=update.blog, key=key, update=update, version=update.version, action=action
+    )
+    return Acknowledgement(update.pk, update.version, key, action)

@@ -1,0 +1,117 @@
+"""What the database holds, read beside the product, and what must be true of it."""
+
+import sqlite3
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+
+
+class Truth:
+    """The SQLite file of a stack's. Nothing here writes, but for lock()."""
+
+    def __init__(self, stack, slug):
+        self.path = Path(stack.folder.name) / "db.sqlite3"
+        self.slug = slug
+
+    def query(self, sql, *values):
+        with closing(sqlite3.connect(f"file:{self.path}?mode=ro", uri=True, timeout=20)) as base:
+            base.row_factory = sqlite3.Row
+            return base.execute(sql, values).fetchall()
+
+    def lock(self):
+        """Begin a transaction that keeps every other writer out; it ends with close()."""
+        connection = sqlite3.connect(self.path, isolation_level=None, timeout=20)
+        connection.execute("BEGIN IMMEDIATE")
+        return closing(connection)
+
+    def blog(self):
+        [row] = self.query("SELECT * FROM liveblog_liveblog WHERE slug = ?", self.slug)
+        return row
+
+    def updates(self):
+        return self.query(
+            "SELECT u.* FROM liveblog_blogupdate u JOIN liveblog_liveblog b ON b.id = u.blog_id "
+            "WHERE b.slug = ?",
+            self.slug,
+        )
+
+    def page(self):
+        """{revision, title, rows} that a reader who sees all must show, in its order.
+
+        `created`: id -> moment, of tombstones too.
+        """
+        # The head first: where a change comes in between, no reader is equal and it is asked again.
+        blog, updates = self.blog(), self.updates()
+        rows = [
+            {
+                "id": row["id"],
+                "revision": row["revision"],
+                "created": timestamp(row["created"]),
+                "pinned": bool(row["pinned"]),
+                "content": f"<p>{row['body']}</p>",
+                "text": row["body"],
+            }
+            for row in updates
+            if not row["deleted"] and not row["draft"]
+        ]
+        rows.sort(key=lambda row: (row["pinned"], row["created"], row["id"]), reverse=True)
+        created = {row["id"]: timestamp(row["created"]) for row in updates}
+        return {
+            "revision": blog["revision"],
+            "title": blog["title"],
+            "rows": rows,
+            "created": created,
+        }
+
+    def overdue(self):
+        """How many scheduled updates are due and not published."""
+        [(number,)] = self.query(
+            "SELECT count(*) FROM liveblog_blogupdate WHERE draft AND NOT deleted "
+            "AND publish_at <= strftime('%Y-%m-%d %H:%M:%f', 'now')"
+        )
+        return number
+
+    def violations(self, acks, titles):
+        """Sentences about what was acknowledged and is not so, is there twice, or has a gap."""
+        rows = {row["id"]: row for row in self.updates()}
+        found = [sentence for ack in acks if (sentence := broken(ack, rows))]
+        for name, values in (
+            ("creation", Counter(row["body"].split()[0] for row in rows.values())),
+            ("key", Counter(ack["ack"]["key"] for ack in acks)),
+            ("revision", Counter(row["revision"] for row in rows.values() if row["revision"])),
+        ):
+            found += [f"{name} {value} is there {n} times" for value, n in values.items() if n > 1]
+        taken = {ack["ack"]["version"] for ack in acks if ack["ack"]["action"] in TAKING}
+        taken |= {title["revision"] for title in titles}
+        taken |= {row["created_revision"] for row in rows.values()}
+        taken |= {row["revision"] for row in rows.values()}
+        missing = set(range(1, self.blog()["revision"] + 1)) - taken
+        # A title has no key: one whose answer was lost is written again.
+        if len(missing) > len(titles):
+            found.append(f"revisions that nobody was told of: {sorted(missing)[:20]}")
+        return found
+
+
+TAKING = {"created", "changed", "deleted"}
+
+
+def broken(ack, rows):
+    """A sentence where the database does not hold what was acknowledged, or None."""
+    done, sent = ack["ack"], ack["sent"]
+    row = rows.get(done["id"])
+    if row is None:
+        return f"update {done['id']} was acknowledged and is missing"
+    if done["action"] == "deleted" and not row["deleted"]:
+        return f"update {done['id']} was deleted and is there"
+    if done["version"] <= 0 or done["action"] == "deleted":
+        return None
+    if (row["revision"] or 0) < done["version"]:
+        return f"update {done['id']}: revision {row['revision']}, acknowledged {done['version']}"
+    if row["revision"] == done["version"] and row["body"] != sent["body"]:
+        return f"update {done['id']} holds {row['body']!r}, not {sent['body']!r}"
+    return None
+
+
+def timestamp(text):
+    """SQLite's text of a moment as the frames have it."""
+    return f"{text.replace(' ', 'T'):.23}".ljust(19, ".").ljust(23, "0") + "Z"

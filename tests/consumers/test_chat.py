@@ -1,0 +1,150 @@
+"""A chat room, as functions and as a class."""
+
+import subprocess
+
+import pytest
+
+from consumers.chat import LONGEST_USERNAME
+from conversations.chat import LONGEST_MESSAGE
+from conversations.limits import CHAT
+from tests.consumers.test_handshakes import close_code
+
+STYLES = ["chat", "chat-class"]
+
+
+@pytest.fixture(params=STYLES)
+def style(request):
+    return request.param
+
+
+def test_a_line_reaches_the_room_and_its_sender_whichever_style_they_use(connect, room):
+    readers = [connect(f"/channel/{style}/{room}/", user="anna") for style in STYLES]
+    other = connect(f"/channel/chat/{room}2/")
+    for sender in readers:
+        sender.send({"message": "  Good *morning* <b>  "})
+        frames = [reader.frame() for reader in readers]
+        assert frames[0] == frames[1]
+        assert frames[0].keys() == {"message", "user", "id", "sent"}
+        assert (frames[0]["message"], frames[0]["user"]) == ("Good *morning* <b>", "anna")
+    other.send({"message": "elsewhere"})
+    assert other.frame()["message"] == "elsewhere"
+
+
+def test_lines_keep_their_order_and_ids_differ(connect, room, style):
+    reader = connect(f"/channel/{style}/{room}/")
+    lines = [f"line {number}" for number in range(CHAT.most)]
+    for line in lines:
+        reader.send({"message": line})
+    frames = [reader.frame() for _ in lines]
+    assert [frame["message"] for frame in frames] == lines
+    assert len({frame["id"] for frame in frames}) == len(lines)
+
+
+def test_guests_have_names_of_their_own_and_keep_them_while_connected(connect, room):
+    one, two = connect(f"/channel/chat/{room}/"), connect(f"/channel/chat/{room}/")
+    names = []
+    for sender in (one, two, one):
+        sender.send({"message": "who am I?"})
+        names.append(two.frame()["user"])
+    assert all(name.startswith("Guest ") for name in names)
+    assert names[0] == names[2] != names[1]
+
+
+def test_a_room_s_name_may_be_of_any_script(connect, style):
+    one, two = connect(f"/channel/{style}/编辑室/"), connect(f"/channel/{style}/编辑室/")
+    one.send({"message": "你好"})
+    assert two.frame()["message"] == "你好"
+
+
+def test_too_long_and_empty_lines_get_a_sentence_and_nobody_sees_them(connect, room, style):
+    one, two = (connect(f"/channel/{style}/{room}/", user=name) for name in ("berta", "ben"))
+    for text, code in [("x" * (LONGEST_MESSAGE + 1), "too_long"), (" \n", "empty")]:
+        one.send({"message": text})
+        assert one.frame()["code"] == code
+    one.send({"message": "x" * LONGEST_MESSAGE})
+    assert two.frame()["message"] == "x" * LONGEST_MESSAGE
+
+
+def test_too_many_lines_get_a_sentence_and_a_flood_is_closed_with_4429(connect, room, style):
+    one, two = connect(f"/channel/{style}/{room}/"), connect(f"/channel/{style}/{room}/")
+    for _ in range(CHAT.flood + 1):
+        one.send({"message": "buy"})
+    sentences = [one.frame() for _ in range(CHAT.flood + 1)][CHAT.most :]
+    assert {frame["code"] for frame in sentences} == {"too_fast"}
+    assert close_code(one) == 4429
+    for _ in range(CHAT.most):
+        assert two.frame()["message"] == "buy"
+    two.send({"message": "quiet again"})
+    assert two.frame()["message"] == "quiet again"
+
+
+def test_staff_delete_a_line_and_mute_and_unmute_a_name(connect, room, style):
+    path = f"/channel/{style}/{room}/"
+    staff, guest, reader = connect(path, user="editor"), connect(path), connect(path)
+    guest.send({"message": "spam"})
+    line = staff.frame()
+    staff.send({"delete": line["id"]})
+    assert [reader.frame()["message"], reader.frame()] == [
+        "spam",
+        {"type": "delete", "id": line["id"]},
+    ]
+    assert staff.frame()["type"] == "delete"
+    staff.send({"mute": line["user"]})
+    assert staff.frame() == {"type": "mute", "user": line["user"]}
+    guest.frame(), guest.frame()
+    guest.send({"message": "more spam"})
+    assert guest.frame()["code"] == "muted"
+    staff.send({"unmute": line["user"]})
+    assert staff.frame()["type"] == "unmute"
+    guest.send({"message": "sorry"})
+    assert reader.frame()["message"] == staff.frame()["message"] == "sorry"
+
+
+def test_nobody_else_moderates(connect, room):
+    reader = connect(f"/channel/chat/{room}/", user="ben")
+    for verb in ("delete", "mute", "unmute"):
+        reader.send({verb: "anything"})
+        assert reader.frame()["code"] == "not_allowed"
+
+
+def test_staff_s_malformed_orders_get_a_sentence(connect, room):
+    staff = connect(f"/channel/chat/{room}/", user="editor")
+    for value in (7, "", None, "x" * (LONGEST_USERNAME + 1)):
+        staff.send({"mute": value})
+        assert staff.frame()["code"] == "bad_message"
+    staff.send({"mute": "one", "delete": "two"})
+    assert staff.frame()["code"] == "bad_message"
+
+
+def test_an_announcement_comes_from_a_command_and_from_python(stack, connect, room):
+    reader = connect(f"/channel/chat/{room}/")
+    done = stack.manage("announce", room, "Doors open at eight")
+    assert done.returncode == 0, done.stderr
+    stack.shell(f"from consumers.chat import announce; announce({room!r}, 'And close at ten')")
+    frames = [reader.frame(), reader.frame()]
+    assert [frame["message"] for frame in frames] == ["Doors open at eight", "And close at ten"]
+    assert all(frame["announcement"] and frame["user"] == "" for frame in frames)
+
+
+@pytest.mark.parametrize(
+    "arguments", [("a b", "text"), ("lobby", ""), ("lobby", "x" * 1001), ("lobby", b"\xff")]
+)
+def test_an_announcement_that_cannot_be_made_says_why(stack, arguments):
+    done: subprocess.CompletedProcess = stack.manage("announce", *arguments)
+    assert done.returncode == 1
+    assert done.stderr.startswith("CommandError: Not announced: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_room_is_closed_with_a_code_and_other_rooms_stay(stack, connect, room):
+    inside = [connect(f"/channel/{style}/{room}/") for style in STYLES]
+    outside = connect(f"/channel/chat/{room}2/")
+    stack.shell(f"from consumers.chat import force_disconnect as f; f({room!r})")
+    for reader in inside:
+        assert reader.frame()["code"] == "closed"
+        assert close_code(reader) == 4403
+    again = connect(f"/channel/chat/{room}/")
+    stack.shell(f"from consumers.chat import force_disconnect as f; f({room!r}, 1012)")
+    assert close_code(again) == 1012
+    outside.send({"message": "still here"})
+    assert outside.frame()["message"] == "still here"

@@ -1,0 +1,54 @@
+"""With CHANNEL_KEYS, what is said cannot be read in Redis, wherever it waits."""
+
+import os
+import signal
+from contextlib import contextmanager
+
+import redis
+
+from tests.services import wait_until
+
+SECRET = "the eagle has landed"
+LINES = 10
+
+
+@contextmanager
+def stopped(pids):
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
+def found_in(client, text):
+    """The keys whose dump holds the text."""
+    return [key for key in client.scan_iter() if text.encode() in (client.dump(key) or b"")]
+
+
+def test_no_plaintext_lies_in_redis_while_messages_wait(stack, connect, room, locked_redis):
+    with redis.Redis.from_url(locked_redis.url) as client:
+        client.config_set("rdbcompression", "no")  # or a dump could hide it
+        client.rpush("control", f"a list that says {SECRET}")
+        assert found_in(client, SECRET) == [b"control"]
+        client.delete("control")
+        one = connect(f"/channel/chat/{room}/", user="anna")
+        voice = connect(f"/channel/voice/{room}/", user="anna")
+        assert voice.frame()["type"] == "welcome"
+        with stopped(stack.pids("runworker")):
+            # What waits for its answer in a stopped worker's BLPOP is gone from Redis: send more.
+            for _ in range(LINES):
+                one.send({"message": SECRET})
+            wait_until(
+                lambda: client.keys("*websocket.receive"), "a message that waits for a worker"
+            )
+            assert found_in(client, SECRET) == found_in(client, "anna") == []
+        assert [one.frame()["message"] for _ in range(LINES)] == [SECRET] * LINES
+        with stopped(stack.pids("realtime.interface")):
+            stack.manage("announce", room, SECRET)
+            lists = [key for key in client.scan_iter(_type="list") if client.llen(key)]
+            assert lists, "nothing waits for the interface server"
+            assert found_in(client, SECRET) == found_in(client, "anna") == []
+        assert one.frame()["message"] == SECRET

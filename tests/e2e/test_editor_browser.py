@@ -1,0 +1,336 @@
+"""The editor's page in a real browser: what was written is posted once, and never lost."""
+
+# The fixtures of another module: imported names that parameters repeat.
+# ruff: noqa: F401, F811
+
+import os
+import signal
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.e2e.test_browser import (
+    PHONE,
+    browser,
+    context_options,
+    errors,
+    page,
+    post,
+    updates,
+    watch,
+)
+
+PASSWORD = "over the moon"
+
+
+@pytest.fixture
+def context_options():
+    return {"timezone_id": "Asia/Kolkata"}  # half an hour off, and never UTC
+
+
+@pytest.fixture
+def desk(stack, blog, page):
+    """The page of a fresh editor of the blog, logged in."""
+    stack.shell(
+        "from django.contrib.auth.models import User;"
+        f"User.objects.create_superuser({blog!r}, password={PASSWORD!r})"
+    )
+    page.goto(f"http://{stack.address}/liveblog/{blog}/edit/")
+    log_in(page, blog)
+    return page
+
+
+def log_in(page, name):
+    page.get_by_label("Username").fill(name)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+
+
+def text_field(page):
+    return page.get_by_label("Text", exact=True)
+
+
+def publish(page):
+    page.get_by_role("button", name="Publish", exact=True).click()
+
+
+def sending(page):
+    return page.locator("[data-composer] > [data-sending]")
+
+
+def contents(page):
+    return updates(page).locator("[data-part=content]")
+
+
+def bodies(stack, blog):
+    """The texts of all updates that the database has, tombstones and drafts included."""
+    return stack.shell(
+        "from liveblog.models import BlogUpdate;"
+        f"rows = BlogUpdate.objects.filter(blog__slug={blog!r}).order_by('pk');"
+        "print('|'.join(rows.values_list('body', flat=True)))"
+    ).strip()
+
+
+def change(stack, blog, code):
+    """Run code on the blog's first update, and save it."""
+    stack.shell(
+        "from liveblog.models import BlogUpdate;"
+        f"row = BlogUpdate.objects.filter(blog__slug={blog!r}).order_by('pk').first();{code}"
+    )
+
+
+def test_the_form_clears_once_the_server_has_it(desk):
+    desk.evaluate("window.sameDocument = true")
+    text_field(desk).fill("Hello")
+    desk.get_by_label("Key event").check()
+    publish(desk)
+    expect(sending(desk)).to_have_text("Published.")
+    expect(text_field(desk)).to_have_value("")
+    expect(desk.get_by_label("Key event")).not_to_be_checked()
+    expect(contents(desk)).to_have_text(["Hello"])
+    text_field(desk).fill("By the keyboard")
+    text_field(desk).press("Control+Enter")
+    expect(contents(desk)).to_have_text(["By the keyboard", "Hello"])
+    assert desk.evaluate("window.sameDocument")
+
+
+def test_what_is_not_valid_is_marked_and_stays(desk, errors):
+    desk.get_by_label("Headline").fill("A headline without a text")
+    text_field(desk).fill(" ")
+    publish(desk)
+    expect(sending(desk)).to_have_text("Nothing was saved yet. Please correct what is marked.")
+    expect(text_field(desk)).to_have_attribute("aria-invalid", "true")
+    expect(text_field(desk)).to_be_focused()
+    expect(desk.locator("[data-composer] .errorlist")).to_have_count(1)
+    text_field(desk).fill("The text")
+    publish(desk)
+    expect(sending(desk)).to_have_text("Published.")
+    expect(desk.locator("[data-composer] .errorlist")).to_have_count(0)
+    assert errors and all("422" in error for error in errors)
+    errors.clear()
+
+
+def test_a_text_survives_an_expired_session(stack, blog, desk, errors):
+    text_field(desk).fill("Written before the login expired")
+    stack.shell(
+        "from django.contrib.sessions.models import Session; Session.objects.all().delete()"
+    )
+    publish(desk)
+    expect(sending(desk)).to_have_text("Not sent: your login has expired.")
+    expect(text_field(desk)).to_have_value("Written before the login expired")
+    with desk.context.expect_page() as opened:
+        desk.get_by_role("link", name="Log in in a new tab").click()
+    log_in(opened.value, blog)
+    expect(opened.value.get_by_role("heading", level=1)).to_have_text("To the Moon")
+    opened.value.close()
+    desk.get_by_role("button", name="Send it again now").click()
+    expect(sending(desk)).to_have_text("Published.")
+    expect(text_field(desk)).to_have_value("")
+    expect(desk.get_by_role("link", name="Log in in a new tab")).to_be_hidden()
+    assert bodies(stack, blog) == "Written before the login expired"
+    assert errors and all("401" in error or "403" in error for error in errors)
+    errors.clear()
+
+
+def test_a_text_survives_a_server_that_is_down_and_is_posted_once(stack, blog, desk, errors):
+    text_field(desk).fill("Written while nobody answered")
+    workers = stack.pids("runworker")
+    assert workers
+    for pid in workers:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        publish(desk)
+        expect(sending(desk)).to_contain_text("Not sent yet")
+        expect(text_field(desk)).to_have_value("Written while nobody answered")
+        desk.get_by_role("button", name="Send it again now").click()
+        expect(sending(desk)).to_have_text("Sending…")
+    finally:
+        for pid in workers:
+            os.kill(pid, signal.SIGCONT)
+    expect(sending(desk)).to_have_text("Published.")
+    expect(text_field(desk)).to_have_value("")
+    expect(contents(desk)).to_have_text(["Written while nobody answered"])
+    assert bodies(stack, blog) == "Written while nobody answered"
+    errors.clear()  # requests and sockets that failed meanwhile
+
+
+def test_an_answer_that_is_lost_makes_no_double(stack, blog, desk, errors):
+    lost = []
+
+    def lose(route):
+        if lost or route.request.method != "POST":
+            route.continue_()
+            return
+        lost.append(route.fetch().status)  # the server has it; the browser never learns
+        route.abort()
+
+    desk.route("**/edit/", lose)
+    text_field(desk).fill("Once")
+    publish(desk)
+    expect(sending(desk)).to_have_text("Published.")
+    assert lost == [200]
+    assert bodies(stack, blog) == "Once"
+    assert errors and all("ERR_FAILED" in error for error in errors)
+    errors.clear()
+
+
+def test_an_unsent_text_is_there_again_after_a_reload(desk):
+    text_field(desk).fill("Not sent yet")
+    desk.get_by_label("Pinned").check()
+    desk.reload()
+    expect(text_field(desk)).to_have_value("Not sent yet")
+    expect(desk.get_by_label("Pinned")).to_be_checked()
+    expect(desk.get_by_text("This is the text that you had not sent.")).to_be_visible()
+    desk.get_by_role("button", name="Discard it").click()
+    expect(text_field(desk)).to_have_value("")
+    desk.reload()
+    expect(desk.get_by_role("button", name="Publish", exact=True)).to_be_visible()
+    expect(text_field(desk)).to_have_value("")
+    text_field(desk).fill("Sent")
+    publish(desk)
+    expect(sending(desk)).to_have_text("Published.")
+    desk.reload()
+    expect(contents(desk)).to_have_text(["Sent"])
+    expect(text_field(desk)).to_have_value("")
+
+
+def test_what_is_typed_before_the_script_has_come_is_kept_too(desk):
+    scripts = []
+    desk.route("**/editor.js", lambda route: scripts.append(route))
+    desk.reload(wait_until="commit")
+    text_field(desk).fill("Written on a slow line")
+    scripts[0].continue_()
+    desk.unroute("**/editor.js")
+    expect(desk.get_by_text("What you write is kept in this browser")).to_be_visible()
+    desk.reload()
+    expect(text_field(desk)).to_have_value("Written on a slow line")
+
+
+def test_without_storage_only_the_autosave_is_missing(desk, blog):
+    desk.add_init_script(
+        "Object.defineProperty(window, 'localStorage', {get() { throw new Error('denied') }})"
+    )
+    desk.reload()
+    text_field(desk).fill("Hello")
+    publish(desk)
+    expect(contents(desk)).to_have_text(["Hello"])
+    expect(text_field(desk)).to_have_value("")
+
+
+@pytest.fixture
+def conflict(stack, blog, desk, errors):
+    """An edit that was published after somebody else's."""
+    post(stack, blog, "The first text")
+    updates(desk).get_by_role("link", name="Edit").click()
+    expect(text_field(desk)).to_have_value("The first text")
+    change(stack, blog, "row.body = 'Their text'; row.save()")
+    text_field(desk).fill("My text")
+    desk.get_by_role("button", name="Publish the change").click()
+    panel = desk.locator("[data-conflict]")
+    expect(panel.get_by_text("Their text")).to_be_visible()
+    expect(panel.get_by_text("My text")).to_be_visible()
+    assert bodies(stack, blog) == "Their text"
+    yield panel
+    assert all("409" in error for error in errors)
+    errors.clear()
+
+
+def test_a_conflict_can_be_settled_by_mine(stack, blog, desk, conflict):
+    text_field(desk).fill("My text and theirs")
+    expect(conflict.get_by_text("My text and theirs")).to_be_visible()
+    conflict.get_by_role("button", name="Use mine on top of it").click()
+    expect(sending(desk)).to_have_text("The change is published.")
+    expect(conflict).to_be_hidden()
+    expect(contents(desk)).to_have_text(["My text and theirs"])
+    expect(desk.get_by_role("heading", name="New update")).to_be_visible()
+    assert bodies(stack, blog) == "My text and theirs"
+
+
+def test_a_conflict_can_be_settled_by_theirs(stack, blog, desk, conflict):
+    conflict.get_by_role("button", name="Drop mine").click()
+    expect(conflict).to_be_hidden()
+    expect(text_field(desk)).to_have_value("Their text")
+    text_field(desk).fill("Their text, corrected")
+    desk.get_by_role("button", name="Publish the change").click()
+    expect(contents(desk)).to_have_text(["Their text, corrected"])
+
+
+def test_what_was_deleted_meanwhile_can_be_posted_anew(stack, blog, desk, conflict):
+    change(stack, blog, "row.delete()")
+    conflict.get_by_role("button", name="Use mine on top of it").click()
+    expect(conflict.get_by_text("It was deleted.")).to_be_visible()
+    conflict.get_by_role("button", name="Publish mine as a new one").click()
+    expect(contents(desk)).to_have_text(["My text"])
+
+
+def test_a_draft_is_listed_and_published_later(stack, blog, desk, browser):
+    with browser.new_context() as context:
+        reader = context.new_page()
+        reader.goto(f"http://{stack.address}/liveblog/{blog}/")
+        text_field(desk).fill("Half a thought")
+        desk.get_by_role("button", name="Save draft").click()
+        expect(sending(desk)).to_have_text("The draft is saved. Readers do not see it.")
+        expect(text_field(desk)).to_have_value("")
+        desk.locator("[data-drafts]").get_by_role("link", name="Half a thought").click()
+        expect(desk.get_by_role("heading", name="Edit the draft")).to_be_visible()
+        text_field(desk).fill("A whole thought")
+        expect(updates(reader)).to_have_count(0)
+        publish(desk)
+        expect(contents(reader)).to_have_text(["A whole thought"])
+    expect(desk.locator("[data-drafts]")).to_be_hidden()
+    assert bodies(stack, blog) == "A whole thought"
+
+
+def test_a_scheduled_time_is_the_editors_own(stack, blog, desk):
+    text_field(desk).fill("Happy new year")
+    desk.get_by_text("Publish later").click()
+    desk.get_by_label("Publish at").fill("2100-01-01T00:00")
+    desk.get_by_role("button", name="Schedule").click()
+    expect(sending(desk)).to_have_text("Scheduled. Readers do not see it until then.")
+    row = desk.locator("[data-drafts] li")
+    expect(row.get_by_text("Scheduled")).to_be_visible()
+    expect(row.locator("time")).to_have_attribute("datetime", "2099-12-31T18:30:00+00:00")
+    expect(row.locator("time")).to_contain_text("00:00")
+    row.get_by_role("link").click()
+    expect(desk.get_by_label("Publish at")).to_have_value("2100-01-01T00:00")
+    row.get_by_text("Delete", exact=True).click()
+    row.get_by_role("button", name="Yes, delete it").click()
+    expect(row).to_have_count(0)
+
+
+def test_a_deletion_needs_no_reload(stack, blog, desk):
+    post(stack, blog, "To be withdrawn")
+    desk.evaluate("window.sameDocument = true")
+    updates(desk).get_by_text("Delete", exact=True).click()
+    desk.get_by_role("button", name="Yes, delete it").click()
+    expect(updates(desk)).to_have_count(0)
+    assert desk.evaluate("window.sameDocument")
+
+
+def test_without_javascript_the_form_works(stack, blog, desk, browser):
+    state = desk.context.storage_state()
+    with browser.new_context(java_script_enabled=False, storage_state=state) as context:
+        plain = context.new_page()
+        plain.goto(f"http://{stack.address}/liveblog/{blog}/edit/")
+        text_field(plain).fill("Posted by the form")
+        publish(plain)
+        expect(plain.get_by_text("Published.")).to_be_visible()
+        updates(plain).get_by_role("link", name="Edit").click()
+        change(stack, blog, "row.body = 'Their text'; row.save()")
+        text_field(plain).fill("My text")
+        plain.get_by_role("button", name="Publish the change").click()
+        panel = plain.locator("[data-conflict]")
+        expect(panel.get_by_text("Their text")).to_be_visible()
+        expect(panel.get_by_role("button")).to_have_count(0)
+        plain.get_by_role("button", name="Publish the change").click()
+        expect(contents(plain)).to_have_text(["My text"])
+    assert bodies(stack, blog) == "My text"
+
+
+@pytest.mark.parametrize("context_options", [PHONE], ids=["phone"])
+def test_a_phone_shows_both_versions_without_sideways_scroll(stack, blog, desk, conflict):
+    change(stack, blog, "row.body = 'W' * 300; row.save()")
+    conflict.get_by_role("button", name="Use mine on top of it").click()
+    expect(conflict.get_by_text("WWW")).to_be_visible()
+    width = desk.evaluate("[document.scrollingElement.scrollWidth, innerWidth]")
+    assert width[0] <= PHONE["viewport"]["width"] == width[1]

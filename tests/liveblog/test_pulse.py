@@ -1,0 +1,254 @@
+"""The pulse, one round at a time: who is told what, what it costs, what it outlives."""
+
+import json
+import logging
+import random
+import time
+from datetime import timedelta
+
+import pytest
+import redis
+from channels import channel_layers
+from django.db import OperationalError
+from django.utils import timezone
+
+from liveblog import lease as leases
+from liveblog.lease import Lease
+from liveblog.models import BlogUpdate, LiveBlog, Write
+from liveblog.pulse import DATABASE_AWAY, EVERY, IDLE, Pulse
+from liveblog.readers import count_readers, existing
+from tests.environment import redis_server
+from tests.services import wait_until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def layer():
+    layer = channel_layers["default"]
+    layer.flush()
+    with redis.Redis(port=redis_server.port) as client:
+        client.flushdb()
+    yield layer
+    layer.flush()
+
+
+@pytest.fixture
+def blog(layer):
+    return LiveBlog.objects.create(slug="moon", title="To the Moon")
+
+
+@pytest.fixture
+def pulse(layer):
+    return Pulse(layer)
+
+
+@pytest.fixture
+def commands(layer):
+    """Calls a function and returns how many commands Redis ran for it."""
+
+    def count(function):
+        with redis.Redis(port=redis_server.port) as client:
+            before = client.info("stats")["total_commands_processed"]
+            function()
+            return client.info("stats")["total_commands_processed"] - before - 1
+
+    return count
+
+
+def heard(layer, channel="listener"):
+    frames = []
+    while (message := layer.receive([channel])[1]) is not None:
+        frames.append(json.loads(message["text"]))
+    return frames
+
+
+class TestBeat:
+    def test_the_readers_of_a_blog_are_told_its_head_and_their_number(self, layer, blog, pulse):
+        BlogUpdate.objects.create(blog=blog, body="One")
+        for name in ("listener", "another"):
+            layer.group_add(blog.group_name, name)
+        assert pulse.beat() == EVERY
+        assert heard(layer) == [{"type": "pulse", "revision": 1, "readers": 2}]
+
+    def test_a_blog_without_readers_is_told_nothing(self, layer, blog, pulse):
+        mars = LiveBlog.objects.create(slug="mars", title="To Mars")
+        layer.group_add(mars.group_name, "listener")
+        layer.group_add(blog.group_name, "left")
+        layer.group_discard(blog.group_name, "left")
+        pulse.beat()
+        assert [frame["revision"] for frame in heard(layer)] == [0]
+        assert heard(layer, "left") == []
+
+    def test_an_ended_blog_pulses_too(self, layer, blog, pulse):
+        layer.group_add(blog.group_name, "listener")
+        LiveBlog.objects.update(state="ended")
+        pulse.beat()
+        assert heard(layer)[-1] == {"type": "pulse", "revision": 1, "readers": 1}
+
+    def test_of_two_one_pulses(self, layer, blog, pulse):
+        layer.group_add(blog.group_name, "listener")
+        other = Pulse(layer)
+        assert pulse.beat() == EVERY
+        assert 0 < other.beat() <= pulse.lease.ttl
+        pulse.beat()
+        assert len(heard(layer)) == 2
+
+    def test_where_nobody_reads_it_slows_down_and_costs_two_commands(self, blog, pulse, commands):
+        LiveBlog.objects.bulk_create(LiveBlog(slug=f"b{n}", title="B") for n in range(50))
+        assert pulse.beat() == IDLE
+        assert commands(pulse.beat) == 2
+
+    def test_its_cost_does_not_grow_with_the_readers(
+        self, layer, blog, pulse, commands, django_assert_num_queries
+    ):
+        def join(number):
+            for index in range(number):
+                layer.group_add(blog.group_name, f"realtime.process!{index}")
+            pulse.beat()
+
+        join(1)
+        few = commands(pulse.beat)
+        join(100)
+        assert commands(pulse.beat) == few
+        assert layer.group_size(blog.group_name) == 100
+        with django_assert_num_queries(2):  # the heads, and what is due
+            pulse.beat()
+
+    def test_it_publishes_what_is_due_and_forgets_old_keys(self, layer, blog, pulse):
+        layer.group_add(blog.group_name, "listener")
+        update = BlogUpdate.objects.create(
+            blog=blog, body="One", draft=True, publish_at=timezone.now()
+        )
+        yesterday = timezone.now() - timedelta(hours=25)
+        Write.objects.create(blog=blog, update=update, key="k", version=1, created=yesterday)
+        pulse.beat()
+        assert heard(layer)[-1]["content"] == "<p>One</p>"
+        assert not Write.objects.exists()
+
+
+class TestTrouble:
+    def test_a_database_that_is_away_is_logged_once_and_the_lease_given_up(
+        self, layer, blog, pulse, monkeypatch, caplog
+    ):
+        def away(*args):
+            raise OperationalError("gone\nDETAIL")
+
+        caplog.set_level(logging.INFO)
+        with monkeypatch.context() as patch:
+            patch.setattr("liveblog.pulse.count_readers", away)
+            waits = [pulse.attempt() for _ in range(len(DATABASE_AWAY) + 1)]
+        assert waits == [*DATABASE_AWAY, DATABASE_AWAY[-1]]
+        other = Lease(layer, "pulse")
+        wait_until(lambda: other.hold() == 0, "the lease to be free", 2)
+        other.release()
+        wait_until(lambda: pulse.attempt() and pulse.active, "a round", 2)
+        lines = [line for line in caplog.messages if "The database" in line]
+        assert lines == ["The database fails, trying again: gone", "The database works again"]
+
+    def test_redis_away_is_logged_once(self, layer, blog, pulse, monkeypatch, caplog):
+        def away(*args):
+            raise redis.ConnectionError("gone")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Lease, "hold", away)
+            assert pulse.attempt() == pulse.attempt() > 0
+        assert pulse.attempt() > 0
+        assert caplog.text.count("Redis fails, trying again: gone") == 1
+
+    def test_a_blocked_database_does_not_end_the_pulses(self, layer, blog, pulse, monkeypatch):
+        def blocked():
+            raise OperationalError("database is locked")
+
+        layer.group_add(blog.group_name, "listener")
+        monkeypatch.setattr("liveblog.pulse.publish_due", blocked)
+        for _ in range(2):
+            assert pulse.attempt() > 0
+        assert len(heard(layer)) == 2
+
+
+class TestLease:
+    def test_one_holds_it_until_it_is_released(self, layer):
+        first, second = Lease(layer, "test"), Lease(layer, "test")
+        assert first.hold() == 0
+        assert 0 < second.hold() <= first.ttl
+        assert first.hold() == 0
+        second.release()
+        assert second.hold() > 0
+        first.release()
+        wait_until(lambda: second.hold() == 0, "the lease", 2)
+        assert first.hold() > 0
+
+    def test_who_does_not_renew_loses_it(self, layer):
+        first, second = Lease(layer, "test", ttl=0.3), Lease(layer, "test", ttl=0.3)
+        assert first.hold() == 0
+        wait_until(lambda: second.hold() == 0, "the lease", 2)
+        # The first has slept over its end: it looks who holds it before it believes.
+        assert first.hold() > 0
+
+    def test_a_renewal_is_one_command(self, layer, commands):
+        lease = Lease(layer, "test")
+        lease.hold()
+        assert commands(lease.hold) == 1
+
+    def test_a_holder_looks_now_and_then_whether_it_still_is(self, layer, monkeypatch):
+        lease = Lease(layer, "test")
+        lease.hold()
+        with redis.Redis(port=redis_server.port) as client:
+            client.set(lease.key, "another", px=4000)
+        assert lease.hold() == 0
+        monkeypatch.setattr(leases, "CHECK_EVERY", 0)
+        assert lease.hold() > 0
+
+    def test_a_redis_that_lost_its_keys_is_told_again(self, layer):
+        lease = Lease(layer, "test")
+        lease.hold()
+        with redis.Redis(port=redis_server.port) as client:
+            client.flushdb()
+            assert lease.hold() == 0
+            assert client.get(lease.key).decode() == lease.token
+
+    def test_a_closed_connection_is_opened_again(self, layer):
+        lease = Lease(layer, "test")
+        lease.hold()
+        with redis.Redis(port=redis_server.port) as client:
+            client.client_kill_filter(skipme=True, _type="normal")
+        assert lease.hold() == 0
+
+    def test_giving_it_up_does_not_wait_for_a_redis_that_hangs(self, layer):
+        lease = Lease(layer, "test")
+        lease.hold()
+        with redis.Redis(port=redis_server.port) as client:
+            client.execute_command("CLIENT", "PAUSE", 1500, "ALL")
+        started = time.monotonic()
+        lease.release()
+        assert time.monotonic() - started < 1
+
+
+class TestCounting:
+    def test_only_blogs_with_readers_are_counted(self, layer):
+        slugs = [f"blog-{number}" for number in range(40)]
+        for slug, readers in (("blog-3", 1), ("blog-39", 2)):
+            for number in range(readers):
+                layer.group_add(f"liveblog-{slug}", f"realtime.process!{slug}{number}")
+        assert count_readers(layer, slugs) == {"blog-3": 1, "blog-39": 2}
+        assert count_readers(layer, []) == {}
+
+    def test_few_among_many_are_found_with_few_questions(self, layer, commands):
+        found = []
+        with redis.Redis(port=redis_server.port) as client:
+            client.set("key-77", 1)
+        keys = [f"key-{number}" for number in range(1000)]
+        cost = commands(lambda: found.extend(existing(layer.shard(0), keys)))
+        assert found == ["key-77"]
+        assert cost <= 21  # two a halving, of which there are ten
+
+    @pytest.mark.parametrize("seed", range(5))
+    def test_it_finds_each_whatever_there_is(self, layer, seed):
+        chance = random.Random(seed)
+        keys = [f"key-{number}" for number in range(chance.randrange(1, 30))]
+        there = {key for key in keys if chance.random() < chance.random()}
+        with redis.Redis(port=redis_server.port) as client:
+            for key in there:
+                client.set(key, 1)
+        assert sorted(existing(layer.shard(0), keys)) == sorted(there)
