@@ -12,10 +12,12 @@ from consumers import (
     liveblog,
     notifications,
     nowhere,
+    ops,
     raw,
     rooms,
     voice,
 )
+from ops.probing import PROBE_CHANNEL
 
 SLUG = r"(?P<slug>[-a-zA-Z0-9_]{1,80})/$"
 # Any name: the consumers say what is wrong with one.
@@ -41,7 +43,10 @@ channel_routing = [
     *conversation(initials, r"^/channel/initials/$"),
     *conversation(by_hand, r"^/channel/by-hand/$"),
     *conversation(echo, r"^/channel/test/$"),
+    *conversation(ops, r"^/channel/ops/$"),
     *conversation(nowhere, r""),
+    # Which worker answers: deploy/release asks.
+    route(PROBE_CHANNEL, ops.probe),
     # A channel of its own: mail takes as long as the mail server likes.
     route(MAIL_CHANNEL, notifications.low_balance_mail),
     # Every other http.request goes to Django's views.

@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import threading
-import urllib.request
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,7 +17,8 @@ from urllib.parse import urlsplit
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from proj.environment import Environment, WrongValue, parse_sentinel  # noqa: E402
+from deploy.control import healthz  # noqa: E402
+from proj.environment import POOLS, Environment, WrongValue, parse_sentinel  # noqa: E402
 
 READY_WITHIN = 60  # s from the start of the processes to the first answer; a small machine takes 5
 
@@ -131,6 +131,7 @@ def prepare_database():
 
     try:
         call_command("migrate", verbosity=0, interactive=False)
+        call_command("collectstatic", verbosity=0, interactive=False)
         LiveBlog.objects.get_or_create(
             slug="demo",
             defaults={
@@ -165,6 +166,9 @@ class Tree:
             "PORT": str(environment.PORT),
             "INTERFACES": str(environment.INTERFACES),
             "WORKERS": str(environment.WORKERS),
+            "POOL_ANY": "0" if environment.WORKER_POOLS else str(environment.WORKERS),
+            **{f"POOL_{p.upper()}": str(environment.WORKER_POOLS.get(p, 0)) for p in POOLS},
+            "TRUSTED_HOPS": str(environment.TRUSTED_HOPS),
             "RUN_UID": str(os.getuid()),
             "MINFDS": str(minfds),
             "PYTHONUNBUFFERED": "1",
@@ -210,8 +214,9 @@ class Tree:
         for _ in range(READY_WITHIN * 5):
             if self.stopping.wait(0.2):
                 return
-            with suppress(OSError), urllib.request.urlopen(f"{address}/healthz", timeout=5):
-                break
+            with suppress(OSError):
+                if healthz(self.environment, timeout=5):
+                    break
         else:
             print(f"Nothing answered within {READY_WITHIN} s; ending.", file=sys.stderr)
             self.failed = True

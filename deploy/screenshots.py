@@ -56,25 +56,7 @@ def main():
             expect(page.get_by_text("like powdered charcoal")).to_be_visible(timeout=30_000)
             page.screenshot(path=DOCS / name, animations="disabled")
             print(f"docs/{name}")
-        take_console(browser, stack)
         browser.close()
-
-
-def take_console(browser, stack):
-    """/try/ in the middle of a chat."""
-    options = {"viewport": {"width": 1100, "height": 900}, "device_scale_factor": 2}
-    page = browser.new_context(**options, locale="en").new_page()
-    page.goto(f"http://{stack.address}/try/")
-    page.get_by_role("button", name="Chat A moderated").click()
-    expect(page.locator("[data-status]")).to_have_text("Connected")
-    for text in ('{"message": "Good morning"}', '{"message": 11}'):
-        page.get_by_label("Frame to send").fill(text)
-        page.get_by_role("button", name="Send", exact=True).click()
-    expect(page.locator("[data-log]")).to_contain_text("bad_message")
-    stack.manage("announce", "lobby", "Doors open at eight")
-    expect(page.locator("[data-log]")).to_contain_text("announcement")
-    page.screenshot(path=DOCS / "try.png", animations="disabled")
-    print("docs/try.png")
 
 
 if __name__ == "__main__":

@@ -29,9 +29,12 @@ def lines_of(event, payload, unfinished):
     if event == "PROCESS_STATE_FATAL":
         return [f"{name} | cannot be started; its lines above say why"]
     if event == "PROCESS_STATE_EXITED":
-        return [] if about["expected"] == "1" else [f"{name} | ended unexpectedly"]
+        if about["expected"] == "1":
+            return [f"{name} | ended, and is not started again; its lines above say why"]
+        return [f"{name} | ended unexpectedly"]
     *complete, unfinished[name] = (unfinished.get(name, "") + output).split("\n")
-    return [f"{name} | {line}" for line in complete]
+    # A line of JSON (LOG_FORMAT) names its process itself.
+    return [line if line.startswith("{") else f"{name} | {line}" for line in complete]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
 #!/bin/sh
 # One worker. Arguments go to runworker, for example: --only-channels='http.*'
 cd "$(dirname "$0")/.."
-exec .venv/bin/python manage.py runworker "$@"
+exec .venv/bin/python deploy/launch.py manage.py runworker "$@"

@@ -12,6 +12,7 @@ from urllib.parse import quote, unquote, urlsplit
 ROOT = Path(__file__).resolve().parent.parent
 # A unix socket's path holds at most 107 bytes (unix(7)); names in the run folder take up to 20.
 LONGEST_RUN_DIR = 87
+POOLS = ("http", "websocket", "slow")  # the programs of supervisord.conf
 
 
 class WrongValue(Exception):
@@ -107,6 +108,25 @@ def redis_urls(text):
     if len({url.startswith("sentinel://") for url in urls}) > 1:
         raise ValueError("Redis servers by address and by Sentinel do not mix")
     return urls
+
+
+def worker_pools(text):
+    """{"http": 2, …} of `http:2,websocket:2,slow:1`: each of POOLS, each with a process or more."""
+    pools = {}
+    for word in words(text):
+        name, _, number = word.partition(":")
+        if name not in POOLS or name in pools:
+            raise ValueError(word)
+        pools[name] = whole(1, 256)(number)
+    if pools and len(pools) < len(POOLS):
+        raise ValueError("a pool is missing: nobody would read its channels")
+    return pools
+
+
+def log_format(text):
+    if text not in ("text", "json"):
+        raise ValueError(text)
+    return text
 
 
 def email_url(text):
@@ -215,6 +235,30 @@ VARIABLES = (
     ),
     Variable("INTERFACES", "1", "a whole number from 1 to 64", "Daphne processes", whole(1, 64)),
     Variable("WORKERS", "2", "a whole number from 1 to 256", "worker processes", whole(1, 256)),
+    Variable(
+        "WORKER_POOLS",
+        "",
+        "http:N,websocket:N,slow:N, each N a whole number from 1 to 256",
+        "instead of `WORKERS`: separate pools, such as `http:2,websocket:2,slow:1`",
+        worker_pools,
+    ),
+    Variable(
+        "TRUSTED_HOPS",
+        "0",
+        "a whole number from 0 to 8",
+        "proxies in front whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed; nginx: `1`",
+        whole(0, 8),
+    ),
+    Variable(
+        "HTTPS",
+        "0",
+        "0 or 1",
+        "readers come by https alone: cookies only over TLS, HSTS; needs `TRUSTED_HOPS`",
+        boolean,
+    ),
+    Variable(
+        "LOG_FORMAT", "text", "text or json", "log lines: text, or one JSON object each", log_format
+    ),
     Variable(
         "API_TOKENS",
         "",

@@ -10,6 +10,7 @@ from proj.environment import Environment, parse_sentinel
 
 environment = Environment()
 
+ENVIRONMENT = environment  # for proj/checks.py
 DEBUG = environment.DEBUG
 ALLOWED_HOSTS = environment.ALLOWED_HOSTS + [environment.HOST]
 DATA_DIR = environment.DATA_DIR
@@ -42,6 +43,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
+    "ops",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
 ]
@@ -122,6 +124,22 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
 ]
+# Interface servers take the scheme from a proxy they trust (TRUSTED_HOPS); request.is_secure() is
+# right without SECURE_PROXY_SSL_HEADER, which would believe anybody.
+CSRF_TRUSTED_ORIGINS = [
+    f"{scheme}://{'*' if host.startswith('.') else ''}{host}"
+    for scheme in (("https",) if environment.HTTPS else ("https", "http"))
+    for host in environment.ALLOWED_HOSTS
+    if host != "*"
+]
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = environment.HTTPS
+SECURE_SSL_REDIRECT = environment.HTTPS
+# Asked from inside, past the proxy.
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^metrics$"]
+SECURE_HSTS_SECONDS = 31_536_000 if environment.HTTPS else 0  # s; a year
+# Whether other sites below the same domain are ready for HSTS, only their owner knows.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
+
 CSRF_FAILURE_VIEW = "liveblog.editor.csrf_failure"
 LOGIN_URL = "/accounts/login/"
 LOGIN_REDIRECT_URL = "/"
@@ -135,10 +153,23 @@ USE_TZ = True
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
 STATIC_ROOT.mkdir(exist_ok=True)
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "proj.static.HashedFiles"},
+}
 WHITENOISE_USE_FINDERS = True
-WHITENOISE_MAX_AGE = 60  # s: after a deploy, pages take the new scripts within a minute
+# Looks at each file anew: a size remembered from before a release would cut the new file short.
+WHITENOISE_AUTOREFRESH = True
+WHITENOISE_MAX_AGE = 60  # s, for names without a hash
 MEDIA_URL = "/media/"
 MEDIA_ROOT = DATA_DIR / "media"
+MEDIA_ROOT.mkdir(exist_ok=True)
+# The web server, another user, reads what is collected and uploaded, whatever the umask.
+for folder in (STATIC_ROOT, MEDIA_ROOT):
+    if folder.stat().st_uid == os.getuid():
+        folder.chmod(0o755)
+FILE_UPLOAD_PERMISSIONS = 0o644
+FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o755
 
 API_TOKENS = environment.API_TOKENS
 
@@ -155,8 +186,11 @@ ICE_SERVERS = environment.ICE_SERVERS
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {
+        "text": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
+        "json": {"()": "proj.logs.JsonFormatter"},
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": environment.LOG_FORMAT}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
     # channels.log adds a handler of its own to this one.
     "loggers": {"django.channels": {"handlers": [], "propagate": False}},

@@ -16,5 +16,6 @@ urlpatterns = [
     path("accounts/logout/", LogoutView.as_view(), name="logout"),
     path("admin/", admin.site.urls),
     path("healthz", healthz),
+    path("ops/", include("ops.urls")),
     path("metrics", metrics_view),
 ]

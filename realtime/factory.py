@@ -110,10 +110,10 @@ class Factory(http.HTTPFactory):
         if groups:
             self.forgotten(protocol.reply_channel, groups)
 
-    @property
-    def sockets(self):
-        """How many WebSockets are open or opening."""
-        return sum(isinstance(p, WebSocket) for p in self.reply_protocols.values())
+    def gauges(self):
+        """What is there now, by the names of realtime.prometheus."""
+        sockets = sum(isinstance(p, WebSocket) for p in self.reply_protocols.values())
+        return {"sockets": sockets, "groups": len(self.groups.members)}
 
     def log_action(self, protocol, action, details):
         if self.action_logger:

@@ -94,7 +94,8 @@ def main():
         # Configuration errors bring their sentence and an exit code; anything else is our bug.
         if not hasattr(error, "exit_code"):
             raise
-        sys.exit(f"{error}")
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)
 
 
 if __name__ == "__main__":

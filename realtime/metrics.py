@@ -1,7 +1,8 @@
 """Counters of every process, collected through Redis.
 
-Each process writes its own into one field of a hash, every PUBLISH seconds; whoever wants to see
-them reads the hash and asks the layer how long its queues are.
+Each process writes its own into one field of a hash: workers every PUBLISH seconds, interface
+servers with every second heartbeat. Whoever wants to see them reads the hash and asks the layer
+how long its queues are.
 """
 
 import json
@@ -10,7 +11,7 @@ import socket
 import time
 from collections import Counter
 
-PUBLISH = 10  # s between two writes of a process
+PUBLISH = 10  # s between two writes of a worker
 FORGET = 60  # s without a write: the process has ended
 
 
@@ -47,14 +48,14 @@ class Metrics:
         self.published = now
         return True
 
-    def publication(self, layer, **gauges):
-        """The script, keys and arguments that publish the counters and these gauges."""
-        snapshot = {
-            "values": {**self.values, **gauges},
-            "drops": self.drops,
-            "times": self.times,
-        }
-        return "metrics", (metrics_key(layer),), (self.process, json.dumps(snapshot))
+    def snapshot(self, **gauges) -> str:
+        """All of it, and these gauges, as what a process publishes of itself."""
+        values = {**self.values, **gauges}
+        return json.dumps({"values": values, "drops": self.drops, "times": self.times})
+
+    def publication(self, layer):
+        """The script, keys and arguments that publish the counters."""
+        return "metrics", (metrics_key(layer),), (self.process, self.snapshot())
 
 
 def metrics_key(layer):

@@ -1,7 +1,6 @@
 """An interface server at work: its listeners, its links to Redis, its heartbeat and its end."""
 
 import gc
-import itertools
 import logging
 import secrets
 import time
@@ -18,7 +17,7 @@ from realtime.http import Request
 from realtime.inbox import Inbox
 from realtime.layer import DEAD_AFTER, HEARTBEAT, PROCESS
 from realtime.link import Link, Lost
-from realtime.metrics import Metrics
+from realtime.metrics import Metrics, metrics_key
 from realtime.outbox import Outbox
 from realtime.proxy import TrustedProxies
 from realtime.websocket import WebSocket
@@ -27,7 +26,6 @@ logger = logging.getLogger("realtime.interface")
 
 CHECK = 2  # s between looks at timeouts and silent sockets
 AT_ONCE = 1000  # members a registration: Lua's unpack() bears some 8,000
-LOOK_EVERY = 2  # heartbeats between looks for the dead, who are passed over anyway
 LISTEN_WITHIN = 2  # s: clients are better told that Redis is away than kept waiting
 DRAIN_STEP = 0.05  # s between two handfuls of sockets that are told to go
 
@@ -59,7 +57,7 @@ class Server(DaphneServer):
         self.links = []
         self.unforgotten = {}  # shard -> (name, groups) that it must still hear of
         self.listening = False
-        self.beats = itertools.count()
+        self.beats = 0
 
     def run(self):
         """Serve until a signal comes. Returns the exit code."""
@@ -131,13 +129,10 @@ class Server(DaphneServer):
             self.listen()
 
     def beat(self):
+        self.beats += 1
         for index, link in enumerate(self.outbox.links):
             if link.is_open:
                 self.beat_on(index, link)
-        link = self.outbox.links[0]
-        if link.is_open and self.metrics.is_due():
-            gauges = {"sockets": self.factory.sockets, "groups": len(self.factory.groups.members)}
-            link.script(ignore, *self.metrics.publication(self.layer, **gauges))
 
     def beat_on(self, index, link):
         def answered(answer):
@@ -154,9 +149,17 @@ class Server(DaphneServer):
                 arguments = (self.layer.prefix, process, DEAD_AFTER, self.layer.expiry)
                 link.script(ignore, "bury", [self.layer.processes_key], arguments)
 
-        look = DEAD_AFTER if next(self.beats) % LOOK_EVERY == 0 else 0
-        arguments = (self.process, look, self.layer.prefix)
-        link.script(answered, "heartbeat", [self.layer.processes_key], arguments)
+        # In turn: a look for the dead, who are passed over anyway, and the news of this process.
+        look = self.beats % 2 == 0
+        about, counters = "", ""
+        if not look and index == 0:
+            about, counters = self.metrics.process, self.metrics.snapshot(**self.factory.gauges())
+        link.script(
+            answered,
+            "heartbeat",
+            (self.layer.processes_key, metrics_key(self.layer)),
+            (self.process, DEAD_AFTER if look else 0, self.layer.prefix, about, counters),
+        )
 
     def register(self, index, link):
         """Write every group membership down on a shard that does not know this process."""

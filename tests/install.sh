@@ -15,6 +15,8 @@ need redis-server redis-server
 need nginx nginx /usr/sbin/nginx
 need chromium chromium
 need nodejs node
+need iproute2 ip /usr/sbin/ip /sbin/ip
+need openssl openssl
 need postgresql postgres /usr/lib/postgresql/*/bin/postgres
 
 [ -n "$missing" ] || exit 0

@@ -21,7 +21,8 @@ README = (ROOT / "README.md").read_text()
 ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text()
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text()
 BOTH = README + ARCHITECTURE
-PACKAGES = ("proj", "consumers", "liveblog", "accounts", "conversations", "realtime", "deploy")
+PACKAGES = ("proj", "consumers", "liveblog", "accounts", "conversations", "ops")
+PACKAGES += ("realtime", "deploy")
 NOT_OURS = {".git", ".venv", "var", "node_modules", "__pycache__", ".hypothesis"}
 NOT_OURS |= {".pytest_cache", ".ruff_cache"}
 

@@ -1,5 +1,7 @@
--- A process says that it lives, and hears who does not.
--- KEYS: processes   ARGV: process, dead after s (0: do not look), prefix
+-- A process says that it lives and what it counts, and hears who does not.
+-- KEYS: processes, metrics
+-- ARGV: process, dead after s (0: do not look), prefix, its name in the metrics ("" for no news),
+--       its counters
 -- Returns {1 where Redis did not know the process, dead processes}.
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
@@ -14,6 +16,9 @@ if added == 1 then
     end
     redis.call('PERSIST', groups)
     redis.call('PERSIST', ARGV[3] .. ARGV[1])
+end
+if ARGV[4] ~= '' then
+    redis.call('HSET', KEYS[2], ARGV[4], time[1] .. ' ' .. ARGV[5])
 end
 local dead = {}
 if ARGV[2] ~= '0' then

@@ -1,86 +1,432 @@
 """The top-level nginx.conf, in real nginx, in front of the whole product."""
 
+import contextlib
+import http.client
 import os
+import re
 import shutil
 import signal
+import socket
+import ssl
 import subprocess
+import tempfile
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import pytest
+from django.conf import settings
+from playwright.sync_api import sync_playwright
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
-from tests.e2e.stack import ROOT, Reader
+from tests.e2e.stack import ROOT, Reader, Stack
 from tests.services import PATIENCE, free_port, wait_until
 
 MIB = 1 << 20
+CONF = (ROOT / "nginx.conf").read_text()
+
+
+class Nginx:
+    """nginx, started as the file says, with other ports, in a folder of its own.
+
+    `open_folder`: whether nginx's workers can reach it where they are not who started it. Pytest's
+    own folders are closed to others, and so are the stack's.
+    `replaced`: pairs of text of the file and what the test has in its place.
+    """
+
+    def __init__(self, stack, *, open_folder=True, tls=False, replaced=()):
+        self.program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+        assert self.program, "There is no nginx; install it: apt-get install nginx"
+        self.folder = tempfile.TemporaryDirectory(prefix="liveblog-nginx-")
+        prefix = self.prefix = Path(self.folder.name)
+        (prefix / "var" / "nginx").mkdir(parents=True)
+        for folder in ("static", "media"):
+            (prefix / "var" / folder).symlink_to(f"{stack.folder.name}/{folder}")
+        if open_folder:
+            os.chmod(prefix, 0o755)
+            os.chmod(stack.folder.name, 0o755)
+        self.port = free_port()
+        text = with_tls(CONF) if tls else CONF
+        listen = "listen 8443 " if tls else "listen 8080 "
+        if tls:
+            text = text.replace("0.0.0.0:8080 ", f"127.0.0.1:{free_port()} ")
+        self.address = f"127.0.0.1:{self.port}"
+        for old, new in (
+            ("127.0.0.1:8000;", f"{stack.address};"),
+            (listen, f"listen 0.0.0.0:{self.port} "),
+            *replaced,
+        ):
+            assert text.count(old) == 1, old
+            text = text.replace(old, new)
+        (prefix / "nginx.conf").write_text(text)
+
+    def __enter__(self):
+        command = [self.program, "-e", "stderr", "-p", self.prefix, "-c", "nginx.conf"]
+        self.process = subprocess.Popen([*command, "-g", "daemon off;"])
+        wait_until(self.listens, "nginx")
+        return self
+
+    def listens(self):
+        assert self.process.poll() is None, "nginx ended; its reason is above"
+        with contextlib.suppress(OSError):
+            socket.create_connection(("127.0.0.1", self.port), PATIENCE).close()
+            return True
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGQUIT)
+        try:
+            self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:  # it waits for sockets that stay
+            self.process.terminate()
+            self.process.wait(PATIENCE)
+        self.folder.cleanup()
+
+    def get(self, path, source="127.0.0.1", **headers):
+        """(status, headers, body) of one request from that address of this machine."""
+        connection = http.client.HTTPConnection(
+            "127.0.0.1", self.port, timeout=PATIENCE, source_address=(source, 0)
+        )
+        with contextlib.closing(connection):
+            names = {name.replace("_", "-"): value for name, value in headers.items()}
+            connection.request("GET", path, headers=names)
+            answer = connection.getresponse()
+            return answer.status, answer.headers, answer.read()
+
+
+def with_tls(text):
+    """What the file says to do for TLS: without the lines #plain#, with those after #tls#."""
+    lines = [line for line in text.splitlines() if "#plain#" not in line]
+    return "\n".join(line.replace("#tls# ", "") for line in lines) + "\n"
 
 
 @pytest.fixture(scope="module")
-def nginx(stack, tmp_path_factory):
-    """The address of nginx, started as the file says, with other ports."""
-    program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
-    assert program, "There is no nginx; install it: apt-get install nginx"
-    # As root this folder is closed to nginx's workers, as a checkout in a home folder is.
-    prefix = tmp_path_factory.mktemp("nginx")
-    (prefix / "var").mkdir()
-    port = free_port()
-    text = (ROOT / "nginx.conf").read_text()
-    assert text.count("127.0.0.1:8000;") == text.count("listen 8080 ") == 1
-    text = text.replace("127.0.0.1:8000;", f"{stack.address};")
-    text = text.replace("listen 8080 ", f"listen 127.0.0.1:{port} ")
-    (prefix / "nginx.conf").write_text(text)
-    command = [program, "-e", "stderr", "-p", prefix, "-c", "nginx.conf"]
-    process = subprocess.Popen([*command, "-g", "daemon off;"])
-    address = f"127.0.0.1:{port}"
-
-    def answers():
-        assert process.poll() is None, "nginx ended; its reason is above"
-        try:
-            return get(address, "/healthz").status == 200
-        except OSError:
-            return False
-
-    wait_until(answers, "an answer through nginx")
-    yield address
-    process.send_signal(signal.SIGQUIT)
-    process.wait(PATIENCE)
-    assert list((prefix / "var" / "nginx").glob("[0-9]*")) == []
+def nginx(stack):
+    with Nginx(stack) as nginx:
+        yield nginx
 
 
-def get(address, path, **options):
-    request = urllib.request.Request(f"http://{address}{path}", **options)
-    return urllib.request.urlopen(request, timeout=PATIENCE)
+# The way through
 
 
 def test_the_page_and_its_script_come_through(nginx, blog):
-    assert b"To the Moon" in get(nginx, f"/liveblog/{blog}/").read()
-    assert b"WebSocket" in get(nginx, "/static/liveblog/reader.js").read()
+    status, headers, body = nginx.get(f"/liveblog/{blog}/")
+    assert status == 200 and b"To the Moon" in body
+    script = re.search(rb'src="(/static/liveblog/reader\.[0-9a-f]{12}\.js)"', body)[1].decode()
+    status, headers, body = nginx.get(script)
+    assert status == 200 and b"WebSocket" in body
+    assert headers.get_all("Cache-Control") == ["max-age=31536000", "public, immutable"]
+    assert headers["Content-Type"] == "text/javascript; charset=utf-8"
+    imported = re.search(rb'from "\./(stream\.[0-9a-f]{12}\.js)"', body)[1].decode()
+    assert nginx.get(f"/static/liveblog/{imported}")[0] == 200
+
+
+def test_static_and_media_files_come_from_disk(stack, nginx):
+    """Django, which serves no media, is not asked."""
+    folder = f"{stack.folder.name}/media"
+    os.makedirs(folder, exist_ok=True)
+    with open(f"{folder}/moon.svg", "w") as file:
+        file.write("<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>")
+    status, headers, _ = nginx.get("/media/moon.svg")
+    assert status == 200 and headers["Content-Type"].startswith("image/svg+xml")
+    assert headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
+    assert nginx.get("/media/nothing.svg")[0] == 404
+
+
+def test_without_nginx_the_hashed_files_come_too(stack, blog):
+    body = stack.get(f"/liveblog/{blog}/").read()
+    script = re.search(rb'src="(/static/liveblog/reader\.[0-9a-f]{12}\.js)"', body)[1].decode()
+    answer = stack.get(script)
+    assert "immutable" in answer.headers["Cache-Control"] and b"WebSocket" in answer.read()
+    for path in ("/static/../secret_key", "/static/%2e%2e/secret_key", "/static/..%2fsecret_key"):
+        with pytest.raises(urllib.error.HTTPError) as refusal:
+            stack.get(path)
+        assert refusal.value.code == 404
 
 
 def test_a_reader_gets_a_post(stack, nginx, blog):
-    url = f"ws://{nginx}/channel/liveblog/{blog}/?after=0"
-    with Reader(url, origin=f"http://{nginx}") as reader:
+    url = f"ws://{nginx.address}/channel/liveblog/{blog}/?after=0"
+    with Reader(url, origin=f"http://{nginx.address}") as reader:
         assert reader.frame()["type"] == "replay"
         stack.manage("post", blog, "Through nginx")
         assert reader.frame()["content"] == "<p>Through nginx</p>"
 
 
+def test_a_browser_reads_and_gets_a_post_and_its_console_stays_silent(stack, nginx, blog):
+    said = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        page = browser.new_page()
+        page.on("console", lambda message: said.append(f"{message.location}: {message.text}"))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.goto(f"http://{nginx.address}/liveblog/{blog}/")
+        page.wait_for_selector('[data-status="live"]')
+        stack.manage("post", blog, "Through nginx and CSP")
+        page.wait_for_selector("text=Through nginx and CSP")
+        for path in ("/", "/accounts/login/", "/admin/login/", "/try/", "/chat/moon/"):
+            page.goto(f"http://{nginx.address}{path}")
+            page.wait_for_load_state()
+        browser.close()
+    assert said == []
+
+
+def chromium():
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    assert found, "There is no Chromium; install it: apt-get install chromium"
+    return found
+
+
 def test_an_ordinary_request_for_a_socket_is_answered(nginx, blog):
-    with pytest.raises(urllib.error.HTTPError) as refusal:
-        get(nginx, f"/channel/liveblog/{blog}/")
-    assert refusal.value.code == 404
+    assert nginx.get(f"/channel/liveblog/{blog}/")[0] == 404
+
+
+def test_a_client_cannot_move_the_site_or_name_its_own_address(nginx):
+    page = nginx.get("/", Daphne_Root_Path="/elsewhere", Cookie="sessionid=past-the-cache")[2]
+    assert b"/elsewhere" not in page
+    told = nginx.get("/raw/", X_Forwarded_For="6.6.6.6", Forwarded="for=6.6.6.6")[2].decode()
+    assert "6.6.6.6" not in told and "forwarded," not in told and "daphne-root-path" not in told
+
+
+# The cache
+
+
+def test_pages_of_anonymous_readers_are_made_once_a_second(stack, nginx, blog):
+    """One worker could not make so many in the time that each copy lasts."""
+    before = requests_made(stack)
+    for _ in range(200):
+        assert nginx.get(f"/liveblog/{blog}/")[0] == 200
+        assert nginx.get(f"/liveblog/{blog}/updates.json?after=0")[0] == 200
+    assert requests_made(stack) - before < 200
+
+
+def requests_made(stack):
+    layer_count = (
+        "from channels import channel_layers as c;"
+        "print(c['default'].channel_statistics('http.request')['messages_count'])"
+    )
+    return int(stack.shell(layer_count))
+
+
+def test_a_logged_in_user_passes_the_cache_by(nginx, stack, blog):
+    assert f"$cookie_{settings.SESSION_COOKIE_NAME};" in CONF
+    before = requests_made(stack)
+    for _ in range(20):
+        nginx.get(f"/liveblog/{blog}/", Cookie="sessionid=somebody")
+    assert requests_made(stack) - before >= 20
+
+
+def test_what_is_not_public_is_not_kept(nginx):
+    tokens = {re.search(rb'csrf\w+" value="(\w+)"', nginx.get("/accounts/login/")[2])[1]}
+    tokens.add(re.search(rb'csrf\w+" value="(\w+)"', nginx.get("/accounts/login/")[2])[1])
+    assert len(tokens) == 2
+
+
+def test_it_works_in_a_folder_that_its_workers_cannot_reach(stack, blog):
+    with Nginx(stack, open_folder=False) as nginx:
+        status, _, body = nginx.get(f"/liveblog/{blog}/")
+        assert status == 200
+        script = re.search(rb'src="(/static/[^"]+)"', body)[1].decode()
+        assert nginx.get(script)[0] == 200
+
+
+# Headers
+
+
+def test_every_answer_carries_the_security_headers(nginx, blog):
+    for path in (f"/liveblog/{blog}/", "/static/liveblog/liveblog.css", "/nothing-here"):
+        headers = nginx.get(path)[1]
+        policy = headers["Content-Security-Policy"]
+        assert "script-src 'self'" in policy and "unsafe" not in policy
+        assert f"ws://{nginx.address}" in policy
+        assert headers.get_all("X-Content-Type-Options") == ["nosniff"]
+        assert headers.get_all("Referrer-Policy") == ["same-origin"]
+        assert headers["Strict-Transport-Security"] is None
+        assert "nginx/" not in (headers["Server"] or "")
+
+
+def test_pages_are_compressed(nginx, blog):
+    headers = nginx.get(f"/liveblog/{blog}/", Accept_Encoding="gzip")[1]
+    assert headers["Content-Encoding"] == "gzip" and "Accept-Encoding" in headers["Vary"]
+
+
+def test_tls_as_the_file_says():
+    with Stack(HTTPS="1", TRUSTED_HOPS="1") as stack:
+        replaced = [("https://$host$request_uri", "https://$host:8443$request_uri")]
+        nginx = Nginx(stack, tls=True, replaced=replaced)
+        certificate = nginx.prefix / "var" / "nginx"
+        make_certificate(certificate)
+        trust = ssl.create_default_context(cafile=certificate / "fullchain.pem")
+        with nginx:
+            page = get_tls(nginx, "/liveblog/demo/", trust)
+            assert page.headers["Strict-Transport-Security"] == "max-age=31536000"
+            login = get_tls(nginx, "/accounts/login/", trust)
+            assert "Secure" in login.headers["Set-Cookie"]
+            url = f"wss://{nginx.address}/channel/liveblog/demo/?after=0"
+            with Reader(url, origin=f"https://{nginx.address}", ssl=trust) as reader:
+                assert reader.frame()["type"] == "replay"
+            with pytest.raises(urllib.error.HTTPError) as refusal:
+                # Past nginx, by http: sent to https, with no cookie to steal.
+                no_redirects().open(f"http://{stack.address}/accounts/login/")
+            assert refusal.value.code == 301
+
+
+def get_tls(nginx, path, trust):
+    return urllib.request.urlopen(f"https://{nginx.address}{path}", timeout=PATIENCE, context=trust)
+
+
+def no_redirects():
+    class Stay(urllib.request.HTTPRedirectHandler):
+        def redirect_request(self, *_):
+            return None
+
+    return urllib.request.build_opener(Stay)
+
+
+def make_certificate(folder):
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+        + ["-nodes", "-keyout", "privkey.pem", "-out", "fullchain.pem", "-days", "2"]
+        + ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+    )
+
+
+# Bad input at the door; docs/security.md has this table
+
+
+def raw(nginx, data, source="127.0.0.1"):
+    """The status of the answer to these bytes; None where the connection just ends."""
+    with socket.create_connection(
+        ("127.0.0.1", nginx.port), PATIENCE, source_address=(source, 0)
+    ) as connection:
+        with contextlib.suppress(ConnectionError):
+            connection.sendall(data)
+        answer = b""
+        with contextlib.suppress(ConnectionError):
+            while b"\r\n" not in answer and (more := connection.recv(4096)):
+                answer += more
+        found = re.match(rb"HTTP/1.1 (\d+)", answer)
+        return int(found[1]) if found else None
+
+
+HOST = b"Host: localhost\r\n"
+DOOR = {
+    "a header line over 16 KiB": (b"GET / HTTP/1.1\r\nX: " + b"a" * 17_000 + b"\r\n\r\n", 400),
+    "an address over 16 KiB": (b"GET /" + b"a" * 17_000 + b" HTTP/1.1\r\n" + HOST + b"\r\n", 414),
+    "headers over 64 KiB": (
+        b"GET / HTTP/1.1\r\n" + HOST + (b"X: " + b"a" * 9_000 + b"\r\n") * 9 + b"\r\n",
+        400,
+    ),
+    "a path that is no UTF-8": (b"GET /liveblog/%ff%fe/ HTTP/1.1\r\n" + HOST + b"\r\n", 404),
+    "raw bytes in the path": (b"GET /liveblog/\xff\xfe/ HTTP/1.1\r\n" + HOST + b"\r\n", 400),
+    "a path with a NUL": (b"GET /liveblog/%00/ HTTP/1.1\r\n" + HOST + b"\r\n", 400),
+    "no Host": (b"GET / HTTP/1.1\r\n\r\n", 400),
+    "a foreign Host": (b"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n", 400),
+    "two lengths": (
+        b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        400,
+    ),
+    "length and chunks": (
+        b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
+        400,
+    ),
+    "a body over 10 MiB": (
+        b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 10485761\r\n\r\n",
+        413,
+    ),
+    "no HTTP at all": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400),
+}
+
+
+@pytest.mark.parametrize("what", DOOR)
+def test_bad_input_at_the_door_has_its_answer(nginx, what):
+    data, status = DOOR[what]
+    assert raw(nginx, data) == status
+    assert nginx.get("/healthz")[0] == 200
 
 
 def test_a_body_up_to_10_mib_reaches_the_product_and_no_longer_one(nginx):
     def post(size):
+        request = urllib.request.Request(
+            f"http://{nginx.address}/accounts/login/", data=bytes(size), method="POST"
+        )
         with pytest.raises(urllib.error.HTTPError) as refusal:
-            get(nginx, "/accounts/login/", data=bytes(size), method="POST")
+            urllib.request.urlopen(request, timeout=PATIENCE)
         return refusal.value.code
 
     assert post(3 * MIB) in (400, 403)  # Django's, which wants a CSRF token and fields
     assert post(10 * MIB + 1) == 413
 
 
-def test_a_client_cannot_move_the_site(nginx):
-    page = get(nginx, "/", headers={"Daphne-Root-Path": "/elsewhere"}).read()
-    assert b"/elsewhere" not in page
+@pytest.fixture(scope="module")
+def strict(stack):
+    """nginx with the limits of an address so low that a test reaches them soon."""
+    lower = (
+        ("zone=requests:10m rate=50r/s", "zone=requests:10m rate=1r/m"),
+        ("zone=admin:10m rate=5r/s", "zone=admin:10m rate=1r/m"),
+        ("limit_conn sockets 1000", "limit_conn sockets 5"),
+        ("client_header_timeout 10s", "client_header_timeout 1s"),
+        ("client_body_timeout 10s", "client_body_timeout 1s"),
+        ("location / {\n            limit_req zone=requests burst=200", LOCATION_LOW),
+        ("zone=admin burst=50", "zone=admin burst=5"),
+        ("zone=handshakes burst=500", "zone=handshakes burst=20"),
+        ("zone=handshakes:10m rate=50r/s", "zone=handshakes:10m rate=1r/s"),
+    )
+    with Nginx(stack, replaced=lower) as nginx:
+        yield nginx
+
+
+LOCATION_LOW = "location / {\n            limit_req zone=requests burst=9"
+
+
+@pytest.mark.parametrize("path, allowed", [("/", 10), ("/admin/login/", 6)])
+def test_too_many_requests_of_one_address_are_answered_429(strict, path, allowed):
+    source = "127.0.0.2"
+    answers = [strict.get(path, source)[0] for _ in range(allowed + 5)]
+    assert answers[:allowed] == [200] * allowed and set(answers[allowed:]) == {429}
+    assert strict.get(path, "127.0.0.3")[0] == 200  # somebody else's address is not held to it
+
+
+def test_too_many_sockets_of_one_address_are_answered_429(strict, blog):
+    url = f"ws://{strict.address}/channel/liveblog/{blog}/"
+    with contextlib.ExitStack() as sockets:
+        for _ in range(5):
+            sockets.enter_context(connect(url, proxy=None, source_address=("127.0.0.4", 0)))
+        with pytest.raises(InvalidStatus) as refusal:
+            connect(url, proxy=None, source_address=("127.0.0.4", 0))
+        assert refusal.value.response.status_code == 429
+        sockets.enter_context(connect(url, proxy=None, source_address=("127.0.0.5", 0)))
+
+
+def test_guessing_passwords_is_answered_429(nginx):
+    answers = []
+    for _ in range(15):
+        connection = http.client.HTTPConnection(
+            "127.0.0.1", nginx.port, timeout=PATIENCE, source_address=("127.0.0.6", 0)
+        )
+        with contextlib.closing(connection):
+            connection.request("POST", "/accounts/login/", body=b"username=a&password=b")
+            answers.append(connection.getresponse().status)
+    assert answers[0] == 403 and answers[-1] == 429
+
+
+def test_a_header_or_a_body_that_comes_drop_by_drop_is_given_up(strict):
+    assert raw(strict, b"GET / HTTP/1.1\r\nHost: loc", "127.0.0.7") in (408, None)
+    slow = b"POST /accounts/login/ HTTP/1.1\r\n" + HOST + b"Content-Length: 100\r\n\r\nuser"
+    assert raw(strict, slow, "127.0.0.7") in (408, None)
+
+
+def test_without_worker_or_interface_server_healthz_says_which():
+    faster = [("proxy_read_timeout 10s", "proxy_read_timeout 1s")]
+    with Stack() as stack, Nginx(stack, replaced=faster) as nginx:
+        for pid in stack.pids("runworker"):
+            os.kill(pid, signal.SIGSTOP)
+        status, _, body = nginx.get("/healthz")
+        assert status == 503 and b'"worker": "no worker has answered' in body
+        for pid in stack.pids("runworker"):
+            os.kill(pid, signal.SIGCONT)
+        stack.stop()
+        status, _, body = nginx.get("/healthz")
+        assert status == 503 and b'"interface": "no interface server answers"' in body

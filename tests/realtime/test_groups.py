@@ -62,7 +62,7 @@ class Interface:
     def beat(self):
         layer = self.layer
         unknown, _ = layer.shard(0).run(
-            "heartbeat", [layer.processes_key], [self.name, 3600, layer.prefix]
+            "heartbeat", [layer.processes_key, "none"], [self.name, 3600, layer.prefix, "", ""]
         )
         if unknown:
             for group, members in self.groups.members.items():

@@ -41,7 +41,7 @@ def receive_all(layer, channel):
 def beat(layer, process):
     """The heartbeat of a process, by which it is registered; returns those that are dead."""
     unknown, dead = layer.shard(0).run(
-        "heartbeat", [layer.processes_key], [process, "0.000001", layer.prefix]
+        "heartbeat", [layer.processes_key, "none"], [process, "0.000001", layer.prefix, "", ""]
     )
     return dead
 
@@ -215,7 +215,7 @@ def test_members_of_a_dead_process_are_neither_listed_nor_sent_to_nor_kept(make_
     assert layer.connection(0).llen(f"{layer.prefix}{dead}") == 0
     assert layer.connection(0).llen(f"{layer.prefix}{alive}") == 1
     unknown, found = layer.shard(0).run(
-        "heartbeat", [layer.processes_key], [alive, 12, layer.prefix]
+        "heartbeat", [layer.processes_key, "none"], [alive, 12, layer.prefix, "", ""]
     )
     assert (unknown, found) == (0, [dead.encode()])
     assert bury(layer, dead, 12) == 1

@@ -1,0 +1,39 @@
+"""Runs `launch.py MODULE_OR_SCRIPT …` in this process, so that supervisord sees why it ended.
+
+supervisord tries a program that ends within `startsecs` again, whatever its exit code
+(http://supervisord.org/subprocess.html#process-states). 2 (a wrong setting) and 3 (cannot listen)
+do not get better by trying: such a process stays until its exit code counts.
+"""
+
+import os
+import runpy
+import signal
+import sys
+import time
+
+HOPELESS = (2, 3)  # supervisord.conf: exitcodes
+STARTSECS = 1.0  # s; supervisord.conf: startsecs
+
+started = time.monotonic()
+
+
+def main():
+    program = sys.argv[1]
+    sys.argv = sys.argv[1:]
+    sys.path[0] = os.getcwd()
+    try:
+        if program.endswith(".py"):
+            runpy.run_path(program, run_name="__main__")
+        else:
+            runpy.run_module(program, run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        if end.code in HOPELESS and "SUPERVISOR_ENABLED" in os.environ:
+            sys.stderr.flush()
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            # Half a second more: supervisord's clock began before this module was loaded.
+            time.sleep(max(0.0, started + STARTSECS + 0.5 - time.monotonic()))
+        raise
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""One look at all processes: what /ops/ draws."""
+
+import time
+
+from channels import DEFAULT_CHANNEL_LAYER, channel_layers
+
+from realtime.metrics import processes, queues
+
+GROUP = "ops"
+EVERY = 1.0  # s between two looks, however many pages ask
+
+
+def fresh_sample():
+    """A sample, or None where any worker has taken one within EVERY seconds."""
+    layer = channel_layers[DEFAULT_CHANNEL_LAYER]
+    key = f"{layer.prefix}:ops-sample"
+    if layer.connection(0).set(key, 1, nx=True, px=int(1000 * EVERY)):
+        return sample()
+    return None
+
+
+def sample() -> dict:
+    """`processes`: name -> sockets, deliveries, drops, all since it started; `queues`: channel ->
+    waiting, age in s; `time` in s by the server's clock."""
+    layer = channel_layers[DEFAULT_CHANNEL_LAYER]
+    return {
+        "type": "sample",
+        "time": time.time(),
+        "processes": {
+            name: {
+                "sockets": snapshot["values"].get("sockets", 0),
+                "deliveries": snapshot["values"].get("frames_sent", 0),
+                "drops": sum(snapshot["drops"].values()),
+            }
+            for name, snapshot in processes(layer).items()
+        },
+        "queues": {
+            name: {
+                "waiting": statistics["messages_pending"],
+                "age": max(0.0, statistics["messages_max_age"]),
+            }
+            for name, statistics in queues(layer, layer.router.channels).items()
+        },
+    }

@@ -1,0 +1,53 @@
+// The staff page: asks for a sample every two seconds, draws what comes.
+
+import { openSocket } from "../conversations/socket.js";
+import { add, begin, path } from "./series.js";
+
+const EVERY = 2000; // ms
+const UNITS = { age: " s" };
+const number = new Intl.NumberFormat(document.documentElement.lang, { maximumFractionDigits: 1 });
+const status = document.querySelector("[data-status]");
+let state = begin();
+
+const socket = openSocket("/channel/ops/", {
+  onFrame(frame) {
+    if (frame.type !== "sample") return;
+    state = add(state, frame);
+    draw();
+  },
+  onState(name) {
+    status.dataset.status = name;
+    status.textContent = name;
+  },
+});
+
+setInterval(() => {
+  if (!document.hidden) socket.send({ ask: "sample" });
+}, EVERY);
+
+function draw() {
+  for (const [name, points] of Object.entries(state.points)) {
+    if (points.length === 0) continue;
+    const chart = document.querySelector(`[data-chart="${name}"]`);
+    const most = Math.max(...points.map(({ value }) => value));
+    const unit = UNITS[name] ?? "";
+    chart.querySelector("[data-now]").textContent = number.format(points.at(-1).value) + unit;
+    chart.querySelector("[data-range]").textContent = `at most ${number.format(most)}${unit}`;
+    chart.querySelector("[data-line]").setAttribute("d", path(points, 300, 80));
+  }
+  const rows = Object.entries(state.last.processes).sort(([a], [b]) => (a < b ? -1 : 1));
+  document.querySelector("[data-processes]").replaceChildren(
+    ...rows.map(([name, { sockets, deliveries, drops }]) => {
+      const row = document.createElement("tr");
+      const cells = [name, ...[sockets, deliveries, drops].map((value) => number.format(value))];
+      row.append(
+        ...cells.map((text) => {
+          const cell = document.createElement("td");
+          cell.textContent = text;
+          return cell;
+        }),
+      );
+      return row;
+    }),
+  );
+}

@@ -1,0 +1,74 @@
+"""Django system checks: settings that are allowed one by one and wrong together."""
+
+from django.conf import settings
+from django.core.checks import Error, Tags, Warning, register
+
+
+@register(Tags.security)
+def https_needs_a_proxy(app_configs, **kwargs):
+    environment = settings.ENVIRONMENT
+    if environment.HTTPS and not environment.TRUSTED_HOPS:
+        yield Error(
+            "HTTPS=1 without TRUSTED_HOPS: no request is seen as secure, all are redirected.",
+            hint="Set TRUSTED_HOPS=1 where one nginx stands in front.",
+            id="liveblog.E001",
+        )
+
+
+@register(Tags.security, deploy=True)
+def debug_is_off(app_configs, **kwargs):
+    if settings.DEBUG:
+        yield Error(
+            "DEBUG=1 shows settings and source code to whoever causes an error.",
+            hint="Unset DEBUG.",
+            id="liveblog.E002",
+        )
+
+
+@register(Tags.security, deploy=True)
+def hosts_are_named(app_configs, **kwargs):
+    environment = settings.ENVIRONMENT
+    if "*" in environment.ALLOWED_HOSTS:
+        yield Error(
+            "ALLOWED_HOSTS=* lets pages of any site open WebSockets with a reader's cookies.",
+            hint="Name the site: ALLOWED_HOSTS=blog.example.org.",
+            id="liveblog.E003",
+        )
+
+
+@register(Tags.security, deploy=True)
+def readers_come_by_https(app_configs, **kwargs):
+    if not settings.ENVIRONMENT.HTTPS:
+        yield Warning(
+            "Logins travel unencrypted: HTTPS is not set.",
+            hint="Put TLS into nginx.conf and set HTTPS=1 TRUSTED_HOPS=1 (docs/deployment.md).",
+            id="liveblog.W004",
+        )
+
+
+@register(Tags.security, deploy=True)
+def a_shared_redis_is_encrypted(app_configs, **kwargs):
+    environment = settings.ENVIRONMENT
+    local = ("unix://", "redis://127.", "redis://localhost")
+    plain = [u for u in environment.REDIS_URL if not u.startswith((*local, "rediss://"))]
+    if plain and not environment.CHANNEL_KEYS:
+        yield Warning(
+            "What passes through Redis can be read and forged on the way to it.",
+            hint="Set CHANNEL_KEYS, or name the Redis by rediss://.",
+            id="liveblog.W005",
+        )
+
+
+@register(Tags.database, deploy=True)
+def several_hosts_share_no_sqlite(app_configs, **kwargs):
+    environment = settings.ENVIRONMENT
+    remote = ("redis://", "rediss://", "sentinel://")
+    local = ("redis://127.", "redis://localhost")
+    shared = [u for u in environment.REDIS_URL if u.startswith(remote) and not u.startswith(local)]
+    if shared and settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+        yield Warning(
+            "Redis is on another host and the database a file of this one: a second host would"
+            " show other blogs.",
+            hint="Set DATABASE_URL to a PostgreSQL that all hosts reach.",
+            id="liveblog.W006",
+        )

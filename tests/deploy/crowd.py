@@ -1,0 +1,93 @@
+"""Many readers in one process: each remembers what it was sent and whether it was cut off."""
+
+import asyncio
+import json
+import threading
+
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+from tests.services import PATIENCE, wait_until
+
+
+class Crowd:
+    """`number` readers of one blog, in a thread of its own. A context manager.
+
+    `comes_back`: reconnect as the page does, with what is missing asked for by `after`.
+    """
+
+    def __init__(self, address, slug="demo", number=300, comes_back=False):
+        self.url = f"ws://{address}/channel/liveblog/{slug}/"
+        self.readers = [Reader(self.url, comes_back) for _ in range(number)]
+
+    def __enter__(self):
+        self.thread = threading.Thread(target=asyncio.run, args=(self.read(),), daemon=True)
+        self.thread.start()
+        self.wait_for_live()
+        return self
+
+    def __exit__(self, *_):
+        self.loop.call_soon_threadsafe(self.ending.set)
+        self.thread.join(PATIENCE)
+
+    async def read(self):
+        self.loop, self.ending = asyncio.get_running_loop(), asyncio.Event()
+        at_once = asyncio.Semaphore(50)
+        tasks = [asyncio.create_task(reader.run(at_once)) for reader in self.readers]
+        await self.ending.wait()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def wait_for_live(self):
+        wait_until(lambda: all(r.live for r in self.readers), "every reader", 2 * PATIENCE)
+
+    def wait_for(self, revision):
+        """Until every reader has all up to this revision."""
+        wait_until(lambda: all(r.has(revision) for r in self.readers), f"revision {revision}")
+
+    @property
+    def disconnects(self):
+        return sum(reader.disconnects for reader in self.readers)
+
+
+class Reader:
+    def __init__(self, url, comes_back):
+        self.url, self.comes_back = url, comes_back
+        self.revisions = set()
+        self.disconnects = 0
+        self.live = False
+
+    def has(self, revision):
+        return self.live and self.revisions.issuperset(range(1, revision + 1))
+
+    async def run(self, at_once):
+        while True:
+            try:
+                # The pages' own pings are the server's; these would end a socket that waits.
+                async with at_once:
+                    socket = await connect(
+                        f"{self.url}?after={max(self.revisions, default=0)}",
+                        ping_interval=None,
+                        open_timeout=PATIENCE,
+                        proxy=None,
+                        compression=None,
+                    )
+                async with socket:
+                    async for text in socket:
+                        self.take(json.loads(text))
+                raise ConnectionClosed(None, None)
+            except (ConnectionClosed, OSError):
+                self.live = False
+                self.disconnects += 1
+                if not self.comes_back:
+                    return
+                await asyncio.sleep(0.1)  # s; a page draws it by chance, here all come soon
+
+    def take(self, frame):
+        if frame["type"] == "replay":
+            self.live = True
+            # A row that changed twice comes once: all up to the replay's revision is known.
+            self.revisions |= set(range(1, frame["revision"] + 1))
+        elif "revision" in frame and frame["type"] != "pulse":
+            self.revisions.add(frame["revision"])

@@ -1,0 +1,106 @@
+"""Machines of their own: network namespaces with an address each, on one bridge.
+
+As a plain user there are no namespaces; a host is then another loopback address.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.stack import ROOT, Stack
+
+NETWORK = "10.77.91"
+BRIDGE = "liveblog-br"
+
+
+class Network:
+    """The bridge and the namespaces. A context manager; `service` is where servers listen."""
+
+    def __init__(self):
+        self.is_real = os.getuid() == 0
+        self.hosts = 0
+        self.service = f"{NETWORK}.1" if self.is_real else "127.0.0.1"
+
+    def __enter__(self):
+        if self.is_real:
+            if not shutil.which("ip"):
+                pytest.fail("There is no ip command; install it: apt-get install iproute2")
+            self.clean()
+            self.ip("link", "add", BRIDGE, "type", "bridge")
+            self.ip("addr", "add", f"{self.service}/24", "dev", BRIDGE)
+            self.ip("link", "set", BRIDGE, "up")
+        return self
+
+    def __exit__(self, *_):
+        if self.is_real:
+            self.clean()
+
+    def clean(self):
+        """Remove what this run or one that was killed has left."""
+        for number in range(2, 6):
+            subprocess.run(["ip", "netns", "del", f"liveblog-{number}"], stderr=subprocess.DEVNULL)
+        subprocess.run(["ip", "link", "del", BRIDGE], stderr=subprocess.DEVNULL)
+
+    def host(self):
+        """(namespace or None, address) of a new host."""
+        self.hosts += 1
+        number = self.hosts + 1
+        if not self.is_real:
+            return None, f"127.0.0.{number}"
+        name, address = f"liveblog-{number}", f"{NETWORK}.{number}"
+        self.ip("netns", "add", name)
+        self.ip(
+            "link", "add", f"lbv{number}", "type", "veth", "peer", "name", "eth0", "netns", name
+        )
+        self.ip("link", "set", f"lbv{number}", "master", BRIDGE, "up")
+        for command in (
+            ["addr", "add", f"{address}/24", "dev", "eth0"],
+            ["link", "set", "eth0", "up"],
+        ):
+            self.ip("-n", name, *command)
+        self.ip("-n", name, "link", "set", "lo", "up")
+        return name, address
+
+    def ip(self, *arguments):
+        done = subprocess.run(["ip", *arguments], capture_output=True, text=True)
+        if done.returncode:
+            pytest.fail(
+                f"ip {' '.join(arguments)}: {done.stderr.strip()}. This test makes network"
+                " namespaces: it needs root's capabilities and apt-get install iproute2."
+            )
+
+
+class Host(Stack):
+    """The whole product on a host of its own."""
+
+    def __init__(self, network, **environ):
+        self.namespace, address = network.host()
+        super().__init__(HOST=address, **environ)
+        self.address = f"{address}:{self.port}"
+
+    def start(self):
+        inside = ["ip", "netns", "exec", self.namespace] if self.namespace else []
+        self.log = open(Path(self.folder.name) / "terminal.log", "w+b")  # noqa: SIM115
+        self.process = subprocess.Popen(
+            [*inside, sys.executable, "deploy/run.py"],
+            cwd=ROOT,
+            env=self.environ,
+            stdout=self.log,
+            stderr=subprocess.STDOUT,
+        )
+        return self
+
+    def die(self):
+        """The cable first, so that nobody says goodbye, then every process."""
+        if self.namespace:
+            subprocess.run(["ip", "-n", self.namespace, "link", "set", "eth0", "down"], check=True)
+        for pid, _ in list(self.processes()):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait()

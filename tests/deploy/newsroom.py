@@ -1,0 +1,40 @@
+"""Somebody who posts without pause."""
+
+import subprocess
+import sys
+
+from tests.services import PATIENCE
+
+POST = """
+import select, sys
+from liveblog.models import BlogUpdate, LiveBlog
+
+blog = LiveBlog.objects.get()
+while not select.select([sys.stdin], [], [], 0.2)[0]:
+    BlogUpdate.objects.create(blog=blog, body="Still here")
+blog.refresh_from_db()
+print(blog.revision)
+"""
+
+
+class Newsroom:
+    """Posts five times a second until left; `head` is then the blog's revision."""
+
+    def __init__(self, site):
+        self.site = site
+
+    def __enter__(self):
+        self.process = subprocess.Popen(
+            [sys.executable, "manage.py", "shell", "--no-imports", "-v0", "-c", POST],
+            cwd=self.site.root,
+            env=self.site.environ,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        return self
+
+    def __exit__(self, *_):
+        told, _ = self.process.communicate("end\n", timeout=PATIENCE)
+        assert self.process.returncode == 0
+        self.head = int(told)

@@ -1,0 +1,53 @@
+"""Each way to name Redis that docs/scaling.md shows, with real servers, through the product."""
+
+import contextlib
+import subprocess
+
+import pytest
+
+from tests.e2e.stack import Stack
+from tests.services import RedisSentinel, RedisServer, free_port, wait_until
+
+
+@contextlib.contextmanager
+def tls(folder):
+    """A Redis that speaks TLS alone, and wants a password."""
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+        + ["-nodes", "-keyout", "key.pem", "-out", "ca.pem", "-days", "2"]
+        + ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+    )
+    port = free_port()
+    options = ["--tls-port", str(port), "--tls-auth-clients", "no", "--requirepass", "secret"]
+    options += ["--tls-cert-file", f"{folder}/ca.pem", "--tls-key-file", f"{folder}/key.pem"]
+    with RedisServer(*options):
+        yield f"rediss://:secret@127.0.0.1:{port}/0?ssl_ca_certs={folder}/ca.pem"
+
+
+@contextlib.contextmanager
+def shards(folder):
+    with RedisServer() as one, RedisServer() as two:
+        yield f"{one.url},{two.url}"
+
+
+@contextlib.contextmanager
+def sentinel(folder):
+    with RedisServer() as server, RedisSentinel(server, "mymaster") as watcher:
+        yield f"sentinel://127.0.0.1:{watcher.port}/mymaster"
+
+
+@pytest.mark.parametrize("way", [tls, shards, sentinel], ids=lambda way: way.__name__)
+def test_a_post_reaches_a_reader(way, tmp_path):
+    with (
+        way(tmp_path) as url,
+        Stack(REDIS_URL=url, CHANNEL_KEYS="a key", WORKERS="1") as stack,
+        stack.reader() as reader,
+    ):
+        assert not stack.pids("redis-server")
+        assert reader.frame()["type"] == "replay"
+        assert stack.manage("post", "demo", "Hello").returncode == 0
+        assert reader.frame()["content"] == "<p>Hello</p>"
+        wait_until(stack.healthy, "/healthz")

@@ -1,0 +1,89 @@
+"""deploy/release on the whole product: new code, and no reader notices."""
+
+import pytest
+
+from tests.deploy.crowd import Crowd
+from tests.deploy.newsroom import Newsroom
+
+READERS = 300
+RELEASES = 2  # by hand, ten with 1,000 readers
+WORKERS = "runworker"
+INTERFACES = "realtime.interface"
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def test_releases_replace_every_worker_and_drop_no_reader(site):
+    with Crowd(site.address, number=READERS) as crowd:
+        with Newsroom(site) as newsroom:
+            for number in range(RELEASES):
+                old = set(site.pids(WORKERS))
+                site.replace("proj/health.py", '"status": ', f'"release {number}": 1, "status": ')
+                told = site.release()
+                new = set(site.pids(WORKERS))
+                assert len(new) == 2 and not old & new
+                for _ in range(6):
+                    assert f"release {number}" in site.get("/healthz").read().decode()
+                assert f"{READERS} after" in told
+        crowd.wait_for(newsroom.head)
+        assert newsroom.head > RELEASES
+        assert crowd.disconnects == 0
+
+
+def test_new_code_that_does_not_start_replaces_nobody(site):
+    old = set(site.pids(WORKERS))
+    with Crowd(site.address, number=10) as crowd:
+        # Loads in deploy/release, where the checks run, and not in a worker.
+        condition = "'runworker' in sys.argv"
+        broken = f"import sys\nif {condition}:\n    raise RuntimeError('of the new code')\n"
+        site.replace("ops/apps.py", "from django.apps", broken + "from django.apps")
+        told = site.release(code=1)
+        assert "does not get ready" in told and "All old workers go on" in told
+        assert "of the new code" in told
+        site.replace("ops/apps.py", broken, "")
+        assert set(site.pids(WORKERS)) == old
+        assert site.healthy() and crowd.disconnects == 0
+
+
+def test_a_later_worker_that_does_not_start_ends_the_release(site):
+    """The candidate was well, the second worker is not: what was not replaced goes on."""
+    old = set(site.pids(WORKERS))
+    condition = "os.environ.get('SUPERVISOR_PROCESS_NAME') == 'worker_00'"
+    broken = f"import os\nif {condition}:\n    os._exit(1)\n"
+    site.replace("ops/apps.py", "from django.apps", broken + "from django.apps")
+    with Crowd(site.address, number=10) as crowd:
+        told = site.release(code=1)
+        assert "workers:worker_00 does not get ready" in told
+        left = set(site.pids(WORKERS))
+        assert len(left & old) == 1 and len(left) == 2
+        assert site.healthy() and crowd.disconnects == 0
+        site.replace("ops/apps.py", broken, "")
+        site.release()
+    assert len(set(site.pids(WORKERS)) - left) == 2
+
+
+def test_code_that_cannot_be_loaded_is_noticed_before_anything_changes(site):
+    old = set(site.pids(WORKERS))
+    site.replace("proj/urls.py", "urlpatterns = [", "urlpatterns = [nothing,")
+    told = site.release(code=1)
+    site.replace("proj/urls.py", "urlpatterns = [nothing,", "urlpatterns = [")
+    assert "nothing" in told and set(site.pids(WORKERS)) == old
+
+
+def test_interface_servers_are_replaced_and_every_reader_comes_back(site):
+    old = set(site.pids(INTERFACES))
+    with Crowd(site.address, number=READERS, comes_back=True) as crowd:
+        with Newsroom(site) as newsroom:
+            site.release("--interface")
+        assert not old & set(site.pids(INTERFACES))
+        crowd.wait_for_live()
+        crowd.wait_for(newsroom.head)
+        assert crowd.disconnects >= READERS
+
+
+def test_without_a_running_tree_it_says_so(site, tmp_path):
+    environ, site.environ = site.environ, site.environ | {"DATA_DIR": str(tmp_path)}
+    try:
+        assert "nothing runs with DATA_DIR" in site.release(code=1)
+    finally:
+        site.environ = environ

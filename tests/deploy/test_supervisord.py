@@ -1,0 +1,166 @@
+"""supervisord.conf: its pools, what ends for good, its logs, and supervisorctl."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from supervisor.options import ServerOptions
+
+from deploy.launch import HOPELESS, STARTSECS
+from proj.environment import Environment
+from realtime.interface import OPTIONS
+from realtime.server import GRACE
+from tests.e2e.stack import ROOT
+from tests.services import wait_until
+
+
+def tree(monkeypatch, tmp_path, **environ):
+    """group -> {process: its configuration}, as supervisord reads the file."""
+    from deploy.run import Tree
+
+    environ = {"DATA_DIR": str(tmp_path), "REDIS_URL": "", **environ}
+    (tmp_path / "run" / "log").mkdir(parents=True, exist_ok=True)
+    for name, value in Tree(Environment(os.environ | environ)).environ.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(ROOT)
+    options = ServerOptions()
+    options.realize(["-c", "supervisord.conf"])
+    return {
+        group.name: {process.name: process for process in group.process_configs}
+        for group in options.process_group_configs
+    }
+
+
+def test_workers_handle_everything_unless_there_are_pools(monkeypatch, tmp_path):
+    groups = tree(monkeypatch, tmp_path, WORKERS="2")
+    assert set(groups["workers"]) == {"worker_00", "worker_01"}
+    pools = "http:2,websocket:3,slow:1"
+    groups = tree(monkeypatch, tmp_path, WORKER_POOLS=pools)
+    counts = {}
+    for process in groups["workers"]:
+        counts[process[:-3]] = counts.get(process[:-3], 0) + 1
+    assert counts == {"http": 2, "websocket": 3, "slow": 1}
+
+
+def test_every_channel_is_read_by_one_pool_and_the_probe_by_all(monkeypatch, tmp_path):
+    from channels import DEFAULT_CHANNEL_LAYER, channel_layers
+    from channels.management.commands.runworker import Command
+
+    from realtime.worker import Worker
+
+    groups = tree(monkeypatch, tmp_path, WORKER_POOLS="http:1,websocket:1,slow:1")
+    layer = channel_layers[DEFAULT_CHANNEL_LAYER]
+    layer.router.check_default()
+    read = []
+    for process in groups["workers"].values():
+        parser = Command().create_parser("manage.py", "runworker")
+        options = parser.parse_args(process.command.split()[1:])
+        worker = Worker(
+            layer, only_channels=options.only_channels, exclude_channels=options.exclude_channels
+        )
+        read += worker.apply_channel_filters(layer.router.channels)
+    assert read.count("ops.probe") == 3
+    others = [channel for channel in read if channel != "ops.probe"]
+    assert sorted(others) == sorted(layer.router.channels - {"ops.probe"})
+
+
+def test_what_cannot_get_better_is_not_tried_again_and_all_else_is(monkeypatch, tmp_path):
+    groups = tree(monkeypatch, tmp_path)
+    for group in ("interface", "workers", "pulse", "candidate"):
+        for process in groups[group].values():
+            assert process.exitcodes == list(HOPELESS), process.name
+            assert process.startsecs == STARTSECS
+    drain = {name: default for name, default, *_ in OPTIONS}["--drain"]
+    for process in groups["interface"].values():
+        assert process.stopwaitsecs > drain + 3 * GRACE
+        assert process.stdout_logfile_maxbytes and process.stdout_logfile_backups
+
+
+@pytest.mark.parametrize("code", [0, 1, *HOPELESS])
+def test_a_hopeless_exit_lasts_until_supervisord_counts_it(code, tmp_path):
+    script = tmp_path / "end.py"
+    script.write_text(f"import sys, time\nprint(time.monotonic())\nsys.exit({code})")
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, script],
+        cwd=ROOT,
+        env=os.environ | {"SUPERVISOR_ENABLED": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == code, done.stderr
+    ended, left = map(float, done.stdout.split())
+    assert (left - ended > STARTSECS / 2) == (code in HOPELESS)
+
+
+RUN = """
+import sys, time, runpy
+try:
+    sys.argv = ["deploy/launch.py", *sys.argv[1:]]
+    runpy.run_path("deploy/launch.py", run_name="__main__")
+finally:
+    print(time.monotonic())
+"""
+
+
+def test_a_worker_with_a_wrong_setting_is_started_once(site):
+    guard = "import os, sys\nif os.environ.get('SUPERVISOR_PROCESS_NAME') == 'worker_01':\n"
+    broken = f"{guard}    print('wrong setting', flush=True)\n    sys.exit(2)\n"
+    site.replace("ops/apps.py", "from django.apps", broken + "from django.apps")
+    try:
+        site.run("deploy/ctl.sh", "restart", "workers:worker_01")
+        wait_until(lambda: "EXITED" in status(site, "workers:worker_01"), "its end for good")
+        log = (Path(site.folder.name) / "log" / "worker_01.log").read_text()
+        assert log.count("wrong setting") == 1
+    finally:
+        site.replace("ops/apps.py", broken, "")
+    site.run("deploy/ctl.sh", "start", "workers:worker_01")
+    assert "RUNNING" in status(site, "workers:worker_01")
+
+
+def status(site, name):
+    return site.run("deploy/ctl.sh", "status", name).stdout
+
+
+def test_supervisorctl_works_out_of_the_box(site):
+    told = site.run("deploy/ctl.sh", "status")
+    names = {line.split()[0]: line.split()[1] for line in told.stdout.splitlines()}
+    assert names["interface:interface_01"] == names["workers:worker_00"] == "RUNNING"
+    assert names["candidate"] == "STOPPED"
+
+
+def test_supervisorctl_says_that_nothing_runs(tmp_path):
+    environ = os.environ | {"DATA_DIR": str(tmp_path)}
+    done = subprocess.run(
+        [ROOT / "deploy/ctl.sh", "status"], env=environ, capture_output=True, text=True
+    )
+    assert done.returncode == 1 and done.stderr.startswith("Nothing runs with this DATA_DIR")
+    environ["WORKERS"] = "many"
+    done = subprocess.run([ROOT / "deploy/ctl.sh"], env=environ, capture_output=True, text=True)
+    assert done.returncode == 2 and done.stderr.startswith("WORKERS='many' is not allowed")
+
+
+def test_log_lines_are_json_where_that_is_wanted(site):
+    lines = (Path(site.folder.name) / "log" / "worker_00.log").read_text().splitlines()
+    said = [json.loads(line) for line in lines if line.startswith("{")]
+    assert len(said) == len(lines)
+    assert {"time", "level", "logger", "message", "process"} <= set(said[0])
+    assert any(line["message"].startswith("Listening on channels") for line in said)
+
+
+def test_the_systemd_unit_runs_what_is_here():
+    unit = {}
+    for line in (ROOT / "deploy" / "liveblog.service").read_text().splitlines():
+        name, sign, value = line.partition("=")
+        if sign and not line.startswith("#"):
+            unit.setdefault(name, []).append(value)
+    [folder] = unit["WorkingDirectory"]
+    interpreter, script = unit["ExecStart"][0].split()
+    assert interpreter == f"{folder}/.venv/bin/python" and (ROOT / script).exists()
+    assert unit["EnvironmentFile"] == ["/etc/liveblog.env"]
+    assert f"DATA_DIR=/var/lib/{unit['StateDirectory'][0]}" in unit["Environment"]
+    assert unit["User"] and unit["Group"] and unit["RestartPreventExitStatus"] == ["2"]
+    # supervisord's own: interface servers drain for up to 30 s, then workers end.
+    assert int(unit["TimeoutStopSec"][0]) >= 60 and unit["KillMode"] == ["mixed"]

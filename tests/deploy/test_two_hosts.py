@@ -1,0 +1,58 @@
+"""Two hosts with addresses of their own share one Redis and one PostgreSQL."""
+
+import os
+
+import pytest
+
+from tests.deploy.hosts import Host, Network
+from tests.services import PostgresServer, RedisServer, wait_until
+
+pytestmark = pytest.mark.timeout(180)
+
+
+def test_both_hosts_readers_get_every_post_and_one_host_goes_on_alone():
+    with (
+        Network() as network,
+        PostgresServer(network.service) as database,
+        RedisServer("--requirepass", "secret", "--bind", f"127.0.0.1 {network.service}") as redis,
+    ):
+        shared = {
+            "DATABASE_URL": database.url,
+            "REDIS_URL": f"redis://:secret@{network.service}:{redis.port}/0",
+            "CHANNEL_KEYS": "a key that both hosts have",
+            "WORKERS": "1",
+        }
+        with (
+            Host(network, **shared) as first,
+            Host(network, **shared) as second,
+            second.reader("demo") as there,
+        ):
+            with first.reader("demo") as here:
+                here.frame(), there.frame()
+                for number in range(4):
+                    # Any worker of any host takes the post; both hosts' readers hear of it.
+                    post(first, f"Post {number}")
+                    for reader in (here, there):
+                        assert reader.frame()["content"] == f"<p>Post {number}</p>"
+                wait_until(lambda: "This process pulses" in first.output(), "the first's pulse")
+                assert "This process pulses" not in second.output()
+                wait_until(lambda: there.pulse()["readers"] == 2, "a pulse that counts both")
+                first.die()
+            post(second, "Still here")
+            assert there.frame()["content"] == "<p>Still here</p>"
+            wait_until(lambda: "This process pulses" in second.output(), "the pulse's move")
+            wait_until(lambda: there.pulse()["readers"] == 1, "a pulse without the dead")
+            assert second.healthy()
+
+
+def post(host, text):
+    """From a third place, as an editor's machine would: the database and Redis are shared."""
+    done = host.manage("post", "demo", text)
+    assert done.returncode == 0, done.stderr
+
+
+def test_it_says_so_where_namespaces_cannot_be_had(monkeypatch):
+    monkeypatch.setattr(os, "getuid", lambda: 0)
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(pytest.fail.Exception, match="apt-get install iproute2"), Network():
+        pass

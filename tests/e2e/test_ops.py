@@ -1,0 +1,83 @@
+"""/ops/: live charts for staff, nothing for anybody else."""
+
+import json
+import shutil
+import urllib.error
+import urllib.request
+
+import pytest
+from playwright.sync_api import sync_playwright
+from websockets.exceptions import ConnectionClosed
+
+from tests.e2e.stack import Reader
+
+USERS = (
+    "from django.contrib.auth.models import User;"
+    "User.objects.create_user('{name}', password='moon landing', is_staff={staff})"
+)
+
+
+def log_in(page, stack, name):
+    page.goto(f"http://{stack.address}/accounts/login/?next=/ops/")
+    page.fill("[name=username]", name)
+    page.fill("[name=password]", "moon landing")
+    page.click("main [type=submit], main form button")
+
+
+@pytest.fixture
+def browser():
+    with sync_playwright() as playwright:
+        found = shutil.which("chromium") or shutil.which("chromium-browser")
+        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+def test_staff_see_the_sockets_and_the_charts_move(stack, browser, blog):
+    stack.shell(USERS.format(name="chief", staff=True))
+    said = []
+    page = browser.new_page()
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    with stack.reader(blog):
+        log_in(page, stack, "chief")
+        page.wait_for_selector('.page-ops [data-status="live"]')
+        page.wait_for_function(
+            "parseInt(document.querySelector('[data-chart=sockets] [data-now]').textContent) > 0"
+        )
+        page.wait_for_function(
+            "() => document.querySelector('[data-chart=deliveries] path').getAttribute('d')"
+        )
+        page.wait_for_selector("[data-processes] tr")
+        assert "interface@" in page.inner_text("[data-processes]")
+    assert said == []
+
+
+def test_readers_are_sent_to_the_login_and_their_socket_is_closed(stack, browser):
+    stack.shell(USERS.format(name="guest", staff=False))
+    with Reader(f"ws://{stack.address}/channel/ops/") as anybody:
+        assert json.loads(anybody.socket.recv())["code"] == "not_logged_in"
+        with pytest.raises(ConnectionClosed) as closed:
+            anybody.socket.recv()
+        assert closed.value.rcvd.code == 4401
+    page = browser.new_page()
+    log_in(page, stack, "guest")
+    page.wait_for_url("**/accounts/login/**")
+    cookie = "; ".join(f"{c['name']}={c['value']}" for c in page.context.cookies())
+    headers = {"Cookie": cookie}
+    with Reader(f"ws://{stack.address}/channel/ops/", additional_headers=headers) as guest:
+        assert json.loads(guest.socket.recv())["code"] == "not_allowed"
+        with pytest.raises(ConnectionClosed) as closed:
+            guest.socket.recv()
+        assert closed.value.rcvd.code == 4403
+
+
+def test_another_site_s_page_is_refused(stack):
+    with pytest.raises(Exception, match="403"):
+        Reader(f"ws://{stack.address}/channel/ops/", origin="https://evil.example")
+
+
+def test_bad_questions_are_answered_and_the_page_needs_get(stack):
+    with pytest.raises(urllib.error.HTTPError) as refusal:
+        urllib.request.urlopen(f"http://{stack.address}/ops/", data=b"")
+    assert refusal.value.code in (403, 405)

@@ -1,0 +1,52 @@
+"""System checks: production settings are clean, each wrong pair has its id and a hint."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.e2e.stack import ROOT
+
+PRODUCTION = {
+    "SECRET_KEY": "a key of production, long enough to be a secret. 0123456789",
+    "ALLOWED_HOSTS": "blog.example.org",
+    "HTTPS": "1",
+    "TRUSTED_HOPS": "1",
+    "REDIS_URL": "",
+    "DEBUG": "0",
+}
+
+
+def check(tmp_path, **environ):
+    done = subprocess.run(
+        [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
+        cwd=ROOT,
+        env=os.environ | {"DATA_DIR": str(tmp_path)} | PRODUCTION | environ,
+        capture_output=True,
+        text=True,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_production_settings_are_clean(tmp_path):
+    code, told = check(tmp_path)
+    assert code == 0 and "no issues" in told, told
+
+
+REMOTE = "redis://10.0.0.5:6379/0"
+WRONG = {
+    "liveblog.E001": {"TRUSTED_HOPS": "0"},
+    "liveblog.E002": {"DEBUG": "1"},
+    "liveblog.E003": {"ALLOWED_HOSTS": "*"},
+    "liveblog.W004": {"HTTPS": "0"},
+    "liveblog.W005": {"REDIS_URL": REMOTE, "DATABASE_URL": "postgres://10.0.0.7/liveblog"},
+    "liveblog.W006": {"REDIS_URL": REMOTE, "CHANNEL_KEYS": "a key"},
+}
+
+
+@pytest.mark.parametrize("identity", WRONG)
+def test_each_wrong_pair_has_its_id_and_a_hint(tmp_path, identity):
+    code, told = check(tmp_path, **WRONG[identity])
+    assert code != 0 and f"({identity})" in told
+    assert "HINT" in told.split(f"({identity})")[1]
