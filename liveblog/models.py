@@ -2,6 +2,7 @@
 
 from django.core.validators import MaxLengthValidator
 from django.db import models, router, transaction
+from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -28,6 +29,10 @@ class LiveBlog(models.Model):
     revision = models.PositiveBigIntegerField(_("revision"), default=0, editable=False)
     created = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     ended = models.DateTimeField(_("ended"), null=True, blank=True, editable=False)
+    # When the newest revision was taken. Feeds say it, so that a deletion makes them newer as well.
+    changed = models.DateTimeField(
+        _("changed"), default=timezone.now, db_default=Now(), editable=False
+    )
 
     objects = RevisionedQuerySet.as_manager()
 
@@ -57,8 +62,8 @@ class LiveBlog(models.Model):
         assert transaction.get_connection(using).in_atomic_block, "a revision belongs to a change"
         # The plain queryset: this is the one statement that may change the row in bulk.
         row = models.QuerySet(LiveBlog, using=using).filter(pk=self.pk)
-        row.update(revision=models.F("revision") + 1)
-        self.revision = row.values_list("revision", flat=True).get()
+        row.update(revision=models.F("revision") + 1, changed=timezone.now())
+        self.revision, self.changed = row.values_list("revision", "changed").get()
         return self.revision
 
     def save(self, *args, using=None, update_fields=None, **kwargs):
@@ -68,7 +73,7 @@ class LiveBlog(models.Model):
         else:
             self.ended = None
         if update_fields is not None:
-            update_fields = {*update_fields, "revision", "ended"}
+            update_fields = {*update_fields, "revision", "changed", "ended"}
         using = using or router.db_for_write(LiveBlog, instance=self)
         with transaction.atomic(using=using):
             if not self._state.adding:
@@ -157,6 +162,10 @@ class BlogUpdate(models.Model):
 
     def __str__(self):
         return self.headline or self.body[:60]
+
+    def get_absolute_url(self):
+        """The post's permanent address."""
+        return reverse("liveblog:post", args=[self.blog.slug, self.pk])
 
     @classmethod
     def from_db(cls, db, field_names, values):

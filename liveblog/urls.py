@@ -1,6 +1,6 @@
 from django.urls import path
 
-from liveblog import editor, views
+from liveblog import editor, feeds, posts, views
 
 app_name = "liveblog"
 
@@ -9,4 +9,6 @@ urlpatterns = [
     path("liveblog/<slug:slug>/", views.reader, name="reader"),
     path("liveblog/<slug:slug>/edit/", editor.editor, name="editor"),
     path("liveblog/<slug:slug>/updates.json", views.updates_json, name="updates_json"),
+    path("liveblog/<slug:slug>/feed/", feeds.feed, name="feed"),
+    path("liveblog/<slug:slug>/<int:pk>/", posts.post, name="post"),
 ]
