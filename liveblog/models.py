@@ -1,6 +1,9 @@
 """A live blog and its updates. Saving or deleting either takes the blog's next revision."""
 
-from django.core.validators import MaxLengthValidator
+import base64
+import secrets
+
+from django.core.validators import MaxLengthValidator, URLValidator
 from django.db import models, router, transaction
 from django.db.models.functions import Now
 from django.urls import reverse
@@ -255,3 +258,59 @@ class Write(models.Model):
 
     def __str__(self):
         return self.key
+
+
+def new_secret() -> str:
+    """A signing secret as Standard Webhooks writes it: 32 bytes in base64."""
+    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+class Webhook(models.Model):
+    """An address that is told of every change of a blog; see liveblog.webhooks."""
+
+    blog = models.ForeignKey(
+        LiveBlog, models.CASCADE, related_name="webhooks", verbose_name=_("live blog")
+    )
+    url = models.CharField(
+        _("address"), max_length=500, validators=[URLValidator(schemes=["http", "https"])]
+    )
+    secret = models.CharField(_("secret"), max_length=60, default=new_secret, editable=False)
+    active = models.BooleanField(_("active"), default=True)
+    created = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+
+    class Meta:
+        verbose_name = _("webhook")
+        verbose_name_plural = _("webhooks")
+
+    def __str__(self):
+        return self.url
+
+
+class Delivery(models.Model):
+    """One message to a webhook. `due`: when it is tried next; null once it came or was given up."""
+
+    webhook = models.ForeignKey(
+        Webhook, models.CASCADE, related_name="deliveries", verbose_name=_("webhook")
+    )
+    event = models.CharField(_("event"), max_length=20)
+    revision = models.PositiveBigIntegerField(_("revision"))
+    body = models.TextField(_("body"))
+    created = models.DateTimeField(_("created"), default=timezone.now)
+    due = models.DateTimeField(_("next try"), null=True, default=timezone.now)
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    status = models.PositiveSmallIntegerField(_("HTTP status"), null=True)
+    error = models.CharField(_("error"), max_length=200, blank=True)
+    delivered = models.DateTimeField(_("delivered"), null=True)
+
+    class Meta:
+        ordering = ["-created", "-id"]
+        indexes = [
+            models.Index(
+                fields=["due", "id"], condition=models.Q(due__isnull=False), name="deliveries_due"
+            )
+        ]
+        verbose_name = _("webhook delivery")
+        verbose_name_plural = _("webhook deliveries")
+
+    def __str__(self):
+        return f"{self.event} {self.revision} → {self.webhook}"
