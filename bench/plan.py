@@ -18,6 +18,9 @@ class Plan:
     crowd_readers: int
     crowd_repetitions: int
     crowd_messages: int
+    by_hand_repetitions: int
+    by_hand_messages: int
+    by_hand_seconds: float  # as broadcast_seconds, for each consumer and number of readers
     echo_clients: int
     echo_seconds: float
     http_connections: int
@@ -43,6 +46,9 @@ FULL = Plan(
     crowd_readers=10_000,
     crowd_repetitions=3,
     crowd_messages=10,
+    by_hand_repetitions=3,
+    by_hand_messages=100,
+    by_hand_seconds=2,
     echo_clients=100,
     echo_seconds=3,
     http_connections=16,
@@ -62,6 +68,9 @@ QUICK = Plan(
     crowd_readers=10_000,
     crowd_repetitions=1,
     crowd_messages=3,
+    by_hand_repetitions=1,
+    by_hand_messages=20,
+    by_hand_seconds=0.5,
     echo_clients=100,
     echo_seconds=1.5,
     http_connections=16,

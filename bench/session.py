@@ -22,6 +22,7 @@ class Used:
     server: float
     stack: float  # server, worker and Redis together
     client: float
+    processes: dict[str, float]  # the CPU time of each in the stack, by its name
 
 
 @dataclass(frozen=True)
@@ -43,15 +44,17 @@ class Meter:
         self.before = self._read()
 
     def _read(self):
-        stack = self.session.stack
-        server = stack.server.cpu_seconds()
-        helpers = sum(process.cpu_seconds() for process in stack.helpers)
+        stack = [process.cpu_seconds() for process in self.session.stack.processes()]
         client = self.session.client.cpu_seconds()
-        return time.monotonic(), server, server + helpers, client
+        return time.monotonic(), client, *stack
 
     def used(self):
         """Return what has been used until now, as Used."""
-        return Used(*(now - then for now, then in zip(self._read(), self.before, strict=True)))
+        now = self._read()
+        wall, client, *stack = (new - old for new, old in zip(now, self.before, strict=True))
+        names = (process.name for process in self.session.stack.processes())
+        # The server is the first of the processes.
+        return Used(wall, stack[0], sum(stack), client, dict(zip(names, stack, strict=True)))
 
 
 class Session:
@@ -92,15 +95,18 @@ class Session:
             if used.stack < SETTLED_CPU * used.wall:
                 return
 
-    def open_readers(self, count):
-        """Open `count` readers; return (refused, seconds). Raises HandshakesFailed."""
+    def open_readers(self, count, path=None):
+        """Open `count` readers; return (refused, seconds). Raises HandshakesFailed.
+
+        They read the live blog unless `path` says another place.
+        """
         answer = self.ask_client(
             "open_readers",
             timeout=WARM_UP_TIMEOUT + count / 10,
             count=count,
             in_flight=self.plan.in_flight,
             payload_size=self.plan.payload_size,
-            target=self.stack.target(self.stack.reader_path),
+            target=self.stack.target(path or self.stack.reader_path),
         )
         self.stack.check_alive()
         if answer["opened"] < count:
@@ -151,7 +157,15 @@ class Session:
         """
         self.stack.ready_publisher()
         self.ask_client("expect", messages_each=messages, pace=pace)
-        published = self.stack.publish(messages)
+        return self._delivered(self.stack.publish(messages))
+
+    def say(self):
+        """Have one reader send what a consumer hands on to all; return as `broadcast` does."""
+        self.ask_client("expect", messages_each=1, pace=0.0)
+        return self._delivered(self.ask_client("say"))
+
+    def _delivered(self, published):
+        """Wait for what was `published`; return (account, seconds)."""
         account = self.ask_client("wait", timeout=600, quiet_seconds=self.plan.quiet_seconds)
         self.stack.check_alive()
         return account, account["last"] - published["first"]

@@ -22,7 +22,7 @@ class LiveBlogAdmin(UnchangedStaysUnsaved):
     list_filter = ["state"]
     search_fields = ["title", "slug", "description"]
     date_hierarchy = "created"
-    fields = ["title", "slug", "description", "state", "revision", "created", "ended"]
+    fields = ["title", "slug", "description", "state", "chat", "revision", "created", "ended"]
     readonly_fields = ["revision", "created", "ended"]
 
     def get_prepopulated_fields(self, request, obj=None):

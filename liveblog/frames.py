@@ -59,6 +59,7 @@ def blog_frame(blog: LiveBlog) -> dict:
         "title": blog.title,
         "description": blog.description,
         "state": blog.state,
+        "chat": blog.chat,
     }
 
 

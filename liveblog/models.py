@@ -29,6 +29,13 @@ class LiveBlog(models.Model):
     title = models.CharField(_("title"), max_length=200)
     description = models.TextField(_("description"), blank=True)
     state = models.CharField(_("state"), max_length=8, choices=State, default=State.LIVE)
+    # The database knows the default too: workers of the last release write while one deploys.
+    chat = models.BooleanField(
+        _("chat"),
+        default=False,
+        db_default=False,
+        help_text=_("Readers may talk in a room beside the blog."),
+    )
     revision = models.PositiveBigIntegerField(_("revision"), default=0, editable=False)
     created = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     ended = models.DateTimeField(_("ended"), null=True, blank=True, editable=False)

@@ -28,6 +28,9 @@ class Client:
         self.crowd.expect(messages_each, pace)
         return {}
 
+    async def say(self):
+        return {"first": self.crowd.say()}
+
     async def wait(self, quiet_seconds):
         return await self.crowd.wait(quiet_seconds)
 

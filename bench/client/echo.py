@@ -4,12 +4,10 @@ import asyncio
 import time
 
 from bench import messages
-from bench.client.frames import client_frame
+from bench.client.frames import TEXT, client_frame
 from bench.client.socket_protocol import MASK, SocketProtocol
 from bench.client.sockets import open_sockets
 from bench.stats import percentile
-
-TEXT = 0x1
 
 
 class EchoClient(SocketProtocol):

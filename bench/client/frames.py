@@ -1,6 +1,6 @@
 """Counts the frames of a server's byte stream (RFC 6455 §5.2), whatever pieces it comes in."""
 
-CLOSE, PING, PONG = 0x8, 0x9, 0xA
+TEXT, CLOSE, PING, PONG = 0x1, 0x8, 0x9, 0xA
 
 
 class FrameCounter:

@@ -1,11 +1,16 @@
 """Readers of a live blog: they listen, and every frame that reaches them is counted."""
 
 import asyncio
+import itertools
 import time
 
 from bench import messages
-from bench.client.socket_protocol import SocketProtocol
+from bench.client.frames import TEXT, client_frame
+from bench.client.socket_protocol import MASK, SocketProtocol
 from bench.client.sockets import open_sockets
+
+# Ten digits without a leading zero: a consumer that reads the message takes nothing but JSON.
+FIRST_SAID = 10**9
 
 
 class Reader(SocketProtocol):
@@ -28,6 +33,7 @@ class Crowd:
     """All readers of one server, told what to expect before each broadcast."""
 
     def __init__(self, payload_size):
+        self.payload_size = payload_size
         self.prefix = messages.frame_prefix(payload_size)
         self.frame_size = len(messages.frame_header(payload_size)) + payload_size
         self.readers = []
@@ -36,6 +42,7 @@ class Crowd:
         self.wanted = 0
         self.last = 0.0
         self.complete = asyncio.Event()
+        self.said = itertools.count(FIRST_SAID)
 
     async def open(self, count, in_flight, target):
         """Add `count` readers; returns what `sockets.open_sockets` does."""
@@ -75,6 +82,18 @@ class Crowd:
         self.last = time.monotonic()
         if self.received >= self.wanted:
             self.complete.set()
+
+    def say(self):
+        """Send one message from a reader; return when, in seconds of the monotonic clock.
+
+        They take turns: from one socket the server takes only some 50 messages a second.
+        """
+        sequence = next(self.said)
+        text = messages.payload(sequence, self.payload_size).encode()
+        frame = client_frame(TEXT, text, MASK)
+        first = time.monotonic()
+        self.readers[sequence % len(self.readers)].transport.write(frame)
+        return first
 
     async def wait(self, quiet_seconds):
         """Wait until all has come, or nothing more for `quiet_seconds`; return the account."""

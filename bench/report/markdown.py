@@ -1,7 +1,7 @@
 """The run as Markdown: what was measured, and what that means for the targets."""
 
-from bench.report.targets import TARGETS, judge
-from bench.scenarios import SCENARIOS
+from bench.report.targets import OURS, TARGETS, judge
+from bench.scenarios import SCENARIOS, by_hand
 
 # The columns of the main table: heading, scenario, metric.
 COLUMNS = (
@@ -38,6 +38,7 @@ def markdown(results):
         target_table(results),
         "## Largest crowd",
         crowd_table(results),
+        by_hand_part(results),
         "## Versions",
         versions(results),
     ]
@@ -155,6 +156,28 @@ def crowd_table(results):
         if results.summary(name, "crowd", "delivered")
     ]
     return table(["system", *(f"{m.title}, {m.unit}".rstrip(", ") for m in metrics)], rows)
+
+
+def by_hand_part(results):
+    """Its table with a heading; empty where it was not measured."""
+    measured = by_hand_table(results)
+    what = "This live blog's `/channel/test/` and `/channel/by-hand/`: a reader sends, all get it."
+    return measured and f"## Group and the loop by hand\n\n{what}\n\n{measured}"
+
+
+def by_hand_table(results):
+    """The same conversation with a Group and with a loop; a row for each number of readers."""
+    rows = []
+    for readers in by_hand.READERS:
+        for way in by_hand.WAYS:
+            keys = [by_hand.key(way, readers, figure) for figure in by_hand.FIGURES]
+            summaries = [results.summary(OURS, "by-hand", key) for key in keys]
+            if any(summaries):
+                pairs = zip(summaries, by_hand.FIGURES, strict=True)
+                cells = [cell(summary, figure.digits) for summary, figure in pairs]
+                rows.append([way.title, f"{readers:,}", *cells])
+    headings = (f"{figure.title}, {figure.unit}" for figure in by_hand.FIGURES)
+    return table(["sent with", "readers", *headings], rows)
 
 
 def versions(results):

@@ -12,20 +12,29 @@ LEAST_MESSAGES = 3
 METRICS = (Metric("last_reader", "last reader has it after", "ms", 1), *delivery.METRICS)
 
 
-def closed_loop(session, messages, seconds):
-    """Broadcast up to `messages` in up to `seconds`; return the metrics."""
-    accounts, last_reader = [], []
-    session.broadcast(1)
+def rounds(session, one_round, messages, seconds):
+    """Do `one_round()` up to `messages` times in up to `seconds`; return (its answers, Used)."""
+    answers = []
+    one_round()
     meter = session.meter()
     started = time.monotonic()
-    while len(accounts) < messages:
-        if len(accounts) >= LEAST_MESSAGES and time.monotonic() - started > seconds:
+    while len(answers) < messages:
+        if len(answers) >= LEAST_MESSAGES and time.monotonic() - started > seconds:
             break
-        account, elapsed = session.broadcast(1)
-        accounts.append(account)
-        last_reader.append(elapsed)
-    figures = delivery.figures(accounts, meter.used())
-    return {"last_reader": 1e3 * statistics.median(last_reader)} | figures
+        answers.append(one_round())
+    return answers, meter.used()
+
+
+def figures(answers, used):
+    """The METRICS of what `rounds` returned; each answer is (account, seconds)."""
+    accounts, last_reader = zip(*answers, strict=True)
+    median = statistics.median(last_reader)
+    return {"last_reader": 1e3 * median} | delivery.figures(accounts, used)
+
+
+def closed_loop(session, messages, seconds):
+    """Broadcast up to `messages` in up to `seconds`; return the metrics."""
+    return figures(*rounds(session, lambda: session.broadcast(1), messages, seconds))
 
 
 def measure(session):

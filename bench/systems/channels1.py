@@ -72,7 +72,7 @@ class Ours(Channels1):
     name = "ours"
     label = "this live blog"
     title = "this live blog"
-    scenarios = Stock.scenarios | {"crowd"}
+    scenarios = Stock.scenarios | {"crowd", "by-hand"}
 
     def stack_for(self, scenario):
         return "small project" if scenario in ("echo", "http") else "product"

@@ -7,10 +7,10 @@ import pytest
 
 from bench.report import chart, markdown
 from bench.report.chart import PANELS
-from bench.report.markdown import COLUMNS
+from bench.report.markdown import COLUMNS, by_hand_table
 from bench.report.targets import TARGETS, judge, reached
 from bench.results import Results
-from bench.scenarios import SCENARIOS
+from bench.scenarios import SCENARIOS, by_hand
 from bench.systems import SYSTEMS
 from tests.bench.results import made_up
 
@@ -48,6 +48,22 @@ def test_the_tables_are_well_formed_and_name_every_system():
 def test_a_figure_that_was_not_measured_is_said_to_be_missing():
     text = markdown(made_up(without=("nchan",)))
     assert text.count("not measured") == sum(target.against == "nchan" for target in TARGETS)
+
+
+def test_the_loop_by_hand_has_a_row_for_each_way_and_number_of_readers():
+    results = made_up()
+    key = by_hand.key(by_hand.WAYS[1], 1000, by_hand.FIGURES[0])
+    results.values["ours", "by-hand", key] = [77.0]
+    _, _, *rows = by_hand_table(results).splitlines()
+    assert [row.split(" | ")[:2] for row in rows] == [
+        [f"| {way.title}", f"{readers:,}"] for readers in by_hand.READERS for way in by_hand.WAYS
+    ]
+    assert [" 77.00 " in row for row in rows] == [False, False, False, True]
+
+
+def test_no_loop_by_hand_no_table_of_it():
+    text = markdown(made_up(without=("ours",)))
+    assert by_hand.WAYS[0].title not in text and "by hand" not in text
 
 
 def test_a_failure_stands_in_the_report():

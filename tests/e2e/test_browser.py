@@ -222,3 +222,19 @@ def test_an_unknown_blog_is_a_page_that_says_so(stack, page, errors):
     expect(page.get_by_role("heading", level=1)).to_have_text(re.compile(r"\w"))
     assert len(errors) == 1 and "404" in errors[0]
     errors.clear()
+
+
+def test_the_chat_beside_the_blog_appears_when_it_is_turned_on(page, stack, blog):
+    page.goto(f"http://{stack.address}/liveblog/{blog}/")
+    chat = page.get_by_text("Chat about it")
+    expect(chat).to_be_hidden()
+    stack.shell(
+        "from liveblog.models import LiveBlog;"
+        f"b = LiveBlog.objects.get(slug={blog!r}); b.chat = True; b.save()"
+    )
+    expect(chat).to_be_visible()
+    chat.click()
+    room = page.frame_locator("iframe")
+    room.get_by_label("Message").fill("Hello beside the blog")
+    room.get_by_role("button", name="Send").click()
+    expect(room.get_by_text("Hello beside the blog")).to_be_visible()

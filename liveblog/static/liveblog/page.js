@@ -91,8 +91,8 @@ export function showLocalTimes(root) {
   }
 }
 
-/** Title, description and state of the blog, wherever the page shows them. */
-export function showBlog({ title, description, state }) {
+/** Title, description, state and chat of the blog, wherever the page shows them. */
+export function showBlog({ title, description, state, chat }) {
   for (const element of document.querySelectorAll("[data-blog]")) {
     const { blog } = element.dataset;
     if (blog === "title") {
@@ -103,6 +103,8 @@ export function showBlog({ title, description, state }) {
     } else if (blog === "state") {
       element.dataset.state = state;
       element.textContent = element.dataset[state];
+    } else if (blog === "chat") {
+      element.hidden = !chat;
     }
   }
 }

@@ -463,10 +463,10 @@ function place(row) {
 
 // What the page says about itself
 
-function showBlog({ state, effects }, { revision, title, description, state: stage }) {
+function showBlog({ state, effects }, { revision, title, description, state: stage, chat }) {
   if (revision <= state.blogRevision) return;
   state.blogRevision = revision;
-  effects.push({ blog: { title, description, state: stage } });
+  effects.push({ blog: { title, description, state: stage, chat } });
 }
 
 function show({ state, effects }, status, code) {
