@@ -2,9 +2,10 @@
 
 from django import forms
 from django.contrib import admin
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from liveblog.models import BlogUpdate, LiveBlog
+from liveblog.models import BlogUpdate, Delivery, LiveBlog, Webhook
 
 
 class UnchangedStaysUnsaved(admin.ModelAdmin):
@@ -94,3 +95,38 @@ class BlogUpdateAdmin(UnchangedStaysUnsaved):
     def get_changeform_initial_data(self, request):
         author = request.user.get_full_name() or request.user.get_username()
         return {"author": author} | super().get_changeform_initial_data(request)
+
+
+@admin.register(Webhook)
+class WebhookAdmin(admin.ModelAdmin):
+    list_display = ["url", "blog", "active", "created"]
+    list_filter = ["active", "blog"]
+    list_select_related = ["blog"]
+    autocomplete_fields = ["blog"]
+    fields = ["blog", "url", "active", "secret", "created"]
+    readonly_fields = ["secret", "created"]
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(admin.ModelAdmin):
+    """The log of what webhooks were told: to be read, and sent again."""
+
+    list_display = [
+        *["created", "webhook", "event", "revision", "attempts", "status", "error"],
+        *["delivered", "due"],
+    ]
+    list_filter = ["event", "status", "webhook"]
+    list_select_related = ["webhook"]
+    date_hierarchy = "created"
+    actions = ["send_again"]
+
+    def has_add_permission(self, request):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        return False
+
+    @admin.action(description=_("Send again"), permissions=["view"])
+    def send_again(self, request, queryset):
+        count = queryset.update(due=timezone.now(), attempts=0, delivered=None)
+        self.message_user(request, _("Deliveries that are sent again: %d.") % count)

@@ -7,4 +7,4 @@ class LiveBlogConfig(AppConfig):
     verbose_name = _("Live blog")
 
     def ready(self):
-        from liveblog import broadcast  # noqa: F401  (connects to post_save)
+        from liveblog import broadcast, webhooks  # noqa: F401  (connect to post_save)

@@ -1,7 +1,11 @@
 """A live blog and its updates. Saving or deleting either takes the blog's next revision."""
 
-from django.core.validators import MaxLengthValidator
+import base64
+import secrets
+
+from django.core.validators import MaxLengthValidator, URLValidator
 from django.db import models, router, transaction
+from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -35,6 +39,10 @@ class LiveBlog(models.Model):
     revision = models.PositiveBigIntegerField(_("revision"), default=0, editable=False)
     created = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     ended = models.DateTimeField(_("ended"), null=True, blank=True, editable=False)
+    # When the newest revision was taken. Feeds say it, so that a deletion makes them newer as well.
+    changed = models.DateTimeField(
+        _("changed"), default=timezone.now, db_default=Now(), editable=False
+    )
 
     objects = RevisionedQuerySet.as_manager()
 
@@ -64,8 +72,8 @@ class LiveBlog(models.Model):
         assert transaction.get_connection(using).in_atomic_block, "a revision belongs to a change"
         # The plain queryset: this is the one statement that may change the row in bulk.
         row = models.QuerySet(LiveBlog, using=using).filter(pk=self.pk)
-        row.update(revision=models.F("revision") + 1)
-        self.revision = row.values_list("revision", flat=True).get()
+        row.update(revision=models.F("revision") + 1, changed=timezone.now())
+        self.revision, self.changed = row.values_list("revision", "changed").get()
         return self.revision
 
     def save(self, *args, using=None, update_fields=None, **kwargs):
@@ -75,7 +83,7 @@ class LiveBlog(models.Model):
         else:
             self.ended = None
         if update_fields is not None:
-            update_fields = {*update_fields, "revision", "ended"}
+            update_fields = {*update_fields, "revision", "changed", "ended"}
         using = using or router.db_for_write(LiveBlog, instance=self)
         with transaction.atomic(using=using):
             if not self._state.adding:
@@ -165,6 +173,10 @@ class BlogUpdate(models.Model):
     def __str__(self):
         return self.headline or self.body[:60]
 
+    def get_absolute_url(self):
+        """The post's permanent address."""
+        return reverse("liveblog:post", args=[self.blog.slug, self.pk])
+
     @classmethod
     def from_db(cls, db, field_names, values):
         update = super().from_db(db, field_names, values)
@@ -253,3 +265,59 @@ class Write(models.Model):
 
     def __str__(self):
         return self.key
+
+
+def new_secret() -> str:
+    """A signing secret as Standard Webhooks writes it: 32 bytes in base64."""
+    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+class Webhook(models.Model):
+    """An address that is told of every change of a blog; see liveblog.webhooks."""
+
+    blog = models.ForeignKey(
+        LiveBlog, models.CASCADE, related_name="webhooks", verbose_name=_("live blog")
+    )
+    url = models.CharField(
+        _("address"), max_length=500, validators=[URLValidator(schemes=["http", "https"])]
+    )
+    secret = models.CharField(_("secret"), max_length=60, default=new_secret, editable=False)
+    active = models.BooleanField(_("active"), default=True)
+    created = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+
+    class Meta:
+        verbose_name = _("webhook")
+        verbose_name_plural = _("webhooks")
+
+    def __str__(self):
+        return self.url
+
+
+class Delivery(models.Model):
+    """One message to a webhook. `due`: when it is tried next; null once it came or was given up."""
+
+    webhook = models.ForeignKey(
+        Webhook, models.CASCADE, related_name="deliveries", verbose_name=_("webhook")
+    )
+    event = models.CharField(_("event"), max_length=20)
+    revision = models.PositiveBigIntegerField(_("revision"))
+    body = models.TextField(_("body"))
+    created = models.DateTimeField(_("created"), default=timezone.now)
+    due = models.DateTimeField(_("next try"), null=True, default=timezone.now)
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    status = models.PositiveSmallIntegerField(_("HTTP status"), null=True)
+    error = models.CharField(_("error"), max_length=200, blank=True)
+    delivered = models.DateTimeField(_("delivered"), null=True)
+
+    class Meta:
+        ordering = ["-created", "-id"]
+        indexes = [
+            models.Index(
+                fields=["due", "id"], condition=models.Q(due__isnull=False), name="deliveries_due"
+            )
+        ]
+        verbose_name = _("webhook delivery")
+        verbose_name_plural = _("webhook deliveries")
+
+    def __str__(self):
+        return f"{self.event} {self.revision} → {self.webhook}"

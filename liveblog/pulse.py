@@ -6,7 +6,7 @@ what it misses and gets it from the database, whatever it was: a post, an edit, 
 title. So the pulse needs no memory of what it said before, and one that is killed loses nothing.
 A pulse that is lost itself is followed by the next.
 
-It also publishes what is scheduled, and forgets old idempotency keys.
+It also publishes what is scheduled, lets webhooks be told, and forgets old idempotency keys.
 """
 
 import logging
@@ -23,6 +23,8 @@ from liveblog.lease import Lease
 from liveblog.models import LiveBlog
 from liveblog.readers import count_readers
 from liveblog.schedule import publish_due
+from liveblog.webhooks import Courier
+from liveblog.webhooks import prune as prune_deliveries
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +48,7 @@ class Pulse:
         self.pruned = float("-inf")
         self.redis = Complaint("Redis")
         self.database = Complaint("The database")
+        self.courier = Courier()
         self.chores = Complaint("Publishing what is scheduled")
 
     def run(self):
@@ -106,8 +109,10 @@ class Pulse:
         """What writes to the database. A writer that blocks it must not end the pulses."""
         try:
             publish_due()
+            self.courier.go()
             if time.monotonic() > self.pruned + PRUNE_EVERY:
                 writes.prune()
+                prune_deliveries()
                 self.pruned = time.monotonic()
         except DatabaseError as error:
             self.chores.begin(error)

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from liveblog import editor, views
+from liveblog import api, editor, exports, feeds, openapi, posts, views
 
 app_name = "liveblog"
 
@@ -9,4 +9,11 @@ urlpatterns = [
     path("liveblog/<slug:slug>/", views.reader, name="reader"),
     path("liveblog/<slug:slug>/edit/", editor.editor, name="editor"),
     path("liveblog/<slug:slug>/updates.json", views.updates_json, name="updates_json"),
+    path("liveblog/<slug:slug>/feed/", feeds.feed, name="feed"),
+    path("liveblog/<slug:slug>/export.json", exports.export, {"kind": "json"}, name="export_json"),
+    path("liveblog/<slug:slug>/export.html", exports.export, {"kind": "html"}, name="export_html"),
+    path("liveblog/<slug:slug>/<int:pk>/", posts.post, name="post"),
+    path("api/openapi.json", openapi.openapi, name="openapi"),
+    path("api/liveblogs/<str:slug>/updates/", api.updates, name="api_updates"),
+    path("api/liveblogs/<str:slug>/updates/<str:pk>/", api.update, name="api_update"),
 ]

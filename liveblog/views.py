@@ -23,6 +23,7 @@ from liveblog.frames import (
 )
 from liveblog.models import LiveBlog
 from liveblog.revisions import whole_number
+from liveblog.structured import in_script, live_blog_posting
 
 # 1 s: a crowd costs one rendering a second, and a post made just before shows by the script.
 briefly_public = cache_control(public=True, max_age=1)
@@ -44,7 +45,11 @@ def reader(request, slug):
     blog = get_object_or_404(LiveBlog, slug=slug)
     # A draft is as good as not there: even its time would give it away.
     before = asked_row(request, blog.updates.filter(draft=False), "before")
-    return render(request, "liveblog/reader.html", {"blog": blog} | stream(blog, before))
+    context = {"blog": blog} | stream(blog, before)
+    rows = [update["row"] for update in context["updates"]]
+    posting = live_blog_posting(blog, rows, request.build_absolute_uri("/"))
+    context |= {"structured": in_script(posting)}
+    return render(request, "liveblog/reader.html", context)
 
 
 @require_safe
@@ -96,6 +101,11 @@ def stream(blog, before=None):
 def older_than(blog, row):
     earlier = Q(created__lt=row.created) | Q(created=row.created, pk__lt=row.pk)
     return blog.updates.visible().filter(earlier)
+
+
+def newer_than(blog, row):
+    later = Q(created__gt=row.created) | Q(created=row.created, pk__gt=row.pk)
+    return blog.updates.visible().filter(later)
 
 
 def place(row):

@@ -57,7 +57,8 @@ function fill(article, row) {
   Object.assign(article.dataset, { id: row.id, revision: row.revision, created: row.created });
   article.toggleAttribute("data-pinned", row.pinned);
   article.toggleAttribute("data-key-event", row.key_event);
-  part(article, "permalink").href = `#${article.id}`;
+  const link = part(article, "permalink");
+  link.href = `${link.dataset.blogPath}${row.id}/`;
   part(article, "key-event").hidden = !row.key_event;
   part(article, "pinned").hidden = !row.pinned;
   fillText(part(article, "headline"), row.headline);

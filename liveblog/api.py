@@ -1,0 +1,263 @@
+"""The token API: a live blog's updates for programs. liveblog/openapi.py describes it.
+
+Whoever has one of API_TOKENS may do what an editor may. Every write carries a key, in the header
+`Idempotency-Key`, or gets a new one: the same key again is answered as the first time and changes
+nothing. A change names the version it saw, as `If-Match: "<version>"` (the ETag of an update; 412
+where it has another by now) or as `version` in the body (409). Each refusal is an `error` frame.
+"""
+
+import hashlib
+import json
+import logging
+from functools import wraps
+
+import redis
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
+from django.db import InterfaceError, OperationalError
+from django.http import HttpResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+
+from conversations.api import bearer
+from conversations.limits import Limit
+from liveblog import writes
+from liveblog.forms import KeyForm, UpdateForm
+from liveblog.frames import editors_frame, encode, update_frame
+from liveblog.models import BlogUpdate, LiveBlog
+from liveblog.refusals import Refusal
+from liveblog.revisions import whole_number
+
+logger = logging.getLogger(__name__)
+
+LIST = 100  # updates in one answer
+LONGEST = 300_000  # bytes of a body: 20,000 characters, each escaped as 12, and the rest
+REQUESTS = Limit("api", most=100, seconds=10, flood=1000)  # a ticker that posts ten times a second
+
+TEXTS, FLAGS = ("headline", "body", "author"), ("key_event", "pinned")
+KINDS = dict.fromkeys(TEXTS, str) | dict.fromkeys((*FLAGS, "draft"), bool)
+KINDS |= {"publish_at": str | None, "version": int}
+
+
+def api(*methods):
+    """The view for these methods, with token, rate limit and refusals as JSON."""
+
+    def decorate(view):
+        @csrf_exempt  # a token is no cookie: no other site can make a browser send it
+        @never_cache
+        @wraps(view)
+        def answering(request, slug, **kwargs):
+            try:
+                if request.method not in methods:
+                    raise Refusal("bad_method", {"Allow": ", ".join(methods)})
+                admit(request)
+                blog = LiveBlog.objects.filter(slug=slug).first()
+                if blog is None:
+                    raise Refusal("unknown_blog")
+                return view(request, blog, **kwargs)
+            except Refusal as refusal:
+                return answer(refusal.frame, refusal.status, **refusal.headers)
+            except LiveBlog.DoesNotExist:  # deleted meanwhile
+                refusal = Refusal("unknown_blog")
+            except BlogUpdate.DoesNotExist:
+                refusal = Refusal("not_found")
+            except (redis.RedisError, OperationalError, InterfaceError):
+                logger.exception("The API could not do a request")
+                refusal = Refusal("unavailable", {"Retry-After": "1"})
+            return answer(refusal.frame, refusal.status, **refusal.headers)
+
+        answering.methods = methods
+        return answering
+
+    return decorate
+
+
+def admit(request):
+    """Raises Refusal for who has no token, or asks too often."""
+    if not settings.API_TOKENS:
+        raise Refusal("no_tokens")
+    token = bearer(request)
+    if token is None:
+        raise Refusal("bad_token", {"WWW-Authenticate": "Bearer"})
+    who = hashlib.sha256(token).hexdigest()  # the count lies in Redis
+    if REQUESTS.count(who) > REQUESTS.most:
+        raise Refusal("too_fast", {"Retry-After": str(REQUESTS.wait(who))})
+
+
+def answer(frame, status=200, **headers):
+    return HttpResponse(
+        encode(frame), status=status, content_type="application/json", headers=headers
+    )
+
+
+@api("GET", "POST")
+def updates(request, blog):
+    return listing(request, blog) if request.method == "GET" else create(request, blog)
+
+
+@api("GET", "PATCH", "DELETE")
+def update(request, blog, pk):
+    number = whole_number(pk)
+    row = blog.updates.filter(pk=number).first() if number is not None else None
+    if row is None:
+        raise Refusal("not_found")
+    return {"GET": show, "PATCH": change, "DELETE": delete}[request.method](request, blog, row)
+
+
+def must_live(row):
+    if row.deleted:
+        raise Refusal("not_found" if row.draft else "deleted")  # nobody has seen a draft
+
+
+# Reading
+
+
+def listing(request, blog):
+    """What changed after a revision, oldest change first, tombstones included; no drafts."""
+    after = whole_number(request.GET.get("after", "0"))
+    if after is None:
+        raise Refusal("bad_revision")
+    rows = list(blog.updates.filter(revision__gt=after).order_by("revision")[: LIST + 1])
+    found = [update_frame(row) for row in rows[:LIST]]
+    more = len(rows) > LIST
+    # What commits in between comes with the next call. `after` goes on from the last one here.
+    upto = found[-1]["revision"] if more else max([blog.revision, *(u["revision"] for u in found)])
+    return answer({"type": "updates", "updates": found, "after": upto, "more": more})
+
+
+def show(request, blog, row):
+    must_live(row)
+    return answer(editors_frame(row), ETag=tag(row.version))
+
+
+def tag(version) -> str:
+    return f'"{version}"'
+
+
+# Writing
+
+
+def create(request, blog):
+    key, asked = key_of(request), body_of(request)
+    if done := writes.recorded(blog, key):
+        return acknowledge(blog, same(done, "created", "drafted", "scheduled"), 201)
+    if "version" in asked:
+        raise Refusal("invalid", fields={"version": ["A new update has none."]})
+    form = valid(form_of(BlogUpdate(blog=blog), asked, key, None))
+    return acknowledge(blog, writes.create(blog, key, **form.values()), 201)
+
+
+def change(request, blog, row):
+    key, asked = key_of(request), body_of(request)
+    if done := writes.recorded(blog, key):
+        return acknowledge(
+            blog, same(done, "changed", "created", "drafted", "scheduled", "unchanged", pk=row.pk)
+        )
+    must_live(row)
+    version, code = version_of(request, asked, row)
+    if version is None:
+        raise Refusal("no_version")
+    if row.version != version:
+        raise Refusal(code, current=editors_frame(row))
+    form = valid(form_of(row, asked, key, version))
+    try:
+        return acknowledge(blog, writes.change(blog, key, row.pk, version, **form.values()))
+    except writes.Conflict as found:
+        raise Refusal(code, current=editors_frame(found.current)) from found
+
+
+def delete(request, blog, row):
+    key = key_of(request)
+    if done := writes.recorded(blog, key):
+        return acknowledge(blog, same(done, "deleted", "unchanged", pk=row.pk))
+    # What is gone already stays so, whatever the writer saw.
+    version, code = (None, None) if row.deleted else version_of(request, {}, row)
+    try:
+        return acknowledge(blog, writes.delete(blog, key, row.pk, version))
+    except writes.Conflict as found:
+        raise Refusal(code, current=editors_frame(found.current)) from found
+
+
+def acknowledge(blog, done, status=200):
+    address = f"/api/liveblogs/{blog.slug}/updates/{done.id}/"
+    headers = {"Location": address} if status == 201 else {}
+    return answer(done.frame(), status, ETag=tag(done.version), **headers)
+
+
+def same(done, *actions, pk=None):
+    """The recorded write if it may be this one. Raises Refusal."""
+    if done.action not in actions or pk not in (None, done.id):
+        raise Refusal("key_reused")
+    return done
+
+
+def key_of(request) -> str:
+    form = KeyForm({"key": request.headers.get("Idempotency-Key", "")})
+    if not form.is_valid():
+        raise Refusal("invalid", fields={"Idempotency-Key": form.errors["key"]})
+    return form.cleaned_data["key"]
+
+
+def version_of(request, asked, row):
+    """(the version that the writer saw or None, the code of the refusal if it is another)."""
+    header = request.headers.get("If-Match")
+    if header is None:
+        return asked.get("version"), "conflict"
+    named = [named.strip() for named in header.split(",")]
+    if tag(row.version) in named or named == ["*"]:
+        return row.version, "precondition_failed"
+    raise Refusal("precondition_failed", current=editors_frame(row))
+
+
+def body_of(request) -> dict:
+    """The fields that were sent. Raises Refusal."""
+    if request.content_type != "application/json":
+        raise Refusal("not_json")
+    try:
+        text = request.body
+    except RequestDataTooBig:
+        raise Refusal("too_long") from None
+    if len(text) > LONGEST:
+        raise Refusal("too_long")
+    try:
+        asked = json.loads(text)
+        encode(asked).encode()  # no half of a surrogate pair: no database stores it
+    except (ValueError, RecursionError):
+        raise Refusal("bad_json") from None
+    if not isinstance(asked, dict):
+        raise Refusal("bad_json")
+    wrong = {name: [reason] for name, value in asked.items() if (reason := misfit(name, value))}
+    if wrong:
+        raise Refusal("invalid", fields=wrong)
+    return asked
+
+
+def misfit(name, value) -> str | None:
+    if name not in KINDS:
+        return "There is no such field."
+    kind = KINDS[name]
+    if isinstance(value, bool) != (kind is bool) or not isinstance(value, kind):
+        names = {str: "text", bool: "true or false", int: "a whole number"}
+        return f"This must be {names.get(kind, 'a time in ISO 8601, or null')}."
+    return None
+
+
+def form_of(row, asked, key, version) -> UpdateForm:
+    """The editor's form, filled in with what was asked on top of what is there."""
+    there = {name: getattr(row, name) for name in (*TEXTS, *FLAGS)}
+    moment = asked.get("publish_at", row.publish_at and row.publish_at.isoformat())
+    draft = asked.get("draft", row.draft)
+    if asked.get("draft") is False and "publish_at" not in asked:
+        moment = None  # now
+    action = UpdateForm.DRAFT if draft and not moment else UpdateForm.PUBLISH
+    sent = {name: value for name, value in asked.items() if name in there}
+    more = {"publish_at": moment or "", "action": action, "key": key, "version": version}
+    return UpdateForm(there | sent | more, instance=row)
+
+
+def valid(form):
+    if not form.is_valid():
+        names = {"action": "draft"}
+        fields = {names.get(name, name): list(found) for name, found in form.errors.items()}
+        raise Refusal("invalid", fields=fields)
+    return form

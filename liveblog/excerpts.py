@@ -1,0 +1,71 @@
+"""What is taken out of a post's HTML for places that cannot show it: titles, cards, feeds."""
+
+import re
+from functools import lru_cache
+from html.parser import HTMLParser
+from urllib.parse import urljoin
+
+from django.utils.text import Truncator
+
+from liveblog.markup import render
+from liveblog.models import BlogUpdate
+
+TITLE = 80  # characters of a title made from the text; a search engine shows some 60
+DESCRIPTION = 200  # characters; social cards cut here
+
+# markup.render() escapes quotes and angle brackets within attributes, so this finds all of them.
+ADDRESS = re.compile(r'(<(?:a|img)\b[^>]*?\s(?:href|src)=")([^"]*)')
+
+
+class Reading(HTMLParser):
+    """The text and the first image of sanitised HTML."""
+
+    BREAKS = {"blockquote", "br", "h3", "h4", "hr", "li", "ol", "p", "pre", "td", "th", "ul"}
+
+    def __init__(self, html):
+        super().__init__()
+        self.parts, self.image, self.alt = [], "", ""
+        self.feed(html)
+        self.close()
+
+    @property
+    def text(self) -> str:
+        return " ".join("".join(self.parts).split())
+
+    def handle_starttag(self, tag, attributes):
+        if tag in self.BREAKS:
+            self.parts.append(" ")
+        found = dict(attributes)
+        if tag == "img" and found.get("src") and not self.image:
+            self.image, self.alt = found["src"], found.get("alt") or ""
+
+    def handle_endtag(self, tag):
+        if tag in self.BREAKS:
+            self.parts.append(" ")
+
+    def handle_data(self, data):
+        self.parts.append(data)
+
+
+@lru_cache(maxsize=2048)  # as render(): a page takes up to 50, which hardly ever change
+def read(body: str) -> tuple[str, str, str]:
+    """(text, address of the first image or "", what that shows) of Markdown."""
+    reading = Reading(render(body))
+    return reading.text, reading.image, reading.alt
+
+
+def title_of(update: BlogUpdate) -> str:
+    """The headline; else the text's beginning, or what its image shows. Never empty."""
+    text, _image, alt = read(update.body)
+    title = update.headline.strip() or text or alt or f"#{update.pk}"
+    return title if update.headline.strip() else Truncator(title).chars(TITLE)
+
+
+def description_of(update: BlogUpdate) -> str:
+    text, _image, alt = read(update.body)
+    return Truncator(text or alt or update.headline).chars(DESCRIPTION)
+
+
+def absolute(html: str, base: str) -> str:
+    """The HTML of markup.render() with every address absolute, for pages of other sites."""
+    return ADDRESS.sub(lambda found: found[1] + urljoin(base, found[2]), html)

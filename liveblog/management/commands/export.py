@@ -1,0 +1,21 @@
+"""Write a live blog to standard output."""
+
+from django.core.management.base import BaseCommand, CommandError
+
+from liveblog.exports import as_html, as_json
+from liveblog.management.commands.post import unknown
+from liveblog.models import LiveBlog
+
+
+class Command(BaseCommand):
+    help = "Print the live blog SLUG as JSON, drafts included, or what readers see of it as HTML."
+
+    def add_arguments(self, parser):
+        parser.add_argument("slug", metavar="SLUG")
+        parser.add_argument("--html", action="store_true", help="one page instead of JSON")
+
+    def handle(self, *, slug, html, **options):
+        blog = LiveBlog.objects.filter(slug=slug).first()
+        if blog is None:
+            raise CommandError(unknown(slug))
+        self.stdout.write(as_html(blog) if html else as_json(blog), ending="")

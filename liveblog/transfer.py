@@ -1,0 +1,145 @@
+"""A live blog as one JSON document, and back.
+
+    {"format": "liveblog", "version": 1,
+     "blog": {"slug", "title", "description", "state", "created", "ended"},
+     "updates": [{"headline", "body", "author", "key_event", "pinned", "created", "edited",
+                  "draft", "publish_at"}, …]}
+
+Oldest first; times are ISO 8601 with an offset, or null. `body` is Markdown. Drafts are in it,
+deleted updates are not, and no ids or revisions: whoever imports it takes new ones. Export of what
+was imported is the same document again.
+"""
+
+from datetime import UTC, datetime
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from liveblog.models import BlogUpdate, LiveBlog
+
+FORMAT, VERSION = "liveblog", 1
+LARGEST = 64 << 20  # bytes of a file; some 100,000 updates
+
+TEXT, FLAG, TIME, TIME_OR_NULL = "text", "true or false", "a time with its offset", "that or null"
+BLOG = {
+    "slug": TEXT,
+    "title": TEXT,
+    "description": TEXT,
+    "state": TEXT,
+    "created": TIME,
+    "ended": TIME_OR_NULL,
+}
+UPDATE = {
+    "headline": TEXT,
+    "body": TEXT,
+    "author": TEXT,
+    "key_event": FLAG,
+    "pinned": FLAG,
+    "created": TIME,
+    "edited": TIME_OR_NULL,
+    "draft": FLAG,
+    "publish_at": TIME_OR_NULL,
+}
+
+
+class Refused(Exception):
+    """The document cannot be imported. `place`: where in it; `reason`: a clause without a stop."""
+
+    def __init__(self, place, reason):
+        super().__init__(place, reason)
+        self.place, self.reason = place, reason
+
+    def __str__(self):
+        return f"{self.place}: {self.reason}."
+
+
+def document(blog: LiveBlog) -> dict:
+    """The blog as a document."""
+    rows = blog.updates.filter(deleted=False).order_by("created", "pk")
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "blog": written(blog, BLOG),
+        "updates": [written(row, UPDATE) for row in rows],
+    }
+
+
+def written(row, fields) -> dict:
+    values = {name: getattr(row, name) for name in fields}
+    return {
+        name: value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
+        for name, value in values.items()
+    }
+
+
+@transaction.atomic
+def load(found, slug: str | None = None) -> LiveBlog:
+    """Make the blog of a document, with `slug` instead of its own. All or nothing.
+
+    Raises Refused, and Django's database errors.
+    """
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
+        raise Refused("The file", "it is no export of a live blog")
+    if found.get("version") != VERSION:
+        raise Refused("The file", f"it has version {found.get('version')!r}, not {VERSION}")
+    if found.keys() != {"format", "version", "blog", "updates"}:
+        raise Refused("The file", "it must hold format, version, blog and updates, and no more")
+    fields = read("blog", found["blog"], BLOG)
+    blog = LiveBlog(**fields | ({"slug": slug} if slug is not None else {}))
+    check("blog", blog)
+    blog.save()
+    if not isinstance(found["updates"], list):
+        raise Refused("updates", "it must be a list")
+    for number, value in enumerate(found["updates"], 1):
+        place = f"update {number}"
+        update = BlogUpdate(blog=blog, **read(place, value, UPDATE))
+        check(place, update)
+        update.save()
+    return blog
+
+
+def read(place, value, fields) -> dict:
+    """The values of an object with just these fields. Raises Refused."""
+    if not isinstance(value, dict):
+        raise Refused(place, "it must be an object")
+    if value.keys() != fields.keys():
+        wrong = sorted(value.keys() ^ fields.keys())[0]
+        verb = "is missing" if wrong in fields else "is not known"
+        raise Refused(place, f"the field {wrong!r} {verb}")
+    return {name: read_field(place, name, value[name], kind) for name, kind in fields.items()}
+
+
+def read_field(place, name, value, kind):
+    if kind is FLAG and isinstance(value, bool):
+        return value
+    if kind is TEXT and isinstance(value, str):
+        if "\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
+            raise Refused(place, f"the field {name!r} holds what no database stores")
+        return value
+    if kind is TIME_OR_NULL and value is None:
+        return None
+    if kind in (TIME, TIME_OR_NULL) and (moment := moment_of(value)):
+        return moment
+    raise Refused(place, f"the field {name!r} must be {TIME if kind is TIME_OR_NULL else kind}")
+
+
+def moment_of(value) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(value)
+        return moment.astimezone(UTC) if moment.tzinfo else None
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def check(place, row):
+    """Raises Refused where the row cannot be stored, as an editor would be refused."""
+    try:
+        # save() takes the revisions; that the parent exists was seen to.
+        row.full_clean(exclude=["blog", "revision", "created_revision"])
+    except ValidationError as error:
+        name, sentences = next(iter(error.message_dict.items()))
+        raise Refused(place, f"{name}: {sentences[0].rstrip('.')}") from error
+    if isinstance(row, BlogUpdate) and not row.body.strip():
+        raise Refused(place, "body: This field cannot be blank")
+    if isinstance(row, BlogUpdate) and row.publish_at and not row.draft:
+        raise Refused(place, "publish_at: What is published cannot be scheduled")
