@@ -1,7 +1,7 @@
 """A live blog as one JSON document, and back.
 
     {"format": "liveblog", "version": 1,
-     "blog": {"slug", "title", "description", "state", "created", "ended"},
+     "blog": {"slug", "title", "description", "state", "chat", "created", "ended"},
      "updates": [{"headline", "body", "author", "key_event", "pinned", "created", "edited",
                   "draft", "publish_at"}, …]}
 
@@ -26,6 +26,7 @@ BLOG = {
     "title": TEXT,
     "description": TEXT,
     "state": TEXT,
+    "chat": FLAG,
     "created": TIME,
     "ended": TIME_OR_NULL,
 }

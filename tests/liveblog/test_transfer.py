@@ -29,7 +29,7 @@ def blog():
     later = timezone.now() + timedelta(days=1)
     BlogUpdate.objects.create(blog=blog, body="Later", publish_at=later)
     BlogUpdate.objects.create(blog=blog, body="**Last**", headline="<Last>")
-    blog.state = "ended"
+    blog.state, blog.chat = "ended", True
     blog.save()
     return blog
 
