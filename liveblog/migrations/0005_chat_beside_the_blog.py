@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("liveblog", "0002_drafts_and_writes"),
+        ("liveblog", "0004_webhooks"),
     ]
 
     operations = [
