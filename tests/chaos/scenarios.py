@@ -37,16 +37,16 @@ def worker_killed(world):
     # The database is held meanwhile, so that the posts that have come to the workers stay there.
     with world.truth.lock():
         world.wait_for_posts_under_way()
-        before = world.tree.members("worker")
-        world.tree.signal("worker", signal.SIGKILL)
-        wait_until(lambda: world.tree.members("worker") != before, "the workers' end")
+        before = world.tree.members("workers")
+        world.tree.signal("workers", signal.SIGKILL)
+        wait_until(lambda: world.tree.members("workers") != before, "the workers' end")
     world.tree.wait_whole()
 
 
 @among(PROCESSES)
 def workers_restarted(world):
     """Workers are restarted one by one, as a deploy does."""
-    for name in world.tree.members("worker"):
+    for name in world.tree.members("workers"):
         world.tree.restart(name)
 
 

@@ -20,7 +20,7 @@ class Tree:
         self.supervisor = proxy.supervisor
 
     def members(self, group):
-        """name -> pid of a group's processes (redis, interface, worker, pulse); 0 where none."""
+        """name -> pid of a group's processes (redis, interface, workers, pulse); 0 where none."""
         return {
             f"{info['group']}:{info['name']}": info["pid"]
             for info in self.supervisor.getAllProcessInfo()
@@ -63,10 +63,11 @@ class Tree:
 
     def is_whole(self):
         try:
-            states = {info["statename"] for info in self.supervisor.getAllProcessInfo()}
+            found = self.supervisor.getAllProcessInfo()
         except (OSError, Fault):
             return False
-        return states == {"RUNNING"}
+        # The candidate runs during a release alone.
+        return {info["statename"] for info in found if info["name"] != "candidate"} == {"RUNNING"}
 
     def wait_whole(self):
         """Until every process runs and a request finds its way through all of them."""
