@@ -1,5 +1,8 @@
 """The only place that reaches into Twisted, autobahn and redis-py behind their public names.
 
+One exception: the two writes that are hot (`spread` in factory.py, `sendData` in websocket.py) and
+the link spell out what `unsent` reads, because a call costs a tenth of a delivery.
+
 tests/realtime/test_internals.py notices when one of these changes.
 """
 

@@ -1,6 +1,7 @@
 """Real servers for the tests, each on a free port, waited for by asking it."""
 
 import glob
+import http.client
 import os
 import pwd
 import shutil
@@ -33,6 +34,18 @@ def wait_until(condition, what, patience=PATIENCE):
             return value
         time.sleep(POLL)
     raise AssertionError(f"waited {patience} s in vain for {what}")
+
+
+def http_request(port, method, path, body=None, headers=None):
+    """One HTTP request on a connection of its own; the response, with its `body` read."""
+    client = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    try:
+        client.request(method, path, body, headers or {})
+        response = client.getresponse()
+        response.body = response.read()
+        return response
+    finally:
+        client.close()
 
 
 class RedisServer:

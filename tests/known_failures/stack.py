@@ -1,6 +1,5 @@
 """A Redis, interface servers and workers of the small project: real processes, ours or stock."""
 
-import http.client
 import os
 import signal
 import socket
@@ -18,7 +17,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from realtime.layer import RedisChannelLayer
-from tests.services import PATIENCE, RedisServer, free_port, wait_until
+from tests.services import PATIENCE, RedisServer, free_port, http_request, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PROJECT = Path(__file__).resolve().parent / "project"
@@ -201,14 +200,7 @@ class Process:
 
     def request(self, method, path, body=None, headers=None):
         """One HTTP request on a connection of its own; the response, with its `body` read."""
-        client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
-        try:
-            client.request(method, path, body, headers or {})
-            response = client.getresponse()
-            response.body = response.read()
-            return response
-        finally:
-            client.close()
+        return http_request(self.port, method, path, body, headers)
 
     def raw(self):
         """A TCP connection."""

@@ -1,6 +1,5 @@
 """Interface servers and workers of the foreign project, as real processes on free ports."""
 
-import http.client
 import os
 import signal
 import socket
@@ -11,7 +10,7 @@ import uuid
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from tests.services import PATIENCE, free_port, wait_until
+from tests.services import PATIENCE, free_port, http_request, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PROJECT = ROOT / "tests" / "realtime" / "foreign"
@@ -116,14 +115,7 @@ class Interface:
 
     def request(self, method, path, body=None, headers=None):
         """One HTTP request on a connection of its own; the response, with its `body` read."""
-        client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
-        try:
-            client.request(method, path, body, headers or {})
-            response = client.getresponse()
-            response.body = response.read()
-            return response
-        finally:
-            client.close()
+        return http_request(self.port, method, path, body, headers)
 
     def wait_for_worker(self):
         wait_until(lambda: self.request("GET", "/ready/").status == 200, "a worker's answer")
