@@ -4,7 +4,6 @@ import json
 from urllib.parse import parse_qs
 
 from channels import Group
-from channels.sessions import channel_session
 
 from consumers.refusals import refuse, reply, same_origin_only
 from liveblog.frames import bad_revision, error_frame, unknown_blog
@@ -16,7 +15,6 @@ from realtime.codes import NOT_FOUND
 known = set()  # slugs that were found once; the replay's own query notices a deleted blog
 
 
-@channel_session
 def ws_connect(message, slug):
     same_origin_only(message)
     if slug not in known:
@@ -24,7 +22,6 @@ def ws_connect(message, slug):
             refuse(message, NOT_FOUND, unknown_blog())
             return
         known.add(slug)
-    message.channel_session["slug"] = slug
     # Join first: an update that commits after the replay's query then reaches this socket anyway.
     group_of(slug).add(message.reply_channel)
     query = parse_qs(message.content["query_string"].decode("latin1"))
@@ -34,7 +31,6 @@ def ws_connect(message, slug):
     reply_replay(message, slug, after or 0)
 
 
-@channel_session
 def ws_receive(message, slug):
     try:
         after = whole_number(json.loads(message["text"])["after"])
@@ -44,13 +40,11 @@ def ws_receive(message, slug):
     if after is None:
         reply(message, bad_revision())
         return
-    # The session, unless Redis has lost it: the address names the blog as well.
-    reply_replay(message, message.channel_session.get("slug", slug), after)
+    reply_replay(message, slug, after)
 
 
-@channel_session
 def ws_disconnect(message, slug):
-    group_of(message.channel_session.get("slug", slug)).discard(message.reply_channel)
+    group_of(slug).discard(message.reply_channel)
 
 
 def group_of(slug):

@@ -13,6 +13,7 @@ Each script in realtime/lua says what it does to which keys.
 
 import logging
 import threading
+from contextlib import contextmanager
 
 from realtime import compat
 
@@ -150,9 +151,26 @@ class Transport(Receiving, BaseRedisChannelLayer):
 
     def group_discard(self, group, channel):
         """Remove the channel if it is in the group."""
+        if channel == self.local.__dict__.get("gone"):
+            return
         keys, arguments = self.membership(LEAVE, group, channel)
         arguments += (self.expiry, int(channel.startswith(PROCESS)))
         self.shard(self.consistent_hash(group)).run("group_discard", keys, arguments)
+
+    @contextmanager
+    def handling(self, channel, content):
+        """While entered, this thread handles the message.
+
+        A socket of our interface servers that is gone has left its groups before the disconnect
+        is sent: what the consumer of the disconnect discards costs nothing.
+        """
+        name = content.get("reply_channel")
+        if channel == "websocket.disconnect" and name and name.startswith(PROCESS):
+            self.local.gone = name
+        try:
+            yield
+        finally:
+            self.local.gone = None
 
     def membership(self, kind, group, channel):
         """The keys and arguments that group_add and group_discard have in common."""

@@ -45,7 +45,8 @@ class Worker(ChannelsWorker):
         self.stopping = threading.Event()
         self.metrics = metrics or Metrics("worker")
         # Channels wraps the layer to add its routing.
-        getattr(self.channel_layer, "channel_layer", self.channel_layer).metrics = self.metrics
+        self.layer = getattr(self.channel_layer, "channel_layer", self.channel_layer)
+        self.layer.metrics = self.metrics
 
     # Being told to stop
 
@@ -145,7 +146,7 @@ class Worker(ChannelsWorker):
         started = time.perf_counter()
         try:
             consumer_started.send(sender=self.__class__, environ={})
-            with sessions.of(message):
+            with sessions.of(message), self.layer.handling(channel, content):
                 self.consume(message)
                 return self.flush(message)
         except BaseException:

@@ -257,6 +257,18 @@ def test_a_discard_reaches_the_process_even_where_redis_has_lost_the_group(layer
     ]
 
 
+def test_a_discard_in_the_consumer_of_a_disconnect_is_left_to_the_interface_server(layer):
+    gone, other = f"{PROCESS}abc!1", f"{PROCESS}abc!2"
+    for channel in (gone, other):
+        layer.group_add("g", channel)
+    with layer.handling("websocket.disconnect", {"reply_channel": gone}):
+        layer.group_discard("g", gone)
+        layer.group_discard("g", other)
+    assert layer.group_channels("g") == [gone]
+    layer.group_discard("g", gone)
+    assert layer.group_channels("g") == []
+
+
 def test_a_group_message_that_does_not_fit_is_counted_and_logged(make_layer, caplog):
     layer = make_layer(capacity=1)
     layer.group_add("crowd", "full")
