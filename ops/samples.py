@@ -20,8 +20,8 @@ def fresh_sample():
 
 
 def sample() -> dict:
-    """`processes`: name -> sockets, deliveries, drops, all since it started; `queues`: channel ->
-    waiting, age in s; `time` in s by the server's clock."""
+    """`processes`: name -> sockets; deliveries, drops since it started; the second in which it
+    published them; `queues`: channel -> waiting, age in s; `time` in s by the server's clock."""
     layer = channel_layers[DEFAULT_CHANNEL_LAYER]
     return {
         "type": "sample",
@@ -31,6 +31,7 @@ def sample() -> dict:
                 "sockets": snapshot["values"].get("sockets", 0),
                 "deliveries": snapshot["values"].get("frames_sent", 0),
                 "drops": sum(snapshot["drops"].values()),
+                "published": snapshot["published"],
             }
             for name, snapshot in processes(layer).items()
         },

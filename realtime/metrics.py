@@ -63,7 +63,10 @@ def metrics_key(layer):
 
 
 def processes(layer) -> dict:
-    """What every living process published last: name -> {values, drops, times}, over all shards."""
+    """What every living process published last, over all shards.
+
+    name -> {values, drops, times, published}; `published` in whole s by Redis's clock.
+    """
     found = {}
     for index in range(layer.ring_size):
         connection = layer.connection(index)
@@ -73,7 +76,7 @@ def processes(layer) -> dict:
             if now - int(seconds) > FORGET:
                 connection.hdel(metrics_key(layer), name)
             else:
-                found[name.decode()] = json.loads(snapshot)
+                found[name.decode()] = json.loads(snapshot) | {"published": int(seconds)}
     return found
 
 

@@ -4,7 +4,12 @@ import { test } from "node:test";
 import { SPAN, add, begin, path } from "../../ops/static/ops/series.js";
 
 const sample = (time, processes, queues = {}) => ({ type: "sample", time, processes, queues });
-const process = (sockets, deliveries, drops = 0) => ({ sockets, deliveries, drops });
+const process = (sockets, deliveries, published = 0) => ({
+  sockets,
+  deliveries,
+  drops: 0,
+  published,
+});
 
 test("sockets are summed and the oldest message of any queue counts", () => {
   const queues = { a: { waiting: 1, age: 0.5 }, b: { waiting: 0, age: 0 } };
@@ -13,16 +18,22 @@ test("sockets are summed and the oldest message of any queue counts", () => {
   assert.equal(state.points.age.at(-1).value, 0.5);
 });
 
-test("a rate needs two samples", () => {
-  let state = add(begin(), sample(100, { x: process(1, 50) }));
+test("a rate is known once a process has published twice, and stays until it does again", () => {
+  let state = add(begin(), sample(100, { x: process(1, 50, 98) }));
   assert.deepEqual(state.points.deliveries, []);
-  state = add(state, sample(110, { x: process(1, 150) }));
-  assert.equal(state.points.deliveries.at(-1).value, 10);
+  state = add(state, sample(102, { x: process(1, 50, 98) }));
+  assert.deepEqual(state.points.deliveries, []);
+  for (const time of [109, 111, 113]) {
+    state = add(state, sample(time, { x: process(1, 150, 108) }));
+    assert.equal(state.points.deliveries.at(-1).value, 10);
+  }
+  state = add(state, sample(119, { x: process(1, 150, 118) }));
+  assert.equal(state.points.deliveries.at(-1).value, 0);
 });
 
 test("a process that is new, gone or restarted makes no spike", () => {
-  let state = add(begin(), sample(100, { x: process(1, 50), y: process(1, 1000) }));
-  state = add(state, sample(110, { x: process(1, 20), z: process(1, 9000) }));
+  let state = add(begin(), sample(100, { x: process(1, 50, 100), y: process(1, 1000, 100) }));
+  state = add(state, sample(110, { x: process(1, 20, 110), z: process(1, 9000, 110) }));
   assert.equal(state.points.deliveries.at(-1).value, 0);
 });
 
@@ -33,6 +44,13 @@ test("what is older than the chart is forgotten", () => {
     state.points.sockets.map(({ value }) => value),
     [2],
   );
+});
+
+test("a page that has just been opened shows a minute, and later all that it has seen", () => {
+  const value = 1;
+  const x = (points) => Number(path(points, 300, 80).slice(1).split(",")[0]);
+  assert.equal(x([{ time: 100, value }, { time: 130, value }]), 150);
+  assert.equal(x([{ time: 100, value }, { time: 400, value }]), 0);
 });
 
 test("a path stays in its box, whatever the values", () => {

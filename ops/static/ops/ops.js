@@ -1,10 +1,9 @@
 // The staff page: asks for a sample every two seconds, draws what comes.
 
-import { openSocket } from "../conversations/socket.js";
+import { openSocket, showState } from "../conversations/socket.js";
 import { add, begin, path } from "./series.js";
 
 const EVERY = 2000; // ms
-const UNITS = { age: " s" };
 const number = new Intl.NumberFormat(document.documentElement.lang, { maximumFractionDigits: 1 });
 const status = document.querySelector("[data-status]");
 let state = begin();
@@ -15,10 +14,7 @@ const socket = openSocket("/channel/ops/", {
     state = add(state, frame);
     draw();
   },
-  onState(name) {
-    status.dataset.status = name;
-    status.textContent = name;
-  },
+  onState: (name, code) => showState(status, name, code),
 });
 
 setInterval(() => {
@@ -30,9 +26,10 @@ function draw() {
     if (points.length === 0) continue;
     const chart = document.querySelector(`[data-chart="${name}"]`);
     const most = Math.max(...points.map(({ value }) => value));
-    const unit = UNITS[name] ?? "";
-    chart.querySelector("[data-now]").textContent = number.format(points.at(-1).value) + unit;
-    chart.querySelector("[data-range]").textContent = `at most ${number.format(most)}${unit}`;
+    const shown = (value) => [number.format(value), chart.dataset.unit].filter(Boolean).join(" ");
+    const range = chart.querySelector("[data-range]");
+    chart.querySelector("[data-now]").textContent = shown(points.at(-1).value);
+    range.textContent = range.dataset.most.replace("{n}", shown(most));
     chart.querySelector("[data-line]").setAttribute("d", path(points, 300, 80));
   }
   const rows = Object.entries(state.last.processes).sort(([a], [b]) => (a < b ? -1 : 1));

@@ -1,53 +1,63 @@
 // Samples in, points out: no DOM, no socket, no clock of this machine.
 
 export const SPAN = 600; // s that a chart shows
+const LEAST_SPAN = 60; // s; of a page that has just been opened
 
-/** Nothing known yet. `last`: the newest sample; `points`: chart -> [{time, value}]. */
+/**
+ * Nothing known yet. `last`: the newest sample; `points`: chart -> [{time, value}]; `growth`:
+ * process -> {published, deliveries, drops} as it published last, `rate` {deliveries, drops} a
+ * second up to then, or null.
+ */
 export function begin() {
-  return { last: null, points: { sockets: [], deliveries: [], age: [], drops: [] } };
+  return { last: null, growth: {}, points: { sockets: [], deliveries: [], age: [], drops: [] } };
 }
 
-/** The state after a sample. Counters that a restart has set back count from zero. */
+/** The state after a sample. */
 export function add(state, sample) {
+  const growth = Object.fromEntries(
+    Object.entries(sample.processes).map(([name, now]) => [name, grown(state.growth[name], now)]),
+  );
+  const rates = Object.values(growth).flatMap(({ rate }) => rate ?? []);
+  const total = (name) => (rates.length ? rates.reduce((all, rate) => all + rate[name], 0) : null);
   const values = {
     sockets: sum(sample.processes, "sockets"),
     age: Math.max(0, ...Object.values(sample.queues).map((queue) => queue.age)),
-    deliveries: rate(state.last, sample, "deliveries"),
-    drops: rate(state.last, sample, "drops"),
+    deliveries: total("deliveries"),
+    drops: total("drops"),
   };
   const points = {};
   for (const [name, value] of Object.entries(values)) {
     const kept = state.points[name].filter(({ time }) => time > sample.time - SPAN);
     points[name] = value === null ? kept : [...kept, { time: sample.time, value }];
   }
-  return { last: sample, points };
+  return { last: sample, growth, points };
 }
 
 function sum(processes, name) {
   return Object.values(processes).reduce((total, process) => total + process[name], 0);
 }
 
-/** Growth a second, process by process; null without an earlier sample. */
-function rate(last, sample, name) {
-  const seconds = last ? sample.time - last.time : 0;
-  if (seconds <= 0) return null;
-  let grown = 0;
-  for (const [process, counters] of Object.entries(sample.processes)) {
-    const before = last.processes[process]?.[name] ?? 0;
-    // A process that is seen for the first time may be older than this page.
-    if (process in last.processes) grown += Math.max(0, counters[name] - before);
-  }
-  return grown / seconds;
+/**
+ * What is known of a process's counters after it published `now`. Samples come more often than a
+ * process publishes: in between, the rate stays. A counter that went back began anew.
+ */
+function grown(before, now) {
+  if (!before) return { ...now, rate: null };
+  const seconds = now.published - before.published;
+  if (seconds <= 0) return before;
+  const each = (name) => Math.max(0, now[name] - before[name]) / seconds;
+  return { ...now, rate: { deliveries: each("deliveries"), drops: each("drops") } };
 }
 
 /** The `d` of an SVG path through the points, in a box of this width and height. */
 export function path(points, width, height) {
   if (points.length === 0) return "";
   const end = points.at(-1).time;
+  const span = Math.max(LEAST_SPAN, end - points[0].time);
   const most = Math.max(1e-9, ...points.map(({ value }) => value));
   return points
     .map(({ time, value }, index) => {
-      const x = width * (1 - (end - time) / SPAN);
+      const x = width * (1 - (end - time) / span);
       const y = height - 2 - (height - 4) * (value / most);
       return `${index ? "L" : "M"}${x.toFixed(1)},${y.toFixed(1)}`;
     })
