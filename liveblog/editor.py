@@ -103,20 +103,34 @@ def csrf_failure(request, reason=""):
     return json_answer(error_frame("csrf", sentence), 403)
 
 
-@never_cache
+def for_editors(view):
+    """The view (request, blog, may) of whoever may write something; never cached.
+
+    `may` maps add, change and delete to whether the user may.
+    """
+
+    @never_cache
+    @answers_in_kind
+    @wraps(view)
+    def admitted(request, slug):
+        if not request.user.is_authenticated:
+            if wants_json(request):
+                return json_answer(error_frame("not_logged_in", _("Please log in.")), 401)
+            return redirect_to_login(request.get_full_path())
+        blog = LiveBlog.objects.get(slug=slug)
+        may = {verb: is_allowed(request.user, verb) for verb in ("add", "change", "delete")}
+        if not any(may.values()):
+            raise PermissionDenied(
+                _("You may not edit live blogs. An administrator can give you the permission.")
+            )
+        return view(request, blog, may)
+
+    return admitted
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
-@answers_in_kind
-def editor(request, slug):
-    if not request.user.is_authenticated:
-        if wants_json(request):
-            return json_answer(error_frame("not_logged_in", _("Please log in.")), 401)
-        return redirect_to_login(request.get_full_path())
-    blog = LiveBlog.objects.get(slug=slug)
-    may = {verb: is_allowed(request.user, verb) for verb in ("add", "change", "delete")}
-    if not any(may.values()):
-        raise PermissionDenied(
-            _("You may not edit live blogs. An administrator can give you the permission.")
-        )
+@for_editors
+def editor(request, blog, may):
     if request.method == "POST":
         return write(request, blog, may)
     return page(request, blog, may, empty_form(request, blog, may))

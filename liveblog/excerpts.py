@@ -3,11 +3,13 @@
 import re
 from functools import lru_cache
 from html.parser import HTMLParser
+from typing import NamedTuple
 from urllib.parse import urljoin
 
 from django.utils.text import Truncator
 
 from liveblog.markup import render
+from liveblog.media import size_of
 from liveblog.models import BlogUpdate
 
 TITLE = 80  # characters of a title made from the text; a search engine shows some 60
@@ -17,14 +19,37 @@ DESCRIPTION = 200  # characters; social cards cut here
 ADDRESS = re.compile(r'(<(?:a|img)\b[^>]*?\s(?:href|src)=")([^"]*)')
 
 
+class Image(NamedTuple):
+    """`address` may be relative to the site; pixels, None where they are not known."""
+
+    address: str
+    alt: str
+    width: int | None
+    height: int | None
+
+
 class Reading(HTMLParser):
     """The text and the first image of sanitised HTML."""
 
-    BREAKS = {"blockquote", "br", "h3", "h4", "hr", "li", "ol", "p", "pre", "td", "th", "ul"}
+    BREAKS = {
+        "blockquote",
+        "br",
+        "figcaption",
+        "h3",
+        "h4",
+        "hr",
+        "li",
+        "ol",
+        "p",
+        "pre",
+        "td",
+        "th",
+        "ul",
+    }
 
     def __init__(self, html):
         super().__init__()
-        self.parts, self.image, self.alt = [], "", ""
+        self.parts, self.image = [], None
         self.feed(html)
         self.close()
 
@@ -36,8 +61,8 @@ class Reading(HTMLParser):
         if tag in self.BREAKS:
             self.parts.append(" ")
         found = dict(attributes)
-        if tag == "img" and found.get("src") and not self.image:
-            self.image, self.alt = found["src"], found.get("alt") or ""
+        if tag == "img" and not self.image:
+            self.image = Image(found["src"], found.get("alt") or "", *size_of(found["src"]))
 
     def handle_endtag(self, tag):
         if tag in self.BREAKS:
@@ -48,22 +73,34 @@ class Reading(HTMLParser):
 
 
 @lru_cache(maxsize=2048)  # as render(): a page takes up to 50, which hardly ever change
-def read(body: str) -> tuple[str, str, str]:
-    """(text, address of the first image or "", what that shows) of Markdown."""
+def read(body: str) -> tuple[str, Image | None]:
+    """(text, first image) of Markdown."""
     reading = Reading(render(body))
-    return reading.text, reading.image, reading.alt
+    return reading.text, reading.image
+
+
+def text_of(update: BlogUpdate) -> str:
+    return read(update.body)[0]
+
+
+def first_image(update: BlogUpdate) -> Image | None:
+    return read(update.body)[1]
+
+
+def shown_on(update: BlogUpdate) -> str:
+    """What the first image shows, or ""."""
+    image = first_image(update)
+    return image.alt if image else ""
 
 
 def title_of(update: BlogUpdate) -> str:
     """The headline; else the text's beginning, or what its image shows. Never empty."""
-    text, _image, alt = read(update.body)
-    title = update.headline.strip() or text or alt or f"#{update.pk}"
+    title = update.headline.strip() or text_of(update) or shown_on(update) or f"#{update.pk}"
     return title if update.headline.strip() else Truncator(title).chars(TITLE)
 
 
 def description_of(update: BlogUpdate) -> str:
-    text, _image, alt = read(update.body)
-    return Truncator(text or alt or update.headline).chars(DESCRIPTION)
+    return Truncator(text_of(update) or shown_on(update) or update.headline).chars(DESCRIPTION)
 
 
 def absolute(html: str, base: str) -> str:

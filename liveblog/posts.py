@@ -7,7 +7,7 @@ from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from liveblog.excerpts import description_of, read, title_of
+from liveblog.excerpts import description_of, first_image, title_of
 from liveblog.frames import page_of_updates, update_frame
 from liveblog.models import BlogUpdate, LiveBlog
 from liveblog.views import briefly_public, newer_than
@@ -26,15 +26,14 @@ def post(request, slug, pk):
         return render(request, "410.html", {"blog": blog}, status=410)
     row.blog = blog
     address = request.build_absolute_uri(row.get_absolute_url())
-    _text, image, alt = read(row.body)
+    image = first_image(row)
     context = {
         "blog": blog,
         "update": update_frame(row) | {"row": row},
         "title": title_of(row),
         "description": description_of(row),
         "address": address,
-        "image": image and urljoin(address, image),
-        "image_alt": alt,
+        "image": image and image._replace(address=urljoin(address, image.address)),
         "in_stream": place_in_stream(blog, row),
     }
     return render(request, "liveblog/post.html", context)

@@ -6,7 +6,7 @@ from urllib.parse import urljoin
 
 from django.utils.safestring import SafeString, mark_safe
 
-from liveblog.excerpts import read, title_of
+from liveblog.excerpts import first_image, text_of, title_of
 from liveblog.frames import timestamp
 from liveblog.models import BlogUpdate, LiveBlog
 
@@ -35,7 +35,6 @@ def live_blog_posting(blog: LiveBlog, rows: Iterable[BlogUpdate], site: str) -> 
 def posting_of(blog: LiveBlog, row: BlogUpdate, site: str) -> dict:
     row.blog = blog  # spares a query a row
     address = urljoin(site, row.get_absolute_url())
-    text, image, _alt = read(row.body)
     return said(
         {
             "@type": "BlogPosting",
@@ -44,9 +43,22 @@ def posting_of(blog: LiveBlog, row: BlogUpdate, site: str) -> dict:
             "headline": title_of(row),
             "datePublished": timestamp(row.created),
             "dateModified": timestamp(row.edited or row.created),
-            "articleBody": text,
-            "image": image and urljoin(address, image),
+            "articleBody": text_of(row),
+            "image": image_of(row, site),
             "author": row.author and {"@type": "Person", "name": row.author},
+        }
+    )
+
+
+def image_of(row: BlogUpdate, site: str) -> dict | None:
+    image = first_image(row)
+    return image and said(
+        {
+            "@type": "ImageObject",
+            "url": urljoin(site, image.address),
+            "width": image.width,
+            "height": image.height,
+            "caption": image.alt,
         }
     )
 

@@ -124,7 +124,7 @@ def test_scripts_and_event_handlers_in_a_post_do_nothing(stack, blog, page, erro
     open_live(page, stack, blog)
     body = (
         "Text before <script>window.ran = 'script'</script>"
-        '<img src="/nothing.png" alt="An image" onerror="window.ran = \'handler\'">'
+        '<img src="/media/nothing.png" alt="An image" onerror="window.ran = \'handler\'">'
         "<a href=\"javascript:window.ran = 'link'\">a link</a> text after"
     )
     post(stack, blog, body, "--headline", "<img src=/nothing.png onerror='window.ran = 1'>")

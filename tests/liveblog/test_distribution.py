@@ -59,6 +59,11 @@ class TestFeed:
         (link,) = entry.findall(f"{ATOM}link")
         assert link.get("href") == f"http://testserver/liveblog/demo/{update.pk}/"
 
+    def test_a_picture_s_address_is_absolute(self, client, post):
+        post("![The lander](/media/lander.webp)")
+        (entry,) = entries(client.get(FEED))
+        assert 'src="http://testserver/media/lander.webp"' in text_in(entry, "content")
+
     def test_an_id_survives_an_edit_and_the_time_of_the_edit_is_said(self, client, post):
         update = post("Before")
         (before,) = entries(client.get(FEED))
@@ -154,6 +159,15 @@ class TestPost:
         assert found["og:image:alt"] == 'A "boat"'
         assert found["twitter:card"] == "summary_large_image"
 
+    def test_a_card_knows_the_size_of_an_uploaded_picture(self, client, post):
+        picture = f"/media/images/{'5' * 32}-1600x900.webp"
+        found = meta(client.get(post(f"Look ![]({picture})").get_absolute_url()))
+        assert found["og:image"] == f"http://testserver{picture}"
+        assert (found["og:image:width"], found["og:image:height"]) == ("1600", "900")
+        found = meta(client.get(post("![](https://example.org/a.png)").get_absolute_url()))
+        assert found["og:image"] == "https://example.org/a.png"
+        assert "og:image:width" not in found and "og:image:alt" not in found
+
     def test_without_headline_and_image_the_text_is_the_title(self, client, post):
         found = meta(client.get(post("*Words* " * 60).get_absolute_url()))
         assert found["og:title"].startswith("Words Words") and len(found["og:title"]) <= 80
@@ -210,6 +224,18 @@ class TestStructuredData:
         assert item["url"] == f"http://testserver{update.get_absolute_url()}"
         assert item["datePublished"] == item["dateModified"]
         assert item["author"] == {"@type": "Person", "name": "Jo"}
+
+    def test_an_update_s_first_image_is_named_with_its_size(self, client, post):
+        picture = f"/media/images/{'5' * 32}-1600x900.webp"
+        post(f"![The lander]({picture})\n\n![](/media/second.png)")
+        (item,) = self.data(client)["liveBlogUpdate"]
+        assert item["image"] == {
+            "@type": "ImageObject",
+            "url": f"http://testserver{picture}",
+            "width": 1600,
+            "height": 900,
+            "caption": "The lander",
+        }
 
     def test_it_says_when_the_coverage_ended_and_a_post_was_edited(self, client, blog, post):
         update = post("Before")

@@ -55,6 +55,50 @@ def test_hostile_text_in_any_order_is_disarmed(parts):
     assert not [name for name, _ in parsed.attributes if name.startswith("on")]
 
 
+UPLOADED = f"/media/images/{'5' * 32}-1600x900.webp"
+LAZY = 'loading="lazy" decoding="async"'
+
+
+def test_an_uploaded_picture_holds_its_place_before_it_is_loaded():
+    assert render(f"![The lander]({UPLOADED})") == (
+        f'<p><img src="{UPLOADED}" alt="The lander" width="1600" height="900" {LAZY}></p>'
+    )
+    assert f'width="1600" height="900" {LAZY}' in render(f"text <img src='{UPLOADED}'>")
+
+
+def test_a_picture_from_elsewhere_is_shown_without_a_size():
+    image = f'<img src="https://example.org/a.png" alt="" {LAZY}>'
+    assert render("![](https://example.org/a.png)") == f"<p>{image}</p>"
+
+
+def test_a_picture_with_a_title_is_a_figure_with_its_caption():
+    assert render(f'![The "lander"]({UPLOADED} "Photo: <Jo> & Co")') == (
+        f'<figure><img src="{UPLOADED}" alt="The &quot;lander&quot;" width="1600" height="900"'
+        f" {LAZY}><figcaption>Photo: &lt;Jo&gt; &amp; Co</figcaption></figure>"
+    )
+    assert "<figure>" not in render(f'![a]({UPLOADED} "b") and text')
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "boat.jpg",
+        "/accounts/logout/",
+        "/media/../accounts/logout/",
+        "/media/%2E./accounts/logout/",
+        "/MEDIA/boat.jpg",
+        "//example.org/boat.jpg",
+        "mailto:jo@example.org",
+        "data:image/png;base64,iVBORw0KGgo=",
+        "#uploading-1",
+    ],
+)
+def test_a_picture_from_anywhere_else_is_only_what_it_shows(address):
+    for text in (f"![A <boat>]({address})", f"<img src='{address}' alt='A &lt;boat>'>"):
+        html = render(text)
+        assert "<img" not in html and "A &lt;boat&gt;" in html
+
+
 def tags_and_attributes(html):
     from html.parser import HTMLParser
 
