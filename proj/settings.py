@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import dj_database_url
 
-from proj.environment import Environment, parse_sentinel
+from proj.environment import ROOT, Environment, parse_sentinel
 
 environment = Environment()
 
@@ -51,6 +51,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "proj.languages.middleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -68,6 +69,7 @@ TEMPLATES = [
         "OPTIONS": {
             "context_processors": [
                 "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ],
@@ -146,6 +148,11 @@ LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/"
 
 LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("zh-hans", "中文")]  # nginx.conf knows these codes too
+LANGUAGE_COOKIE_AGE = 31_536_000  # s; a year
+LANGUAGE_COOKIE_SECURE = environment.HTTPS
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+LOCALE_PATHS = [ROOT / "proj" / "locale"]
 TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True

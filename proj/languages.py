@@ -1,0 +1,65 @@
+"""Which language a request is answered in: `?lang=`, else the cookie, else Accept-Language.
+
+Workers handle requests, messages and commands one after another in one thread, so the language
+ends with its request. What caches are told is in ARCHITECTURE.md, "Languages and caches".
+"""
+
+from django.conf import settings
+from django.utils import translation
+from django.utils.cache import patch_cache_control, patch_vary_headers
+from django.utils.translation.trans_real import parse_accept_lang_header
+
+ARGUMENT = "lang"
+ALL = dict(settings.LANGUAGES)
+
+
+def middleware(get_response):
+    """Answer each request in its language, and remember the one that it asks for by `?lang=`."""
+
+    def answer(request):
+        asked = request.GET.get(ARGUMENT)
+        asked = asked if asked in ALL else None
+        cookie = request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME)
+        kept = cookie if cookie in ALL else None
+        accepted = accepted_language(request.headers.get("Accept-Language", ""))
+        with translation.override(asked or kept or accepted):
+            response = get_response(request)
+        if not is_in_words(response):
+            return response
+        response.headers.setdefault("Content-Language", asked or kept or accepted)
+        if not asked:
+            patch_vary_headers(response, ["Accept-Language"])
+            # Only an answer that a cookie has changed is an answer for that cookie alone.
+            if kept and kept != accepted:
+                patch_vary_headers(response, ["Cookie"])
+        elif asked != (kept or accepted) and not getattr(response, "without_cookies", False):
+            remember(response, asked)
+        return response
+
+    return answer
+
+
+def accepted_language(header: str) -> str:
+    """The language of ours that an Accept-Language header (RFC 9110, 12.5.4) likes best."""
+    for wanted, quality in parse_accept_lang_header(header):
+        for code in ALL:
+            if quality and wanted.split("-")[0] == code.split("-")[0]:
+                return code
+    return settings.LANGUAGE_CODE
+
+
+def is_in_words(response) -> bool:
+    """Whether it depends on the language: pages and refusals do; frames, feeds and files do not."""
+    return response.status_code >= 400 or response.get("Content-Type", "").startswith("text/html")
+
+
+def remember(response, language):
+    response.set_cookie(
+        settings.LANGUAGE_COOKIE_NAME,
+        language,
+        max_age=settings.LANGUAGE_COOKIE_AGE,
+        secure=settings.LANGUAGE_COOKIE_SECURE,
+        samesite=settings.LANGUAGE_COOKIE_SAMESITE,
+    )
+    # A shared cache would hand the cookie to everybody, or drop it.
+    patch_cache_control(response, private=True)

@@ -1,0 +1,131 @@
+"""In which language a request is answered, what remembers it, and what caches are told."""
+
+import pytest
+from django.utils import translation
+
+from liveblog.models import LiveBlog
+from proj.languages import accepted_language
+
+CHINESE, ENGLISH = b'lang="zh-hans"', b'<html lang="en">'
+
+
+@pytest.fixture
+def page(client, db):
+    LiveBlog.objects.create(slug="moon", title="To the Moon")
+
+    def get(query="", accept="", cookie=None, path="/liveblog/moon/"):
+        client.cookies.clear()
+        if cookie:
+            client.cookies["django_language"] = cookie
+        return client.get(path + query, headers={"Accept-Language": accept})
+
+    return get
+
+
+def language_of(response):
+    assert f'<html lang="{response["Content-Language"]}">' in response.text
+    return response["Content-Language"]
+
+
+@pytest.mark.parametrize(
+    "query, cookie, accept, language",
+    [
+        ("", None, "", "en"),
+        ("", None, "zh-CN,zh;q=0.9,en;q=0.8", "zh-hans"),
+        ("", "en", "zh-CN", "en"),
+        ("", "zh-hans", "en", "zh-hans"),
+        ("?lang=en", "zh-hans", "zh-CN", "en"),
+        ("?lang=zh-hans", "en", "en", "zh-hans"),
+        ("?lang=tlh", "zh-hans", "en", "zh-hans"),
+        ("", "../../etc", "zh-TW", "zh-hans"),
+    ],
+)
+def test_the_address_decides_then_the_cookie_then_the_browser(
+    page, query, cookie, accept, language
+):
+    assert language_of(page(query, accept, cookie)) == language
+
+
+@pytest.mark.parametrize(
+    "header, language",
+    [
+        ("zh", "zh-hans"),
+        ("zh-Hant-HK, en;q=0.5", "zh-hans"),
+        ("en;q=0.5, zh;q=0.9", "zh-hans"),
+        ("de-DE, de;q=0.9", "en"),
+        ("zh;q=0, en", "en"),
+        ("*", "en"),
+        ("zhuang", "en"),
+        ("\x00,,;q=x", "en"),
+        ("zh-" * 900, "en"),
+    ],
+)
+def test_the_header_s_best_language_of_ours_is_taken(header, language):
+    assert accepted_language(header) == language
+
+
+def test_asking_by_the_address_is_remembered_by_a_cookie(page):
+    response = page("?lang=zh-hans", "en")
+    cookie = response.cookies["django_language"]
+    assert cookie.value == "zh-hans" and cookie["samesite"] == "Lax" and cookie["max-age"]
+    # A cache that kept this answer would hand the cookie on.
+    assert "private" in response["Cache-Control"] and "public" not in response["Cache-Control"]
+
+
+@pytest.mark.parametrize(
+    "query, cookie, accept",
+    [
+        ("", None, "zh"),
+        ("?lang=zh-hans", None, "zh"),
+        ("?lang=zh-hans", "zh-hans", "en"),
+        ("?lang=tlh", None, ""),
+    ],
+)
+def test_nothing_is_remembered_that_would_be_known_anyway(page, query, cookie, accept):
+    response = page(query, accept, cookie)
+    assert not response.cookies
+    assert "public" in response["Cache-Control"]
+
+
+@pytest.mark.parametrize(
+    "query, cookie, accept, vary",
+    [
+        ("", None, "zh", "Accept-Language"),
+        ("", "en", "en", "Accept-Language"),
+        ("", "zh-hans", "en", "Accept-Language, Cookie"),
+        ("?lang=zh-hans", None, "zh", None),
+    ],
+)
+def test_caches_are_told_what_a_page_depends_on_and_no_more(page, query, cookie, accept, vary):
+    assert page(query, accept, cookie).get("Vary") == vary
+
+
+@pytest.mark.parametrize("path", ["/liveblog/moon/updates.json?after=0", "/liveblog/moon/feed/"])
+def test_what_holds_no_words_of_ours_is_the_same_for_all(page, path):
+    english, chinese = page(path=path, accept="en"), page(path=path, accept="zh")
+    assert english.content == chinese.content
+    assert "Accept-Language" not in english.get("Vary", "")
+
+
+def test_the_language_ends_with_its_request(page):
+    """A worker's next message, which may be no request at all, does not inherit it."""
+    assert language_of(page("?lang=zh-hans")) == "zh-hans"
+    assert translation.get_language() == "en"
+    assert language_of(page(path="/nothing-here/", accept="zh")) == "zh-hans"
+    assert translation.get_language() == "en"
+
+
+def test_it_ends_with_a_request_that_fails_too(page, client, monkeypatch):
+    monkeypatch.setattr("liveblog.views.stream", lambda *_: 1 / 0)
+    client.raise_request_exception = False
+    response = page("?lang=zh-hans")
+    assert response.status_code == 500 and CHINESE in response.content
+    assert translation.get_language() == "en"
+    monkeypatch.undo()
+    assert ENGLISH in page().content
+
+
+def test_the_footer_s_links_keep_the_rest_of_the_query(page):
+    text = page("?room=a&lang=en&x=%26", path="/").text
+    assert 'href="?room=a&amp;lang=zh-hans&amp;x=%26"' in text
+    assert "English</a>" in text and "中文</a>" in text
