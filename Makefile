@@ -13,7 +13,7 @@ demo:
 
 test: lint
 	@tests/install.sh
-	.venv/bin/python -m pytest
+	.venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 	node --test tests/js/
 
 lint:

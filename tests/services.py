@@ -2,8 +2,10 @@
 
 import glob
 import http.client
+import itertools
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -20,10 +22,16 @@ PATIENCE = 30  # s: for a machine under load; nothing waits this long where all 
 POLL = 0.02  # s between two questions
 
 
+# Below the ports that the kernel gives to outgoing connections, one of which could take a port
+# between its choice and its use; each of several runs at once begins somewhere else.
+PORTS = itertools.cycle(random.SystemRandom().sample(range(10_000, 32_000), 22_000))
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    for port in PORTS:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def wait_until(condition, what, patience=PATIENCE):

@@ -88,6 +88,11 @@ def test_every_dependency_has_its_reason():
     assert sorted(first_column(section(ARCHITECTURE, "Dependencies"))) == sorted(names)
 
 
+def test_what_the_tests_need_is_pinned():
+    pinned = re.findall(r"^([\w-]+)==", (ROOT / "requirements-dev.txt").read_text(), re.MULTILINE)
+    assert set(first_column(section(ARCHITECTURE, "The tests' dependencies"))) <= set(pinned)
+
+
 def test_every_bridge_says_what_broke():
     names = [bridge.__name__ for bridge in compat.BRIDGES]
     assert first_column(section(ARCHITECTURE, "Bridges")) == names

@@ -1,0 +1,74 @@
+"""axe-core finds nothing to complain of on any page: phone and desktop, light and dark."""
+
+# The fixtures of another module: imported names that parameters repeat.
+# ruff: noqa: F401, F811
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from tests.e2e.test_browser import PHONE, browser, context_options, errors, page, watch
+from tests.e2e.test_editor_browser import PASSWORD, log_in
+
+DESKTOP = {"viewport": {"width": 1280, "height": 900}}
+POSTS = """
+from liveblog.models import BlogUpdate, LiveBlog
+blog = LiveBlog.objects.get(slug={blog!r})
+blog.description, blog.chat = "From the undocking to the docking.", True
+blog.save()
+for text, options in [
+    ("We are going to the Moon. [Why](https://example.org)", dict(headline="A new ocean")),
+    ("> One small step\\n\\nNeil Armstrong *is* there.", dict(pinned=True, key_event=True)),
+    ("It is **grey**.\\n\\n* dust\\n* rocks\\n\\n`1202`", dict(author="Ann")),
+    ("Not yet.", dict(draft=True)),
+]:
+    row = BlogUpdate.objects.create(blog=blog, body=text, **options)
+row = blog.updates.filter(draft=False).first()
+row.body += " It is not cheese."
+row.save()
+print(row.pk)
+"""
+READERS = ("/", "/liveblog/{blog}/", "/liveblog/{blog}/{pk}/", "/liveblog/{blog}/nothing/")
+CONVERSATIONS = ("/chat/", "/chat/{blog}/", "/chat/{blog}/?embed", "/voice/{blog}/", "/try/")
+MEMBERS = ("/liveblog/{blog}/edit/", "/liveblog/{blog}/edit/?update={pk}", "/ops/")
+
+
+@pytest.fixture
+def addresses(stack, blog):
+    """Fills in the blog's slug and one of its posts."""
+    pk = stack.shell(POSTS.format(blog=blog)).strip()
+    return lambda paths: [f"http://{stack.address}{p.format(blog=blog, pk=pk)}" for p in paths]
+
+
+def complaints(page, address):
+    """What axe-core finds on the page, a line a rule and element, in light and in dark."""
+    page.goto(address)
+    found = []
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        for rule in Axe().run(page).response["violations"]:
+            for node in rule["nodes"]:
+                found.append(f"{address} {scheme}: {rule['id']}: {node['html']}")
+    return found
+
+
+def check(page, wanted):
+    found = [line for address in wanted for line in complaints(page, address)]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("context_options", [PHONE, DESKTOP], ids=["phone", "desktop"])
+def test_what_readers_see_is_accessible(page, addresses, errors):
+    check(page, addresses((*READERS, *CONVERSATIONS, "/accounts/login/")))
+    errors.clear()  # that a page is not there
+
+
+@pytest.mark.parametrize("context_options", [PHONE, DESKTOP], ids=["phone", "desktop"])
+def test_what_editors_see_is_accessible(page, addresses, stack, blog):
+    stack.shell(
+        "from django.contrib.auth.models import User;"
+        f"User.objects.create_superuser({blog!r}, password={PASSWORD!r})"
+    )
+    [home] = addresses(["/liveblog/{blog}/edit/"])
+    page.goto(home)
+    log_in(page, blog)
+    check(page, addresses(MEMBERS))
