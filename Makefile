@@ -1,6 +1,6 @@
 # `make run` runs the product, `make test` tests it; both set up what they need first.
 
-.PHONY: run demo test lint bench clean
+.PHONY: run demo test lint bench screenshots clean
 
 run:
 	@deploy/install.sh
@@ -24,6 +24,12 @@ lint:
 bench:
 	@deploy/install.sh --dev
 	@exec .venv/bin/python -m bench
+
+# The pictures of docs/, taken from the running product.
+screenshots:
+	@deploy/install.sh --dev
+	@tests/install.sh
+	@.venv/bin/python -m deploy.screenshots
 
 clean:
 	rm -rf .venv

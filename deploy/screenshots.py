@@ -1,8 +1,8 @@
-"""Takes the pictures of docs/ from the running product: `.venv/bin/python -m deploy.screenshots`.
+"""Takes the pictures of docs/ from the running product: `make screenshots`.
 
 It starts the product as the tests do and plays the bundled coverage into a blog, each update at the
-time when it happened, until shortly after the first step on the Moon. The last update reaches pages
-that are open. `make test` installs what it needs.
+time when it happened, until shortly after the first step on the Moon. The last updates reach pages
+that are open. An editor is about to correct one of them.
 """
 
 import shutil
@@ -31,9 +31,23 @@ for step in load()[keys.index(FROM) : keys.index(TO)]:
         row = BlogUpdate.objects.filter(pk=player.ids[step.key])
         row.update(**{name: first + timedelta(seconds=step.at)})
 """
+PASSWORD = "tranquility base"
+EDITOR = f"""
+from django.contrib.auth.models import User
+User.objects.create_superuser("marta", password={PASSWORD!r}, first_name="Marta",
+                              last_name="Lindqvist")
+"""
+READER, DESK = "/liveblog/apollo-11/", "/liveblog/apollo-11/edit/"
+DESKTOP = {"viewport": {"width": 1180, "height": 1180}}
+PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True}
+DARK = {"color_scheme": "dark"}
 SCREENS = {
-    "reader.png": {"viewport": {"width": 1000, "height": 1180}},
-    "reader-phone.png": {"viewport": {"width": 390, "height": 844}, "is_mobile": True},
+    "reader.png": (READER, DESKTOP),
+    "reader-dark.png": (READER, DESKTOP | DARK),
+    "reader-phone.png": (READER, PHONE),
+    "editor.png": (DESK, DESKTOP),
+    "editor-phone.png": (DESK, PHONE),
+    "try.png": ("/try/", DESKTOP | {"viewport": {"width": 1180, "height": 960}}),
 }
 
 
@@ -43,20 +57,50 @@ def main():
         return "There is no chromium; install it: apt-get install chromium"
     DOCS.mkdir(exist_ok=True)
     with Stack() as stack, sync_playwright() as playwright:
-        stack.shell("FROM, TO = 'welcome', 'charcoal'" + PLAY)
+        stack.shell(EDITOR + "FROM, TO = 'welcome', 'charcoal'" + PLAY)
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         pages = {}
-        for name, screen in SCREENS.items():
+        for name, (path, screen) in SCREENS.items():
             options = {"device_scale_factor": 2, "timezone_id": "UTC", "locale": "en"} | screen
             pages[name] = browser.new_context(**options).new_page()
-            pages[name].goto(f"http://{stack.address}/liveblog/apollo-11/")
-            expect(pages[name].locator("[data-status]")).to_have_text("Live")
+            pages[name].goto(f"http://{stack.address}{path}")
+            PREPARE[path](pages[name])
         stack.shell("FROM, TO = 'charcoal', 'crater'" + PLAY)
         for name, page in pages.items():
-            expect(page.get_by_text("like powdered charcoal")).to_be_visible(timeout=30_000)
+            if SCREENS[name][0] != "/try/":
+                expect(page.get_by_text("like powdered charcoal")).to_be_attached(timeout=30_000)
             page.screenshot(path=DOCS / name, animations="disabled")
             print(f"docs/{name}")
         browser.close()
+    return 0
+
+
+def read(page):
+    expect(page.locator("[data-status]")).to_have_text("Live")
+
+
+def write(page):
+    page.get_by_label("Username").fill("marta")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    read(page)
+    page.get_by_label("Headline").fill("Two on the Moon")
+    page.get_by_label("Text", exact=True).fill(
+        "**Buzz Aldrin** is on the ladder. Armstrong warns him about the last step:\n\n"
+        "> About a three-footer."
+    )
+
+
+def talk(page):
+    page.get_by_role("button", name="Chat A moderated").click()
+    expect(page.locator("[data-status]")).to_have_text("Connected")
+    for frame in ('{"message": "Good morning"}', '{"message": 11}'):
+        page.get_by_label("Frame to send").fill(frame)
+        page.get_by_role("button", name="Send", exact=True).click()
+    expect(page.locator("[data-log]")).to_contain_text("bad_message")
+
+
+PREPARE = {READER: read, DESK: write, "/try/": talk}
 
 
 if __name__ == "__main__":
