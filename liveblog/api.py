@@ -21,7 +21,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from conversations.api import bearer
 from conversations.limits import Limit
-from liveblog import writes
+from liveblog import uploads, writes
 from liveblog.forms import KeyForm, UpdateForm
 from liveblog.frames import editors_frame, encode, update_frame
 from liveblog.models import BlogUpdate, LiveBlog
@@ -102,6 +102,12 @@ def update(request, blog, pk):
     if row is None:
         raise Refusal("not_found")
     return {"GET": show, "PATCH": change, "DELETE": delete}[request.method](request, blog, row)
+
+
+@api("POST")
+def images(request, blog):
+    """Keep a picture for a later update of any blog; the same picture again is the same file."""
+    return answer(uploads.take(request), 201)
 
 
 def must_live(row):

@@ -86,3 +86,13 @@ class UpdateForm(KeyForm, forms.ModelForm):
             return values | {"draft": True, "publish_at": None}
         moment = values["publish_at"]
         return values | {"draft": moment is not None and moment > timezone.now()}
+
+
+class PreviewForm(forms.ModelForm):
+    """What a preview shows, held to the same rules; a text that is not begun yet is well."""
+
+    body = forms.CharField(required=False)
+
+    class Meta:
+        model = BlogUpdate
+        fields = ["headline", "body"]

@@ -18,6 +18,8 @@ WHOLE_OR_NULL = {"type": ["integer", "null"]}
 # What each operation may be refused with, beside what all may.
 ALL = ("bad_token", "no_tokens", "unknown_blog", "bad_method", "too_fast", "unavailable")
 BODY = ("bad_json", "too_long", "not_json", "invalid", "key_reused")
+PICTURE = ("no_picture", "picture_too_large", "not_a_picture", "damaged_picture")
+PICTURE += ("too_many_pixels", "not_stored")
 VERSION = ("conflict", "precondition_failed")
 
 
@@ -67,6 +69,14 @@ def schemas():
         "fields": {"type": "object"},
         "current": reference("EditorsUpdate"),
     }
+    image = {
+        "type": {"const": "image"},
+        "address": TEXT | {"description": "for the Markdown of updates: ![what it shows](address)"},
+        "url": TEXT | {"format": "uri"},
+        "width": WHOLE,
+        "height": WHOLE,
+        "moved": FLAG | {"description": "it was an animation; its first frame is kept"},
+    }
     after = WHOLE | {"description": "ask for what is after this next"}
     return {
         "Update": schema(shown),
@@ -79,6 +89,8 @@ def schemas():
         ),
         "Change": schema(fields(asked=True), []),
         "Acknowledgement": schema(ack),
+        "Image": schema(image),
+        "NewImage": schema({"image": TEXT | {"format": "binary"}}),
         "Error": schema(error, ["type", "code", "message"]),
     }
 
@@ -87,8 +99,8 @@ def reference(name):
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def content(name):
-    return {"application/json": {"schema": reference(name)}}
+def content(name, kind="application/json"):
+    return {kind: {"schema": reference(name)}}
 
 
 def header(name, description, **kind):
@@ -145,6 +157,11 @@ def description() -> dict:
         *(200, "Acknowledgement", ["not_found", "precondition_failed", "invalid", "key_reused"]),
         [KEY, IF_MATCH],
     )
+    upload = operation("Keep a picture, to be named in an update", 201, "Image", PICTURE)
+    upload["requestBody"] = {
+        "required": True,
+        "content": content("NewImage", "multipart/form-data"),
+    }
     return {
         "openapi": "3.1.0",
         "info": {"title": "Live blog", "version": "1"},
@@ -161,6 +178,7 @@ def description() -> dict:
                 "patch": change,
                 "delete": delete,
             },
+            "/api/liveblogs/{slug}/images/": {"parameters": [slug], "post": upload},
         },
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},

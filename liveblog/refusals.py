@@ -1,4 +1,4 @@
-"""What the token API refuses: each code once, with its HTTP status and its sentence."""
+"""What the token API and uploads refuse: each code once, with its HTTP status and its sentence."""
 
 from dataclasses import dataclass
 
@@ -45,10 +45,31 @@ KINDS = {
         _("The update is not what If-Match names. Nothing was written."),
     ),
     "too_long": Kind(413, "the body is too long", _("The body is too long.")),
+    "picture_too_large": Kind(
+        413, "the picture has more than 10 MB", _("The picture has more than 10 MB.")
+    ),
     "not_json": Kind(
         415,
         "the Content-Type is not application/json",
         _("Send the body as Content-Type: application/json."),
+    ),
+    "not_a_picture": Kind(
+        415,
+        "the file is no JPEG, PNG, WebP or GIF, whatever its name says",
+        _("This is no picture that can be used: send a JPEG, PNG, WebP or GIF."),
+    ),
+    "no_picture": Kind(
+        422, "there is no file `image` in the form", _("Send the picture as the file `image`.")
+    ),
+    "damaged_picture": Kind(
+        422,
+        "the picture is damaged or not complete",
+        _("The picture is damaged or not complete."),
+    ),
+    "too_many_pixels": Kind(
+        422,
+        "the picture has more than 64 million pixels",
+        _("The picture has more than 64 million pixels. Send a smaller one."),
     ),
     "invalid": Kind(
         422,
@@ -66,6 +87,9 @@ KINDS = {
         _("Name the version that you have seen, by If-Match or as `version`."),
     ),
     "too_fast": Kind(429, "too many requests; see Retry-After", _("Too many requests.")),
+    "not_stored": Kind(
+        503, "the disk did not take the picture", _("The picture could not be stored just now.")
+    ),
     "unavailable": Kind(
         503,
         "the database or Redis is away; send it again with the same key",

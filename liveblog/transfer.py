@@ -7,7 +7,8 @@
 
 Oldest first; times are ISO 8601 with an offset, or null. `body` is Markdown. Drafts are in it,
 deleted updates are not, and no ids or revisions: whoever imports it takes new ones. Export of what
-was imported is the same document again.
+was imported is the same document again. Pictures are not in it: the Markdown names their addresses,
+and the files in `DATA_DIR/media` are copied to the other site beside it.
 """
 
 from datetime import UTC, datetime

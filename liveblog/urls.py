@@ -1,6 +1,6 @@
 from django.urls import path
 
-from liveblog import api, editor, exports, feeds, openapi, posts, views
+from liveblog import api, composing, editor, exports, feeds, openapi, posts, views
 
 app_name = "liveblog"
 
@@ -8,6 +8,8 @@ urlpatterns = [
     path("", views.index, name="index"),
     path("liveblog/<slug:slug>/", views.reader, name="reader"),
     path("liveblog/<slug:slug>/edit/", editor.editor, name="editor"),
+    path("liveblog/<slug:slug>/images/", composing.image, name="image"),
+    path("liveblog/<slug:slug>/preview/", composing.preview, name="preview"),
     path("liveblog/<slug:slug>/updates.json", views.updates_json, name="updates_json"),
     path("liveblog/<slug:slug>/feed/", feeds.feed, name="feed"),
     path("liveblog/<slug:slug>/export.json", exports.export, {"kind": "json"}, name="export_json"),
@@ -15,5 +17,6 @@ urlpatterns = [
     path("liveblog/<slug:slug>/<int:pk>/", posts.post, name="post"),
     path("api/openapi.json", openapi.openapi, name="openapi"),
     path("api/liveblogs/<str:slug>/updates/", api.updates, name="api_updates"),
+    path("api/liveblogs/<str:slug>/images/", api.images, name="api_images"),
     path("api/liveblogs/<str:slug>/updates/<str:pk>/", api.update, name="api_update"),
 ]

@@ -11,11 +11,12 @@ from django.test import Client
 from django.urls import resolve
 from django.utils import timezone
 
-from liveblog import api, writes
+from liveblog import api, images, uploads, writes
 from liveblog.api import LIST, LONGEST, REQUESTS
 from liveblog.models import BlogUpdate, LiveBlog
 from liveblog.openapi import description
 from liveblog.refusals import KINDS
+from tests.liveblog.pictures import bomb, encoded, picture, upload
 
 pytestmark = pytest.mark.django_db
 ADDRESS = "/api/liveblogs/demo/updates/"
@@ -46,8 +47,9 @@ def fits(value, schema):
 
 def held(method, address, response):
     """The response, once the description is seen to foretell it."""
-    one = "{id}/" if address.split("?")[0].removesuffix("/").rpartition("/")[2] != "updates" else ""
-    path = DESCRIPTION["paths"]["/api/liveblogs/{slug}/updates/" + one]
+    part = re.search(r"/(images/|updates/|updates/[^/]+/)(?:\?|$)", address)[1]
+    part = re.sub(r"updates/.+/", "updates/{id}/", part)
+    path = DESCRIPTION["paths"]["/api/liveblogs/{slug}/" + part]
     value = response.json()
     if response.status_code != 405:
         said = path[method.lower()]["responses"][str(response.status_code)]
@@ -310,6 +312,54 @@ def test_a_database_that_is_away_is_503(call, blog, monkeypatch):
     assert outcome(response) == (503, "unavailable") and response["Retry-After"] == "1"
 
 
+# Pictures
+
+
+@pytest.fixture
+def send(client, token, settings, tmp_path):
+    """Send a form to the address of pictures; the answer is held against the description."""
+    settings.MEDIA_ROOT = tmp_path / "media"
+    address, headers = "/api/liveblogs/demo/images/", {"Authorization": f"Bearer {token}"}
+    return lambda form: held("POST", address, client.post(address, form, headers=headers))
+
+
+def test_a_picture_is_kept_and_shown_by_the_update_that_names_it(send, call, client, blog):
+    response = send(upload(encoded(picture())))
+    found = response.json()
+    assert response.status_code == 201
+    assert (found["width"], found["height"], found["moved"]) == (64, 48, False)
+    assert found["url"] == f"http://testserver{found['address']}"
+    assert call("POST", body={"body": f"![Red]({found['address']})"}).status_code == 201
+    assert f'src="{found["address"]}" alt="Red" width="64" height="48"' in (
+        blog.updates.get() and client.get("/liveblog/demo/").content.decode()
+    )
+
+
+@pytest.mark.parametrize(
+    ("form", "status", "code"),
+    [
+        ({}, 422, "no_picture"),
+        ({"image": "a text"}, 422, "no_picture"),
+        (upload(b"<svg/>", "a.png", "image/png"), 415, "not_a_picture"),
+        (upload(encoded(picture())[:-40]), 422, "damaged_picture"),
+        (upload(bomb()), 422, "too_many_pixels"),
+        (upload(b"x" * 10_000_001), 413, "picture_too_large"),
+    ],
+)
+def test_a_file_that_is_no_good_picture_is_refused(send, blog, settings, form, status, code):
+    assert outcome(send(form)) == (status, code)
+    assert not settings.MEDIA_ROOT.exists()
+
+
+def test_a_picture_that_the_disk_does_not_take_is_503(send, blog, monkeypatch):
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("liveblog.media.write", full)
+    response = send(upload(encoded(picture())))
+    assert outcome(response) == (503, "not_stored") and response["Retry-After"] == "10"
+
+
 # The description
 
 
@@ -322,7 +372,8 @@ def test_the_description_is_public_and_names_the_addresses_and_methods_of_the_co
 
 
 def test_the_description_has_every_refusal_of_the_code_and_no_other():
-    raised = set(re.findall(r'Refusal\(\s*"(\w+)"', getsource(api)))
+    code = "".join(map(getsource, (api, uploads, images)))
+    raised = set(re.findall(r'Refusal\(\s*"(\w+)"', code))
     raised |= {"conflict", "precondition_failed", "not_found", "deleted"}  # by way of a variable
     assert raised == KINDS.keys()
     said = set(re.findall(r"`(\w+)`: ", json.dumps(DESCRIPTION["paths"])))

@@ -1,0 +1,52 @@
+"""What the composer asks the server for while somebody writes. Nothing of it changes the blog.
+
+* POST to `/liveblog/<slug>/images/`: a picture; liveblog/uploads.py says what goes in and out;
+* POST to `/liveblog/<slug>/preview/`: `headline` and `body`, as the editor's form sends them; the
+  answer is `{"type": "preview", "headline", "content"}`, `content` as readers get it, or 422
+  `error`, code `invalid`, with the form's own sentences in `fields`.
+
+Both are for whoever may write here, and refuse others as the editor's page does.
+"""
+
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from liveblog import uploads
+from liveblog.editor import for_editors, require
+from liveblog.forms import PreviewForm
+from liveblog.frames import error_frame
+from liveblog.markup import render
+from liveblog.refusals import Refusal
+from liveblog.views import json_answer
+
+
+def for_writers(view):
+    """The view (request) of whoever may write or change an update of the blog."""
+
+    @require_POST
+    @for_editors
+    def admitted(request, blog, may):
+        if not may["change"]:
+            require(may, "add")
+        return view(request)
+
+    return admitted
+
+
+@for_writers
+def image(request):
+    try:
+        return json_answer(uploads.take(request), 201)
+    except Refusal as refusal:
+        return json_answer(refusal.frame, refusal.status)
+
+
+@for_writers
+def preview(request):
+    form = PreviewForm(request.POST)
+    if not form.is_valid():
+        fields = {name: list(errors) for name, errors in form.errors.items()}
+        sentence = _("Nothing was saved. Please correct what is marked.")
+        return json_answer(error_frame("invalid", sentence) | {"fields": fields}, 422)
+    headline, body = form.cleaned_data["headline"], form.cleaned_data["body"]
+    return json_answer({"type": "preview", "headline": headline, "content": render(body)})
