@@ -9,6 +9,7 @@ from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from liveblog.revisions import RevisionedQuerySet
 
@@ -21,7 +22,7 @@ class LiveBlog(models.Model):
 
     class State(models.TextChoices):
         UPCOMING = "upcoming", _("Upcoming")
-        LIVE = "live", _("Live")
+        LIVE = "live", pgettext_lazy("coverage", "Live")
         ENDED = "ended", _("Ended")
 
     # Group names hold 99 ASCII characters at most, and the blog's begins with "liveblog-".
