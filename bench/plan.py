@@ -26,6 +26,8 @@ class Plan:
     http_connections: int
     http_seconds: float
     idle_seconds: float
+    page_repetitions: int
+    page_seconds: float  # for the page and for the file, each uncompressed and compressed
     # 5 ms: see `bench.client.readers.Crowd.expect`; small beside a burst, and 60 KB of frames a
     # reader at the fastest, which its receive buffer holds.
     pace: float = 0.005
@@ -54,6 +56,8 @@ FULL = Plan(
     http_connections=16,
     http_seconds=3,
     idle_seconds=4,
+    page_repetitions=3,
+    page_seconds=4,
 )
 
 QUICK = Plan(
@@ -76,5 +80,7 @@ QUICK = Plan(
     http_connections=16,
     http_seconds=1.5,
     idle_seconds=2,
+    page_repetitions=1,
+    page_seconds=2,
     quiet_seconds=1.0,
 )

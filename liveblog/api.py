@@ -209,7 +209,8 @@ def version_of(request, asked, row):
     header = request.headers.get("If-Match")
     if header is None:
         return asked.get("version"), "conflict"
-    named = [named.strip() for named in header.split(",")]
+    # What is compressed on its way (here or by a proxy) has its tag weakened; it names the same.
+    named = [named.strip().removeprefix("W/") for named in header.split(",")]
     if tag(row.version) in named or named == ["*"]:
         return row.version, "precondition_failed"
     raise Refusal("precondition_failed", current=editors_frame(row))

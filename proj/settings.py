@@ -51,6 +51,8 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "proj.static.Files",
+    # Here and not in nginx: what its cache keeps for a second is then compressed once a second.
+    "django.middleware.gzip.GZipMiddleware",
     "proj.languages.middleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -51,8 +51,8 @@ class Client:
         self.echo.close()
         return {}
 
-    async def run_http(self, connections, seconds, target):
-        return await HttpLoad(target).run(connections, seconds)
+    async def run_http(self, connections, seconds, target, headers=None):
+        return await HttpLoad(target, headers or {}).run(connections, seconds)
 
 
 async def main():

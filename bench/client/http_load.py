@@ -43,10 +43,12 @@ class HttpClient(asyncio.Protocol):
 class HttpLoad:
     """Asks one path of one server over a fixed number of connections."""
 
-    def __init__(self, target):
+    def __init__(self, target, headers):
         host, port = target["host"], target["port"]
         self.address = host, port
-        self.request = f"GET {target['path']} HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode()
+        fields = {"Host": f"{host}:{port}"} | headers
+        lines = [f"GET {target['path']} HTTP/1.1", *(f"{k}: {v}" for k, v in fields.items())]
+        self.request = ("\r\n".join(lines) + "\r\n\r\n").encode()
         self.latencies = []
         self.statuses = {}
         self.running = False

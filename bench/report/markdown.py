@@ -1,7 +1,7 @@
 """The run as Markdown: what was measured, and what that means for the targets."""
 
 from bench.report.targets import OURS, TARGETS, judge
-from bench.scenarios import SCENARIOS, by_hand
+from bench.scenarios import SCENARIOS, by_hand, page
 
 # The columns of the main table: heading, scenario, metric.
 COLUMNS = (
@@ -39,6 +39,7 @@ def markdown(results):
         "## Largest crowd",
         crowd_table(results),
         by_hand_part(results),
+        page_part(results),
         "## Versions",
         versions(results),
     ]
@@ -178,6 +179,23 @@ def by_hand_table(results):
                 rows.append([way.title, f"{readers:,}", *cells])
     headings = (f"{figure.title}, {figure.unit}" for figure in by_hand.FIGURES)
     return table(["sent with", "readers", *headings], rows)
+
+
+def page_part(results):
+    """The reader's page from nginx's cache, with a heading; empty where it was not measured."""
+    rows = []
+    for way, title in page.WAYS.items():
+        keys = [metric.key for metric in page.metrics(way, title)]
+        summaries = [results.summary(OURS, "page", key) for key in keys]
+        if any(summaries):
+            digits = [digits_of("page", key) for key in keys]
+            pairs = zip(summaries, digits, strict=True)
+            rows.append([title, *(cell(summary, number) for summary, number in pairs)])
+    measured = table(["asked for", *page.HEADINGS], rows)
+    what = (
+        "The page with 50 posts from the cache, and its bytes as a static file of the same nginx."
+    )
+    return measured and f"## The reader's page through nginx\n\n{what}\n\n{measured}"
 
 
 def versions(results):

@@ -34,6 +34,22 @@ TARGETS = (
     Target("memory a socket, next step", "memory", "socket", "<=", 10, unit="KiB"),
     Target("echo round trips/s", "echo", "rate", ">=", 1.0, "channels4-uvicorn"),
     Target("plain HTTP view, requests/s", "http", "rate", ">=", 1.5, "channels4-daphne"),
+    Target(
+        "reader page through nginx, against a static file",
+        "page",
+        "plain_ratio",
+        ">=",
+        0.8,
+        unit="×",
+    ),
+    Target(
+        "the same page as browsers ask for it, compressed",
+        "page",
+        "gzip_rate",
+        ">=",
+        10_000,
+        unit="/s",
+    ),
     Target("idle stack, CPU", "idle", "cpu", "<", 1, unit="% of a core"),
     Target("idle stack, Redis commands/s", "idle", "redis_commands", "<", 5),
 )

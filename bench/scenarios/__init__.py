@@ -1,11 +1,22 @@
 """The scenarios, in the order in which a session runs them. To add one: a module, a line here."""
 
 from bench.errors import UnknownName
-from bench.scenarios import broadcast, burst, by_hand, crowd, echo, handshake, http, idle, memory
+from bench.scenarios import (
+    broadcast,
+    burst,
+    by_hand,
+    crowd,
+    echo,
+    handshake,
+    http,
+    idle,
+    memory,
+    page,
+)
 
 SCENARIOS = {
     module.SCENARIO.name: module.SCENARIO
-    for module in (idle, memory, handshake, broadcast, burst, echo, http, crowd, by_hand)
+    for module in (idle, memory, handshake, broadcast, burst, echo, http, crowd, by_hand, page)
 }
 
 

@@ -5,6 +5,7 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
+from bench.systems import whole_product
 from bench.systems.base import REPOSITORY, System, require_redis, run
 from bench.systems.stack import BACKLOG, HOST
 
@@ -72,16 +73,21 @@ class Ours(Channels1):
     name = "ours"
     label = "this live blog"
     title = "this live blog"
-    scenarios = Stock.scenarios | {"crowd", "by-hand"}
+    scenarios = Stock.scenarios | {"crowd", "by-hand", "page"}
 
     def stack_for(self, scenario):
-        return "small project" if scenario in ("echo", "http") else "product"
+        if scenario in ("echo", "http"):
+            return "small project"
+        return "whole product" if scenario == "page" else "product"
 
     def assemble(self, stack, stack_name):
         if stack_name == "small project":
             OursEcho().assemble(stack, stack_name)
             return
         env = self.environment(stack.add_redis(), stack)
+        if stack_name == "whole product":
+            whole_product.assemble(self, stack, env)
+            return
         manage = [sys.executable, "manage.py"]
         for command in (["migrate", "-v", "0"], ["shell", "-c", MAKE_DEMO]):
             run(self, [*manage, *command], cwd=REPOSITORY, env=os.environ | env)

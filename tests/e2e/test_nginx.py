@@ -1,6 +1,7 @@
 """The top-level nginx.conf, in real nginx, in front of the whole product."""
 
 import contextlib
+import gzip
 import http.client
 import os
 import re
@@ -21,7 +22,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from tests.e2e.stack import ROOT, Reader, Stack
-from tests.services import PATIENCE, free_port, wait_until
+from tests.services import PATIENCE, free_port, http_request, wait_until
 
 MIB = 1 << 20
 CONF = (ROOT / "nginx.conf").read_text()
@@ -244,9 +245,27 @@ def test_every_answer_carries_the_security_headers(nginx, blog):
         assert "nginx/" not in (headers["Server"] or "")
 
 
-def test_pages_are_compressed(nginx, blog):
-    headers = nginx.get(f"/liveblog/{blog}/", Accept_Encoding="gzip")[1]
-    assert headers["Content-Encoding"] == "gzip" and "Accept-Encoding" in headers["Vary"]
+@pytest.mark.parametrize(
+    "accepts, encoding",
+    [
+        ("gzip, deflate, br, zstd", "gzip"),
+        ("br;q=1.0, GZIP;q=0.8", "gzip"),
+        ("identity", None),
+        ("gzip;q=0, identity", None),
+        ("", None),
+    ],
+)
+def test_everybody_gets_the_page_in_an_encoding_that_was_asked_for(nginx, blog, accepts, encoding):
+    """One copy each is kept, compressed once by Django: see `proxy_cache_key`."""
+    _, headers, body = nginx.get(f"/liveblog/{blog}/", Accept_Encoding=accepts)
+    assert headers["Content-Encoding"] == encoding and "Accept-Encoding" in headers["Vary"]
+    assert b"To the Moon" in (gzip.decompress(body) if encoding else body)
+
+
+def test_the_product_compresses_and_not_nginx_again_for_everybody(stack, blog):
+    path = f"/liveblog/{blog}/"
+    answer = http_request(stack.port, "GET", path, headers={"Accept-Encoding": "gzip"})
+    assert answer.headers["Content-Encoding"] == "gzip"
 
 
 def test_tls_as_the_file_says():

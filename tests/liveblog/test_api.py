@@ -191,6 +191,13 @@ def test_another_version_is_409_or_412_and_nothing_is_overwritten(call, blog):
     assert outcome(call("DELETE", one(update.pk)))[0] == 200
 
 
+def test_a_tag_that_compression_has_weakened_names_the_version_too(call, blog):
+    update = BlogUpdate.objects.create(blog=blog, body="Before")
+    weakened = "W/" + call("GET", one(update.pk))["ETag"]
+    changed = call("PATCH", one(update.pk), {"body": "After"}, If_Match=weakened)
+    assert outcome(changed)[0] == 200
+
+
 def test_who_commits_between_look_and_write_is_not_overwritten(call, blog, monkeypatch):
     def late(blog, key, pk, version, **fields):
         monkeypatch.undo()
