@@ -24,17 +24,6 @@ class Site(Stack):
         shutil.copytree(ROOT, self.root, ignore=NOT_COPIED)
         (self.root / ".venv").symlink_to(ROOT / ".venv")
 
-    def start(self):
-        self.log = open(Path(self.folder.name) / "terminal.log", "w+b")  # noqa: SIM115
-        self.process = subprocess.Popen(
-            [sys.executable, "deploy/run.py"],
-            cwd=self.root,
-            env=self.environ,
-            stdout=self.log,
-            stderr=subprocess.STDOUT,
-        )
-        return self
-
     def run(self, *command, **options):
         return subprocess.run(
             command,

@@ -21,6 +21,9 @@ OURS = ("SECRET_KEY", "REDIS_URL", "DATABASE_URL", "DATA_DIR", "PORT", "HOST")
 class Stack:
     """`deploy/run.py` on a free port with a data folder of its own. A context manager."""
 
+    root = ROOT  # of the code that runs
+    python = None  # the process of shell(), once it is there
+
     def __init__(self, **environ):
         self.folder = tempfile.TemporaryDirectory(prefix="liveblog-stack-")
         self.port = free_port()
@@ -37,7 +40,7 @@ class Stack:
         self.log = open(Path(self.folder.name) / "terminal.log", "w+b")  # noqa: SIM115
         self.process = subprocess.Popen(
             [sys.executable, "deploy/run.py"],
-            cwd=ROOT,
+            cwd=self.root,
             env=self.environ,
             stdout=self.log,
             stderr=subprocess.STDOUT,
@@ -65,7 +68,7 @@ class Stack:
         """Run a management command as an operator would in a second terminal."""
         return subprocess.run(
             [sys.executable, "manage.py", *arguments],
-            cwd=ROOT,
+            cwd=self.root,
             env=self.environ,
             input=input,
             capture_output=True,
@@ -75,9 +78,20 @@ class Stack:
 
     def shell(self, code):
         """Run Python with the models at hand; returns what it prints."""
-        done = self.manage("shell", "--no-imports", "-v0", "-c", code)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        if self.python is None:
+            self.python = subprocess.Popen(
+                [sys.executable, ROOT / "tests/e2e/shell.py"],
+                cwd=self.root,
+                env=self.environ | {"PYTHONPATH": str(self.root)},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        self.python.stdin.write(json.dumps(code) + "\n")
+        self.python.stdin.flush()
+        answer = json.loads(self.python.stdout.readline())
+        assert answer["error"] is None, answer["error"]
+        return answer["output"]
 
     def reader(self, slug="demo", after=0, **options):
         return Reader(f"ws://{self.address}/channel/liveblog/{slug}/?after={after}", **options)
@@ -98,6 +112,11 @@ class Stack:
 
     def stop(self, signum=signal.SIGTERM):
         """End it; returns the exit code."""
+        if self.python is not None:
+            self.python.stdin.close()
+            self.python.stdout.close()
+            self.python.wait(PATIENCE)
+            self.python = None
         if self.process.poll() is None:
             self.process.send_signal(signum)
         try:
