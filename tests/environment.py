@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 
 from tests.services import RedisServer
@@ -11,6 +12,10 @@ data_dir = tempfile.mkdtemp(prefix="liveblog-test-")
 for name in ("DATABASE_URL", "CHANNEL_KEYS", "HOST", "PORT", "DEBUG", "ALLOWED_HOSTS"):
     os.environ.pop(name, None)
 os.environ.update(REDIS_URL=redis_server.url, DATA_DIR=data_dir, SECRET_KEY="only for tests " * 3)
+
+
+# A shell that starts a run in the background has it ignore SIGINT, and its children inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_configure(config):
