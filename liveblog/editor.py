@@ -47,7 +47,7 @@ from django.views import csrf
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from liveblog import writes
+from liveblog import images, writes
 from liveblog.forms import KeyForm, UpdateForm
 from liveblog.frames import editors_frame, error_frame, unknown_blog
 from liveblog.models import BlogUpdate, LiveBlog
@@ -164,6 +164,7 @@ def page(request, blog, may, form, conflict=None, status=200):
     blog.refresh_from_db()  # before the stream is read: see stream()
     hidden = blog.updates.hidden().order_by(F("publish_at").asc(nulls_last=True), "-created")
     context = {"blog": blog, "form": form, "conflict": conflict, "may": may}
+    context |= {"largest_picture": images.LARGEST}
     context |= {"hidden": hidden[:HIDDEN_SHOWN]} | stream(blog)
     return render(request, "liveblog/editor.html", context, status=status)
 

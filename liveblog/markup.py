@@ -54,6 +54,7 @@ ATTRIBUTES = {
 }
 SCHEMES = {"http", "https", "mailto"}
 IMAGES = re.compile(r"(?i:https?://)|/media/(?!.*(?:\.|%2[Ee]){2})")  # how addresses begin
+TALL = 1.4  # height by width; from there a picture as wide as the text would not fit a window
 
 # nh3 escapes quotes and angle brackets within attributes, so these find all images.
 IMAGE = re.compile(r"<img\b[^>]*>")
@@ -94,4 +95,6 @@ def placed(image: str) -> str:
         return attributes.get("alt", "")
     width, height = size_of(attributes["src"])
     size = f' width="{width}" height="{height}"' if width else ""
+    if width and height > TALL * width:
+        size += ' class="tall"'
     return f'{image[:-1]}{size} loading="lazy" decoding="async">'

@@ -66,6 +66,12 @@ def test_an_uploaded_picture_holds_its_place_before_it_is_loaded():
     assert f'width="1600" height="900" {LAZY}' in render(f"text <img src='{UPLOADED}'>")
 
 
+def test_a_tall_picture_is_told_from_others():
+    tall, portrait = (UPLOADED.replace("1600x900", size) for size in ("800x1600", "1200x1600"))
+    assert 'class="tall"' in render(f"![]({tall})")
+    assert "class" not in render(f'![]({portrait})\n\n<p class="tall">x</p>')
+
+
 def test_a_picture_from_elsewhere_is_shown_without_a_size():
     image = f'<img src="https://example.org/a.png" alt="" {LAZY}>'
     assert render("![](https://example.org/a.png)") == f"<p>{image}</p>"

@@ -1,9 +1,10 @@
 // The thin rim around editor-state.js: its effects become requests, timers, storage and DOM.
 
 import { begin, same, step, withOffset } from "./editor-state.js";
+import { withoutPlaceholders } from "./markdown.js";
 import { showLocalTimes } from "./page.js";
+import { desk, freshPage, parsed, refreshToken, token } from "./server.js";
 
-const desk = document.querySelector("[data-desk]");
 const FLAGS = ["key_event", "pinned"];
 const PROBLEMS = new Set(["waiting", "login", "refused"]);
 const AUTOSAVE = 400; // ms after the last key; leaving the page saves at once
@@ -38,35 +39,13 @@ function writer(state, fieldsNow, show) {
 }
 
 async function post({ key, update, version, fields }, refresh) {
-  if (refresh) {
-    const page = await freshPage();
-    if (!page) return { status: 401, body: null };
-    const { value } = page.querySelector("[name=csrfmiddlewaretoken]");
-    for (const token of document.getElementsByName("csrfmiddlewaretoken")) token.value = value;
-  }
-  const [token] = document.getElementsByName("csrfmiddlewaretoken");
-  const data = new URLSearchParams({ csrfmiddlewaretoken: token.value, key, version });
+  if (refresh && !(await refreshToken())) return { status: 401, body: null };
+  const data = new URLSearchParams({ csrfmiddlewaretoken: token(), key, version });
   for (const [name, value] of Object.entries(fields)) if (value) data.set(name, value);
   const headers = { Accept: "application/json" };
   const query = update === null ? "" : `?update=${update}`;
   const answer = await fetch(desk.dataset.home + query, { method: "POST", body: data, headers });
   return { status: answer.status, body: parsed(await answer.text()) };
-}
-
-function parsed(text) {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
-}
-
-/** This page as the server renders it now, or null where it asks for a login first. */
-async function freshPage() {
-  const answer = await fetch(desk.dataset.home, { headers: { Accept: "text/html" } });
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  if (answer.status >= 500) throw new Error(`status ${answer.status}`);
-  return page.querySelector("[data-desk]") && page;
 }
 
 async function refreshDrafts() {
@@ -171,6 +150,7 @@ function compose() {
   function keep() {
     clearTimeout(autosave);
     const fields = fieldsNow();
+    fields.body = withoutPlaceholders(fields.body); // a picture's file is not kept
     const { write, version } = state();
     if (!write && same(fields, initial)) {
       forget();
@@ -355,6 +335,7 @@ function compose() {
       elements.publish_at.value = toLocal(fields.publish_at);
       elements.publish_at.closest("details").open = Boolean(fields.publish_at);
     }
+    form.dispatchEvent(new Event("filled")); // for the preview
   }
 
   // Events

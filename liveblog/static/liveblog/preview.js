@@ -1,0 +1,99 @@
+// The preview in the composer: rendered by the server, as readers get it, while somebody writes.
+
+import { parsed, withToken } from "./server.js";
+
+const PAUSE = 300; // ms after the last key
+const REMEMBERED = "liveblog-preview";
+
+const form = document.querySelector("[data-composer]");
+const box = form?.querySelector("[data-preview]");
+if (box) preview();
+
+function preview() {
+  const { dataset } = box;
+  const part = (name) => box.querySelector(`[data-preview-${name}]`);
+  const [headline, content, status] = ["headline", "content", "status"].map(part);
+  const { headline: title, body } = form.elements;
+  let [timer, shown, request] = [0, null, null];
+
+  /** Ask for what is in the form now; an answer to what was there before is not waited for. */
+  async function update() {
+    clearTimeout(timer);
+    const asked = JSON.stringify([title.value, body.value]);
+    if (!box.open || asked === shown) return;
+    request?.abort();
+    const { signal } = (request = new AbortController());
+    const answer = await withToken((token) => ask(token, signal));
+    if (!signal.aborted) show(answer, asked);
+  }
+
+  async function ask(token, signal) {
+    const data = new URLSearchParams({ headline: title.value, body: body.value });
+    const headers = { Accept: "application/json", "X-CSRFToken": token };
+    const answer = await fetch(dataset.address, { method: "POST", body: data, headers, signal });
+    return { status: answer.status, body: parsed(await answer.text()) };
+  }
+
+  function show({ status: code, body: answer }, asked) {
+    shown = null;
+    if (code === 200 && answer?.type === "preview") {
+      shown = asked;
+      fill(answer);
+      say(answer.content || answer.headline ? "" : dataset.sayEmpty);
+    } else if (code === 422 && answer?.fields) {
+      say(Object.values(answer.fields).flat().join(" "));
+    } else {
+      say(answer?.message || dataset.sayAway); // what was shown before stays
+    }
+  }
+
+  function say(text) {
+    status.textContent = text;
+    box.toggleAttribute("data-stale", shown === null);
+  }
+
+  function fill(answer) {
+    headline.textContent = answer.headline;
+    headline.hidden = !answer.headline;
+    const made = document.createElement("template");
+    made.innerHTML = answer.content; // the server has sanitised it
+    // A picture that is there already would flicker if it were made anew.
+    const there = [...content.querySelectorAll("img")];
+    for (const image of made.content.querySelectorAll("img")) {
+      const same = there.findIndex((other) => other.isEqualNode(image));
+      if (same !== -1) image.replaceWith(...there.splice(same, 1));
+    }
+    for (const link of made.content.querySelectorAll("a")) link.target = "_blank";
+    content.replaceChildren(made.content);
+  }
+
+  function soon() {
+    clearTimeout(timer);
+    timer = setTimeout(update, PAUSE);
+  }
+
+  for (const name of ["input", "filled"]) form.addEventListener(name, soon);
+  addEventListener("online", soon);
+  box.addEventListener("toggle", () => {
+    remember(box.open);
+    update();
+  });
+  box.open = remembered() ?? matchMedia("(min-width: 64rem)").matches;
+  box.hidden = false;
+}
+
+function remembered() {
+  try {
+    return { open: true, closed: false }[localStorage.getItem(REMEMBERED)];
+  } catch {
+    return undefined;
+  }
+}
+
+function remember(open) {
+  try {
+    localStorage.setItem(REMEMBERED, open ? "open" : "closed");
+  } catch {
+    // Next time it is as by default.
+  }
+}

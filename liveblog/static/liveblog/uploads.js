@@ -1,0 +1,300 @@
+// Pictures in the composer: pasted, dropped or chosen, sent one after another, and put into the
+// text where they were meant to stand. Whoever writes on meanwhile is not disturbed.
+//
+// An upload that cannot reach the server keeps its file and its place, and is tried again by hand
+// or when the network is back. One that the server refuses leaves the text as it was.
+
+import { apart, format, image, outside, placeholder, withoutPlaceholders } from "./markdown.js";
+import { parsed, withToken } from "./server.js";
+
+const STALLED = 30_000; // ms without a byte; then the line is taken for lost
+const LATER = new Set([0, 401, 408, 429]); // and all from 500: it may work another time
+
+const form = document.querySelector("[data-composer]");
+if (form) pictures();
+
+function pictures() {
+  const { body: field } = form.elements;
+  const box = form.querySelector("[data-pictures]");
+  const { dataset } = box;
+  const find = (name) => box.querySelector(`[data-${name}]`);
+  const [list, template, chooser] = [find("uploads"), find("upload"), find("file")];
+  const sending = form.querySelector("[data-sending]");
+  const uploads = new Set(); // those whose picture is not in the text yet
+  let [number, running, composing, touched] = [0, false, false, false];
+
+  // A page that was left while one was under way: its file is gone.
+  if (withoutPlaceholders(field.value) !== field.value) change(withoutPlaceholders(field.value));
+
+  // The text
+
+  function changed() {
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+
+  function change(value) {
+    field.value = value;
+    changed();
+  }
+
+  /** As if typed, so that it can be undone. */
+  function type(start, end, text) {
+    field.focus();
+    field.setSelectionRange(start, end);
+    if (document.execCommand("insertText", false, text)) return;
+    field.setRangeText(text, start, end, "end");
+    changed();
+  }
+
+  /** Replace what stands somewhere in the text; the caret stays with what it stood at. */
+  function swap(from, to) {
+    const at = field.value.indexOf(from);
+    if (at === -1) return -1;
+    const { scrollTop } = field;
+    field.setRangeText(to, at, at + from.length, "preserve");
+    field.scrollTop = scrollTop;
+    changed();
+    return at;
+  }
+
+  // The uploads
+
+  function add(files) {
+    for (const file of files) {
+      const name = file.name || dataset.name;
+      const upload = { file, name, line: template.content.firstElementChild.cloneNode(true) };
+      list.append(upload.line);
+      upload.line.querySelector("[data-name]").textContent = name;
+      const [again, drop] = upload.line.querySelectorAll("button");
+      again.addEventListener("click", () => retry(upload));
+      drop.addEventListener("click", () => remove(upload));
+      if (!file.type.startsWith("image/")) refuse(upload, dataset.sayKind);
+      else if (file.size > Number(dataset.largest)) refuse(upload, dataset.sayLarge);
+      else begin(upload);
+    }
+    next();
+  }
+
+  function begin(upload) {
+    number += 1;
+    upload.mark = placeholder(dataset.sayUploading.replace("{name}", upload.name), number);
+    const at = outside(field.value, field.selectionEnd);
+    upload.block = apart(field.value, at, upload.mark);
+    type(at, at, upload.block);
+    touched = false;
+    uploads.add(upload);
+    show(upload, "waiting", dataset.sayWaiting);
+  }
+
+  /** Send the next one that waits. */
+  async function next() {
+    const upload = [...uploads].find(({ line }) => line.dataset.state === "waiting");
+    if (!upload || running) return;
+    running = true;
+    show(upload, "sending", dataset.saySending);
+    const { status, body } = await withToken((token) => send(upload, token));
+    running = false;
+    if (uploads.has(upload)) answered(upload, status, body);
+    next();
+  }
+
+  function send(upload, token) {
+    return new Promise((resolve) => {
+      const request = new XMLHttpRequest(); // fetch() does not tell how far it is
+      const progress = upload.line.querySelector("progress");
+      let timer = 0;
+      const alive = (ms = STALLED) => {
+        clearTimeout(timer);
+        timer = setTimeout(() => request.abort(), ms);
+      };
+      upload.request = request;
+      request.open("POST", dataset.images);
+      request.setRequestHeader("Accept", "application/json");
+      request.setRequestHeader("X-CSRFToken", token);
+      request.upload.addEventListener("progress", ({ loaded, total }) => {
+        progress.value = loaded / total;
+        alive();
+      });
+      request.addEventListener("loadend", () => {
+        clearTimeout(timer);
+        resolve({ status: request.status, body: parsed(request.responseText) });
+      });
+      const data = new FormData();
+      data.set("image", upload.file, upload.name);
+      request.send(data);
+      alive();
+    });
+  }
+
+  function answered(upload, status, body) {
+    if (status === 201 && body?.type === "image") {
+      whenQuiet(() => finish(upload, body));
+    } else if (LATER.has(status) || status >= 500) {
+      show(upload, "lost", status === 401 ? dataset.sayLogin : dataset.sayLost);
+      if (status === 401) form.querySelector("[data-login]").hidden = false;
+    } else {
+      const own = status === 413 ? dataset.sayLarge : dataset.sayRefused;
+      whenQuiet(() => {
+        takeBack(upload);
+        refuse(upload, body?.message || own);
+      });
+    }
+  }
+
+  /** The picture is there; its writer, if still waiting for it, says what it shows. */
+  function finish(upload, { address, moved }) {
+    if (!uploads.delete(upload)) return;
+    const at = swap(upload.mark, image(dataset.describe, address));
+    const waited = [field, document.body, chooser].includes(document.activeElement) && !touched;
+    if (at !== -1 && waited) {
+      field.focus();
+      field.setSelectionRange(at + 2, at + 2 + dataset.describe.length);
+      touched = true; // of several, the first one's description is the one that is written now
+    }
+    if (moved) show(upload, "still", dataset.sayStill);
+    else upload.line.remove();
+    settled();
+  }
+
+  function refuse(upload, why) {
+    uploads.delete(upload);
+    show(upload, "refused", why);
+    settled();
+  }
+
+  function retry(upload) {
+    show(upload, "waiting", dataset.sayWaiting);
+    if (!field.value.includes(upload.mark)) {
+      uploads.delete(upload);
+      begin(upload); // its place was deleted: another one, where the caret is
+    }
+    next();
+  }
+
+  function remove(upload) {
+    upload.request?.abort();
+    if (uploads.delete(upload)) takeBack(upload);
+    upload.line.remove();
+    settled();
+    field.focus();
+  }
+
+  function takeBack({ block, mark }) {
+    if (swap(block, "") === -1) swap(mark, "");
+  }
+
+  function show({ line }, state, why) {
+    line.dataset.state = state;
+    line.querySelector("[data-why]").textContent = why;
+    line.querySelector("progress").hidden = state !== "sending";
+    const [again, drop] = line.querySelectorAll("button");
+    again.hidden = state !== "lost";
+    const over = state === "refused" || state === "still";
+    drop.textContent = drop.dataset[over ? "dismiss" : "remove"];
+  }
+
+  /** What was said of pictures on their way is no longer true. */
+  function settled() {
+    if (!uploads.size && sending.dataset.said === "picture") sending.textContent = "";
+  }
+
+  // An input method that is at work would be interrupted by a change of the text.
+
+  const quiet = [];
+
+  function whenQuiet(action) {
+    if (composing) quiet.push(action);
+    else action();
+  }
+
+  field.addEventListener("compositionstart", () => (composing = true));
+  field.addEventListener("compositionend", () => {
+    composing = false;
+    setTimeout(() => !composing && quiet.splice(0).forEach((action) => action()));
+  });
+  for (const name of ["keydown", "pointerdown", "paste", "drop"]) {
+    field.addEventListener(name, () => (touched = true));
+  }
+
+  // Ways in
+
+  const carriesFiles = ({ dataTransfer }) => dataTransfer?.types.includes("Files");
+
+  field.addEventListener("paste", (event) => {
+    const { files, types } = event.clipboardData;
+    // Spreadsheets and word processors put a picture of the text beside the text.
+    const pasted = [...files].filter(({ type }) => type.startsWith("image/"));
+    if (!pasted.length || types.includes("text/plain")) return;
+    event.preventDefault();
+    add(pasted);
+  });
+  document.addEventListener("dragover", (event) => {
+    if (!carriesFiles(event)) return;
+    event.preventDefault(); // else the browser would leave the page for the file
+    box.toggleAttribute("data-dropping", form.contains(event.target));
+  });
+  document.addEventListener("dragleave", (event) => {
+    if (!event.relatedTarget) box.removeAttribute("data-dropping");
+  });
+  document.addEventListener("drop", (event) => {
+    if (!carriesFiles(event)) return;
+    event.preventDefault();
+    box.removeAttribute("data-dropping");
+    if (form.contains(event.target)) add(event.dataTransfer.files);
+  });
+  find("add").addEventListener("click", () => chooser.click());
+  chooser.addEventListener("change", () => {
+    add(chooser.files);
+    chooser.value = "";
+  });
+  addEventListener("online", () => {
+    for (const upload of uploads) if (upload.line.dataset.state === "lost") retry(upload);
+  });
+  addEventListener("beforeunload", (event) => uploads.size && event.preventDefault());
+
+  // The buttons
+
+  function press(kind) {
+    const { value, selectionStart, selectionEnd } = field;
+    const { start, end, text, from, to } = format(kind, value, selectionStart, selectionEnd);
+    type(start, end, text);
+    field.setSelectionRange(from, to);
+  }
+
+  box.addEventListener("click", ({ target }) => {
+    const { format: kind } = target.closest("button")?.dataset ?? {};
+    if (kind) press(kind);
+  });
+  field.addEventListener("keydown", (event) => {
+    const kind = { b: "bold", i: "italic", k: "link" }[event.key.toLowerCase()];
+    if (!kind || event.shiftKey || event.altKey || event.ctrlKey === event.metaKey) return;
+    event.preventDefault();
+    press(kind);
+  });
+
+  // What is not ready is not published. Capturing: before the form's own script hears of it.
+
+  function hold(event, publishing) {
+    if (!uploads.size) {
+      const clean = withoutPlaceholders(field.value); // as undoing brings them back
+      if (clean !== field.value) change(clean);
+    }
+    const undescribed = publishing ? field.value.indexOf(`![${dataset.describe}](`) : -1;
+    if (!uploads.size && undescribed === -1) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    sending.dataset.said = "picture";
+    sending.textContent = uploads.size ? dataset.sayBusy : dataset.sayDescribe;
+    sending.scrollIntoView({ block: "nearest" });
+    if (uploads.size) return;
+    field.focus();
+    field.setSelectionRange(undescribed + 2, undescribed + 2 + dataset.describe.length);
+  }
+
+  const draft = ({ submitter }) => submitter?.value === "draft";
+  form.addEventListener("submit", (event) => hold(event, !draft(event)), { capture: true });
+  const mine = form.querySelector("[data-mine]");
+  mine.addEventListener("click", (event) => hold(event, true), { capture: true });
+
+  box.hidden = false;
+}

@@ -1,0 +1,176 @@
+"""Pictures and the preview in the composer, in a real browser."""
+
+# The fixtures of other modules: imported names that parameters repeat.
+# ruff: noqa: F401, F811
+
+import base64
+import json
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.e2e.test_browser import browser, context_options, errors, open_live, page, updates, watch
+from tests.e2e.test_editor_browser import desk, publish, sending, text_field
+from tests.liveblog.pictures import encoded, picture, told_on
+
+DESCRIBE = "what the picture shows"
+UPLOADED = r"/media/images/[0-9a-f]{32}-\d+x\d+\.webp"
+WRITE = """async ([kind, content]) => {
+    const answer = await fetch(`data:${kind};base64,${content}`);
+    await navigator.clipboard.write([new ClipboardItem({ [kind]: await answer.blob() })]);
+}"""
+
+
+def paste(desk, content):
+    """Put a PNG into the clipboard, as another program does, and press Ctrl+V."""
+    desk.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    desk.evaluate(WRITE, ["image/png", base64.b64encode(content).decode()])
+    text_field(desk).press("Control+v")
+
+
+def drop(desk, *paths):
+    """Drag files from the desktop onto the text."""
+    box = text_field(desk).bounding_box()
+    place = {"x": box["x"] + 40, "y": box["y"] + 40}
+    data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+    devtools = desk.context.new_cdp_session(desk)
+    for kind in ("dragEnter", "dragOver", "drop"):
+        devtools.send("Input.dispatchDragEvent", {"type": kind, "data": data} | place)
+
+
+def choose(desk, name, content, kind="image/png"):
+    desk.locator("[data-file]").set_input_files({"name": name, "mimeType": kind, "buffer": content})
+
+
+def lines(desk):
+    return desk.locator("[data-uploads] li")
+
+
+def shown(desk):
+    return desk.locator("[data-preview-content]")
+
+
+def kept(desk):
+    """The texts that the browser keeps for the case that the page is left."""
+    stored = desk.evaluate("Object.values(localStorage).filter((text) => text.startsWith('{'))")
+    return [json.loads(text)["fields"]["body"] for text in stored]
+
+
+def test_a_pasted_and_a_dropped_picture_are_published_and_seen(
+    stack, blog, desk, browser, errors, tmp_path
+):
+    photograph = tmp_path / "photo.jpg"
+    photograph.write_bytes(told_on())
+    text_field(desk).fill("Before")
+    paste(desk, encoded(picture((1800, 900))))
+    expect(text_field(desk)).to_have_value(
+        re.compile(rf"^Before\n\n!\[{DESCRIBE}\]\({UPLOADED}\)$")
+    )
+    desk.keyboard.type("The landing site")  # over what is selected
+    expect(text_field(desk)).to_have_value(re.compile(rf"!\[The landing site\]\({UPLOADED}\)$"))
+    drop(desk, photograph)  # the caret is still between the brackets
+    expect(text_field(desk)).to_have_value(
+        re.compile(rf"site\]\({UPLOADED}\)\n\n!\[{DESCRIBE}\]\({UPLOADED}\)$")
+    )
+    expect(lines(desk)).to_have_count(0)
+    publish(desk)
+    expect(sending(desk)).to_contain_text("Write what the picture shows")
+    desk.keyboard.type("A [small] step")
+    with browser.new_context() as context:
+        reader = context.new_page()
+        watch(reader, errors)
+        open_live(reader, stack, blog)
+        publish(desk)
+        expect(sending(desk)).to_have_text("Published.")
+        images = updates(reader).locator("img")
+        expect(images).to_have_count(2)
+        for image, alt, size in (
+            (images.nth(0), "The landing site", [1600, 800]),
+            (images.nth(1), "A [small] step", [48, 64]),
+        ):
+            image.scroll_into_view_if_needed()
+            expect(image).to_have_attribute("alt", alt)
+            expect(image).to_have_js_property("complete", True)
+            found = image.evaluate("i => [i.naturalWidth, i.naturalHeight, +i.width / +i.height]")
+            assert found[:2] == size and found[2] == pytest.approx(size[0] / size[1], 0.01)
+
+
+def test_a_picture_waits_for_the_network_and_nobody_waits_for_it(desk, errors):
+    expect(desk.get_by_role("button", name="Picture")).to_be_visible()
+    desk.context.set_offline(True)
+    text_field(desk).fill("Before")
+    choose(desk, "red.png", encoded(picture()))
+    expect(lines(desk)).to_contain_text("The picture is kept here.")
+    text_field(desk).press("Control+End")
+    desk.keyboard.type(" after")
+    publish(desk)
+    expect(sending(desk)).to_contain_text("A picture is not uploaded yet.")
+    desk.evaluate("window.dispatchEvent(new Event('pagehide'))")  # which saves at once
+    assert kept(desk) == ["Before\n\n after"]
+    desk.get_by_role("button", name="Try again").click()
+    expect(lines(desk)).to_have_attribute("data-state", "lost")
+    desk.context.set_offline(False)
+    expect(lines(desk)).to_have_count(0)
+    expect(text_field(desk)).to_have_value(
+        re.compile(rf"^Before\n\n!\[{DESCRIBE}\]\({UPLOADED}\) after$")
+    )
+    assert errors and all("ERR_INTERNET_DISCONNECTED" in error for error in errors)
+    errors.clear()
+
+
+def test_what_is_refused_says_why_and_leaves_the_text_as_it_was(desk, errors):
+    text_field(desk).fill("A text\nof two lines")
+    text_field(desk).press("Control+Home")
+    for name, content, kind, why in (
+        ("page.png", b"<script>alert(1)</script>", "image/png", "This is no picture"),
+        ("half.png", encoded(picture())[:-40], "image/png", "damaged or not complete"),
+        ("large.png", encoded(picture()) + b"\0" * 10_000_000, "image/png", "more than 10 MB"),
+        ("notes.txt", b"Notes", "text/plain", "This is no picture"),
+    ):
+        choose(desk, name, content, kind)
+        expect(lines(desk)).to_contain_text(name)
+        expect(lines(desk)).to_contain_text(why)
+        expect(text_field(desk)).to_have_value("A text\nof two lines")
+        desk.get_by_role("button", name="Close").click()
+        expect(lines(desk)).to_have_count(0)
+    assert len(errors) == 2 and "415" in errors[0] and "422" in errors[1]
+    errors.clear()
+
+
+def test_the_preview_follows_the_text(desk, errors):
+    preview = desk.locator("[data-preview]")
+    expect(preview).to_have_attribute("open", "")
+    text_field(desk).press_sequentially("Some **bold** text")
+    expect(shown(desk).locator("strong")).to_have_text("bold")
+    desk.get_by_label("Headline").fill("News")
+    expect(preview.get_by_text("News")).to_be_visible()
+    text_field(desk).fill("x" * 20_001)
+    expect(preview.get_by_role("status")).to_contain_text("20000")
+    desk.context.set_offline(True)
+    text_field(desk).fill("Written *offline*")
+    expect(preview.get_by_role("status")).to_contain_text("the server cannot be reached")
+    desk.context.set_offline(False)
+    expect(shown(desk).locator("em")).to_have_text("offline")
+    expect(preview.get_by_role("status")).to_have_text("")
+    preview.locator("summary").click()
+    desk.reload()  # the text was kept
+    expect(text_field(desk)).to_have_value("Written *offline*")
+    expect(preview).not_to_have_attribute("open", "")
+    preview.locator("summary").click()
+    expect(shown(desk).locator("em")).to_have_text("offline")
+    assert errors and all("DISCONNECTED" in error or "422" in error for error in errors)
+    errors.clear()
+
+
+def test_buttons_and_keys_mark_what_is_selected_and_can_be_undone(desk):
+    text_field(desk).fill("One small step")
+    text_field(desk).select_text()
+    desk.get_by_role("button", name="Bold").click()
+    expect(text_field(desk)).to_have_value("**One small step**")
+    expect(text_field(desk)).to_be_focused()
+    desk.keyboard.press("Control+i")
+    expect(text_field(desk)).to_have_value("***One small step***")
+    desk.keyboard.press("Control+z")
+    desk.keyboard.press("Control+z")
+    expect(text_field(desk)).to_have_value("One small step")

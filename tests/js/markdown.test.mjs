@@ -1,0 +1,98 @@
+// What the composer's buttons and uploads do to the text.
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+
+import {
+  apart,
+  format,
+  image,
+  outside,
+  placeholder,
+  withoutPlaceholders,
+} from "../../liveblog/static/liveblog/markdown.js";
+
+/** Press a button on a text in which `|` stands at both ends of the selection, or at the caret. */
+function press(kind, marked) {
+  const start = marked.indexOf("|");
+  const end = Math.max(start, marked.lastIndexOf("|") - 1);
+  const value = marked.replaceAll("|", "");
+  const made = format(kind, value, start, end);
+  const after = value.slice(0, made.start) + made.text + value.slice(made.end);
+  const bar = made.from === made.to ? "|" : `|${after.slice(made.from, made.to)}|`;
+  return after.slice(0, made.from) + bar + after.slice(made.to);
+}
+
+describe("a placeholder", () => {
+  test("stands apart from the text around it, with no empty line too many", () => {
+    for (const [text, result] of [
+      ["|", "X"],
+      ["a|", "a\n\nX"],
+      ["|b", "X\n\nb"],
+      ["a|b", "a\n\nX\n\nb"],
+      ["a\n|b", "a\n\nX\n\nb"],
+      ["a\n\n|\n\nb", "a\n\nX\n\nb"],
+      ["a\n\n|\n", "a\n\nX\n\n"],
+    ]) {
+      const at = text.indexOf("|");
+      const value = text.replace("|", "");
+      const made = value.slice(0, at) + apart(value, at, "X") + value.slice(at);
+      assert.equal(made, result, text);
+    }
+  });
+
+  test("does not cut an image or a link in two", () => {
+    const text = "see [this](https://example.org) and\n\n![that](/media/a.webp)";
+    const [link, picture] = [text.indexOf(" and"), text.length];
+    for (const [at, expected] of [
+      [4, 4],
+      [7, link],
+      [link - 1, link],
+      [link, link],
+      [picture - 20, picture],
+      [picture, picture],
+    ]) {
+      assert.equal(outside(text, at), expected);
+    }
+  });
+
+  test("is found again whatever the file is called, and leaves the text whole", () => {
+    for (const name of ["a.jpg", "a](b).jpg", "[x](y)\n.png", "照片.heic"]) {
+      const mark = placeholder(`Uploading ${name}…`, 7);
+      assert.equal(withoutPlaceholders(mark), "");
+      assert.equal(withoutPlaceholders(`a\n\n${mark}`), "a");
+      assert.equal(withoutPlaceholders(`${mark}\n\nb`), "b");
+      assert.equal(withoutPlaceholders(`a\n\n${mark}\n\n${mark}\n\nb`), "a\n\nb");
+    }
+  });
+
+  test("is no picture, and no picture is one", () => {
+    const text = `a ${image("b", "/media/c.webp")} [d](#uploading-1)`;
+    assert.equal(withoutPlaceholders(text), text);
+  });
+});
+
+describe("a button", () => {
+  test("makes what is selected bold or italic, and plain again", () => {
+    assert.equal(press("bold", "a |b| c"), "a **|b|** c");
+    assert.equal(press("bold", "a **|b|** c"), "a |b| c");
+    assert.equal(press("italic", "a |b| c"), "a *|b|* c");
+    assert.equal(press("italic", "*|b|*"), "|b|");
+    assert.equal(press("italic", "**|b|**"), "***|b|***");
+    assert.equal(press("bold", "|"), "**|**");
+  });
+
+  test("makes a link of a text or of an address", () => {
+    assert.equal(press("link", "see |here|"), "see [here](|https://|)");
+    assert.equal(press("link", "|https://example.org/a|"), "[|](https://example.org/a)");
+    assert.equal(press("link", "|"), "[](|https://|)");
+  });
+
+  test("quotes whole lines, and no longer", () => {
+    assert.equal(press("quote", "a\nb|c\nd"), "a\n> bc|\nd");
+    assert.equal(press("quote", "a\n> bc|\nd"), "a\nbc|\nd");
+    assert.equal(press("quote", "x\na|b\nc|d\ny"), "x\n|> ab\n> cd|\ny");
+    assert.equal(press("quote", "|a\n|b"), "> a|\nb");
+    assert.equal(press("quote", "|"), "> |");
+  });
+});
