@@ -7,6 +7,7 @@ from consumers import (
     by_hand,
     chat,
     chat_class,
+    desk,
     echo,
     initials,
     liveblog,
@@ -35,6 +36,7 @@ def conversation(module, path):
 
 channel_routing = [
     *conversation(liveblog, r"^/channel/liveblog/" + SLUG),
+    *conversation(desk, r"^/channel/desk/" + SLUG),
     *conversation(chat, r"^/channel/chat/" + ROOM),
     route_class(chat_class.ChatConsumer, path=r"^/channel/chat-class/" + ROOM),
     *conversation(rooms, r"^/channel/heartbeat/" + ROOM),

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models.signals import post_save
 from django.dispatch import receiver
 
-from liveblog.frames import blog_frame, encode, update_frame
+from liveblog.frames import action_of, blog_frame, encode, update_frame
 from liveblog.models import BlogUpdate, LiveBlog
 
 logger = logging.getLogger(__name__)
@@ -21,11 +21,34 @@ def broadcast_update(instance, raw=False, using=None, **kwargs):
         transaction.on_commit(partial(send, instance.blog, frame), using=using)
 
 
+@receiver(post_save, sender=BlogUpdate)
+def tell_the_desk(instance, created, raw=False, using=None, **kwargs):
+    """Editors' pages: a draft has changed, or is none any more. They ask for what it says."""
+    gone = not instance.draft or instance.deleted
+    published = not (created or instance.draft) and action_of(instance) == "created"
+    if not raw and (instance.draft or published):
+        frame = {"type": "draft", "id": instance.pk, "gone": gone}
+        transaction.on_commit(partial(send_to_desk, instance.blog, frame), using=using)
+
+
 @receiver(post_save, sender=LiveBlog)
 def broadcast_blog(instance, created, raw=False, using=None, **kwargs):
     if not (raw or created):
         frame = blog_frame(instance)
         transaction.on_commit(partial(send, instance, frame), using=using)
+
+
+def desk_group(slug) -> str:
+    """The group that every open editor's page of the blog is in."""
+    return f"desk-{slug}"
+
+
+def send_to_desk(blog, frame):
+    """Never raises. Who misses it sees it when the page is opened again."""
+    try:
+        Group(desk_group(blog.slug)).send({"text": encode(frame)}, immediately=True)
+    except Exception:
+        logger.exception("The editors' pages of %s were not told of a draft.", blog.slug)
 
 
 def send(blog, frame):
