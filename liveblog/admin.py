@@ -2,10 +2,12 @@
 
 from django import forms
 from django.contrib import admin
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from liveblog.models import BlogUpdate, Delivery, LiveBlog, Webhook
+from liveblog.models import BlogUpdate, Delivery, LiveBlog, PastVersion, Webhook
+from liveblog.roles import name_of
 
 
 class UnchangedStaysUnsaved(admin.ModelAdmin):
@@ -92,9 +94,39 @@ class BlogUpdateAdmin(UnchangedStaysUnsaved):
             update = super().get_object(request, object_id, from_field)
         return update
 
+    def save_model(self, request, obj, form, change):
+        obj.saved_by = name_of(request.user)
+        if not change:
+            obj.owner = request.user
+        super().save_model(request, obj, form, change)
+
+    def delete_model(self, request, obj):
+        obj.saved_by = name_of(request.user)
+        obj.delete()
+
+    def delete_queryset(self, request, queryset):
+        with transaction.atomic():
+            for row in queryset.locked():
+                self.delete_model(request, row)
+
     def get_changeform_initial_data(self, request):
-        author = request.user.get_full_name() or request.user.get_username()
-        return {"author": author} | super().get_changeform_initial_data(request)
+        return {"author": name_of(request.user)} | super().get_changeform_initial_data(request)
+
+
+@admin.register(PastVersion)
+class PastVersionAdmin(admin.ModelAdmin):
+    """What updates once said: to be read, and to be deleted where it must not be kept."""
+
+    list_display = ["__str__", "update", "revision", "editor", "saved", "replaced"]
+    list_select_related = ["update"]
+    search_fields = ["headline", "body", "author", "editor"]
+    date_hierarchy = "replaced"
+
+    def has_add_permission(self, request):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        return False
 
 
 @admin.register(Webhook)

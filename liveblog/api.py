@@ -36,6 +36,7 @@ REQUESTS = Limit("api", most=100, seconds=10, flood=1000)  # a ticker that posts
 
 TEXTS, FLAGS = ("headline", "body", "author"), ("key_event", "pinned")
 KINDS = dict.fromkeys(TEXTS, str) | dict.fromkeys((*FLAGS, "draft"), bool)
+NAME = "API"  # as the history calls a program
 KINDS |= {"publish_at": str | None, "version": int}
 
 
@@ -150,7 +151,7 @@ def create(request, blog):
     if "version" in asked:
         raise Refusal("invalid", fields={"version": ["A new update has none."]})
     form = valid(form_of(BlogUpdate(blog=blog), asked, key, None))
-    return acknowledge(blog, writes.create(blog, key, **form.values()), 201)
+    return acknowledge(blog, writes.create(blog, key, by=NAME, **form.values()), 201)
 
 
 def change(request, blog, row):
@@ -167,7 +168,8 @@ def change(request, blog, row):
         raise Refusal(code, current=editors_frame(row))
     form = valid(form_of(row, asked, key, version))
     try:
-        return acknowledge(blog, writes.change(blog, key, row.pk, version, **form.values()))
+        done = writes.change(blog, key, row.pk, version, by=NAME, **form.values())
+        return acknowledge(blog, done)
     except writes.Conflict as found:
         raise Refusal(code, current=editors_frame(found.current)) from found
 
@@ -179,7 +181,7 @@ def delete(request, blog, row):
     # What is gone already stays so, whatever the writer saw.
     version, code = (None, None) if row.deleted else version_of(request, {}, row)
     try:
-        return acknowledge(blog, writes.delete(blog, key, row.pk, version))
+        return acknowledge(blog, writes.delete(blog, key, row.pk, version, by=NAME))
     except writes.Conflict as found:
         raise Refusal(code, current=editors_frame(found.current)) from found
 

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
 
@@ -8,3 +9,6 @@ class LiveBlogConfig(AppConfig):
 
     def ready(self):
         from liveblog import broadcast, webhooks  # noqa: F401  (connect to post_save)
+        from liveblog.roles import make_groups
+
+        post_migrate.connect(make_groups, sender=self)

@@ -12,7 +12,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from liveblog import uploads
-from liveblog.editor import for_editors, require
+from liveblog.doors import for_editors
+from liveblog.editor import require
 from liveblog.forms import PreviewForm
 from liveblog.frames import error_frame
 from liveblog.markup import render
@@ -26,8 +27,7 @@ def for_writers(view):
     @require_POST
     @for_editors
     def admitted(request, blog, may):
-        if not may["change"]:
-            require(may, "add")
+        require(may.write or may.change, _("You may not write updates here."))
         return view(request)
 
     return admitted

@@ -4,7 +4,11 @@
 
 * a new update: `headline`, `body`, `author`, `key_event`, `pinned`, `action`, `publish_at`;
 * a change: the same, with `?update=<id>` in the address and `version` required;
-* a deletion: `delete` = the id; `version` optional: without it, whatever is there is deleted.
+* a deletion: `delete` = the id; `version` optional: without it, whatever is there is deleted;
+* a flag: `post` = the id of a published update, `flag` = `pin`, `unpin`, `key` or `unkey`.
+
+What a user may do is liveblog.roles.Rights. Who may write but not publish sends `action=draft`;
+that draft then waits for review.
 
 `key` names the write: at most 64 printable ASCII characters, a UUID. The same key again is
 answered as the first time and changes nothing; without one the server makes one up, and nothing
@@ -21,111 +25,42 @@ With `Accept: application/json` the answer is one JSON object:
   `deleted` for a tombstone) and `body`, `version`, `draft`, `publish_at`. Nothing was written: to
   write over it, send again with `current.version`; a deleted one can only be posted anew;
 * 422 `error`, code `invalid`: `fields` maps a field, or `__all__`, to its sentences;
-* 401 `not_logged_in`, 403 `not_allowed` or `csrf`, 404 `unknown_blog` or `not_found`;
-* 503 `unavailable`: the database did not take it, or did but could not say so: send it again.
+* 401, 403, 404 and 503 as liveblog/doors.py says; after 503 send it again: perhaps it was done.
 
 Otherwise: a redirect to the page, or the page with what must be corrected (422) or decided (409).
 
 The page's template gets `form` (UpdateForm; `key` and `version` are to be rendered), `conflict`
 (None, or `current` as above, while `form` keeps the writer's own text and sends it over that),
-`hidden` (drafts and scheduled updates as rows, those that are due first), `may` (add, change,
-delete) and the stream.
+`hidden` (drafts and scheduled updates as rows, those for review first), `deleted` (the latest
+tombstones), `may` (Rights), `about` (AboutForm, or None) and the stream.
 """
 
-import logging
-from functools import wraps
-
 from django.contrib import messages
-from django.contrib.auth.views import redirect_to_login
-from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
-from django.db import InterfaceError, OperationalError
+from django.core.exceptions import PermissionDenied
 from django.db.models import F
-from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.views import csrf
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from liveblog import images, writes
+from liveblog.coverage_state import AboutForm
+from liveblog.doors import for_editors, wants_json
 from liveblog.forms import KeyForm, UpdateForm
-from liveblog.frames import editors_frame, error_frame, unknown_blog
-from liveblog.models import BlogUpdate, LiveBlog
+from liveblog.frames import editors_frame, encode, error_frame
+from liveblog.history import asked_text
+from liveblog.models import TEXT, BlogUpdate
 from liveblog.revisions import whole_number
+from liveblog.roles import name_of
 from liveblog.views import asked_row, json_answer, stream
 
-logger = logging.getLogger(__name__)
-
 HIDDEN_SHOWN = 100  # drafts on the page; more than a newsroom keeps
-
-
-def wants_json(request) -> bool:
-    return request.get_preferred_type(["text/html", "application/json"]) == "application/json"
-
-
-def answers_in_kind(view):
-    """What the view raises becomes a page for people, and for scripts an `error` frame."""
-
-    @wraps(view)
-    def answering(request, *args, **kwargs):
-        try:
-            return view(request, *args, **kwargs)
-        except (ObjectDoesNotExist, Http404, PermissionDenied) as error:
-            if wants_json(request):
-                return json_answer(*refusal(error))
-            if isinstance(error, ObjectDoesNotExist):
-                raise Http404 from error
-            raise
-        except (OperationalError, InterfaceError):
-            if not wants_json(request):
-                raise
-            logger.exception("The database did not take a write")
-            sentence = _("The database did not take it. Send it again with the same key.")
-            return json_answer(error_frame("unavailable", sentence), 503)
-
-    return answering
-
-
-def refusal(error):
-    """The frame and the HTTP status."""
-    if isinstance(error, PermissionDenied):
-        return error_frame("not_allowed", str(error)), 403
-    if isinstance(error, LiveBlog.DoesNotExist):
-        return unknown_blog(), 404
-    return error_frame("not_found", _("This live blog has no such update.")), 404
-
-
-def csrf_failure(request, reason=""):
-    """Django's page; for scripts an `error`. A login in another tab changes the token."""
-    if not wants_json(request):
-        return csrf.csrf_failure(request, reason)
-    sentence = _("The form is out of date. Load the page again, then send it once more.")
-    return json_answer(error_frame("csrf", sentence), 403)
-
-
-def for_editors(view):
-    """The view (request, blog, may) of whoever may write something; never cached.
-
-    `may` maps add, change and delete to whether the user may.
-    """
-
-    @never_cache
-    @answers_in_kind
-    @wraps(view)
-    def admitted(request, slug):
-        if not request.user.is_authenticated:
-            if wants_json(request):
-                return json_answer(error_frame("not_logged_in", _("Please log in.")), 401)
-            return redirect_to_login(request.get_full_path())
-        blog = LiveBlog.objects.get(slug=slug)
-        may = {verb: is_allowed(request.user, verb) for verb in ("add", "change", "delete")}
-        if not any(may.values()):
-            raise PermissionDenied(
-                _("You may not edit live blogs. An administrator can give you the permission.")
-            )
-        return view(request, blog, may)
-
-    return admitted
+FLAGS = {
+    "pin": {"pinned": True},
+    "unpin": {"pinned": False},
+    "key": {"key_event": True},
+    "unkey": {"key_event": False},
+}
+DELETED_SHOWN = 20  # who deletes by mistake notices soon
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -136,36 +71,50 @@ def editor(request, blog, may):
     return page(request, blog, may, empty_form(request, blog, may))
 
 
-def is_allowed(user, verb):
-    return user.is_staff or user.has_perm(f"liveblog.{verb}_blogupdate")
+def require(allowed, sentence):
+    if not allowed:
+        raise PermissionDenied(sentence)
 
 
-def require(may, verb):
-    sentences = {
-        "add": _("You may not publish updates here."),
-        "change": _("You may not change updates here."),
-        "delete": _("You may not delete updates here."),
-    }
-    if not may[verb]:
-        raise PermissionDenied(sentences[verb])
+def require_edit(may, update):
+    if update.publish_at and not may.publish:
+        require(False, _("This draft is scheduled: an editor changes it."))
+    require(may.may_edit(update), _("You may not change updates here."))
+
+
+def require_publish(may):
+    if may.write:
+        require(may.publish, _("You may write drafts here; an editor publishes them."))
+    require(may.publish, _("You may not publish updates here."))
 
 
 def empty_form(request, blog, may):
-    """The form for the asked update, or for a new one."""
+    """The form for the asked update, perhaps with a past text in it, or for a new one."""
     update = asked_row(request, blog.updates, "update")
+    past = asked_text(request, update)
     if update and not update.deleted:
-        require(may, "change")
-        return UpdateForm(instance=update)
-    author = request.user.get_full_name() or request.user.get_username()
-    return UpdateForm(instance=BlogUpdate(blog=blog, author=author))
+        require_edit(may, update)
+        form = UpdateForm(instance=update)
+    else:
+        form = UpdateForm(instance=BlogUpdate(blog=blog, author=name_of(request.user)))
+    if past:
+        form.initial |= past
+        form.stored = encode({name: getattr(form.instance, name) for name in TEXT})
+    return form
 
 
 def page(request, blog, may, form, conflict=None, status=200):
     blog.refresh_from_db()  # before the stream is read: see stream()
-    hidden = blog.updates.hidden().order_by(F("publish_at").asc(nulls_last=True), "-created")
-    context = {"blog": blog, "form": form, "conflict": conflict, "may": may}
-    context |= {"largest_picture": images.LARGEST}
-    context |= {"hidden": hidden[:HIDDEN_SHOWN]} | stream(blog)
+    hidden = blog.updates.hidden().order_by(
+        "-review", F("publish_at").asc(nulls_last=True), "-created"
+    )[:HIDDEN_SHOWN]
+    for row in hidden:
+        row.may_edit, row.may_delete = may.may_edit(row), may.may_delete(row, request.user)
+    context = {"blog": blog, "form": form, "conflict": conflict, "may": may, "hidden": hidden}
+    deleted = blog.updates.filter(deleted=True).order_by(F("saved").desc(nulls_last=True), "-pk")
+    context |= {"deleted": deleted[:DELETED_SHOWN], "largest_picture": images.LARGEST}
+    context["about"] = AboutForm(instance=blog) if may.run else None
+    context |= stream(blog)
     return render(request, "liveblog/editor.html", context, status=status)
 
 
@@ -180,48 +129,84 @@ def write(request, blog, may):
         return acknowledge(request, blog, done)
     if "delete" in request.POST:
         return delete(request, blog, may, keys)
+    if "flag" in request.POST:
+        return set_flag(request, blog, may, keys)
     update = asked_row(request, blog.updates, "update")
     return create(request, blog, may) if update is None else change(request, blog, may, update)
 
 
+def values_of(form, may) -> dict:
+    """The fields of the write. What may not be published by its writer waits for who may."""
+    values = form.values()
+    return values if may.publish or not values["draft"] else values | {"review": True}
+
+
 def create(request, blog, may):
-    require(may, "add")
+    require(may.write, _("You may not write updates here."))
+    if request.POST.get("action") != UpdateForm.DRAFT:
+        require_publish(may)
     form = UpdateForm(request.POST, instance=BlogUpdate(blog=blog))
     if not form.is_valid():
         return invalid(request, blog, may, form)
-    key = form.cleaned_data["key"]
-    return acknowledge(request, blog, writes.create(blog, key, **form.values()))
+    key, by = form.cleaned_data["key"], name_of(request.user)
+    values = values_of(form, may)
+    return acknowledge(request, blog, writes.create(blog, key, by=by, owner=request.user, **values))
 
 
 def change(request, blog, may, update):
-    require(may, "change")
     if update.deleted:
+        require(may.write or may.change, _("You may not change updates here."))
         return conflict(request, blog, may, update)
+    if not update.draft and not may.change and may.write:
+        require(False, _("This update is published: an editor changes it."))
+    require_edit(may, update)
     if update.draft and request.POST.get("action") != UpdateForm.DRAFT:
-        require(may, "add")
+        require_publish(may)
     form = UpdateForm(request.POST, instance=update)
     if not form.is_valid():
         return invalid(request, blog, may, form)
     key, version = form.cleaned_data["key"], form.cleaned_data["version"]
+    by, values = name_of(request.user), values_of(form, may)
     try:
-        done = writes.change(blog, key, update.pk, version, **form.values())
+        done = writes.change(blog, key, update.pk, version, by=by, **values)
     except writes.Conflict as found:
         return conflict(request, blog, may, found.current)
     return acknowledge(request, blog, done)
 
 
 def delete(request, blog, may, keys):
-    require(may, "delete")
-    number = whole_number(request.POST["delete"])
-    update = get_object_or_404(blog.updates, pk=number)
+    update = posted_row(request, blog, "delete")
+    require(may.may_delete(update, request.user), _("You may not delete this update."))
     if not keys.is_valid():
         return invalid(request, blog, may, keys)
     key, version = keys.cleaned_data["key"], keys.cleaned_data["version"]
+    if version is None and not may.delete:
+        version = update.version  # allowed as the draft it is, not as what it may become
     try:
-        done = writes.delete(blog, key, update.pk, version)
+        done = writes.delete(blog, key, update.pk, version, by=name_of(request.user))
     except writes.Conflict as found:
         return conflict(request, blog, may, found.current)
     return acknowledge(request, blog, done)
+
+
+def set_flag(request, blog, may, keys):
+    """One flag of a published update, whatever its text has become meanwhile."""
+    update = posted_row(request, blog, "post")
+    require(may.change, _("You may not change updates here."))
+    flag = FLAGS.get(request.POST["flag"])
+    if flag is None or not keys.is_valid():
+        return invalid(request, blog, may, keys)
+    if update.deleted or update.draft:
+        return conflict(request, blog, may, update)
+    try:
+        done = writes.change(blog, keys.cleaned_data["key"], update.pk, None, **flag)
+    except writes.Conflict as found:
+        return conflict(request, blog, may, found.current)
+    return acknowledge(request, blog, done)
+
+
+def posted_row(request, blog, name):
+    return get_object_or_404(blog.updates, pk=whole_number(request.POST.get(name, "")))
 
 
 # Answers
@@ -251,7 +236,7 @@ def invalid(request, blog, may, form):
     if wants_json(request):
         fields = {name: list(errors) for name, errors in form.errors.items()}
         return json_answer(error_frame("invalid", sentence) | {"fields": fields}, 422)
-    if not isinstance(form, UpdateForm):
+    if not isinstance(form, UpdateForm):  # a button's
         messages.error(request, sentence)
         form = empty_form(request, blog, may)
     return page(request, blog, may, form, status=422)
@@ -266,7 +251,7 @@ def conflict(request, blog, may, current):
     frame = editors_frame(current)
     if wants_json(request):
         return json_answer(error_frame("conflict", sentence) | {"current": frame}, 409)
-    if "delete" in request.POST:
+    if "delete" in request.POST or "flag" in request.POST:
         messages.error(request, sentence)
         return page(request, blog, may, empty_form(request, blog, may), frame, status=409)
     sent = request.POST.copy()

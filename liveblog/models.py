@@ -3,6 +3,7 @@
 import base64
 import secrets
 
+from django.conf import settings
 from django.core.validators import MaxLengthValidator, URLValidator
 from django.db import models, router, transaction
 from django.db.models.functions import Now
@@ -15,6 +16,11 @@ from liveblog.revisions import RevisionedQuerySet
 
 LONGEST_BODY = 20_000  # characters; some ten screens, far more than a live update needs
 LONGEST_KEY = 64  # characters; a UUID has 36
+LONGEST_NAME = 150  # characters of a person's name, as Django's usernames
+# Replaced texts of one update. No newsroom rewrites one so often; a program that keeps a score
+# does, and its old scores are of use to nobody.
+MOST_PAST = 200
+TEXT = ("headline", "body", "author")  # what the history keeps
 
 
 class LiveBlog(models.Model):
@@ -123,7 +129,7 @@ class BlogUpdate(models.Model):
     body = models.TextField(
         _("text"), validators=[MaxLengthValidator(LONGEST_BODY)], help_text=_("Markdown")
     )
-    author = models.CharField(_("author"), max_length=150, blank=True)
+    author = models.CharField(_("author"), max_length=LONGEST_NAME, blank=True)
     # When readers first saw it; of a draft, when it was begun.
     created = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     edited = models.DateTimeField(_("edited"), null=True, blank=True, editable=False)
@@ -147,6 +153,23 @@ class BlogUpdate(models.Model):
     )
     # Numbers the states of a draft, which has no revision that could.
     draft_saves = models.PositiveIntegerField(default=0, db_default=0, editable=False)
+    # A draft of somebody who may not publish it: it waits for an editor.
+    review = models.BooleanField(_("for review"), default=False, db_default=False, editable=False)
+    # Who began it; None for programs, the shell, and users that are gone.
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", editable=False
+    )
+    # Who made the text as it is (or deleted it), as far as that is known, and when.
+    editor = models.CharField(
+        _("editor"),
+        max_length=LONGEST_NAME,
+        default="",
+        db_default="",
+        editable=False,
+    )
+    saved = models.DateTimeField(_("saved"), null=True, editable=False)
+
+    saved_by = ""  # a writer's name, for the next save alone
 
     objects = BlogUpdateQuerySet.as_manager()
 
@@ -168,6 +191,7 @@ class BlogUpdate(models.Model):
                 name="scheduled_next",
             ),
         ]
+        permissions = [("publish_blogupdate", "Can publish updates")]
         verbose_name = _("update")
         verbose_name_plural = _("updates")
 
@@ -197,13 +221,13 @@ class BlogUpdate(models.Model):
         """Save as the blog's next revision; a draft takes none.
 
         New text counts as an edit, a new flag does not. A row that is not published yet stays a
-        draft while its `publish_at` is to come. Raises ValueError where a published update would
-        become a draft.
+        draft while its `publish_at` is to come. A text that is replaced or deleted is kept as a
+        PastVersion. Raises ValueError where a published update would become a draft.
         """
         using = using or router.db_for_write(BlogUpdate, instance=self)
         with transaction.atomic(using=using):
             stored = None if self._state.adding else self.stored(using)
-            touched = self.prepare(stored, using)
+            touched = self.prepare(stored, using) | self.sign(stored, update_fields, using)
             if update_fields is not None:
                 update_fields = {*update_fields, *touched}
             super().save(*args, using=using, update_fields=update_fields, **kwargs)
@@ -213,7 +237,10 @@ class BlogUpdate(models.Model):
         """What the database says of the row, which nobody changes until the transaction ends."""
         LiveBlog.objects.using(using).select_for_update().filter(pk=self.blog_id).first()
         rows = BlogUpdate.objects.using(using).filter(pk=self.pk)
-        return rows.values("draft", "draft_saves", "created", "created_revision").first()
+        return rows.values(
+            *("draft", "draft_saves", "created", "created_revision", "revision", "edited"),
+            *(*TEXT, "editor", "saved", "deleted"),
+        ).first()
 
     def prepare(self, stored, using) -> set[str]:
         """Set what a save changes by itself. Returns the names of those fields."""
@@ -237,10 +264,22 @@ class BlogUpdate(models.Model):
             self.draft_saves = (stored["draft_saves"] if stored else 0) + 1
             return {"draft", "draft_saves"}
         self.revision = self.created_revision = self.blog.take_revision(using)
-        self.publish_at = None
+        self.publish_at, self.review = None, False
         if stored:
             self.created = now
-        return {"draft", "publish_at", "created", "revision", "created_revision"}
+        return {"draft", "publish_at", "review", "created", "revision", "created_revision"}
+
+    def sign(self, stored, update_fields, using) -> set[str]:
+        """Keep the text that goes, and set whose the new one is. Returns those fields' names."""
+        by, self.saved_by = self.saved_by, ""
+        if stored:
+            names = TEXT if update_fields is None else {*TEXT} & {*update_fields}
+            replaced = any(stored[name] != getattr(self, name) for name in names)
+            if not replaced and self.deleted == stored["deleted"]:
+                return set()
+            PastVersion.keep(self, stored, using)
+        self.editor, self.saved = by[:LONGEST_NAME], timezone.now()
+        return {"editor", "saved"}
 
     def delete(self, using=None, keep_parents=False):
         """Leave a tombstone as the blog's next revision. Returns what Django's delete() does."""
@@ -249,6 +288,45 @@ class BlogUpdate(models.Model):
         self.deleted, self.pinned, self.key_event = True, False, False
         self.save(using=using, update_fields=["deleted", "pinned", "key_event"])
         return 1, {self._meta.label: 1}
+
+
+class PastVersion(models.Model):
+    """A text that an update had, until it was replaced or deleted. For editors alone.
+
+    The newest MOST_PAST of an update are kept, of drafts as well. `revision`: the one with which
+    readers last saw it; None where it was a draft's.
+    """
+
+    update = models.ForeignKey(
+        BlogUpdate, models.CASCADE, related_name="past", verbose_name=_("update")
+    )
+    revision = models.PositiveBigIntegerField(_("revision"), null=True)
+    headline = models.CharField(_("headline"), max_length=200)
+    body = models.TextField(_("text"))
+    author = models.CharField(_("author"), max_length=LONGEST_NAME)
+    editor = models.CharField(_("editor"), max_length=LONGEST_NAME)
+    saved = models.DateTimeField(_("saved"))
+    replaced = models.DateTimeField(_("replaced"), default=timezone.now)
+
+    class Meta:
+        ordering = ["-pk"]
+        verbose_name = _("past version")
+        verbose_name_plural = _("past versions")
+
+    def __str__(self):
+        return self.headline or self.body[:60]
+
+    @classmethod
+    def keep(cls, update, stored, using):
+        """Keep what `stored` (BlogUpdate.stored) says of the update; the oldest may go for it."""
+        rows = cls.objects.using(using).filter(update_id=update.pk)
+        rows.create(
+            update_id=update.pk,
+            saved=stored["saved"] or stored["edited"] or stored["created"],
+            **{name: stored[name] for name in (*TEXT, "revision", "editor")},
+        )
+        for oldest in rows.values_list("pk", flat=True)[MOST_PAST : MOST_PAST + 1]:
+            rows.filter(pk__lte=oldest).delete()
 
 
 class Write(models.Model):

@@ -5,10 +5,11 @@
      "updates": [{"headline", "body", "author", "key_event", "pinned", "created", "edited",
                   "draft", "publish_at"}, …]}
 
-Oldest first; times are ISO 8601 with an offset, or null. `body` is Markdown. Drafts are in it,
-deleted updates are not, and no ids or revisions: whoever imports it takes new ones. Export of what
-was imported is the same document again. Pictures are not in it: the Markdown names their addresses,
-and the files in `DATA_DIR/media` are copied to the other site beside it.
+Oldest first; times are ISO 8601 with an offset, or null. `body` is Markdown. Drafts are in it;
+deleted updates, past versions and their editors are not (an export may be given away), and no ids
+or revisions: whoever imports it takes new ones. Export of what was imported is the same document
+again. Pictures are not in it: the Markdown names their addresses, and the files in
+`DATA_DIR/media` are copied to the other site beside it.
 """
 
 from datetime import UTC, datetime
@@ -96,6 +97,7 @@ def load(found, slug: str | None = None) -> LiveBlog:
         place = f"update {number}"
         update = BlogUpdate(blog=blog, **read(place, value, UPDATE))
         check(place, update)
+        update.saved_by = "manage.py import"
         update.save()
     return blog
 

@@ -1,6 +1,17 @@
 from django.urls import path
 
-from liveblog import api, composing, editor, exports, feeds, openapi, posts, views
+from liveblog import (
+    api,
+    composing,
+    coverage_state,
+    editor,
+    exports,
+    feeds,
+    history,
+    openapi,
+    posts,
+    views,
+)
 
 app_name = "liveblog"
 
@@ -10,6 +21,8 @@ urlpatterns = [
     path("liveblog/<slug:slug>/edit/", editor.editor, name="editor"),
     path("liveblog/<slug:slug>/images/", composing.image, name="image"),
     path("liveblog/<slug:slug>/preview/", composing.preview, name="preview"),
+    path("liveblog/<slug:slug>/edit/about/", coverage_state.about, name="about"),
+    path("liveblog/<slug:slug>/edit/<int:pk>/history/", history.history, name="history"),
     path("liveblog/<slug:slug>/updates.json", views.updates_json, name="updates_json"),
     path("liveblog/<slug:slug>/feed/", feeds.feed, name="feed"),
     path("liveblog/<slug:slug>/export.json", exports.export, {"kind": "json"}, name="export_json"),

@@ -7,6 +7,8 @@ for KEPT.
 Who changes an update names the `version` that it saw (BlogUpdate.version). Where the row has
 another by now, Conflict is raised and nothing is overwritten.
 
+`by` is the writer's name, for the history.
+
 All functions write in one transaction, under the blog's lock. They raise LiveBlog.DoesNotExist and
 BlogUpdate.DoesNotExist for what is not there, and Django's database errors.
 """
@@ -23,7 +25,7 @@ from liveblog.models import BlogUpdate, LiveBlog, Write
 
 KEPT = timedelta(hours=24)  # a laptop that is opened again the next morning
 # What a change may set; the rest are the model's own.
-FIELDS = {"headline", "body", "author", "key_event", "pinned", "draft", "publish_at"}
+FIELDS = {"headline", "body", "author", "key_event", "pinned", "draft", "publish_at", "review"}
 
 
 @dataclass(frozen=True)
@@ -82,36 +84,45 @@ def recorded(blog: LiveBlog, key: str) -> Acknowledgement | None:
 
 
 @transaction.atomic
-def create(blog: LiveBlog, key: str, **fields) -> Acknowledgement:
-    """Post an update, or keep it as a draft: `draft=True`, or a `publish_at` that is to come."""
+def create(blog: LiveBlog, key: str, by: str = "", owner=None, **fields) -> Acknowledgement:
+    """Post an update, or keep it as a draft: `draft=True`, or a `publish_at` that is to come.
+
+    `owner`: the user whose draft it is.
+    """
     blog = locked(blog)
     if done := recorded(blog, key):
         return done
-    update = BlogUpdate(blog=blog, **checked(fields))
+    update = BlogUpdate(blog=blog, owner=owner, **checked(fields))
+    update.saved_by = by
     update.save()
     return record(update, key, action_taken(update))
 
 
 @transaction.atomic
-def change(blog: LiveBlog, key: str, pk: int, version: int, **fields) -> Acknowledgement:
-    """Set the fields of the update that has this version. Raises Conflict."""
+def change(
+    blog: LiveBlog, key: str, pk: int, version: int | None, by: str = "", **fields
+) -> Acknowledgement:
+    """Set the fields of the update that has this version (None: any). Raises Conflict."""
     blog = locked(blog)
     if done := recorded(blog, key):
         return done
     update = blog.updates.get(pk=pk)
-    if update.deleted or update.version != version:
+    if update.deleted or version not in (None, update.version):
         raise Conflict(update)
     changed = {n: value for n, value in checked(fields).items() if getattr(update, n) != value}
     if not changed:
         return record(update, key, "unchanged")
     for name, value in changed.items():
         setattr(update, name, value)
+    update.saved_by = by
     update.save()
     return record(update, key, action_taken(update))
 
 
 @transaction.atomic
-def delete(blog: LiveBlog, key: str, pk: int, version: int | None = None) -> Acknowledgement:
+def delete(
+    blog: LiveBlog, key: str, pk: int, version: int | None = None, by: str = ""
+) -> Acknowledgement:
     """Delete the update; with a version only that one. What is gone already stays so."""
     blog = locked(blog)
     if done := recorded(blog, key):
@@ -121,6 +132,7 @@ def delete(blog: LiveBlog, key: str, pk: int, version: int | None = None) -> Ack
         return record(update, key, "unchanged")
     if version is not None and update.version != version:
         raise Conflict(update)
+    update.saved_by = by
     update.delete()
     return record(update, key, "deleted")
 

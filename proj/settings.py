@@ -144,7 +144,7 @@ SECURE_HSTS_SECONDS = 31_536_000 if environment.HTTPS else 0  # s; a year
 # Whether other sites below the same domain are ready for HSTS, only their owner knows.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 
-CSRF_FAILURE_VIEW = "liveblog.editor.csrf_failure"
+CSRF_FAILURE_VIEW = "liveblog.doors.csrf_failure"
 LOGIN_URL = "/accounts/login/"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/"

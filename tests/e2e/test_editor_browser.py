@@ -39,6 +39,7 @@ def desk(stack, blog, page):
     )
     page.goto(f"http://{stack.address}/liveblog/{blog}/edit/")
     log_in(page, blog)
+    page.wait_for_url("**/edit/")  # and for its scripts
     return page
 
 
@@ -293,7 +294,7 @@ def test_a_scheduled_time_is_the_editors_own(stack, blog, desk):
     expect(row.get_by_text("Scheduled")).to_be_visible()
     expect(row.locator("time")).to_have_attribute("datetime", "2099-12-31T18:30:00+00:00")
     expect(row.locator("time")).to_contain_text("00:00")
-    row.get_by_role("link").click()
+    row.get_by_role("link", name="Happy new year").click()
     expect(desk.get_by_label("Publish at")).to_have_value("2100-01-01T00:00")
     row.get_by_text("Delete", exact=True).click()
     row.get_by_role("button", name="Yes, delete it").click()

@@ -45,7 +45,7 @@ class Command(BaseCommand):
         def publish():
             blog = LiveBlog.objects.get(slug=slug)
             check(BlogUpdate(blog=blog, **fields))
-            return writes.create(blog, key, **fields)
+            return writes.create(blog, key, by="manage.py post", **fields)
 
         try:
             done = insist(publish)

@@ -50,11 +50,15 @@ async function post({ key, update, version, fields }, refresh) {
 
 async function refreshDrafts() {
   const page = await freshPage().catch(() => null); // the next one will show it
-  const drafts = page?.querySelector("[data-drafts]");
-  if (!drafts) return;
-  document.querySelector("[data-drafts]").replaceWith(drafts);
-  showLocalTimes(drafts);
+  for (const name of ["[data-drafts]", "[data-deleted]"]) {
+    const fresh = page?.querySelector(name);
+    if (!fresh) return;
+    document.querySelector(name).replaceWith(fresh);
+    showLocalTimes(fresh);
+  }
 }
+
+document.addEventListener("draftschanged", refreshDrafts); // desk.js hears of it
 
 const freshKey = () =>
   // Only pages that came over TLS or from this machine have randomUUID.
@@ -71,10 +75,15 @@ function say(element, name, message, purpose = "say") {
   element.textContent = message || dataset[purpose + suffix] || dataset[`say${suffix}`] || "";
 }
 
-// Deletions, each with a writer of its own
+// Deletions and flags, each form with a writer of its own
 
 document.addEventListener("submit", (event) => {
-  const { target } = event;
+  const { target, submitter } = event;
+  if (submitter?.name === "flag") {
+    event.preventDefault();
+    setFlag(target, submitter);
+    return;
+  }
   const button = target.querySelector("[name=delete]");
   if (!button) return;
   event.preventDefault();
@@ -87,6 +96,17 @@ document.addEventListener("submit", (event) => {
   });
   target.writer.dispatch({ type: "submit", key: freshKey(), fields });
 });
+
+function setFlag(target, { value: flag }) {
+  const status = target.querySelector("[data-sending]");
+  const fields = { flag, post: target.closest("[data-id]").dataset.id };
+  target.writer ??= writer(begin(), () => target.fields, (effect) => {
+    if ("say" in effect) say(status, effect.say, effect.message);
+    if (effect.say === "changed") status.textContent = ""; // the post shows it
+  });
+  target.fields = fields;
+  target.writer.dispatch({ type: "submit", key: freshKey(), fields });
+}
 
 // The form
 
@@ -201,8 +221,23 @@ function compose() {
     forget();
     restored.hidden = true;
     showErrors({});
+    const { mode } = form.dataset;
     setMode("new", null);
+    if (mode !== "new") resume();
     refreshDrafts();
+  }
+
+  /** The new update that was begun before another one was opened is there again. */
+  function resume() {
+    const begun = load(slot);
+    if (begun?.write) location.assign(desk.dataset.home); // the page begins with what is pending
+    else if (begun) {
+      fill(begun.fields);
+      kept = localStorage.getItem(slot);
+      restored.hidden = find("kept").hidden = false;
+      restored.querySelector("[data-restored-text]").hidden = false;
+      restored.querySelector("[data-restored-sent]").hidden = true;
+    }
   }
 
   /** The first part is safe; what was typed since changes it. */
@@ -325,7 +360,8 @@ function compose() {
     for (const name of ["headline", "body", "author"]) fields[name] = elements[name].defaultValue;
     for (const name of FLAGS) fields[name] = elements[name].defaultChecked ? "on" : "";
     fields.publish_at = withOwnOffset(toLocal(form.dataset.publishAt));
-    return fields;
+    // With a text from the history in the form, that counts as typed.
+    return Object.assign(fields, JSON.parse(form.dataset.stored ?? "{}"));
   }
 
   function fill(fields) {

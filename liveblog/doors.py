@@ -1,0 +1,91 @@
+"""The door of every page for editors: who comes in, and how refusals are answered.
+
+What is refused becomes a page for people; for scripts (`Accept: application/json`) an `error`
+frame: 401 `not_logged_in`, 403 `not_allowed` or `csrf`, 404 `unknown_blog` or `not_found`, 503
+`unavailable`.
+"""
+
+import logging
+from functools import wraps
+
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
+from django.db import InterfaceError, OperationalError
+from django.http import Http404
+from django.utils.translation import gettext as _
+from django.views import csrf
+from django.views.decorators.cache import never_cache
+
+from liveblog.frames import error_frame, unknown_blog
+from liveblog.models import LiveBlog
+from liveblog.roles import may_not_edit, rights_of
+from liveblog.views import json_answer
+
+logger = logging.getLogger(__name__)
+
+
+def wants_json(request) -> bool:
+    return request.get_preferred_type(["text/html", "application/json"]) == "application/json"
+
+
+def for_editors(view):
+    """The view (request, blog, may, **kwargs) of whoever may write something; never cached.
+
+    `may` is the user's Rights.
+    """
+
+    @never_cache
+    @answers_in_kind
+    @wraps(view)
+    def admitted(request, slug, **kwargs):
+        if not request.user.is_authenticated:
+            if wants_json(request):
+                return json_answer(error_frame("not_logged_in", _("Please log in.")), 401)
+            return redirect_to_login(request.get_full_path())
+        blog = LiveBlog.objects.get(slug=slug)
+        may = rights_of(request.user)
+        if not may.any:
+            raise PermissionDenied(may_not_edit())
+        return view(request, blog, may, **kwargs)
+
+    return admitted
+
+
+def answers_in_kind(view):
+    """What the view raises becomes a page for people, and for scripts an `error` frame."""
+
+    @wraps(view)
+    def answering(request, *args, **kwargs):
+        try:
+            return view(request, *args, **kwargs)
+        except (ObjectDoesNotExist, Http404, PermissionDenied) as error:
+            if wants_json(request):
+                return json_answer(*refusal(error))
+            if isinstance(error, ObjectDoesNotExist):
+                raise Http404 from error
+            raise
+        except (OperationalError, InterfaceError):
+            if not wants_json(request):
+                raise
+            logger.exception("The database did not take a write")
+            sentence = _("The database did not take it. Send it again with the same key.")
+            return json_answer(error_frame("unavailable", sentence), 503)
+
+    return answering
+
+
+def refusal(error):
+    """The frame and the HTTP status."""
+    if isinstance(error, PermissionDenied):
+        return error_frame("not_allowed", str(error)), 403
+    if isinstance(error, LiveBlog.DoesNotExist):
+        return unknown_blog(), 404
+    return error_frame("not_found", _("This live blog has no such update.")), 404
+
+
+def csrf_failure(request, reason=""):
+    """Django's page; for scripts an `error`. A login in another tab changes the token."""
+    if not wants_json(request):
+        return csrf.csrf_failure(request, reason)
+    sentence = _("The form is out of date. Load the page again, then send it once more.")
+    return json_answer(error_frame("csrf", sentence), 403)
