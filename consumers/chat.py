@@ -8,6 +8,7 @@ from channels.auth import channel_session_user, channel_session_user_from_http
 from channels.sessions import enforce_ordering
 from django.utils.translation import gettext as _
 
+from consumers.languages import in_their_language
 from consumers.refusals import our_pages_only, refuse, reply
 from conversations import guests
 from conversations.chat import (
@@ -35,6 +36,7 @@ LONGEST_USERNAME = 150
 @our_pages_only
 @enforce_ordering
 @channel_session_user_from_http
+@in_their_language
 def ws_connect(message, room_name):
     if enter(message, room_name):
         chat_group(room_name).add(message.reply_channel)
@@ -43,6 +45,7 @@ def ws_connect(message, room_name):
 
 @enforce_ordering
 @channel_session_user
+@in_their_language
 def ws_receive(message, room_name):
     try:
         hear(message, room_name, parse(message.get("text")))

@@ -1,8 +1,10 @@
 """The chat room of consumers/chat.py as a class: the same rooms, the same rules."""
 
 from channels.generic.websockets import JsonWebsocketConsumer
+from django.utils.decorators import method_decorator
 
 from consumers.chat import enter, hear
+from consumers.languages import in_their_language
 from consumers.refusals import reply, same_origin_only
 from conversations.chat import chat_group
 from conversations.rooms import is_room_name
@@ -24,10 +26,12 @@ class ChatConsumer(JsonWebsocketConsumer):
     def connection_groups(self, room_name):
         return [chat_group(room_name).name] if is_room_name(room_name) else []
 
+    @method_decorator(in_their_language)
     def connect(self, message, room_name):
         if enter(message, room_name):
             super().connect(message, room_name=room_name)
 
+    @method_decorator(in_their_language)
     def raw_receive(self, message, room_name):
         try:
             self.receive(parse(message.get("text")), room_name=room_name)

@@ -10,6 +10,7 @@ from channels.auth import channel_session_user, channel_session_user_from_http
 from channels.sessions import enforce_ordering
 from django.utils.translation import gettext as _
 
+from consumers.languages import in_their_language
 from consumers.members import MOST, Room, RoomFull
 from consumers.refusals import our_pages_only, refuse, reply
 from conversations import guests
@@ -25,6 +26,7 @@ LONGEST_ID = 32
 @our_pages_only
 @enforce_ordering
 @channel_session_user_from_http
+@in_their_language
 def ws_connect(message, room_name):
     if not is_room_name(room_name):
         refuse(message, NOT_FOUND, bad_room().frame)
@@ -49,6 +51,7 @@ def ws_connect(message, room_name):
 
 @enforce_ordering
 @channel_session_user
+@in_their_language
 def ws_receive(message, room_name):
     if (sender := message.channel_session.get("member")) is None:
         return  # refused at the door, and about to be closed

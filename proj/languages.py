@@ -13,15 +13,18 @@ ARGUMENT = "lang"
 ALL = dict(settings.LANGUAGES)
 
 
+def language_of(request) -> str:
+    """The language of a request that asks for none: the cookie's, else the browser's."""
+    return kept_language(request) or accepted_language(request)
+
+
 def middleware(get_response):
     """Answer each request in its language, and remember the one that it asks for by `?lang=`."""
 
     def answer(request):
         asked = request.GET.get(ARGUMENT)
         asked = asked if asked in ALL else None
-        cookie = request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME)
-        kept = cookie if cookie in ALL else None
-        accepted = accepted_language(request.headers.get("Accept-Language", ""))
+        kept, accepted = kept_language(request), accepted_language(request)
         with translation.override(asked or kept or accepted):
             response = get_response(request)
         if not is_in_words(response):
@@ -39,8 +42,14 @@ def middleware(get_response):
     return answer
 
 
-def accepted_language(header: str) -> str:
-    """The language of ours that an Accept-Language header (RFC 9110, 12.5.4) likes best."""
+def kept_language(request) -> str | None:
+    cookie = request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME)
+    return cookie if cookie in ALL else None
+
+
+def accepted_language(request) -> str:
+    """The language of ours that Accept-Language (RFC 9110, 12.5.4) likes best."""
+    header = request.headers.get("Accept-Language", "")
     for wanted, quality in parse_accept_lang_header(header):
         for code in ALL:
             if quality and wanted.split("-")[0] == code.split("-")[0]:

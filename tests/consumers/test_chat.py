@@ -56,6 +56,23 @@ def test_a_room_s_name_may_be_of_any_script(connect, style):
     assert two.frame()["message"] == "你好"
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Accept-Language": "zh-CN,zh;q=0.9,en;q=0.8"},
+        {"Accept-Language": "en", "Cookie": "django_language=zh-hans"},
+    ],
+)
+def test_each_is_refused_in_the_language_of_the_own_handshake(connect, room, style, headers):
+    chinese = connect(f"/channel/{style}/{room}/", additional_headers=headers)
+    english = connect(f"/channel/{style}/{room}/")
+    for _ in range(3):  # they take turns in the same workers
+        chinese.send({"message": ""})
+        assert chinese.frame()["message"] == "消息是空的。"
+        english.send({"message": ""})
+        assert english.frame()["message"] == "The message is empty."
+
+
 def test_too_long_and_empty_lines_get_a_sentence_and_nobody_sees_them(connect, room, style):
     one, two = (connect(f"/channel/{style}/{room}/", user=name) for name in ("berta", "ben"))
     for text, code in [("x" * (LONGEST_MESSAGE + 1), "too_long"), (" \n", "empty")]:

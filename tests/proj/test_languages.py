@@ -60,8 +60,8 @@ def test_the_address_decides_then_the_cookie_then_the_browser(
         ("zh-" * 900, "en"),
     ],
 )
-def test_the_header_s_best_language_of_ours_is_taken(header, language):
-    assert accepted_language(header) == language
+def test_the_header_s_best_language_of_ours_is_taken(rf, header, language):
+    assert accepted_language(rf.get("/", headers={"Accept-Language": header})) == language
 
 
 def test_asking_by_the_address_is_remembered_by_a_cookie(page):
