@@ -123,15 +123,30 @@ def test_the_page_and_its_script_come_through(nginx, blog):
 
 
 def test_static_and_media_files_come_from_disk(stack, nginx):
-    """Django, which serves no media, is not asked."""
-    folder = f"{stack.folder.name}/media"
-    os.makedirs(folder, exist_ok=True)
-    with open(f"{folder}/moon.svg", "w") as file:
-        file.write("<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>")
-    status, headers, _ = nginx.get("/media/moon.svg")
-    assert status == 200 and headers["Content-Type"].startswith("image/svg+xml")
-    assert headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
+    """What workers with another umask have written, nginx's own user can read."""
+    address = keep_picture(stack)
+    before = requests_made(stack)
+    status, headers, body = nginx.get(address)
+    assert status == 200 and body[8:12] == b"WEBP"
+    assert requests_made(stack) == before
+    assert_is_kept_and_inert(headers)
     assert nginx.get("/media/nothing.svg")[0] == 404
+
+
+def keep_picture(stack):
+    """Upload a picture as a worker would; returns its address."""
+    return stack.shell(
+        "import os; os.umask(0o077); from liveblog import images;"
+        "from tests.liveblog.pictures import encoded, picture, upload;"
+        "print(images.keep(upload(encoded(picture()))['image']).address)"
+    ).strip()
+
+
+def assert_is_kept_and_inert(headers):
+    assert headers["Content-Type"] == "image/webp"
+    assert headers.get_all("Content-Security-Policy") == ["default-src 'none'; sandbox"]
+    assert headers.get_all("X-Content-Type-Options") == ["nosniff"]
+    assert headers.get_all("Cache-Control") == ["max-age=31536000", "public, immutable"]
 
 
 def test_without_nginx_the_hashed_files_come_too(stack, blog):
@@ -228,6 +243,9 @@ def test_it_works_in_a_folder_that_its_workers_cannot_reach(stack, blog):
         assert status == 200
         script = re.search(rb'src="(/static/[^"]+)"', body)[1].decode()
         assert nginx.get(script)[0] == 200
+        status, headers, body = nginx.get(keep_picture(stack))
+        assert status == 200 and body[8:12] == b"WEBP"
+        assert_is_kept_and_inert(headers)
 
 
 # Headers

@@ -61,7 +61,7 @@ def test_a_pasted_and_a_dropped_picture_are_published_and_seen(
     stack, blog, desk, browser, errors, tmp_path
 ):
     photograph = tmp_path / "photo.jpg"
-    photograph.write_bytes(told_on())
+    photograph.write_bytes(told_on() + bytes(8_000_000))  # as many as a phone's have
     text_field(desk).fill("Before")
     paste(desk, encoded(picture((1800, 900))))
     expect(text_field(desk)).to_have_value(
@@ -125,7 +125,8 @@ def test_what_is_refused_says_why_and_leaves_the_text_as_it_was(desk, errors):
     for name, content, kind, why in (
         ("page.png", b"<script>alert(1)</script>", "image/png", "This is no picture"),
         ("half.png", encoded(picture())[:-40], "image/png", "damaged or not complete"),
-        ("large.png", encoded(picture()) + b"\0" * 10_000_000, "image/png", "more than 10 MB"),
+        ("large.png", bytes(10_000_001), "image/png", "more than 10 MB"),
+        ("draw.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>", "image/svg+xml", "no picture"),
         ("notes.txt", b"Notes", "text/plain", "This is no picture"),
     ):
         choose(desk, name, content, kind)
@@ -136,6 +137,16 @@ def test_what_is_refused_says_why_and_leaves_the_text_as_it_was(desk, errors):
         expect(lines(desk)).to_have_count(0)
     assert len(errors) == 2 and "415" in errors[0] and "422" in errors[1]
     errors.clear()
+
+
+def test_a_photograph_that_the_server_would_refuse_is_made_smaller_first(desk):
+    """One of more than 10 MB, and one of a kind that only the browser can read."""
+    large = encoded(picture((4000, 3000)), "JPEG") + bytes(10_000_000)
+    choose(desk, "large.jpg", large, "image/jpeg")
+    expect(text_field(desk)).to_have_value(re.compile(r"-1600x1200\.webp\)$"))
+    text_field(desk).fill("")
+    choose(desk, "other.bmp", encoded(picture(), "BMP"), "image/bmp")
+    expect(text_field(desk)).to_have_value(re.compile(r"-64x48\.webp\)$"))
 
 
 def test_the_preview_follows_the_text(desk, errors):

@@ -6,6 +6,7 @@
 
 import { apart, format, image, outside, placeholder, withoutPlaceholders } from "./markdown.js";
 import { parsed, withToken } from "./server.js";
+import { shrunk } from "./shrink.js";
 
 const STALLED = 30_000; // ms without a byte; then the line is taken for lost
 const LATER = new Set([0, 401, 408, 429]); // and all from 500: it may work another time
@@ -68,9 +69,8 @@ function pictures() {
       const [again, drop] = upload.line.querySelectorAll("button");
       again.addEventListener("click", () => retry(upload));
       drop.addEventListener("click", () => remove(upload));
-      if (!file.type.startsWith("image/")) refuse(upload, dataset.sayKind);
-      else if (file.size > Number(dataset.largest)) refuse(upload, dataset.sayLarge);
-      else begin(upload);
+      if (file.type.startsWith("image/")) begin(upload);
+      else refuse(upload, dataset.sayKind);
     }
     next();
   }
@@ -92,9 +92,15 @@ function pictures() {
     if (!upload || running) return;
     running = true;
     show(upload, "sending", dataset.saySending);
-    const { status, body } = await withToken((token) => send(upload, token));
+    upload.small ??= await shrunk(upload.file, Number(dataset.largest));
+    if (upload.small) {
+      const { status, body } = await withToken((token) => send(upload, token));
+      if (uploads.has(upload)) answered(upload, status, body);
+    } else {
+      const { size } = upload.file;
+      giveUp(upload, size > Number(dataset.largest) ? dataset.sayLarge : dataset.sayKind);
+    }
     running = false;
-    if (uploads.has(upload)) answered(upload, status, body);
     next();
   }
 
@@ -120,7 +126,7 @@ function pictures() {
         resolve({ status: request.status, body: parsed(request.responseText) });
       });
       const data = new FormData();
-      data.set("image", upload.file, upload.name);
+      data.set("image", upload.small, upload.name);
       request.send(data);
       alive();
     });
@@ -134,11 +140,15 @@ function pictures() {
       if (status === 401) form.querySelector("[data-login]").hidden = false;
     } else {
       const own = status === 413 ? dataset.sayLarge : dataset.sayRefused;
-      whenQuiet(() => {
-        takeBack(upload);
-        refuse(upload, body?.message || own);
-      });
+      giveUp(upload, body?.message || own);
     }
+  }
+
+  function giveUp(upload, why) {
+    whenQuiet(() => {
+      if (uploads.has(upload)) takeBack(upload);
+      refuse(upload, why);
+    });
   }
 
   /** The picture is there; its writer, if still waiting for it, says what it shows. */
@@ -231,15 +241,15 @@ function pictures() {
   document.addEventListener("dragover", (event) => {
     if (!carriesFiles(event)) return;
     event.preventDefault(); // else the browser would leave the page for the file
-    box.toggleAttribute("data-dropping", form.contains(event.target));
+    field.toggleAttribute("data-dropping", form.contains(event.target));
   });
   document.addEventListener("dragleave", (event) => {
-    if (!event.relatedTarget) box.removeAttribute("data-dropping");
+    if (!event.relatedTarget) field.removeAttribute("data-dropping");
   });
   document.addEventListener("drop", (event) => {
     if (!carriesFiles(event)) return;
     event.preventDefault();
-    box.removeAttribute("data-dropping");
+    field.removeAttribute("data-dropping");
     if (form.contains(event.target)) add(event.dataTransfer.files);
   });
   find("add").addEventListener("click", () => chooser.click());
