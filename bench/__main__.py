@@ -48,8 +48,9 @@ def main(arguments):
         plan = dataclasses.replace(plan, repetitions=options.repetitions)
     chosen_systems = systems.choose([name for name in options.only.split(",") if name])
     chosen = scenarios.choose([name for name in options.scenarios.split(",") if name])
-    if any(scenario.name == "crowd" for scenario in chosen):
-        net.raise_file_limit(plan.crowd_readers + FILES_BESIDE_SOCKETS)
+    sockets = {"crowd": plan.crowd_readers, "herd": plan.herd_readers}
+    if most := max((sockets.get(scenario.name, 0) for scenario in chosen), default=0):
+        net.raise_file_limit(most + FILES_BESIDE_SOCKETS)
     sessions = list(wanted(chosen_systems, chosen, plan))
     progress = Progress(sum(len(session[-1]) for session in sessions))
     for system in chosen_systems:

@@ -26,6 +26,8 @@ class Plan:
     http_connections: int
     http_seconds: float
     idle_seconds: float
+    herd_readers: int
+    herd_repetitions: int
     page_repetitions: int
     page_seconds: float  # for the page and for the file, each uncompressed and compressed
     # 5 ms: see `bench.client.readers.Crowd.expect`; small beside a burst, and 60 KB of frames a
@@ -56,6 +58,8 @@ FULL = Plan(
     http_connections=16,
     http_seconds=3,
     idle_seconds=4,
+    herd_readers=5000,
+    herd_repetitions=3,
     page_repetitions=3,
     page_seconds=4,
 )
@@ -80,6 +84,8 @@ QUICK = Plan(
     http_connections=16,
     http_seconds=1.5,
     idle_seconds=2,
+    herd_readers=5000,
+    herd_repetitions=1,
     page_repetitions=1,
     page_seconds=2,
     quiet_seconds=1.0,

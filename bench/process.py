@@ -112,12 +112,18 @@ class Process:
 
     def stop(self):
         """End the process: SIGTERM, then SIGKILL to what is left of its group."""
+        left = []
         if self.popen.poll() is None:
+            # Descendants may be in groups of their own, as those of a supervisor are.
+            left = self.pids()[1:]
             self.popen.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.popen.wait(STOP_TIMEOUT)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.popen.pid, signal.SIGKILL)
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self.popen.wait()
         running.discard(self)
         self.reader.join(1)

@@ -32,6 +32,14 @@ def cpu_seconds(pid):
         return (int(fields[11]) + int(fields[12])) / TICK
 
 
+def command(pid):
+    """The process's command line, in words; empty when it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+    except OSError:
+        return []
+
+
 def process_clock(pid):
     """The clock id of a process's CPU time, as the C library's clock_getcpuclockid makes it."""
     return (~pid << 3) | 2

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 
 from bench.errors import HandshakesFailed
-from bench.talker import Talker
+from bench.talker import Talker, module
 
 # 20: enough that imports, caches and buffers of a first request are behind every process.
 WARM_UP_READERS = 20
@@ -65,7 +65,7 @@ class Session:
         self.opening = None
         self.stack = system.start(stack_name, plan.payload_size)
         try:
-            self.client = Talker("load client", "bench.client")
+            self.client = Talker("load client", module("bench.client"))
         except BaseException:
             self.stack.stop()
             raise

@@ -8,11 +8,15 @@ import time
 from bench.process import Process
 
 
-class Talker(Process):
-    """The load client or a publisher."""
+def module(name, *arguments, python=sys.executable):
+    """The command that runs a Python module."""
+    return [python, "-m", name, *arguments]
 
-    def __init__(self, name, module, *arguments, python=sys.executable, cwd=None, env=None):
-        command = [python, "-m", module, *arguments]
+
+class Talker(Process):
+    """A load client or a publisher."""
+
+    def __init__(self, name, command, *, cwd=None, env=None):
         super().__init__(name, command, cwd=cwd, env=env, pipes=True)
         self.received = b""
 

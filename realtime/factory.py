@@ -9,7 +9,7 @@ from twisted.web import http
 
 from realtime.groups import Groups
 from realtime.http import LINE_ENDS, Channel, Door, Request, refusal
-from realtime.internals import quiet_autobahn, share_options
+from realtime.internals import has_hung_up, quiet_autobahn, share_options
 from realtime.websocket import WebSocket
 
 logger = logging.getLogger("realtime.factory")
@@ -89,6 +89,11 @@ class Factory(http.HTTPFactory):
         if LINE_ENDS.search(data, 0, end):
             self.metrics.drop("bad_header")
             transport.write(refusal(400, "A header holds characters that are not allowed.\n"))
+            transport.loseConnection()
+            return
+        if has_hung_up(transport):
+            # It waited in the backlog for longer than it wanted to: workers need not hear of it.
+            self.metrics.drop("gone_before_handshake")
             transport.loseConnection()
             return
         socket = WebSocket()

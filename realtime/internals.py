@@ -6,6 +6,8 @@ the link spell out what `unsent` reads, because a call costs a tenth of a delive
 tests/realtime/test_internals.py notices when one of these changes.
 """
 
+import socket
+
 import autobahn.websocket.protocol
 from twisted.internet import tcp
 
@@ -34,6 +36,19 @@ def unsent(transport) -> int:
 def raw_socket(transport):
     """The socket under a plain TCP or unix transport, or None under anything else (TLS)."""
     return transport.socket if isinstance(transport, tcp.Connection) else None
+
+
+def has_hung_up(transport):
+    """Whether the peer of a plain transport has closed, all it sent being read; else False."""
+    raw = raw_socket(transport)
+    if raw is None:
+        return False
+    try:
+        return raw.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 def take_socket(wire):

@@ -40,6 +40,7 @@ def markdown(results):
         crowd_table(results),
         by_hand_part(results),
         page_part(results),
+        herd_part(results),
         "## Versions",
         versions(results),
     ]
@@ -196,6 +197,22 @@ def page_part(results):
         "The page with 50 posts from the cache, and its bytes as a static file of the same nginx."
     )
     return measured and f"## The reader's page through nginx\n\n{what}\n\n{measured}"
+
+
+def herd_part(results):
+    """The herd, a row a figure, with a heading; empty where it was not measured."""
+    rows = []
+    for metric in SCENARIOS["herd"].metrics:
+        if summary := results.summary(OURS, "herd", metric.key):
+            rows.append(
+                [f"{metric.title}, {metric.unit}".rstrip(", "), cell(summary, metric.digits)]
+            )
+    measured = table(["figure", "this live blog"], rows)
+    what = (
+        f"{results.about['plan'].get('herd_readers', 0):,} readers of one interface server that is "
+        "killed -9; their pages come back by themselves, through nginx."
+    )
+    return measured and f"## A herd after a kill -9\n\n{what}\n\n{measured}"
 
 
 def versions(results):

@@ -8,6 +8,7 @@ from bench.scenarios import (
     crowd,
     echo,
     handshake,
+    herd,
     http,
     idle,
     memory,
@@ -16,7 +17,19 @@ from bench.scenarios import (
 
 SCENARIOS = {
     module.SCENARIO.name: module.SCENARIO
-    for module in (idle, memory, handshake, broadcast, burst, echo, http, crowd, by_hand, page)
+    for module in (
+        idle,
+        memory,
+        handshake,
+        broadcast,
+        burst,
+        echo,
+        http,
+        crowd,
+        by_hand,
+        page,
+        herd,
+    )
 }
 
 

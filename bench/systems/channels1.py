@@ -73,12 +73,12 @@ class Ours(Channels1):
     name = "ours"
     label = "this live blog"
     title = "this live blog"
-    scenarios = Stock.scenarios | {"crowd", "by-hand", "page"}
+    scenarios = Stock.scenarios | {"crowd", "by-hand", "page", "herd"}
 
     def stack_for(self, scenario):
         if scenario in ("echo", "http"):
             return "small project"
-        return "whole product" if scenario == "page" else "product"
+        return "whole product" if scenario in ("page", "herd") else "product"
 
     def assemble(self, stack, stack_name):
         if stack_name == "small project":

@@ -2,14 +2,14 @@
 
 import contextlib
 import shutil
+import sys
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from bench import net
+from bench import net, talker
 from bench.process import Process
 from bench.redis_client import RedisClient
-from bench.talker import Talker
 
 HOST = "127.0.0.1"
 # 4096: Linux's own ceiling (net.core.somaxconn). With fewer, connects that arrive together are
@@ -42,7 +42,8 @@ class Stack:
         self.redis = None
         self.redis_port = None
         self.publisher = None
-        self.publisher_arguments = None
+        self.publisher_command = None
+        self.publisher_options = None
 
     def target(self, path):
         """Where the load client goes for a path."""
@@ -68,10 +69,11 @@ class Stack:
         self.server = Process(name, command, **options)
         self.server.wait_listening(self.port)
 
-    def publish_with(self, module, *arguments, **options):
+    def publish_with(self, module, *arguments, python=sys.executable, **options):
         """Say how to publish: a module of bench.publishers, started at first use."""
-        words = (f"bench.publishers.{module}", *map(str, arguments), str(self.payload_size))
-        self.publisher_arguments = words, options
+        words = (*map(str, arguments), str(self.payload_size))
+        self.publisher_command = talker.module(f"bench.publishers.{module}", *words, python=python)
+        self.publisher_options = options
 
     def publish(self, count):
         """Publish `count` messages without waiting for their delivery.
@@ -83,8 +85,8 @@ class Stack:
     def ready_publisher(self):
         """The publisher's process, started now unless it runs."""
         if self.publisher is None:
-            words, options = self.publisher_arguments
-            self.publisher = Talker("publisher", *words, **options)
+            command, options = self.publisher_command, self.publisher_options
+            self.publisher = talker.Talker("publisher", command, **options)
             self.publisher.answer(timeout=30)
         return self.publisher
 

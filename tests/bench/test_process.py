@@ -7,7 +7,7 @@ import pytest
 from bench import procfs
 from bench.errors import ProcessFailed
 from bench.process import Process
-from bench.talker import Talker
+from bench.talker import Talker, module
 
 
 def test_a_process_that_ends_too_soon_is_an_error_with_its_last_words():
@@ -34,7 +34,7 @@ def test_stopping_ends_the_descendants_too():
 
 
 def test_a_talker_answers_line_by_line():
-    talker = Talker("publisher", "json.tool", "--json-lines", "--compact")
+    talker = Talker("publisher", module("json.tool", "--json-lines", "--compact"))
     try:
         talker.popen.stdin.write(b'{"a": 1}\n{"b": [2]}\n')
         talker.popen.stdin.close()

@@ -41,6 +41,19 @@ def test_a_scenario_returns_a_figure_for_each_of_its_metrics(session, name):
     assert figures.get("delivered", 100) == 100
 
 
+def test_behind_nginx_the_page_is_measured_and_a_herd_comes_back_with_nothing_missing():
+    plan = dataclasses.replace(SMALL, page_seconds=0.2, herd_readers=20)
+    session = Session(systems.SYSTEMS["ours"], "whole product", plan)
+    try:
+        for name in ("page", "herd"):
+            scenario = scenarios.SCENARIOS[name]
+            figures = scenario.measure(session)
+            assert set(figures) == {metric.key for metric in scenario.metrics}
+            assert not any(figures.get(key) for key in ("errors", "not_back", "missing", "refused"))
+    finally:
+        session.stop()
+
+
 def test_a_server_that_dies_is_an_error_of_its_scenario_only():
     class Dying(type(systems.SYSTEMS["twisted-loop"])):
         name = "dying"

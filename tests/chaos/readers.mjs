@@ -4,8 +4,8 @@
 
 import { createInterface } from "node:readline";
 
-import { begin, shown, step } from "../../liveblog/static/liveblog/stream.js";
-import { Socket } from "./socket.mjs";
+import { Reader as Page } from "../../bench/client/reader.mjs";
+import { shown } from "../../liveblog/static/liveblog/stream.js";
 
 const EXAMPLES = 3; // of readers that differ, in an answer
 const readers = [];
@@ -50,11 +50,10 @@ function parsePage(html) {
   };
 }
 
-class Reader {
+class Reader extends Page {
   constructor(number, lane, port, page) {
-    Object.assign(this, { number, lane, port, page, title: page.title });
-    this.state = begin(page.begin);
-    this.timers = new Map();
+    super(port, page);
+    Object.assign(this, { number, lane, title: page.title });
     this.late = null; // events that wait while the machine sleeps
     this.newest = new Map(); // id -> the newest revision that was shown
     this.visible = new Map();
@@ -69,34 +68,19 @@ class Reader {
       return;
     }
     const { head } = this.state;
-    const turn = step(this.state, event);
-    this.state = turn.state;
+    super.dispatch(event);
     if (this.state.head < head) counters.backwards += 1;
-    for (const effect of turn.effects) this.perform(effect);
   }
 
-  perform(effect) {
-    if ("connect" in effect) this.connect(effect.connect, effect.after);
-    else if ("close" in effect) this.socket?.close();
-    else if ("send" in effect) this.socket?.send(JSON.stringify(effect.send));
-    else if ("poll" in effect) this.poll(effect.poll, effect.after);
-    else if ("schedule" in effect) this.schedule(effect.schedule, effect.ms);
-    else if ("cancel" in effect) clearTimeout(this.timers.get(effect.cancel));
-    else if ("render" in effect) this.look(effect.render);
+  show(effect) {
+    if ("render" in effect) this.look(effect.render);
     else if ("blog" in effect) this.title = effect.blog.title;
   }
 
   connect(connection, after) {
     counters.connects += 1;
     if (connection > 1) counters.reconnects += 1;
-    this.socket = new Socket(this.port, `${this.page.socket}?after=${after}`, {
-      open: () => this.dispatch({ type: "open", connection }),
-      message: (text) => this.receive(connection, JSON.parse(text)),
-      close: (code) => {
-        counters.closes[code] = (counters.closes[code] ?? 0) + 1;
-        this.dispatch({ type: "close", connection, code });
-      },
-    });
+    super.connect(connection, after);
     if (this.slow) this.socket.pause();
   }
 
@@ -106,27 +90,15 @@ class Reader {
     else if (frame.type === "pulse") counters.pulses += 1;
     else if (frame.type === "error") counters.refusals += 1;
     if (frame.reset) counters.resets += 1;
-    this.dispatch({ type: "frame", connection, frame });
+    super.receive(connection, frame);
   }
 
-  async poll(number, after) {
+  closed(code) {
+    counters.closes[code] = (counters.closes[code] ?? 0) + 1;
+  }
+
+  polled() {
     counters.polls += 1;
-    this.request?.abort();
-    this.request = new AbortController();
-    let answer = { code: 0, frame: null };
-    try {
-      const address = `http://127.0.0.1:${this.port}${this.page.updates}?after=${after}`;
-      const response = await fetch(address, { signal: this.request.signal });
-      answer = { code: response.status, frame: JSON.parse(await response.text()) };
-    } catch {
-      // No answer is one, too.
-    }
-    this.dispatch({ type: "polled", poll: number, ...answer });
-  }
-
-  schedule(timer, ms) {
-    clearTimeout(this.timers.get(timer));
-    this.timers.set(timer, setTimeout(() => this.dispatch({ type: "timer", timer }), ms));
   }
 
   /** What a person would see: no row may go back to an older state, no deleted one come again. */
@@ -176,12 +148,6 @@ class Reader {
     const { head, target, status, phase, readers: count, polling } = state;
     const rows = shown(state).map((row) => [row.id, row.revision]);
     return { reader: number, lane, head, target, status, phase, polling, readers: count, rows };
-  }
-
-  stop() {
-    this.dispatch({ type: "sleep" });
-    this.request?.abort();
-    for (const timer of this.timers.values()) clearTimeout(timer);
   }
 }
 

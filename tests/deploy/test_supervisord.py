@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ from proj.environment import Environment
 from realtime.interface import OPTIONS
 from realtime.server import GRACE
 from tests.e2e.stack import ROOT
-from tests.services import wait_until
+from tests.services import PATIENCE, wait_until
 
 
 def tree(monkeypatch, tmp_path, **environ):
@@ -129,6 +130,14 @@ def test_supervisorctl_works_out_of_the_box(site):
     names = {line.split()[0]: line.split()[1] for line in told.stdout.splitlines()}
     assert names["interface:interface_01"] == names["workers:worker_00"] == "RUNNING"
     assert names["candidate"] == "STOPPED"
+
+
+def test_who_comes_while_no_interface_server_runs_waits_and_is_served(site):
+    site.run("deploy/ctl.sh", "stop", "interface:*")
+    with socket.create_connection(("127.0.0.1", site.port), PATIENCE) as early:
+        early.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        site.run("deploy/ctl.sh", "start", "interface:*")
+        assert early.recv(1024).startswith(b"HTTP/1.1 200 ")
 
 
 def test_supervisorctl_says_that_nothing_runs(tmp_path):

@@ -272,6 +272,34 @@ def test_row_18_a_stuck_server_keeps_200_connections_waiting():
         assert connections_that_a_busy_server_keeps(stack) == 200
 
 
+def test_row_18_who_hung_up_while_the_server_was_stuck_costs_no_worker_anything():
+    with Stack() as stack, ExitStack() as exits:
+        front = stack.interface()
+        front.send_signal(signal.SIGSTOP)
+        for _ in range(20):
+            ask_for_a_socket(front.port).close()
+        front.send_signal(signal.SIGCONT)
+        for number in (1, 2):  # when the second has come, all that waited has been looked at
+            exits.enter_context(ask_for_a_socket(front.port))
+            wait_until(lambda: connects(stack) >= number, "a handshake")  # noqa: B023
+        assert connects(stack) == 2
+
+
+def ask_for_a_socket(port):
+    """A connection whose handshake is not answered yet."""
+    connection = socket.create_connection(("127.0.0.1", port), PATIENCE)
+    connection.sendall(
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+    return connection
+
+
+def connects(stack):
+    """How many handshakes have been sent to workers."""
+    return stack.layer.channel_statistics("websocket.connect")["messages_count"]
+
+
 def test_row_18_on_the_stock_stack_fails():
     with Stack("stock") as stack:
         assert connections_that_a_busy_server_keeps(stack) < 100

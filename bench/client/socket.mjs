@@ -12,7 +12,10 @@ const CLOSE_WITHIN = 1000; // ms for the other side's close frame
 const EMPTY = Buffer.alloc(0);
 
 export class Socket {
-  /** `on` has open(), message(text) and close(code). */
+  /**
+   * `on` has open(), message(text) and close(code, refusal); `refusal` says why it never opened:
+   * the status of the answer, an error's code, "given up" or "closed"; null where it was open.
+   */
   constructor(port, path, on) {
     this.on = on;
     this.buffer = EMPTY;
@@ -28,7 +31,10 @@ export class Socket {
       );
     });
     this.tcp.on("data", (data) => this.receive(data));
-    this.tcp.on("error", () => this.end());
+    this.tcp.on("error", ({ code }) => {
+      this.refusal ??= code;
+      this.end();
+    });
     this.tcp.on("close", () => this.end());
   }
 
@@ -38,6 +44,7 @@ export class Socket {
 
   close() {
     if (!this.isOpen) {
+      this.refusal ??= "given up";
       this.tcp.destroy();
       return;
     }
@@ -74,7 +81,9 @@ export class Socket {
   upgrade() {
     const end = this.buffer.indexOf("\r\n\r\n");
     if (end < 0) return false;
-    if (!this.buffer.subarray(0, end).toString("latin1").startsWith("HTTP/1.1 101")) {
+    const head = this.buffer.subarray(0, end).toString("latin1");
+    if (!head.startsWith("HTTP/1.1 101")) {
+      this.refusal = head.slice("HTTP/1.1 ".length, "HTTP/1.1 ".length + 3);
       this.tcp.destroy();
       return false;
     }
@@ -120,6 +129,6 @@ export class Socket {
     if (this.ended) return;
     this.ended = true;
     this.isOpen = false;
-    this.on.close(this.code);
+    this.on.close(this.code, this.upgraded ? null : (this.refusal ?? "closed"));
   }
 }
