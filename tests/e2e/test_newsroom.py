@@ -1,0 +1,130 @@
+"""Two editors, a contributor and a reader at once, each in a browser of their own."""
+
+# The fixtures of another module: imported names that parameters repeat.
+# ruff: noqa: F401, F811
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.e2e.test_browser import browser, post, updates, watch
+from tests.e2e.test_editor_browser import (
+    PASSWORD,
+    bodies,
+    contents,
+    log_in,
+    publish,
+    sending,
+    text_field,
+)
+
+PEOPLE = {"Ann": "editor", "Bo": "editor", "Cleo": "contributor"}
+
+
+@pytest.fixture
+def newsroom(stack, blog, browser):
+    """open(name) -> the editor's page of that person; None: the reader's page."""
+    stack.shell(
+        "from django.contrib.auth.models import Group, User\n"
+        f"for name, group in {PEOPLE!r}.items():\n"
+        f"    user = User.objects.create_user(name + {blog!r}, first_name=name,\n"
+        f"        password={PASSWORD!r})\n"
+        "    user.groups.add(Group.objects.get(name=group))"
+    )
+    contexts, errors = [], []
+
+    def open(name=None):
+        contexts.append(browser.new_context())
+        page = contexts[-1].new_page()
+        watch(page, errors)
+        page.goto(f"http://{stack.address}/liveblog/{blog}/" + ("edit/" if name else ""))
+        if name:
+            log_in(page, name + blog)
+            page.wait_for_url("**/edit/")
+        expect(page.locator("[data-status]")).to_have_text("Live")
+        return page
+
+    yield open
+    for context in contexts:
+        context.close()
+    assert errors == []
+
+
+def also_here(page):
+    return page.locator("[data-presence]")
+
+
+def test_a_contributor_writes_an_editor_publishes_and_all_see_who_is_there(stack, blog, newsroom):
+    post(stack, blog, "The first text", "--headline", "First step")
+    reader, ann, bo, cleo = newsroom(), newsroom("Ann"), newsroom("Bo"), newsroom("Cleo")
+    expect(also_here(ann)).to_have_text("Also here: Bo and Cleo")
+    text_field(cleo).fill("Half a thought")
+    expect(also_here(ann)).to_have_text("Also here: Bo and Cleo (writing a new update)")
+    expect(cleo.get_by_role("button", name="Publish", exact=True)).to_have_count(0)
+    cleo.get_by_role("button", name="Save as draft for review").click()
+    expect(sending(cleo)).to_contain_text("An editor looks at it and publishes it.")
+
+    # Without a reload, the editors see that it waits; one opens it, the other sees that.
+    for page in (ann, bo):
+        expect(page.locator("[data-drafts]")).to_contain_text("Waits for review")
+    ann.locator("[data-drafts]").get_by_role("link", name="Half a thought").click()
+    ann.wait_for_url("**/edit/?update=*")
+    text_field(ann).press_sequentially("A whole one: ")
+    expect(bo.locator("[data-drafts] .mark-busy")).to_have_text("Being edited: Ann")
+    expect(also_here(bo)).to_contain_text("Ann (editing “Half a thought”)")
+    text_field(ann).fill("A whole thought")
+    publish(ann)
+    expect(contents(reader)).to_have_text(["A whole thought", "The first text"])
+    for page in (ann, bo, cleo):
+        expect(page.locator("[data-drafts]")).to_be_hidden()
+    assert bodies(stack, blog) == "The first text|A whole thought"
+
+    # Two open the same post: both are told before either saves.
+    for page in (ann, bo):
+        page.locator("article", has_text="First step").get_by_role("link", name="Edit").click()
+        page.wait_for_url("**/edit/?update=*")
+    expect(ann.locator("[data-busy-here]")).to_contain_text("Open here and at: Bo.")
+    expect(bo.locator("[data-busy-here]")).to_contain_text("Open here and at: Ann.")
+    bo.get_by_role("link", name="Cancel").click()
+    expect(ann.locator("[data-busy-here]")).to_be_hidden()
+
+
+def test_the_coverage_ends_and_is_reopened_with_a_text_half_written(blog, newsroom):
+    reader, ann = newsroom(), newsroom("Ann")
+    text_field(ann).fill("Half written")
+    ann.evaluate("window.sameDocument = true")
+    ann.get_by_text("End the coverage").click()
+    ann.get_by_role("button", name="Yes, end it").click()
+    expect(reader.locator("[data-blog=state]")).to_have_text("Coverage ended")
+    ann.get_by_role("button", name="Reopen the coverage").click()
+    expect(ann.get_by_text("End the coverage")).to_be_visible()
+    expect(ann.locator("[data-blog=state]")).to_have_text("Live coverage")
+    expect(text_field(ann)).to_have_value("Half written")
+    assert ann.evaluate("window.sameDocument")
+
+
+def test_a_text_comes_back_from_the_history_and_nothing_typed_is_lost(stack, blog, newsroom):
+    post(stack, blog, "The first text")
+    ann = newsroom("Ann")
+    text_field(ann).fill("A new update, begun")
+    update = updates(ann)
+    update.get_by_role("link", name="Edit").click()
+    ann.wait_for_url("**/edit/?update=*")
+    text_field(ann).fill("The second text")
+    ann.get_by_role("button", name="Publish the change").click()
+    # The new update that was begun before is in the form again.
+    expect(text_field(ann)).to_have_value("A new update, begun")
+    expect(contents(ann)).to_have_text(["The second text"])
+    update.get_by_role("button", name="Pin", exact=True).click()
+    expect(update.get_by_role("button", name="Unpin")).to_be_visible()
+    expect(text_field(ann)).to_have_value("A new update, begun")
+
+    update.get_by_role("link", name="History").click()
+    expect(ann.locator(".past del")).to_have_text(" first")
+    expect(ann.locator(".past ins")).to_have_text(" second")
+    ann.get_by_role("link", name="Restore this text").click()
+    expect(text_field(ann)).to_have_value("The first text")
+    assert bodies(stack, blog) == "The second text"
+    ann.get_by_role("button", name="Publish the change").click()
+    expect(contents(ann)).to_have_text(["The first text"])
+    expect(text_field(ann)).to_have_value("A new update, begun")
+    expect(ann.get_by_text("Pinned", exact=True).first).to_be_visible()
