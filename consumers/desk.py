@@ -13,6 +13,7 @@ from channels import Group
 from channels.auth import channel_session_user, channel_session_user_from_http
 from django.utils.translation import gettext as _
 
+from consumers.languages import in_their_language
 from consumers.refusals import our_pages_only, refuse, reply
 from conversations.limits import Limit
 from conversations.wire import BadMessage, encode, expected, parse
@@ -29,6 +30,7 @@ ANNOUNCEMENTS = Limit("desk", most=30, seconds=10, flood=90)
 
 @our_pages_only
 @channel_session_user_from_http
+@in_their_language
 def ws_connect(message, slug):
     user = message.user
     if not user.is_authenticated:
@@ -49,6 +51,7 @@ def ws_connect(message, slug):
 
 
 @channel_session_user
+@in_their_language
 def ws_receive(message, slug):
     if (page := message.channel_session.get("page")) is None or not message.user.is_authenticated:
         # Logged out, or the session is gone with Redis's keys: connecting tells.

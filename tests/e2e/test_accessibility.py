@@ -29,7 +29,8 @@ print(row.pk)
 """
 READERS = ("/", "/liveblog/{blog}/", "/liveblog/{blog}/{pk}/", "/liveblog/{blog}/nothing/")
 CONVERSATIONS = ("/chat/", "/chat/{blog}/", "/chat/{blog}/?embed", "/voice/{blog}/", "/try/")
-MEMBERS = ("/liveblog/{blog}/edit/", "/liveblog/{blog}/edit/?update={pk}", "/ops/")
+DESK = "/liveblog/{blog}/edit/"
+MEMBERS = (DESK, DESK + "?update={pk}", DESK + "{pk}/history/", DESK + "about/", "/ops/")
 
 
 @pytest.fixture

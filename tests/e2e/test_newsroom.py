@@ -128,3 +128,14 @@ def test_a_text_comes_back_from_the_history_and_nothing_typed_is_lost(stack, blo
     expect(contents(ann)).to_have_text(["The first text"])
     expect(text_field(ann)).to_have_value("A new update, begun")
     expect(ann.get_by_text("Pinned", exact=True).first).to_be_visible()
+
+
+def test_without_the_editors_socket_all_else_works(blog, newsroom):
+    ann = newsroom("Ann")
+    ann.route_web_socket("**/channel/desk/**", lambda socket: socket.close(code=1011))
+    ann.reload()
+    expect(ann.locator("[data-status]")).to_have_text("Live")
+    text_field(ann).fill("Hello")
+    publish(ann)
+    expect(contents(ann)).to_have_text(["Hello"])
+    expect(also_here(ann)).to_be_hidden()

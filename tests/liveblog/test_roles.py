@@ -239,6 +239,13 @@ class TestEditors:
         assert editor.get("/admin/").status_code == 302
 
 
+def test_who_is_deleted_leaves_their_drafts(contributor, blog):
+    draft = draft_of(contributor, blog)
+    contributor.user.delete()
+    draft.refresh_from_db()
+    assert (draft.owner, draft.deleted, draft.version) == (None, False, -1)
+
+
 def test_permissions_can_be_mixed(blog):
     """A corrector changes what is published, and publishes nothing new."""
     corrector = client_who_may("change")
