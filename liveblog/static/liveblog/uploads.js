@@ -4,9 +4,10 @@
 // An upload that cannot reach the server keeps its file and its place, and is tried again by hand
 // or when the network is back. One that the server refuses leaves the text as it was.
 
-import { apart, format, image, outside, placeholder, withoutPlaceholders } from "./markdown.js";
+import { apart, image, outside, placeholder, withoutPlaceholders } from "./markdown.js";
 import { parsed, withToken } from "./server.js";
 import { shrunk } from "./shrink.js";
+import { tell, type } from "./typing.js";
 
 const STALLED = 30_000; // ms without a byte; then the line is taken for lost
 const LATER = new Set([0, 401, 408, 429]); // and all from 500: it may work another time
@@ -29,22 +30,9 @@ function pictures() {
 
   // The text
 
-  function changed() {
-    field.dispatchEvent(new Event("input", { bubbles: true }));
-  }
-
   function change(value) {
     field.value = value;
-    changed();
-  }
-
-  /** As if typed, so that it can be undone. */
-  function type(start, end, text) {
-    field.focus();
-    field.setSelectionRange(start, end);
-    if (document.execCommand("insertText", false, text)) return;
-    field.setRangeText(text, start, end, "end");
-    changed();
+    tell(field);
   }
 
   /** Replace what stands somewhere in the text; the caret stays with what it stood at. */
@@ -54,7 +42,7 @@ function pictures() {
     const { scrollTop } = field;
     field.setRangeText(to, at, at + from.length, "preserve");
     field.scrollTop = scrollTop;
-    changed();
+    tell(field);
     return at;
   }
 
@@ -69,7 +57,8 @@ function pictures() {
       const [again, drop] = upload.line.querySelectorAll("button");
       again.addEventListener("click", () => retry(upload));
       drop.addEventListener("click", () => remove(upload));
-      if (file.type.startsWith("image/")) begin(upload);
+      // Where the system knows no type of it, it may be one all the same.
+      if (!file.type || file.type.startsWith("image/")) begin(upload);
       else refuse(upload, dataset.sayKind);
     }
     next();
@@ -77,10 +66,10 @@ function pictures() {
 
   function begin(upload) {
     number += 1;
-    upload.mark = placeholder(dataset.sayUploading.replace("{name}", upload.name), number);
+    upload.mark = placeholder(dataset.sayUploading.replace("{name}", () => upload.name), number);
     const at = outside(field.value, field.selectionEnd);
     upload.block = apart(field.value, at, upload.mark);
-    type(at, at, upload.block);
+    type(field, at, at, upload.block);
     touched = false;
     uploads.add(upload);
     show(upload, "waiting", dataset.sayWaiting);
@@ -261,26 +250,6 @@ function pictures() {
     for (const upload of uploads) if (upload.line.dataset.state === "lost") retry(upload);
   });
   addEventListener("beforeunload", (event) => uploads.size && event.preventDefault());
-
-  // The buttons
-
-  function press(kind) {
-    const { value, selectionStart, selectionEnd } = field;
-    const { start, end, text, from, to } = format(kind, value, selectionStart, selectionEnd);
-    type(start, end, text);
-    field.setSelectionRange(from, to);
-  }
-
-  box.addEventListener("click", ({ target }) => {
-    const { format: kind } = target.closest("button")?.dataset ?? {};
-    if (kind) press(kind);
-  });
-  field.addEventListener("keydown", (event) => {
-    const kind = { b: "bold", i: "italic", k: "link" }[event.key.toLowerCase()];
-    if (!kind || event.shiftKey || event.altKey || event.ctrlKey === event.metaKey) return;
-    event.preventDefault();
-    press(kind);
-  });
 
   // What is not ready is not published. Capturing: before the form's own script hears of it.
 
