@@ -3,9 +3,10 @@
 import asyncio
 import json
 import threading
+import time
 
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from tests.services import PATIENCE, wait_until
 
@@ -47,6 +48,16 @@ class Crowd:
         wait_until(lambda: all(r.has(revision) for r in self.readers), f"revision {revision}")
 
     @property
+    def codes(self):
+        """The close codes with which readers were sent away."""
+        return {code for reader in self.readers for code in reader.codes}
+
+    @property
+    def longest_away(self):
+        """s between a close and the next replay, the longest of any reader."""
+        return max(reader.longest_away for reader in self.readers)
+
+    @property
     def disconnects(self):
         return sum(reader.disconnects for reader in self.readers)
 
@@ -56,6 +67,9 @@ class Reader:
         self.url, self.comes_back = url, comes_back
         self.revisions = set()
         self.disconnects = 0
+        self.codes = set()
+        self.left = None  # when its socket was closed
+        self.longest_away = 0.0
         self.live = False
 
     def has(self, revision):
@@ -77,7 +91,10 @@ class Reader:
                     async for text in socket:
                         self.take(json.loads(text))
                 raise ConnectionClosed(None, None)
-            except (ConnectionClosed, OSError):
+            except (ConnectionClosed, InvalidHandshake, OSError) as end:
+                if self.live:
+                    self.left = time.monotonic()
+                    self.codes.add(end.rcvd.code if getattr(end, "rcvd", None) else None)
                 self.live = False
                 self.disconnects += 1
                 if not self.comes_back:
@@ -86,6 +103,9 @@ class Reader:
 
     def take(self, frame):
         if frame["type"] == "replay":
+            if self.left is not None:
+                self.longest_away = max(self.longest_away, time.monotonic() - self.left)
+                self.left = None
             self.live = True
             # A row that changed twice comes once: all up to the replay's revision is known.
             self.revisions |= set(range(1, frame["revision"] + 1))
