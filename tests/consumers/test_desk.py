@@ -6,7 +6,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from consumers.desk import ANNOUNCEMENTS
-from tests.consumers.conftest import BAD_JSON
+from tests.consumers.conftest import BAD_JSON, MAKE_USERS
 from tests.consumers.test_handshakes import close_code
 
 MAKE = """
@@ -29,9 +29,9 @@ def path(stack, room, sessions):
     return f"/channel/desk/{room}/"
 
 
-def arrive(connect, path, user):
+def arrive(connect, path, user, **options):
     """A page's socket, and what it was welcomed with."""
-    reader = connect(path, user=user)
+    reader = connect(path, user=user, **options)
     welcome, ask = reader.frame(), reader.frame()
     assert (welcome["type"], ask) == ("welcome", {"type": "ask"})
     return reader, welcome
@@ -96,6 +96,18 @@ def test_who_loses_the_right_is_sent_away_at_the_next_word(stack, connect, path)
         assert close_code(ben) == 4403
     finally:
         stack.shell(MAKE.format(slug=path.split("/")[3]))
+
+
+def test_who_is_logged_out_is_told_to_connect_again_and_then_to_log_in(stack, connect, path):
+    key = json.loads(stack.shell("NAMES = ['dora']" + MAKE_USERS))["dora"]
+    dora = "from django.contrib.auth.models import User; dora = User.objects.get(username='dora');"
+    stack.shell(dora + "dora.is_staff = True; dora.save()")
+    cookie = {"additional_headers": {"Cookie": f"sessionid={key}"}}
+    reader, _ = arrive(connect, path, None, **cookie)
+    stack.shell(dora + "dora.set_password('another'); dora.save()")
+    reader.send(IDLE)
+    assert close_code(reader) == 1013
+    assert close_code(connect(path, **cookie)) == 4401
 
 
 def test_what_cannot_be_used_gets_a_sentence_and_nobody_hears_it(connect, path):

@@ -3,6 +3,8 @@
 # The fixtures of another module: imported names that parameters repeat.
 # ruff: noqa: F401, F811
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -76,6 +78,8 @@ def test_a_contributor_writes_an_editor_publishes_and_all_see_who_is_there(stack
     expect(contents(reader)).to_have_text(["A whole thought", "The first text"])
     for page in (ann, bo, cleo):
         expect(page.locator("[data-drafts]")).to_be_hidden()
+    arrived = bo.locator("article", has_text="A whole thought").get_by_role("link", name="History")
+    expect(arrived).to_have_attribute("href", re.compile(r"/edit/\d+/history/$"))
     assert bodies(stack, blog) == "The first text|A whole thought"
 
     # Two open the same post: both are told before either saves.
