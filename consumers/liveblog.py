@@ -1,4 +1,4 @@
-"""A reader's socket: join the blog's group, replay what was missed, then listen."""
+"""A reader's socket: join the blog's group, replay what was missed, then listen until the end."""
 
 import json
 from urllib.parse import parse_qs
@@ -8,7 +8,7 @@ from channels import Group
 from consumers.refusals import refuse, reply, same_origin_only
 from liveblog.frames import bad_revision, error_frame, unknown_blog
 from liveblog.models import LiveBlog
-from liveblog.replays import head, replay_text
+from liveblog.replays import head, replay
 from liveblog.revisions import whole_number
 from realtime.codes import NOT_FOUND
 
@@ -52,10 +52,10 @@ def group_of(slug):
 
 
 def reply_replay(message, slug, after):
-    text = replay_text(slug, after)
-    if text is None:
+    answer = replay(slug, after)
+    if answer is None:
         known.discard(slug)
         group_of(slug).discard(message.reply_channel)
         refuse(message, NOT_FOUND, unknown_blog())
         return
-    message.reply_channel.send({"accept": True, "text": text})
+    message.reply_channel.send(answer)

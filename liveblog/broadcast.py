@@ -8,8 +8,9 @@ from django.db import transaction
 from django.db.models.signals import post_save
 from django.dispatch import receiver
 
-from liveblog.frames import action_of, blog_frame, encode, update_frame
+from liveblog.frames import action_of, blog_frame, encode, ended_frame, update_frame
 from liveblog.models import BlogUpdate, LiveBlog
+from realtime.codes import ENDED
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +37,9 @@ def broadcast_blog(instance, created, raw=False, using=None, **kwargs):
     if not (raw or created):
         frame = blog_frame(instance)
         transaction.on_commit(partial(send, instance, frame), using=using)
+        if instance.state == LiveBlog.State.ENDED:
+            end = ended_frame(instance.revision)
+            transaction.on_commit(partial(send, instance, end, close=ENDED), using=using)
 
 
 def desk_group(slug) -> str:
@@ -51,11 +55,11 @@ def send_to_desk(blog, frame):
         logger.exception("The editors' pages of %s were not told of a draft.", blog.slug)
 
 
-def send(blog, frame):
+def send(blog, frame, **more):
     """Send the frame to every open page of the blog. Never raises: the change is committed."""
     try:
         # At once: what a consumer sends waits for its end, and is lost if it is killed before.
-        Group(blog.group_name).send({"text": encode(frame)}, immediately=True)
+        Group(blog.group_name).send({"text": encode(frame), **more}, immediately=True)
     except Exception:
         logger.exception(
             "Revision %s of %s was not broadcast; readers catch up by replay.",

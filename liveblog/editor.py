@@ -49,9 +49,10 @@ from liveblog.forms import KeyForm, UpdateForm
 from liveblog.frames import editors_frame, encode, error_frame
 from liveblog.history import asked_text
 from liveblog.models import TEXT, BlogUpdate
+from liveblog.pages import stream
 from liveblog.revisions import whole_number
 from liveblog.roles import name_of
-from liveblog.views import asked_row, json_answer, stream
+from liveblog.views import asked_row, json_answer
 
 HIDDEN_SHOWN = 100  # drafts on the page; more than a newsroom keeps
 FLAGS = {

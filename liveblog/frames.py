@@ -105,6 +105,11 @@ def pulse_frame(revision: int, readers: int) -> dict:
     return {"type": "pulse", "revision": revision, "readers": readers}
 
 
+def ended_frame(revision: int) -> dict:
+    """The coverage has ended. Whoever has all up to this revision has all of it."""
+    return {"type": "ended", "revision": revision}
+
+
 def error_frame(code: str, message: str) -> dict:
     return {"type": "error", "code": code, "message": message}
 

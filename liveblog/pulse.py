@@ -4,7 +4,8 @@ A broadcast may be lost: its worker is killed between the commit and the send, R
 list is full. Nothing is sent again for that. A reader whose head is behind the pulse's asks for
 what it misses and gets it from the database, whatever it was: a post, an edit, a tombstone, the
 title. So the pulse needs no memory of what it said before, and one that is killed loses nothing.
-A pulse that is lost itself is followed by the next.
+A pulse that is lost itself is followed by the next. Whoever still holds a socket of a coverage
+that has ended was not told so: the pulse tells it, and closes the socket.
 
 It also publishes what is scheduled, lets webhooks be told, and forgets old idempotency keys.
 """
@@ -18,13 +19,14 @@ from django.db import Error as DatabaseError
 from django.db import close_old_connections
 
 from liveblog import writes
-from liveblog.frames import encode, pulse_frame
+from liveblog.frames import encode, ended_frame, pulse_frame
 from liveblog.lease import Lease
 from liveblog.models import LiveBlog
 from liveblog.readers import count_readers
 from liveblog.schedule import publish_due
 from liveblog.webhooks import Courier
 from liveblog.webhooks import prune as prune_deliveries
+from realtime.codes import ENDED
 
 logger = logging.getLogger(__name__)
 
@@ -97,11 +99,15 @@ class Pulse:
             return wait
         self.say(True)
         close_old_connections()
-        heads = dict(LiveBlog.objects.order_by().values_list("slug", "revision"))
+        rows = LiveBlog.objects.order_by().values_list("slug", "revision", "state")
+        heads = {slug: (revision, state) for slug, revision, state in rows}
         readers = count_readers(self.layer, heads)
         for slug, count in readers.items():
-            text = encode(pulse_frame(heads[slug], count))
-            Group(LiveBlog.group_name_of(slug)).send({"text": text}, immediately=True)
+            revision, state = heads[slug]
+            message = {"text": encode(pulse_frame(revision, count))}
+            if state == LiveBlog.State.ENDED:
+                message = {"text": encode(ended_frame(revision)), "close": ENDED}
+            Group(LiveBlog.group_name_of(slug)).send(message, immediately=True)
         self.do_chores()
         return EVERY if readers else IDLE
 

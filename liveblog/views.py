@@ -6,22 +6,16 @@ carry their revision, and the script catches up from there.
 
 from django.db.models import Max, Q
 from django.http import Http404, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.cache import patch_cache_control
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import conditional_page, require_safe
 
-from liveblog.frames import (
-    PAGE,
-    bad_revision,
-    encode,
-    page_of_updates,
-    replay_frame,
-    timestamp,
-    unknown_blog,
-    update_frame,
-)
+from liveblog.cards import card_of_blog
+from liveblog.frames import bad_revision, encode, replay_frame, unknown_blog
 from liveblog.models import LiveBlog
+from liveblog.pages import NEWEST, OLDEST, key_events, place_in_stream, stream
 from liveblog.revisions import whole_number
 from liveblog.structured import in_script, live_blog_posting
 
@@ -40,16 +34,44 @@ def index(request):
 
 
 @require_safe
-@briefly_public
+@conditional_page
 def reader(request, slug):
+    """A page of the stream: `?order=oldest`, and from `?before=<id>` or `?after=<id>` on.
+
+    `?at=<id>` leads to the page that holds the post.
+    """
     blog = get_object_or_404(LiveBlog, slug=slug)
+    order = request.GET.get("order", NEWEST)
+    if order not in (NEWEST, OLDEST):
+        raise Http404(_("Updates can be ordered newest or oldest first."))
     # A draft is as good as not there: even its time would give it away.
-    before = asked_row(request, blog.updates.filter(draft=False), "before")
-    context = {"blog": blog} | stream(blog, before)
+    rows = blog.updates.filter(draft=False)
+    if at := asked_row(request, rows, "at"):
+        return cached(redirect(place_in_stream(blog, at, order)), blog)
+    edge = asked_row(request, rows, "after" if order == OLDEST else "before")
+    context = {"blog": blog} | stream(blog, order, edge)
     rows = [update["row"] for update in context["updates"]]
     posting = live_blog_posting(blog, rows, request.build_absolute_uri("/"))
-    context |= {"structured": in_script(posting)}
-    return render(request, "liveblog/reader.html", context)
+    context |= {"structured": in_script(posting), "card": card_of_blog(request, blog, edge, rows)}
+    context |= key_events(blog, {row.pk for row in rows})
+    return cached(render(request, "liveblog/reader.html", context), blog)
+
+
+def cached(response, blog):
+    """Say how long caches may keep a page of the blog.
+
+    While it is covered, a second: a crowd costs one rendering a second. When the coverage has
+    ended, shared caches may keep it for a year: the script asks for what came later in any case,
+    and an operator who must be rid of a page at once purges them. Browsers, which nobody can
+    purge, look again after a minute, so that corrections and legal deletions get through to who
+    has no script. Our own nginx goes on with its second, which costs nothing.
+    """
+    if blog.state == LiveBlog.State.ENDED:
+        patch_cache_control(response, public=True, max_age=60, s_maxage=31_536_000)
+        response["X-Accel-Expires"] = "1"
+    else:
+        patch_cache_control(response, public=True, max_age=1)
+    return response
 
 
 @require_safe
@@ -79,35 +101,3 @@ def asked_row(request, rows, name):
     if row is None:
         raise Http404(_("This live blog has no such update."))
     return row
-
-
-def stream(blog, before=None):
-    """A page of updates for _stream.html. The blog must have been read before the call."""
-    if before is None:
-        rows = page_of_updates(blog)
-        newest = rows[:PAGE]
-        rows.sort(key=lambda row: not row.pinned)
-    else:
-        rows = newest = list(older_than(blog, before)[:PAGE])
-    last = newest[-1] if len(newest) == PAGE else None
-    return {
-        "updates": [update_frame(row) | {"row": row} for row in rows],
-        "floor": place(last) if last and older_than(blog, last).exists() else None,
-        "ceiling": place(before),
-        "page_size": PAGE,
-    }
-
-
-def older_than(blog, row):
-    earlier = Q(created__lt=row.created) | Q(created=row.created, pk__lt=row.pk)
-    return blog.updates.visible().filter(earlier)
-
-
-def newer_than(blog, row):
-    later = Q(created__gt=row.created) | Q(created=row.created, pk__gt=row.pk)
-    return blog.updates.visible().filter(later)
-
-
-def place(row):
-    """Where a row stands in the stream, as the script compares it."""
-    return row and {"id": row.pk, "created": timestamp(row.created)}

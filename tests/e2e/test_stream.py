@@ -61,13 +61,37 @@ def test_a_new_title_reaches_the_readers(stack, blog):
     assert (frame["type"], frame["title"], frame["revision"]) == ("blog", "On the Moon", 1)
 
 
+def test_the_end_of_the_coverage_closes_the_sockets_after_the_last_post(stack, blog):
+    with stack.reader(blog) as reader:
+        reader.frame()
+        stack.shell(
+            "from liveblog.models import BlogUpdate, LiveBlog;"
+            f"blog = LiveBlog.objects.get(slug={blog!r});"
+            "BlogUpdate.objects.create(blog=blog, body='The last words');"
+            "blog.state = 'ended'; blog.save()"
+        )
+        assert reader.frame()["content"] == "<p>The last words</p>"
+        assert reader.frame()["state"] == "ended"
+        assert reader.frame() == {"type": "ended", "revision": 2}
+        assert close_code(reader) == 4410
+    with stack.reader(blog, after=1) as late:
+        replay = late.frame()
+        assert (replay["type"], replay["state"], replay["revision"]) == ("replay", "ended", 2)
+        assert close_code(late) == 4410
+
+
+def close_code(reader):
+    """Waits for the end of the socket."""
+    with pytest.raises(ConnectionClosed) as closed:
+        reader.frame()
+    return closed.value.rcvd.code
+
+
 def test_an_unknown_blog_is_refused_with_a_sentence_and_4404(stack):
     with stack.reader("nothing-here") as reader:
         frame = reader.frame()
-        with pytest.raises(ConnectionClosed) as closed:
-            reader.frame()
+        assert close_code(reader) == 4404
     assert frame["type"] == "error" and frame["message"].endswith(".")
-    assert closed.value.rcvd.code == 4404
 
 
 def test_an_unknown_path_is_refused_with_a_sentence_and_4404(stack):
@@ -75,9 +99,7 @@ def test_an_unknown_path_is_refused_with_a_sentence_and_4404(stack):
 
     with Reader(f"ws://{stack.address}/channel/nothing/") as reader:
         assert reader.frame()["type"] == "error"
-        with pytest.raises(ConnectionClosed) as closed:
-            reader.frame()
-    assert closed.value.rcvd.code == 4404
+        assert close_code(reader) == 4404
 
 
 @pytest.mark.parametrize(

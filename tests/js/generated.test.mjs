@@ -154,3 +154,27 @@ test("a page whose sockets are blocked follows within 5 s, and comes back to the
     assert.equal(world.state.polls, polls, "it no longer polls");
   }
 });
+
+test("a coverage that ends leaves every page whole, and then nobody asks any more", () => {
+  for (let seed = 1; seed <= 200; seed += 1) {
+    const world = new World(seed, watch());
+    world.pulsing = true;
+    for (let i = 0; i < 20; i += 1) {
+      world.happen();
+      world.run(world.random() * 700);
+    }
+    world.server.change(); // the last post, whose broadcast is lost
+    world.end();
+    world.run(world.random() * 3000);
+    world.bad = false;
+    world.blocked = false;
+    if (world.state.phase === "idle") world.dispatch({ type: "wake" }); // it was left
+    world.run(25_000);
+    assert.deepEqual(key(world.shown()), key(world.expected()), `seed ${seed}`);
+    assert.equal(world.state.head, world.server.revision, `seed ${seed}`);
+    assert.deepEqual([world.state.status, world.state.phase], ["ended", "ended"], `seed ${seed}`);
+    const { connection, polls } = world.state;
+    world.run(60_000);
+    assert.deepEqual([world.state.connection, world.state.polls], [connection, polls]);
+  }
+});

@@ -503,3 +503,148 @@ describe("the number of readers", () => {
     assert.equal(live().frame(pulse("many")).effect("readers"), undefined);
   });
 });
+
+describe("the end of the coverage", () => {
+  const ended = (revision) => ({ type: "ended", revision });
+  const over = { state: "ended" };
+  const blog = (revision) => ({ ...replay(revision, [], over), type: "blog" });
+
+  test("who has all is finished: no socket, no poll, no error", () => {
+    const page = live().frame(update(1, 1)).frame(blog(2)).frame(ended(2));
+    assert.deepEqual(page.effect("status"), { status: "ended", code: undefined });
+    assert.equal(page.effect("connect") ?? page.effect("poll"), undefined);
+    assert.equal(page.scheduled("retry") ?? page.scheduled("poll"), undefined);
+    assert.deepEqual(page.close(4410).effects, []);
+    assert.equal(page.state.status, "ended");
+  });
+
+  test("its close code alone says the same", () => {
+    const page = live().frame(blog(1)).close(4410);
+    assert.equal(page.state.status, "ended");
+    assert.equal(page.scheduled("retry") ?? page.scheduled("poll"), undefined);
+  });
+
+  test("who is behind fetches the rest once", () => {
+    const page = live().frame(ended(3));
+    assert.ok(page.scheduled("poll") < 400);
+    assert.equal(page.timer("poll").effect("poll").after, 0);
+    page.polled(replay(3, [update(1, 1), update(2, 2)], over));
+    assert.deepEqual([page.ids, page.state.status], [[2, 1], "ended"]);
+    assert.equal(page.scheduled("poll"), undefined);
+    assert.ok(!page.state.polling);
+  });
+
+  test("an answer from just before the end is asked again", () => {
+    const page = live().frame(ended(3)).timer("poll").polled(replay(1, [update(1, 1)]));
+    // That answer says that the coverage is live; a socket tells what is true.
+    assert.notEqual(page.effect("connect"), undefined);
+    page.open().frame(replay(3, [update(2, 2)], over)).close(4410);
+    assert.deepEqual([page.ids, page.state.status], [[2, 1], "ended"]);
+  });
+
+  test("a page that is opened after it asks once, however old it is", () => {
+    const page = new Page({ revision: 5, stage: "ended" }).do({ type: "start" });
+    assert.equal(page.effect("connect"), undefined);
+    assert.equal(page.effect("poll").after, 5);
+    page.polled(replay(6, [update(1, 6)], over));
+    assert.deepEqual([page.ids, page.state.status], [[1], "ended"]);
+    assert.equal(page.scheduled("poll"), undefined);
+  });
+
+  test("where nobody answers it asks again, and says nothing of it", () => {
+    const page = new Page({ revision: 5, stage: "ended" }).do({ type: "start" });
+    page.polled(null, 0);
+    assert.ok(page.scheduled("poll") > 0);
+    assert.equal(page.effect("status"), undefined);
+    page.timer("poll").polled(replay(5, [], over));
+    assert.equal(page.state.status, "ended");
+  });
+
+  test("where it was begun anew, a page goes live when it is looked at", () => {
+    const page = live().frame(blog(1)).frame(ended(1));
+    page.do({ type: "wake" });
+    assert.equal(page.effect("connect"), undefined);
+    page.polled(replay(3, [update(1, 3)]));
+    assert.equal(page.effect("connect") && page.effects.find((e) => "connect" in e).after, 3);
+    page.open().frame(replay(3));
+    assert.deepEqual([page.ids, page.state.status], [[1], "live"]);
+  });
+
+  test("where it was not, one look is one question", () => {
+    const page = live().frame(blog(1)).frame(ended(1)).do({ type: "wake" });
+    page.polled(replay(1, [], over));
+    assert.equal(page.scheduled("poll"), undefined);
+    assert.equal(page.effect("connect"), undefined);
+  });
+
+  test("a page that was left in between asks only when it is shown again", () => {
+    const page = live().frame(blog(1)).frame(ended(1)).do({ type: "sleep" });
+    assert.equal(page.effect("connect") ?? page.effect("close"), undefined);
+    assert.equal(page.do({ type: "wake" }).effect("poll").after, 1);
+  });
+
+  test("an editor's page goes on by polls", () => {
+    const page = live({ revision: 0, stay: true }).frame(blog(1)).frame(ended(1));
+    assert.equal(page.state.status, "ended");
+    assert.ok(page.scheduled("poll") >= (POLL_EVERY * 2) / 3);
+    page.timer("poll").polled(replay(2, [update(1, 2)], over));
+    assert.deepEqual(page.ids, [1]);
+    assert.ok(page.scheduled("poll") >= (POLL_EVERY * 2) / 3);
+    page.timer("poll").polled(replay(3, []));
+    assert.notEqual(page.effect("connect"), undefined);
+  });
+
+  test("a page that polls, for its sockets are blocked, ends as well", () => {
+    const page = new Page({ revision: 0 }).do({ type: "start" }).close(1006).timer("retry");
+    page.close(1006).timer("poll").polled(replay(2, [update(1, 1)], over));
+    assert.deepEqual([page.ids, page.state.status], [[1], "ended"]);
+    assert.ok(!page.state.polling);
+    assert.ok(page.effects.some((effect) => effect.cancel === "retry"));
+  });
+});
+
+describe("oldest first", () => {
+  const rows = [update(1, 1), update(2, 2), update(3, 3)];
+
+  test("new ones come last, pinned ones stay on top", () => {
+    const page = live({ revision: 3, rows, oldestFirst: true });
+    assert.deepEqual(page.ids, [1, 2, 3]);
+    page.frame(update(4, 4)).frame(update(3, 5, { pinned: true }));
+    assert.deepEqual(page.ids, [3, 1, 2, 4]);
+  });
+
+  test("a full first page takes no new ones, but a pinned one", () => {
+    const ceiling = { created: at(3), id: 4 }; // just above the last row
+    const page = live({ revision: 3, rows, ceiling, oldestFirst: true });
+    assert.deepEqual(page.ids, [1, 2, 3]);
+    page.frame(update(4, 4)).frame(update(5, 5, { pinned: true }));
+    assert.deepEqual(page.ids, [5, 1, 2, 3]);
+  });
+
+  test("a later page begins above its edge and lifts nothing", () => {
+    const floor = { created: at(1), id: 2 }; // just above the last row of the page before
+    const page = live({ revision: 3, rows: rows.slice(1), floor, oldestFirst: true });
+    page.frame(update(1, 4, { pinned: true })).frame(update(3, 5, { pinned: true }));
+    page.frame(update(4, 6));
+    assert.deepEqual(page.ids, [2, 3, 4]);
+  });
+
+  test("a reset says nothing of it: the reader is told to reload", () => {
+    const page = live({ revision: 3, rows, oldestFirst: true });
+    page.frame({ type: "pulse", revision: 900 }).timer("ask");
+    page.frame(replay(900, [update(9, 900)], { reset: true }));
+    assert.deepEqual(page.effect("outdated"), { outdated: true });
+    assert.equal(page.state.head, 900);
+  });
+});
+
+describe("what was believed is told to the other scripts", () => {
+  test("each row once, also outside of the page's part of the stream", () => {
+    const floor = { created: at(5), id: 5 };
+    const page = live({ revision: 5, rows: [update(5, 5)], floor });
+    const old = update(1, 6, { key_event: true });
+    assert.deepEqual(page.frame(old).effect("merged").merged, [old]);
+    assert.equal(page.frame(old).effect("merged"), undefined);
+    assert.deepEqual(page.frame(update(1, 4)).effect("merged"), undefined);
+  });
+});

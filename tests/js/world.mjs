@@ -26,6 +26,7 @@ export class Server {
     this.random = random;
     this.revision = 0;
     this.title = "0";
+    this.state = "live";
     this.rows = new Map();
   }
 
@@ -55,7 +56,7 @@ export class Server {
   }
 
   blog() {
-    return { revision: this.revision, title: this.title, description: "", state: "live" };
+    return { revision: this.revision, title: this.title, description: "", state: this.state };
   }
 
   visible() {
@@ -129,6 +130,7 @@ export class World {
     this.up = connection;
     this.later(20, { type: "open", connection });
     this.deliver(this.server.replay(after), 20);
+    if (this.server.state === "ended") this.hangUp(4410, 20 + (this.bad ? 3000 : 10));
   }
 
   answer(after) {
@@ -170,7 +172,10 @@ export class World {
       const pulse = this.pulsing ? 2000 * (Math.floor(this.now / 2000) + 1) : Infinity;
       if (Math.min(next, pulse) > end) break;
       this.now = Math.max(this.now, Math.min(next, pulse));
-      if (pulse < next) {
+      if (pulse < next && this.server.state === "ended") {
+        this.deliver({ type: "ended", revision: this.server.revision });
+        this.hangUp(4410, this.bad ? 3000 : 10);
+      } else if (pulse < next) {
         this.deliver({ type: "pulse", revision: this.server.revision, readers: 1 });
       } else if (timer && timer[1] === next) {
         this.timers.delete(timer[0]);
@@ -198,9 +203,18 @@ export class World {
     }
   }
 
+  /** The coverage ends: a change, what is broadcast for it, and the end of all sockets. */
+  end() {
+    this.server.state = "ended";
+    this.server.revision += 1;
+    this.deliver({ ...this.server.blog(), type: "blog" });
+    this.deliver({ type: "ended", revision: this.server.revision });
+    this.hangUp(4410, this.bad ? 3000 : 10);
+  }
+
   /** The server, or something between, ends the socket. */
-  hangUp() {
-    if (this.up) this.later(0, { type: "close", connection: this.up, code: 1006 });
+  hangUp(code = 1006, delay = 0) {
+    if (this.up) this.later(delay, { type: "close", connection: this.up, code });
     this.up = 0;
   }
 

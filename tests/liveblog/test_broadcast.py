@@ -8,6 +8,7 @@ from channels import channel_layers
 from django.db import transaction
 
 from liveblog.models import BlogUpdate, LiveBlog
+from realtime.codes import ENDED
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -26,11 +27,13 @@ def blog(layer):
     return LiveBlog.objects.create(slug="moon", title="To the Moon")
 
 
-def heard(layer):
-    frames = []
+def messages(layer):
     while (message := layer.receive(["listener"])[1]) is not None:
-        frames.append(json.loads(message["text"]))
-    return frames
+        yield json.loads(message["text"]), message.get("close")
+
+
+def heard(layer):
+    return [frame for frame, _ in messages(layer)]
 
 
 def test_create_edit_and_delete_are_broadcast(layer, blog):
@@ -46,10 +49,20 @@ def test_create_edit_and_delete_are_broadcast(layer, blog):
 
 
 def test_a_new_title_and_state_are_broadcast(layer, blog):
-    blog.title, blog.state = "On the Moon", "ended"
+    blog.title, blog.state = "On the Moon", "upcoming"
     blog.save()
     [frame] = heard(layer)
-    assert (frame["type"], frame["title"], frame["state"]) == ("blog", "On the Moon", "ended")
+    assert (frame["type"], frame["title"], frame["state"]) == ("blog", "On the Moon", "upcoming")
+
+
+def test_the_end_comes_last_and_closes(layer, blog):
+    BlogUpdate.objects.create(blog=blog, body="The last words")
+    blog.state = "ended"
+    blog.save()
+    update, about, end = messages(layer)
+    assert (update[0]["content"], update[1]) == ("<p>The last words</p>", None)
+    assert (about[0]["type"], about[0]["state"], about[1]) == ("blog", "ended", None)
+    assert end == ({"type": "ended", "revision": 2}, ENDED)
 
 
 def test_nothing_is_broadcast_before_the_commit(layer, blog):

@@ -17,6 +17,7 @@ from liveblog.lease import Lease
 from liveblog.models import BlogUpdate, LiveBlog, Write
 from liveblog.pulse import DATABASE_AWAY, EVERY, IDLE, Pulse
 from liveblog.readers import count_readers, existing
+from realtime.codes import ENDED
 from tests.environment import redis_server
 from tests.services import wait_until
 
@@ -80,11 +81,13 @@ class TestBeat:
         assert [frame["revision"] for frame in heard(layer)] == [0]
         assert heard(layer, "left") == []
 
-    def test_an_ended_blog_pulses_too(self, layer, blog, pulse):
-        layer.group_add(blog.group_name, "listener")
+    def test_who_has_not_heard_of_the_end_is_told_and_closed(self, layer, blog, pulse):
         LiveBlog.objects.update(state="ended")
+        layer.group_add(blog.group_name, "listener")
         pulse.beat()
-        assert heard(layer)[-1] == {"type": "pulse", "revision": 1, "readers": 1}
+        message = layer.receive(["listener"])[1]
+        assert json.loads(message["text"]) == {"type": "ended", "revision": 1}
+        assert message["close"] == ENDED
 
     def test_of_two_one_pulses(self, layer, blog, pulse):
         layer.group_add(blog.group_name, "listener")

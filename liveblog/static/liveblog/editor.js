@@ -2,7 +2,6 @@
 
 import { begin, same, step, withOffset } from "./editor-state.js";
 import { withoutPlaceholders } from "./markdown.js";
-import { showLocalTimes } from "./page.js";
 import { desk, freshPage, parsed, refreshToken, token } from "./server.js";
 
 const FLAGS = ["key_event", "pinned"];
@@ -54,7 +53,6 @@ async function refreshDrafts() {
     const fresh = page?.querySelector(name);
     if (!fresh) return;
     document.querySelector(name).replaceWith(fresh);
-    showLocalTimes(fresh);
   }
 }
 

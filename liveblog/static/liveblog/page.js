@@ -1,15 +1,7 @@
 // The DOM of the stream: reads what the server rendered, and makes it look like a list of rows.
 
 const part = (article, name) => article.querySelector(`[data-part="${name}"]`);
-const lang = document.documentElement.lang;
-const HOUR = new Intl.DateTimeFormat(lang, {
-  hour: "2-digit",
-  minute: "2-digit",
-  hourCycle: "h23",
-});
-const NUMBER = new Intl.NumberFormat(lang);
-const DAY = new Intl.DateTimeFormat(lang, { day: "numeric", month: "short" });
-const LONG = new Intl.DateTimeFormat(lang, { dateStyle: "full", timeStyle: "long" });
+const NUMBER = new Intl.NumberFormat(document.documentElement.lang);
 
 /** The rows of the page, as far as the order and the merging need them. */
 export function readRows(list) {
@@ -73,22 +65,11 @@ function fill(article, row) {
   if (edit) edit.href = `?update=${row.id}`;
   const remove = part(article, "delete");
   if (remove) remove.value = row.id;
-  showLocalTimes(article);
 }
 
 function fillText(element, text) {
   element.textContent = text;
   element.hidden = !text;
-}
-
-/** Write every <time> in the reader's own time zone and language. */
-export function showLocalTimes(root) {
-  for (const time of root.querySelectorAll("time[datetime]")) {
-    const moment = new Date(time.dateTime);
-    if (Number.isNaN(moment.getTime())) continue;
-    time.textContent = `${HOUR.format(moment)} · ${DAY.format(moment)}`;
-    time.title = LONG.format(moment);
-  }
 }
 
 /** Title, description, state and chat of the blog, wherever the page shows them. */
@@ -112,20 +93,4 @@ export function showBlog({ title, description, state, chat }) {
 /** The text for a count: data-one, or data-many with its {n} replaced. */
 export function counted({ dataset }, number) {
   return number === 1 ? dataset.one : dataset.many.replace("{n}", NUMBER.format(number));
-}
-
-/**
- * Change the page without moving what is read. Most browsers hold the place by themselves; where
- * they do not, the first article in sight that survives the change is put back to its height.
- */
-export function keepPlace(list, change) {
-  const top = list.getBoundingClientRect().top;
-  if (top >= 0 || CSS.supports("overflow-anchor", "auto")) return change();
-  const before = [...list.children]
-    .map((article) => ({ article, box: article.getBoundingClientRect() }))
-    .filter(({ box }) => box.bottom > 0);
-  const result = change();
-  const kept = before.find(({ article }) => article.isConnected);
-  if (kept) window.scrollBy(0, kept.article.getBoundingClientRect().top - kept.box.top);
-  return result;
 }

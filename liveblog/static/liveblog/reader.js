@@ -1,15 +1,9 @@
 // The thin rim around stream.js: its effects become sockets, timers and DOM, and what happens
-// there goes back into it as events.
+// there goes back into it as events. What else a page does with the stream is in scripts of their
+// own, which hear of it by DOM events of the stream's element: "draw" before the list changes,
+// "drawn" with the articles that are new, "merged" with the rows that were believed.
 
-import {
-  counted,
-  keepPlace,
-  readPlace,
-  readRows,
-  render,
-  showBlog,
-  showLocalTimes,
-} from "./page.js";
+import { counted, readPlace, readRows, render, showBlog } from "./page.js";
 import { begin, step } from "./stream.js";
 
 const stream = document.querySelector("[data-stream]");
@@ -18,8 +12,6 @@ const template = stream.querySelector("template");
 const empty = stream.querySelector("[data-empty]");
 const status = stream.querySelector("[data-status]");
 const readers = stream.querySelector("[data-readers]");
-const jump = stream.querySelector("[data-jump]");
-const summary = stream.querySelector("[data-summary]");
 const older = stream.querySelector("[data-older]");
 const outdated = stream.querySelector("[data-outdated]");
 
@@ -29,6 +21,9 @@ let state = begin({
   floor: readPlace(stream, "floor"),
   ceiling: readPlace(stream, "ceiling"),
   pageSize: Number(stream.dataset.pageSize),
+  stage: stream.dataset.state,
+  stay: "stay" in stream.dataset,
+  oldestFirst: stream.dataset.order === "oldest",
 });
 let socket = null;
 let request = null; // the AbortController of the last poll
@@ -48,6 +43,7 @@ function perform(effect) {
   else if ("schedule" in effect) schedule(effect.schedule, effect.ms);
   else if ("cancel" in effect) clearTimeout(timers.get(effect.cancel));
   else if ("render" in effect) show(effect.render);
+  else if ("merged" in effect) tell("merged", effect);
   else if ("blog" in effect) showAbout(effect.blog);
   else if ("status" in effect) showStatus(effect.status, effect.code);
   else if ("readers" in effect) showReaders(effect.readers);
@@ -78,7 +74,10 @@ async function poll(number, after) {
   request = new AbortController();
   let answer = { code: 0, frame: null };
   try {
-    const response = await fetch(`${stream.dataset.updates}?after=${after}`, request);
+    const { signal } = request;
+    // An answer of this second is old where somebody has just come back: ask whether it changed.
+    const init = { signal, cache: "no-cache" };
+    const response = await fetch(`${stream.dataset.updates}?after=${after}`, init);
     answer = { code: response.status, frame: parsed(await response.text()) };
   } catch {
     // No answer is one, too.
@@ -109,58 +108,20 @@ function schedule(timer, ms) {
 // The page
 
 function show(rows) {
-  const added = keepPlace(list, () => render(list, template, rows));
+  tell("draw");
+  const added = render(list, template, rows);
   empty.hidden = rows.length > 0;
   if (older) {
     older.hidden = !state.floor;
     if (state.floor) older.querySelector("a").href = `?before=${state.floor.id}`;
   }
-  for (const article of added) {
-    article.classList.add("is-new");
-    arrivals.observe(article);
-  }
-  if (added.length) summary.textContent = counted(summary, added.length);
-  countUnseen(); // of those removed by this change
+  for (const article of added) article.classList.add("is-new");
+  tell("drawn", added);
 }
 
-// New posts that have not been in sight yet. The button counts those above and leads to them.
-const unseen = new Set();
-const BAR = document.querySelector("[data-bar]").offsetHeight; // what it covers is not in sight
-const arrivals = new IntersectionObserver(
-  (entries) => {
-    for (const { target, isIntersecting } of entries) {
-      if (isIntersecting) {
-        arrivals.unobserve(target);
-        unseen.delete(target);
-      } else {
-        unseen.add(target);
-      }
-    }
-    countUnseen();
-  },
-  { rootMargin: `-${BAR}px 0px 0px` },
-);
-
-function above(article) {
-  return unseen.has(article) && article.getBoundingClientRect().bottom <= BAR;
+function tell(name, detail) {
+  stream.dispatchEvent(new CustomEvent(name, { detail }));
 }
-
-function countUnseen() {
-  for (const article of unseen) if (!article.isConnected) unseen.delete(article);
-  const number = [...unseen].filter(above).length;
-  jump.hidden = number === 0;
-  if (number) jump.textContent = counted(jump, number);
-}
-
-addEventListener("scroll", () => unseen.size && countUnseen(), { passive: true });
-
-jump.addEventListener("click", () => {
-  const first = [...list.children].find(above);
-  unseen.clear();
-  countUnseen();
-  first?.scrollIntoView(); // smooth where the style sheet says so
-  first?.focus({ preventScroll: true });
-});
 
 function showAbout(blog) {
   showBlog(blog);
@@ -186,12 +147,11 @@ function showReaders(number) {
 const wake = () => dispatch({ type: "wake", hidden: document.hidden });
 
 addEventListener("online", wake);
-addEventListener("pageshow", wake);
+addEventListener("pageshow", ({ persisted }) => persisted && wake());
 addEventListener("pagehide", () => dispatch({ type: "sleep" }));
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) dispatch({ type: "hide" });
   else wake();
 });
 
-showLocalTimes(document);
 dispatch({ type: "start" });

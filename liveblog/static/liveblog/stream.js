@@ -7,7 +7,7 @@
 //          {type: "open" | "frame" | "close", connection, frame, code}
 //          {type: "polled", poll, frame, code}: an answer of updates.json, or code 0 for none
 // Effects  {connect, after}  {close}  {send: {after}}  {poll, after}  {schedule, ms}  {cancel}
-//          {render: rows}  {blog}  {status, code}  {readers}  {outdated}
+//          {render: rows}  {merged: rows, reset}  {blog}  {status, code}  {readers}  {outdated}
 //
 // `head` is the revision up to which all is known. A row is believed when it is newer than head
 // and than what is known of its id, so doubles, late frames and reordering change nothing.
@@ -42,16 +42,23 @@ const BUSY_CODES = new Set([1013, 4429]); // come back later than usual
 const TOO_MANY_REQUESTS = 429; // the status that says the same of a poll
 const NOT_FOUND = 404;
 const NO_SUCH_BLOG = 4404;
+const COVERAGE_ENDED = 4410;
 
 /**
  * The state of a page as the server rendered it.
  *
  * `rows` need id, revision, created (ISO 8601, UTC) and pinned. `floor` and `ceiling` are
- * {created, id}: the last row of the page where older ones follow on another, and on a page of
- * older updates the row that it begins below.
+ * {created, id}: the oldest place of the page where older rows follow on another, and the place
+ * that it lies below where newer ones do. `stage` is the blog's state; `stay` follows it by polls
+ * after its end, as editors do who may still correct it or begin anew.
  */
-export function begin({ revision, rows = [], floor = null, ceiling = null, pageSize = 50 }) {
+export function begin(page) {
+  const { revision, rows = [], floor = null, ceiling = null, pageSize = 50 } = page;
+  const { stage = "live", stay = false, oldestFirst = false } = page;
   const state = {
+    stage,
+    stay,
+    oldestFirst,
     head: revision,
     target: revision, // the greatest revision that the server is known to have reached
     seen: new Set(), // revisions above head that have arrived
@@ -60,7 +67,7 @@ export function begin({ revision, rows = [], floor = null, ceiling = null, pageS
     ceiling,
     pageSize,
     blogRevision: revision,
-    phase: "idle", // connecting, open, waiting, stopped
+    phase: "idle", // connecting, open, waiting, ended, stopped
     connection: 0,
     attempt: 0, // reconnects since the last replay
     awaiting: false, // an answer is due
@@ -96,16 +103,20 @@ export function step(state, event, random = Math.random) {
   return { state: turn.state, effects: turn.effects };
 }
 
-/** The rows to show, in their order: pinned ones first, then the newest. */
+/** The rows to show, in their order: pinned ones first, then the newest, or the oldest. */
 export function shown(state) {
-  const lift = state.ceiling ? () => 0 : (row) => (row.pinned ? 1 : 0);
+  const lift = (row) => (row.pinned && isFirst(state) ? 1 : 0);
+  const direction = state.oldestFirst ? -1 : 1;
   return [...state.rows.values()]
     .filter((row) => row.action !== "deleted" && inWindow(state, row))
-    .sort((a, b) => lift(b) - lift(a) || newestFirst(a, b));
+    .sort((a, b) => lift(b) - lift(a) || direction * newestFirst(a, b));
 }
 
 const EVENTS = {
-  start: connect,
+  start(turn) {
+    if (turn.state.stage === "ended") end(turn, true);
+    else connect(turn);
+  },
   wake,
   hide: ({ state }) => void (state.hidden = true),
   sleep,
@@ -116,7 +127,7 @@ const EVENTS = {
   timer: fire,
 };
 
-const FRAMES = { update, blog, replay, pulse, error() {} };
+const FRAMES = { update, blog, replay, pulse, ended, error() {} };
 
 const TIMERS = {
   retry(turn) {
@@ -164,6 +175,7 @@ function close(turn, { code }) {
   const { state } = turn;
   if (state.phase !== "connecting" && state.phase !== "open") return;
   if (FINAL_CODES.has(code)) stop(turn, code);
+  else if (code === COVERAGE_ENDED) end(turn);
   else retry(turn, code);
 }
 
@@ -194,6 +206,29 @@ function giveUp(turn) {
   retry(turn);
 }
 
+/**
+ * No socket any more. What is missing, or may be, is asked for by one poll; where nobody answers,
+ * by others, until one does. An answer that says otherwise opens a socket again.
+ */
+function end(turn, unsure = false) {
+  const { state, effects, random } = turn;
+  hangUp(turn);
+  effects.push({ cancel: "retry" });
+  state.phase = "ended";
+  state.polling = true;
+  if (unsure) poll(turn);
+  else if (behind(state) || state.stage !== "ended") {
+    effects.push({ schedule: "poll", ms: Math.floor(random() * ASK_SPREAD) });
+  } else settle(turn);
+}
+
+/** The end is known, and all before it. */
+function settle(turn) {
+  show(turn, "ended");
+  if (turn.state.stay) pollAgain(turn, turn.state.hidden ? POLL_HIDDEN : POLL_EVERY);
+  else stopPolling(turn);
+}
+
 /** Do not come back. */
 function stop(turn, code) {
   hangUp(turn);
@@ -214,6 +249,7 @@ function hangUp(turn) {
 function wake(turn, { hidden = false }) {
   const { state, effects } = turn;
   state.hidden = hidden;
+  if (state.phase === "ended") state.polling = true;
   if (!state.poll) poll(turn);
   if (state.phase === "waiting" || state.phase === "idle") {
     effects.push({ cancel: "retry" });
@@ -230,6 +266,7 @@ function sleep(turn) {
   hangUp(turn);
   state.poll = null;
   for (const timer of ["retry", "poll", "polled"]) effects.push({ cancel: timer });
+  if (state.phase === "ended") return;
   effects.push({ close: state.connection });
   state.phase = "idle";
 }
@@ -295,8 +332,17 @@ function polled(turn, { poll, frame, code }) {
   } else if (frame?.type === "replay") {
     state.polled = true;
     adopt(turn, frame, state.poll.after);
-    show(turn, "polling");
-    pollAgain(turn, state.hidden ? POLL_HIDDEN : POLL_EVERY);
+    state.suspect = false;
+    const ended = state.stage === "ended" && !behind(state);
+    if (ended && state.phase !== "ended") end(turn);
+    else if (ended) settle(turn);
+    else if (state.phase === "ended" && state.stage !== "ended") {
+      stopPolling(turn);
+      connect(turn);
+    } else {
+      show(turn, "polling");
+      pollAgain(turn, state.hidden ? POLL_HIDDEN : POLL_EVERY);
+    }
   } else {
     unpolled(turn, { busy: code === TOO_MANY_REQUESTS });
   }
@@ -307,7 +353,7 @@ function unpolled(turn, { waited = false, busy = false }) {
   const { state } = turn;
   if (!state.poll) return;
   state.polled = false;
-  show(turn, "reconnecting");
+  if (state.phase !== "ended") show(turn, "reconnecting");
   if (waited) pollAgain(turn, 0, FIRST_DELAY);
   else pollAgain(turn, busy ? LONGEST_BUSY_DELAY : POLL_EVERY);
 }
@@ -343,13 +389,20 @@ function update(turn, frame) {
   const changed = merge(state, frame);
   note(state, frame.revision);
   prune(state);
-  if (changed) turn.effects.push({ render: shown(state) });
+  if (changed) turn.effects.push({ render: shown(state) }, { merged: [frame] });
 }
 
 function blog(turn, frame) {
   turn.state.seen = new Set(turn.state.seen);
   showBlog(turn, frame);
   note(turn.state, frame.revision);
+}
+
+/** The server closes the socket next; whoever has all can do so itself. */
+function ended(turn, frame) {
+  turn.state.target = Math.max(turn.state.target, frame.revision);
+  turn.effects.push({ close: turn.state.connection });
+  end(turn);
 }
 
 function pulse(turn, frame) {
@@ -385,20 +438,20 @@ function adopt(turn, frame, asked) {
   // after that, was overtaken on its way, and says nothing new.
   const restored = frame.revision < asked;
   if (frame.reset && (restored || frame.revision >= state.head)) forget(turn, frame, restored);
-  for (const row of frame.updates) merge(state, row);
+  const merged = frame.updates.filter((row) => merge(state, row));
   state.head = Math.max(state.head, frame.revision);
   for (const row of frame.updates) note(state, row.revision);
   note(state, frame.revision);
   showBlog(turn, frame);
   prune(state);
   state.fruitless = behind(state) ? state.fruitless + 1 : 0;
-  effects.push({ render: shown(state) });
+  effects.push({ render: shown(state) }, { merged, reset: frame.reset });
 }
 
 /** Start anew with the rows of a reset, which are the newest page. */
 function forget(turn, frame, restored) {
   const { state } = turn;
-  if (state.ceiling) {
+  if (state.ceiling || state.oldestFirst) {
     turn.effects.push({ outdated: true }); // the newest page says nothing about an older one
     state.head = Math.max(state.head, frame.revision);
     return;
@@ -445,10 +498,16 @@ function prune(state) {
   }
 }
 
-function inWindow({ floor, ceiling }, row) {
-  const aboveFloor = !floor || newestFirst(row, floor) <= 0;
-  if (ceiling) return aboveFloor && newestFirst(row, ceiling) > 0;
-  return aboveFloor || row.pinned;
+function inWindow(state, row) {
+  const { floor, ceiling } = state;
+  const below = !ceiling || newestFirst(row, ceiling) > 0;
+  const inside = below && (!floor || newestFirst(row, floor) <= 0);
+  return inside || (row.pinned && isFirst(state));
+}
+
+/** Whether the stream begins on this page: there the pinned ones are lifted, however far away. */
+function isFirst({ oldestFirst, floor, ceiling }) {
+  return !(oldestFirst ? floor : ceiling);
 }
 
 /** ISO 8601 in UTC with a fixed number of digits sorts as text. */
@@ -466,6 +525,7 @@ function place(row) {
 function showBlog({ state, effects }, { revision, title, description, state: stage, chat }) {
   if (revision <= state.blogRevision) return;
   state.blogRevision = revision;
+  state.stage = stage;
   effects.push({ blog: { title, description, state: stage, chat } });
 }
 

@@ -1,5 +1,52 @@
-// For pages without a stream: the times in the reader's own time zone.
+// Every <time> of the page in the reader's own time zone and language: how long ago within a day,
+// else date and time; the exact moment as its title. What is added or changed later too.
 
-import { showLocalTimes } from "./page.js";
+const MINUTE = 60_000; // ms
+const DAY = 24 * 60 * MINUTE;
+const EVERY = 30_000; // ms; half of what the shortest text counts
 
-showLocalTimes(document);
+const lang = document.documentElement.lang;
+const ago = new Intl.RelativeTimeFormat(lang, { style: "short", numeric: "auto" });
+const clock = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+const HOUR = new Intl.DateTimeFormat(lang, clock);
+const DATE = new Intl.DateTimeFormat(lang, { day: "numeric", month: "short" });
+const YEAR = new Intl.DateTimeFormat(lang, { day: "numeric", month: "short", year: "numeric" });
+const EXACT = new Intl.DateTimeFormat(lang, { dateStyle: "full", timeStyle: "long" });
+
+/** Of two times in ms. A slow clock makes a post one of the future: it is said by its own time. */
+function words(moment, now) {
+  const age = now - moment;
+  if (Math.abs(age) < MINUTE) return ago.format(0, "second");
+  if (age >= 0 && age < 60 * MINUTE) return ago.format(-Math.floor(age / MINUTE), "minute");
+  if (age >= 0 && age < DAY) return ago.format(-Math.floor(age / (60 * MINUTE)), "hour");
+  const sameYear = new Date(moment).getFullYear() === new Date(now).getFullYear();
+  const date = (sameYear ? DATE : YEAR).format(moment).replaceAll(" ", "\u00a0");
+  return `${HOUR.format(moment)} · ${date}`;
+}
+
+function write(time) {
+  const moment = Date.parse(time.dateTime);
+  if (Number.isNaN(moment)) return;
+  const text = words(moment, Date.now());
+  if (time.textContent !== text) time.textContent = text;
+  const exact = EXACT.format(moment);
+  if (time.title !== exact) time.title = exact;
+}
+
+function writeAll(root = document) {
+  for (const time of root.querySelectorAll("time[datetime]")) write(time);
+}
+
+new MutationObserver((records) => {
+  for (const { type, target, addedNodes } of records) {
+    if (type === "attributes") write(target);
+    for (const node of addedNodes) {
+      if (node instanceof HTMLTimeElement) write(node);
+      else if (node instanceof Element) writeAll(node);
+    }
+  }
+}).observe(document.body, { childList: true, subtree: true, attributeFilter: ["datetime"] });
+
+setInterval(() => document.hidden || writeAll(), EVERY);
+document.addEventListener("visibilitychange", () => document.hidden || writeAll());
+writeAll();

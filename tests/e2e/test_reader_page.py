@@ -1,0 +1,164 @@
+"""What a reader does on the page: follow to the end, choose an order, jump, listen, use keys."""
+
+# The fixtures of another module: imported names that parameters repeat.
+# ruff: noqa: F401, F811
+
+import re
+
+from playwright.sync_api import expect
+
+from tests.e2e.test_browser import (
+    browser,
+    connection,
+    context_options,
+    errors,
+    open_live,
+    page,
+    updates,
+    was_reloaded,
+)
+
+SHIFTS = """
+window.shifted = 0;
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) if (!entry.hadRecentInput) shifted += entry.value;
+}).observe({ type: "layout-shift", buffered: true });
+"""
+
+
+def write(stack, blog, code):
+    """Run Python with `blog`, `post(body, …)` and `rows`."""
+    return stack.shell(
+        "from liveblog.models import BlogUpdate, LiveBlog\n"
+        f"blog = LiveBlog.objects.get(slug={blog!r})\n"
+        "rows = BlogUpdate.objects.filter(blog=blog)\n"
+        "post = lambda body, **more: BlogUpdate.objects.create(blog=blog, body=body, **more)\n"
+        f"{code}"
+    )
+
+
+def address(stack, blog):
+    return f"http://{stack.address}/liveblog/{blog}/"
+
+
+def look(page):
+    """What a browser says when somebody comes back to the tab."""
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+
+
+def top_of(article):
+    return article.bounding_box()["y"]
+
+
+def test_the_coverage_ends_and_begins_anew(stack, blog, page):
+    sockets, polls = [], []
+    page.on("websocket", lambda socket: sockets.append(socket.url))
+    page.on("request", lambda request: "updates.json" in request.url and polls.append(request.url))
+    open_live(page, stack, blog)
+    write(stack, blog, "post('The last words'); blog.state = 'ended'; blog.save()")
+    expect(connection(page)).to_have_text("Up to date")
+    expect(page.locator("[data-blog=state]")).to_have_text("Coverage ended")
+    expect(updates(page)).to_contain_text("The last words")
+    assert (len(sockets), polls) == (1, [])
+    page.goto(f"{address(stack, blog)}?order=newest")  # it is opened later, under a new address
+    expect(connection(page)).to_have_text("Up to date")
+    assert (len(sockets), len(polls)) == (1, 1)
+    page.evaluate("window.sameDocument = true")
+    write(stack, blog, "blog.state = 'live'; blog.save()")
+    look(page)
+    expect(connection(page)).to_have_text("Live")
+    assert (len(sockets), len(polls)) == (2, 2)
+    write(stack, blog, "post('And on it goes')")
+    expect(updates(page).first).to_contain_text("And on it goes")
+    assert not was_reloaded(page)
+
+
+def test_the_order_is_remembered_and_new_posts_wait_below(stack, blog, page):
+    write(stack, blog, "[post(f'Post {n}') for n in range(20)]")
+    open_live(page, stack, blog)
+    page.get_by_role("link", name="Oldest first").click()
+    expect(updates(page).first).to_contain_text("Post 0")
+    page.goto(address(stack, blog))
+    expect(page).to_have_url(re.compile("order=oldest$"))
+    expect(connection(page)).to_have_text("Live")
+    write(stack, blog, "post('News')")
+    jump = page.locator("[data-jump]")
+    expect(jump).to_have_text("1 new update")
+    expect(page.get_by_text("News")).not_to_be_in_viewport()
+    jump.click()
+    expect(updates(page).last).to_be_in_viewport()
+    expect(updates(page).last).to_contain_text("News")
+    expect(jump).to_be_hidden()
+    # An address that names a post is what somebody wants to see.
+    page.goto(f"{address(stack, blog)}#update-1")
+    assert "order" not in page.url
+    page.goto(f"{address(stack, blog)}?order=oldest")
+    page.get_by_role("link", name="Newest first").click()
+    page.goto(address(stack, blog))
+    expect(updates(page).first).to_contain_text("News")
+    assert "order" not in page.url
+
+
+def test_the_key_events_follow_and_jump(stack, blog, page):
+    ids = write(stack, blog, "print(*[post(f'Post {n}').pk for n in range(60)])").split()
+    open_live(page, stack, blog)
+    events = page.get_by_role("navigation", name="Key events").locator("li")
+    expect(events).to_have_count(0)
+    write(
+        stack,
+        blog,
+        f"old = rows.get(pk={ids[0]}); old.key_event = True; old.save()\n"
+        f"near = rows.get(pk={ids[20]}); near.key_event, near.headline = True, 'Near'; near.save()",
+    )
+    expect(events.locator("span")).to_have_text(["Near", "Post 0"])
+    events.first.get_by_role("link").click()
+    expect(updates(page).filter(has_text="Near")).to_be_in_viewport()
+    assert not was_reloaded(page)
+    write(stack, blog, f"near = rows.get(pk={ids[20]}); near.key_event = False; near.save()")
+    expect(events.locator("span")).to_have_text(["Post 0"])
+    events.get_by_role("link").click()  # it stands on an older page
+    expect(page.locator(f"#update-{ids[0]}")).to_be_in_viewport()
+    assert "before=" in page.url
+
+
+def test_nothing_shifts_and_the_focus_stays(stack, blog, page):
+    page.add_init_script(SHIFTS)
+    write(stack, blog, "[post(f'Post {n}\\n\\nMore', headline='H') for n in range(15)]")
+    open_live(page, stack, blog)
+    write(stack, blog, "[post(f'Tall\\n\\n' * 4) for n in range(3)]")
+    expect(updates(page).first).to_contain_text("Tall")
+    expect(updates(page).first).to_be_in_viewport()
+    expect(page.locator("[data-summary]")).to_have_text("3 new updates")
+    page.keyboard.press("j")
+    expect(updates(page).first).to_be_focused()
+    for _ in range(5):
+        page.keyboard.press("j")
+    page.keyboard.press("k")
+    focused = updates(page).nth(4)
+    expect(focused).to_be_focused()
+    page.wait_for_function("window.last === (window.last = scrollY) && scrollY > 0")  # at rest
+    mark = focused.get_attribute("id")
+    place = top_of(focused)
+    write(stack, blog, "post('Above'); row = rows.get(body__startswith='Post 14'); row.delete()")
+    expect(page.locator("[data-jump]")).to_have_text("1 new update")
+    # The one that was read is gone, or it has kept its place.
+    expect(page.locator("article:focus")).to_have_count(1)
+    kept = page.locator(f"#{mark}")
+    if kept.count():
+        assert abs(top_of(kept) - place) <= 1
+    page.keyboard.press("n")
+    expect(page.get_by_text("Above")).to_be_in_viewport()
+    assert page.evaluate("window.shifted") < 0.1
+    assert not was_reloaded(page)
+
+
+def test_times_say_how_long_ago_and_tick(stack, blog, page):
+    page.clock.install()
+    pk = write(stack, blog, "print(post('Hello').pk)").strip()
+    page.goto(f"{address(stack, blog)}{pk}/")
+    time = page.locator("time").first
+    page.clock.fast_forward("10:00")
+    expect(time).to_have_text(re.compile(r"^1\d min\. ago$"))
+    expect(time).to_have_attribute("title", re.compile(r"20\d\d at \d+:\d\d:\d\d"))
+    page.clock.fast_forward("30:00:00")
+    expect(time).to_have_text(re.compile(r"^\d\d:\d\d · \w+.\d+"))

@@ -1,0 +1,47 @@
+"""What a reader's browser has to load before it reads."""
+
+import gzip
+import re
+from pathlib import Path
+
+import pytest
+from django.contrib.staticfiles.finders import find
+
+from liveblog.coverage.player import Player
+from liveblog.coverage.steps import load
+from liveblog.frames import PAGE
+from liveblog.management.commands.replay import get_or_make_blog
+
+IMPORT = re.compile(r"""^(?:import|export)\b[^;]*?["'](\./[^"']+)["'];""", re.M | re.S)
+
+
+def with_imports(script: Path) -> set[Path]:
+    found = {script}
+    for name in IMPORT.findall(script.read_text()):
+        found |= with_imports((script.parent / name).resolve())
+    return found
+
+
+def weight(data: bytes) -> int:
+    return len(gzip.compress(data, 9))
+
+
+def test_what_the_first_live_post_needs_is_below_10_kb():
+    scripts = with_imports(Path(find("liveblog/reader.js")))
+    assert {path.name for path in scripts} == {"reader.js", "page.js", "stream.js"}
+    assert sum(weight(path.read_bytes()) for path in scripts) < 10_000
+
+
+@pytest.mark.django_db
+def test_a_page_of_50_updates_with_all_that_it_loads_is_below_60_kb(client):
+    player = Player(get_or_make_blog("moon"))
+    for step in load():
+        player.play(step)
+    page = client.get("/liveblog/moon/").content
+    assert page.count(b"<article") > PAGE
+    names = re.findall(rb'(?:src|href)="/static/([^"]+\.(?:js|css|svg))"', page)
+    files = {Path(find(name.decode())).resolve() for name in names}
+    scripts = [with_imports(path) for path in files if path.suffix == ".js"]
+    files |= set().union(*scripts)
+    assert len(files) > 10
+    assert weight(page) + sum(weight(path.read_bytes()) for path in files) < 60_000
