@@ -129,6 +129,17 @@ def log_format(text):
     return text
 
 
+def origins(text):
+    """Origins (RFC 6454, 6.2), as browsers write them; `*` stands alone."""
+    found = [word.lower() for word in words(text)]
+    if found == ["*"]:
+        return found
+    for word in found:
+        if not re.fullmatch(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", word):
+            raise ValueError(word)
+    return found
+
+
 def email_url(text):
     """Django's mail settings of smtp://, smtps:// (TLS at once) or smtp+tls:// (STARTTLS)."""
     if not text:
@@ -265,6 +276,13 @@ VARIABLES = (
         "a comma-separated list of tokens",
         "who may use the HTTP API, as `Authorization: Bearer <token>`",
         words,
+    ),
+    Variable(
+        "EMBED_ORIGINS",
+        "",
+        "a comma-separated list of origins such as https://news.example, or *",
+        "the sites that may show a live blog in their pages, or `*` for all; unset: none",
+        origins,
     ),
     Variable(
         "EMAIL_URL",

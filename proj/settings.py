@@ -184,6 +184,7 @@ FILE_UPLOAD_PERMISSIONS = 0o644
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o755
 
 API_TOKENS = environment.API_TOKENS
+EMBED_ORIGINS = environment.EMBED_ORIGINS
 
 # Where EMAIL_URL is unset, mails are files: nothing goes out, and nothing is lost unseen.
 EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"

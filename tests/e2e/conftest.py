@@ -1,12 +1,15 @@
 import pytest
 
 from tests.e2e.stack import Stack
+from tests.services import free_port
+
+FOREIGN_PORT = free_port()  # of a site that may embed live blogs; test_embed.py has it
 
 
 @pytest.fixture(scope="package")
 def stack():
     """The whole product, started once for the tests that leave it as they found it."""
-    with Stack() as stack:
+    with Stack(EMBED_ORIGINS=f"http://localhost:{FOREIGN_PORT}") as stack:
         yield stack
 
 

@@ -28,6 +28,7 @@ row.save()
 print(row.pk)
 """
 READERS = ("/", "/liveblog/{blog}/", "/liveblog/{blog}/{pk}/", "/liveblog/{blog}/nothing/")
+READERS += ("/liveblog/{blog}/embed/",)
 CONVERSATIONS = ("/chat/", "/chat/{blog}/", "/chat/{blog}/?embed", "/voice/{blog}/", "/try/")
 DESK = "/liveblog/{blog}/edit/"
 MEMBERS = (DESK, DESK + "?update={pk}", DESK + "{pk}/history/", DESK + "about/", "/ops/")

@@ -113,7 +113,7 @@ function show(rows) {
   empty.hidden = rows.length > 0;
   if (older) {
     older.hidden = !state.floor;
-    if (state.floor) older.querySelector("a").href = `?before=${state.floor.id}`;
+    if (state.floor) older.querySelector("a").search = `?before=${state.floor.id}`;
   }
   for (const article of added) article.classList.add("is-new");
   tell("drawn", added);

@@ -1,0 +1,92 @@
+// The live blog in a frame of another site's page, whose script (embed.js) makes the frame as high
+// as this page says. Such a frame never scrolls itself: what comes in above would push down what
+// is read. So new posts wait while the stream's top is above the window, and the page around shows
+// how many they are. Where it bounds the height instead, the frame scrolls as any page does.
+//
+// Nothing secret is said, and nothing that is heard changes more than what is shown.
+
+import { counted } from "./page.js";
+
+const stream = document.querySelector("[data-stream]");
+const jump = stream.querySelector("[data-jump]");
+const bar = stream.querySelector("[data-bar]");
+
+let origin = null; // of the page around, as the browser says; null until it has answered
+let auto = false; // it follows the height
+
+function say(type, facts) {
+  if (origin) parent.postMessage({ type, ...facts }, origin);
+}
+
+// All may hear hello: it is what the page itself shows. The answer tells who listens.
+if (parent !== window) parent.postMessage({ type: "liveblog-hello", title: document.title }, "*");
+
+addEventListener("message", ({ source, origin: from, data }) => {
+  if (source !== parent) return;
+  if (data?.type === "liveblog-welcome") welcome(from, data.auto === true);
+  if (data?.type === "liveblog-reveal" && from === origin) reveal();
+});
+
+function welcome(from, follows) {
+  if (origin) return;
+  [origin, auto] = [from, follows];
+  document.documentElement.classList.toggle("is-auto", auto);
+  new ResizeObserver(() => {
+    say("liveblog-height", { height: document.body.getBoundingClientRect().height });
+  }).observe(document.body);
+}
+
+// Waiting
+
+let inSight = false; // any part of the stream, in the outermost window: there is no other root
+let topInSight = true;
+const waiting = new Set();
+
+const sight = new IntersectionObserver((entries) => {
+  for (const { target, isIntersecting } of entries) {
+    if (target === stream) inSight = isIntersecting;
+    else topInSight = isIntersecting;
+  }
+  if (!holds()) reveal();
+});
+sight.observe(stream);
+sight.observe(bar);
+
+function holds() {
+  return auto && inSight && !topInSight;
+}
+
+stream.addEventListener("drawn", ({ detail: added }) => {
+  if (holds()) {
+    for (const article of added) {
+      article.hidden = true;
+      waiting.add(article);
+    }
+  }
+  count();
+});
+
+function count() {
+  for (const article of waiting) if (!article.isConnected) waiting.delete(article);
+  say("liveblog-waiting", { text: waiting.size ? counted(jump, waiting.size) : "" });
+}
+
+function reveal() {
+  for (const article of waiting) article.hidden = false;
+  if (waiting.size) {
+    waiting.clear();
+    count();
+  }
+}
+
+// Links within the page lead there; it is the page around that scrolls.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest('a[href^="#"]');
+  const target = link && document.getElementById(link.hash.slice(1));
+  if (!target) return;
+  event.preventDefault();
+  reveal();
+  if (auto) say("liveblog-go", { top: target.getBoundingClientRect().top });
+  else target.scrollIntoView();
+  target.focus({ preventScroll: true });
+});

@@ -1,0 +1,16 @@
+from django import template
+from django.conf import settings
+
+register = template.Library()
+
+
+@register.inclusion_tag("liveblog/_embed_code.html", takes_context=True)
+def embed_code(context, blog, to_everybody=False):
+    """The tag for other sites, where some may embed; `to_everybody`: where all may."""
+    request, allowed = context["request"], settings.EMBED_ORIGINS
+    return {
+        "blog": blog,
+        "address": request.build_absolute_uri(blog.get_absolute_url()),
+        "is_shown": "*" in allowed if to_everybody else bool(allowed),
+        "origins": [origin for origin in allowed if origin != "*"],
+    }

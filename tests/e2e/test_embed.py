@@ -1,0 +1,180 @@
+"""The live blog in a page of another site, by one script tag, in a real browser behind nginx."""
+
+import contextlib
+import http.server
+import threading
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from tests.e2e.conftest import FOREIGN_PORT
+from tests.e2e.test_nginx import Nginx, chromium
+
+# The site is 127.0.0.1; these are another site for a browser, and of the two one may embed.
+ALLOWED, REFUSED = f"http://localhost:{FOREIGN_PORT}", f"http://127.0.0.1:{FOREIGN_PORT}"
+TALL = '<p style="height: 3000px">More of the page</p>'
+
+
+@pytest.fixture(scope="module")
+def nginx(stack):
+    with Nginx(stack) as nginx:
+        yield nginx
+
+
+@pytest.fixture(scope="module")
+def foreign():
+    """Another site: {path: (headers, body)} of its pages."""
+    pages = {}
+
+    class Site(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            headers, body = pages.get(self.path, ({}, ""))
+            self.send_response(200 if self.path in pages else 204)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", FOREIGN_PORT), Site)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield pages
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as playwright:
+        options = ["--no-sandbox", "--test-third-party-cookie-phaseout"]
+        browser = playwright.chromium.launch(executable_path=chromium(), args=options)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser):
+    with contextlib.closing(browser.new_context(locale="en-GB")) as context:
+        yield context.new_page()
+
+
+def tag(nginx, blog, attributes=""):
+    address = f"http://{nginx.address}/liveblog/{blog}/embed.js"
+    return f'<script src="{address}" async {attributes}></script>'
+
+
+def html(body, lang="en"):
+    return f'<!doctype html><html lang="{lang}"><title>News</title><h1>News</h1>{body}'
+
+
+def live(page, number=0):
+    """The inside of the frame, when it is live."""
+    frame = page.frame_locator("iframe").nth(number)
+    expect(frame.locator("[data-status=live]")).to_be_attached()
+    return frame
+
+
+def wait_for_height(page, condition):
+    page.wait_for_function(
+        f"() => {{ const {{ height }} = document.querySelector('iframe').getBoundingClientRect();"
+        f"return {condition} }}"
+    )
+
+
+def height(page):
+    return page.locator("iframe").evaluate("frame => frame.getBoundingClientRect().height")
+
+
+def test_a_page_with_a_strict_policy_shows_the_blog_and_grows_with_a_post(
+    stack, nginx, blog, foreign, page
+):
+    site = f"http://{nginx.address}"
+    policy = f"default-src 'none'; script-src {site}; frame-src {site}"
+    foreign["/"] = ({"Content-Security-Policy": policy}, html(tag(nginx, blog), "zh-CN"))
+    said = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto(ALLOWED)
+    frame = live(page)
+    expect(page.locator("iframe")).to_have_attribute("title", "To the Moon")
+    expect(page.get_by_role("link", name="To the Moon")).to_be_hidden()
+    expect(frame.locator("html")).to_have_attribute("lang", "zh-hans")  # as the page around
+
+    wait_for_height(page, "height > 0")
+    before = height(page)
+    stack.manage("post", blog, "The Eagle has landed. " * 50)
+    expect(frame.get_by_text("The Eagle has landed.")).to_be_visible()
+    wait_for_height(page, f"height > {before} + 100")
+    inside = frame.locator("html").evaluate("html => [html.scrollHeight, innerHeight]")
+    assert inside[0] == inside[1]  # nothing is cut off, and nothing scrolls twice
+    assert page.context.cookies() == []
+    assert said == []
+
+
+def test_a_page_that_may_not_embed_it_shows_a_link_instead(nginx, blog, foreign, page):
+    foreign["/"] = ({}, html(tag(nginx, blog)))
+    page.goto(REFUSED)
+    expect(page.locator("iframe")).to_be_hidden()
+    link = page.get_by_role("link", name="To the Moon")
+    expect(link).to_be_visible()
+    expect(link).to_have_attribute("href", f"http://{nginx.address}/liveblog/{blog}/")
+
+
+def test_what_comes_in_above_waits_and_moves_nothing_that_is_read(
+    stack, nginx, blog, foreign, page
+):
+    stack.shell(
+        "from liveblog.models import *;"
+        f"blog = LiveBlog.objects.get(slug={blog!r});"
+        "[BlogUpdate.objects.create(blog=blog, body=f'Update {n}. ' + 'More. ' * 200)"
+        " for n in range(12)]"
+    )
+    foreign["/"] = ({}, html(tag(nginx, blog) + TALL))
+    page.goto(ALLOWED)
+    frame = live(page)
+    read = frame.get_by_text("Update 3.")
+    read.scroll_into_view_if_needed()
+    expect(frame.locator("[data-bar]")).not_to_be_in_viewport()
+    place = read.bounding_box()
+    stack.manage("post", blog, "The Eagle has landed")
+    button = page.get_by_role("button", name="1 new update")
+    expect(button).to_be_in_viewport()
+    stack.manage("post", blog, "One small step")
+    expect(page.get_by_role("button", name="2 new updates")).to_be_in_viewport()
+    assert read.bounding_box() == place
+    page.get_by_role("button").click()
+    expect(frame.get_by_text("One small step")).to_be_in_viewport()
+    expect(frame.get_by_text("The Eagle has landed")).to_be_visible()
+    expect(page.get_by_role("button")).to_have_count(0)
+
+
+def test_several_tags_each_have_their_own_frame(stack, nginx, blog, foreign, page):
+    stack.manage("post", blog, "A long one. " * 400)
+    bounded = tag(nginx, blog, 'data-max-height="300" data-theme="dark"')
+    other = tag(nginx, "demo", 'data-theme="light" data-lang="zh"')
+    foreign["/"] = ({}, html(bounded + other))
+    page.goto(ALLOWED)
+    first, second = live(page), live(page, 1)
+    wait_for_height(page, "height === 300")
+    assert first.locator("html").evaluate("html => html.scrollHeight > innerHeight")
+    expect(first.locator("html")).to_have_attribute("lang", "en")
+    expect(second.locator("html")).to_have_attribute("lang", "zh-hans")
+    grounds = [
+        each.locator("body").evaluate("body => getComputedStyle(body).backgroundColor")
+        for each in (first, second)
+    ]
+    assert grounds == ["rgb(20, 23, 26)", "rgb(247, 245, 240)"]
+
+
+def test_links_lead_out_of_the_frame(nginx, blog, foreign, page):
+    foreign["/"] = ({}, html(tag(nginx, blog)))
+    page.goto(ALLOWED)
+    frame = live(page)
+    with page.expect_popup() as popup:
+        frame.get_by_role("link", name="Open the whole page").click()
+    expect(popup.value).to_have_url(f"http://{nginx.address}/liveblog/{blog}/")
+    assert popup.value.evaluate("window.opener") is None
+    live(page)  # it has stayed
