@@ -1,9 +1,11 @@
 """In which language a request is answered, what remembers it, and what caches are told."""
 
+import re
+
 import pytest
 from django.utils import translation
 
-from liveblog.models import LiveBlog
+from liveblog.models import BlogUpdate, LiveBlog
 from proj.languages import accepted_language
 
 CHINESE, ENGLISH = b'lang="zh-hans"', b'<html lang="en">'
@@ -62,6 +64,12 @@ def test_the_address_decides_then_the_cookie_then_the_browser(
 )
 def test_the_header_s_best_language_of_ours_is_taken(rf, header, language):
     assert accepted_language(rf.get("/", headers={"Accept-Language": header})) == language
+
+
+def test_dates_are_written_as_the_language_does(page):
+    BlogUpdate.objects.create(blog=LiveBlog.objects.get(), body="Landed")
+    assert re.search(r">\d\d:\d\d · \w{3} \d{1,2} UTC<", page(accept="en").text)
+    assert re.search(r">\d\d:\d\d · \d{1,2}月\d{1,2}日 UTC<", page(accept="zh").text)
 
 
 def test_asking_by_the_address_is_remembered_by_a_cookie(page):
