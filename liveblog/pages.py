@@ -20,7 +20,7 @@ def stream(blog: LiveBlog, order: str = NEWEST, edge: BlogUpdate | None = None) 
 
     The blog must have been read before the call.
     """
-    page = oldest_first(blog, edge) if order == OLDEST else newest_first(blog, edge)
+    page = IN_ORDER[order](blog, edge)
     rows = page.pop("rows")
     if edge is None:
         rows.sort(key=lambda row: not row.pinned)
@@ -47,6 +47,9 @@ def oldest_first(blog, edge):
     if edge is None and more:
         rows += newer_than(blog, last).filter(pinned=True).reverse()
     return {"rows": rows, "floor": place(edge, 1), "ceiling": place(more, 1), "more": more}
+
+
+IN_ORDER = {NEWEST: newest_first, OLDEST: oldest_first}
 
 
 def last_of(rows):
@@ -77,8 +80,8 @@ def place_in_stream(blog: LiveBlog, row: BlogUpdate, order: str = NEWEST) -> str
         edge = older_than(blog, row).first()
     else:
         edge = newer_than(blog, row).last()
-    first = {update["id"] for update in stream(blog, order)["updates"]}
-    if edge and row.pk not in first:
+    first = IN_ORDER[order](blog, None)["rows"]
+    if edge and row.pk not in {shown.pk for shown in first}:
         query = f"?order=oldest&after={edge.pk}" if order == OLDEST else f"?before={edge.pk}"
     return f"{page}{query}#update-{row.pk}"
 

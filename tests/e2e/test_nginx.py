@@ -215,6 +215,25 @@ def test_pages_of_anonymous_readers_are_made_once_a_second(stack, nginx, blog):
     assert requests_made(stack) - before < 200
 
 
+def test_a_page_of_an_ended_coverage_may_be_kept_for_a_year_but_not_here(stack, nginx, blog):
+    write = (
+        "from liveblog.models import BlogUpdate, LiveBlog;"
+        f"blog = LiveBlog.objects.get(slug={blog!r});"
+        "blog.state = 'ended'; blog.save(); BlogUpdate.objects.create(blog=blog, body={!r})"
+    )
+    stack.shell(write.format("The last words"))
+    _, headers, body = nginx.get(f"/liveblog/{blog}/")
+    assert b"The last words" in body
+    assert (
+        "s-maxage=31536000" in headers["Cache-Control"] and "max-age=60" in headers["Cache-Control"]
+    )
+    assert "X-Accel-Expires" not in headers
+    stack.shell(write.format("A correction"))
+    wait_until(
+        lambda: b"A correction" in nginx.get(f"/liveblog/{blog}/")[2], "the page as it is now"
+    )
+
+
 def requests_made(stack):
     layer_count = (
         "from channels import channel_layers as c;"
@@ -296,6 +315,11 @@ def test_tls_as_the_file_says():
         with nginx:
             page = get_tls(nginx, "/liveblog/demo/", trust)
             assert page.headers["Strict-Transport-Security"] == "max-age=31536000"
+            address = f"https://{nginx.address}/liveblog/demo/"
+            html = page.read().decode()
+            assert f'<link rel="canonical" href="{address}">' in html
+            assert f'"url": "{address}"' in html, "in the structured data"
+            assert address in get_tls(nginx, "/liveblog/demo/feed/", trust).read().decode()
             login = get_tls(nginx, "/accounts/login/", trust)
             assert "Secure" in login.headers["Set-Cookie"]
             url = f"wss://{nginx.address}/channel/liveblog/demo/?after=0"

@@ -141,8 +141,10 @@ class TestCaches:
         assert response["Cache-Control"] == "public, max-age=1"
         assert "X-Accel-Expires" not in response
 
-    def test_an_ended_page_says_so_to_the_script(self, client, ended):
-        assert stream_of(client.get(READER))["data-state"] == "ended"
+    def test_an_ended_page_says_so_to_the_script_and_an_editor_s_stays(self, admin_client, ended):
+        stream = stream_of(admin_client.get(READER))
+        assert stream["data-state"] == "ended" and "data-stay" not in stream
+        assert "data-stay" in stream_of(admin_client.get(f"{READER}edit/"))
 
 
 class TestCard:
