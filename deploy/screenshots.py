@@ -2,7 +2,7 @@
 
 It starts the product as the tests do and plays the bundled coverage into a blog, each update at the
 time when it happened, until shortly after the first step on the Moon. The last updates reach pages
-that are open. An editor is about to correct one of them.
+that are open, two editors' among them.
 """
 
 import shutil
@@ -32,10 +32,12 @@ for step in load()[keys.index(FROM) : keys.index(TO)]:
         row.update(**{name: first + timedelta(seconds=step.at)})
 """
 PASSWORD = "tranquility base"
-EDITOR = f"""
+EDITORS = f"""
 from django.contrib.auth.models import User
-User.objects.create_superuser("marta", password={PASSWORD!r}, first_name="Marta",
-                              last_name="Lindqvist")
+for first, last in ("Marta", "Lindqvist"), ("Tom", "Okafor"):
+    User.objects.create_superuser(
+        first.lower(), password={PASSWORD!r}, first_name=first, last_name=last
+    )
 """
 READER, DESK = "/liveblog/apollo-11/", "/liveblog/apollo-11/edit/"
 DESKTOP = {"viewport": {"width": 1180, "height": 1180}}
@@ -57,17 +59,17 @@ def main():
         return "There is no chromium; install it: apt-get install chromium"
     DOCS.mkdir(exist_ok=True)
     with Stack() as stack, sync_playwright() as playwright:
-        stack.shell(EDITOR + "FROM, TO = 'welcome', 'charcoal'" + PLAY)
+        stack.shell(EDITORS + "FROM, TO = 'welcome', 'charcoal'" + PLAY)
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         pages = {}
         for name, (path, screen) in SCREENS.items():
             options = {"device_scale_factor": 2, "timezone_id": "UTC", "locale": "en"} | screen
             pages[name] = browser.new_context(**options).new_page()
             pages[name].goto(f"http://{stack.address}{path}")
-            PREPARE[path](pages[name])
+            PREPARE[name](pages[name])
         stack.shell("FROM, TO = 'charcoal', 'crater'" + PLAY)
         for name, page in pages.items():
-            if SCREENS[name][0] != "/try/":
+            if name != "try.png":
                 expect(page.get_by_text("like powdered charcoal")).to_be_attached(timeout=30_000)
             page.screenshot(path=DOCS / name, animations="disabled")
             print(f"docs/{name}")
@@ -79,16 +81,26 @@ def read(page):
     expect(page.locator("[data-status]")).to_have_text("Live")
 
 
-def write(page):
-    page.get_by_label("Username").fill("marta")
+def log_in(page, name):
+    page.get_by_label("Username").fill(name)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
     read(page)
+
+
+def write(page):
+    log_in(page, "marta")
     page.get_by_label("Headline").fill("Two on the Moon")
     page.get_by_label("Text", exact=True).fill(
         "**Buzz Aldrin** is on the ladder. Armstrong warns him about the last step:\n\n"
         "> About a three-footer."
     )
+
+
+def correct(page):
+    log_in(page, "tom")
+    page.locator("article", has_text="FIRST STEP").get_by_role("link", name="Edit").click()
+    read(page)
 
 
 def talk(page):
@@ -100,7 +112,11 @@ def talk(page):
     expect(page.locator("[data-log]")).to_contain_text("bad_message")
 
 
-PREPARE = {READER: read, DESK: write, "/try/": talk}
+PREPARE = dict.fromkeys(SCREENS, read) | {
+    "editor.png": write,
+    "editor-phone.png": correct,
+    "try.png": talk,
+}
 
 
 if __name__ == "__main__":
