@@ -80,6 +80,8 @@ def require(allowed, sentence):
 def require_edit(may, update):
     if update.publish_at and not may.publish:
         require(False, _("This draft is scheduled: an editor changes it."))
+    if not update.draft and may.write:
+        require(may.change, _("This update is published: an editor changes it."))
     require(may.may_edit(update), _("You may not change updates here."))
 
 
@@ -158,8 +160,6 @@ def change(request, blog, may, update):
     if update.deleted:
         require(may.write or may.change, _("You may not change updates here."))
         return conflict(request, blog, may, update)
-    if not update.draft and not may.change and may.write:
-        require(False, _("This update is published: an editor changes it."))
     require_edit(may, update)
     if update.draft and request.POST.get("action") != UpdateForm.DRAFT:
         require_publish(may)

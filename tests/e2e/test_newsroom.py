@@ -67,6 +67,7 @@ def test_a_contributor_writes_an_editor_publishes_and_all_see_who_is_there(stack
 
     # Without a reload, the editors see that it waits; one opens it, the other sees that.
     for page in (ann, bo):
+        expect(page.get_by_role("link", name="1 draft waits for review")).to_be_visible()
         expect(page.locator("[data-drafts]")).to_contain_text("Waits for review")
     ann.locator("[data-drafts]").get_by_role("link", name="Half a thought").click()
     ann.wait_for_url("**/edit/?update=*")
@@ -78,6 +79,7 @@ def test_a_contributor_writes_an_editor_publishes_and_all_see_who_is_there(stack
     expect(contents(reader)).to_have_text(["A whole thought", "The first text"])
     for page in (ann, bo, cleo):
         expect(page.locator("[data-drafts]")).to_be_hidden()
+        expect(page.locator("[data-waiting]:visible")).to_have_count(0)
     arrived = bo.locator("article", has_text="A whole thought").get_by_role("link", name="History")
     expect(arrived).to_have_attribute("href", re.compile(r"/edit/\d+/history/$"))
     assert bodies(stack, blog) == "The first text|A whole thought"

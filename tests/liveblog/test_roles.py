@@ -149,7 +149,8 @@ class TestContributors:
             status, error = ask(contributor, data, to)
             assert (status, error["code"]) == (403, "not_allowed"), data
             assert error["message"].endswith(".")
-        assert contributor.get(address).status_code == 403
+        refused = contributor.get(address)
+        assert refused.status_code == 403 and "an editor changes it." in text_of(refused)
         update.refresh_from_db()
         blog.refresh_from_db()
         assert (update.body, update.revision, blog.revision, blog.title) == ("Out", 1, 1, "Demo")

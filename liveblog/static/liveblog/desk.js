@@ -1,6 +1,7 @@
 // The thin rim around presence.js: who else is here, beside the form and at the posts.
 
 import { openSocket } from "../conversations/socket.js";
+import { counted } from "./page.js";
 import { at, begin, busy, people, step } from "./presence.js";
 
 const TICK = 2000; // ms
@@ -52,7 +53,8 @@ const named = (persons) => together.format(persons.map(nameOf));
 function show() {
   const others = people(state);
   line.hidden = others.length === 0;
-  put(line, fill(words.also, { people: together.format(others.map(doing)) }));
+  put(line.firstElementChild, fill(words.also, { people: together.format(others.map(doing)) }));
+  line.title = line.textContent; // where it is cut
   showAtForm();
   for (const mark of document.querySelectorAll(".mark-busy")) mark.remove();
   for (const id of busy(state)) showAtPost(id);
@@ -111,6 +113,23 @@ new MutationObserver(() => {
   }
   if (busy(state).size) show();
 }).observe(list, { childList: true });
+
+// What waits for review may stand far below the form.
+
+const waiting = document.querySelector("[data-waiting]");
+
+function countWaiting() {
+  const number = document.querySelectorAll("[data-drafts] [data-review]").length;
+  waiting.hidden = number === 0;
+  if (number) waiting.textContent = counted(waiting, number);
+}
+
+if (waiting) {
+  countWaiting();
+  new MutationObserver(countWaiting).observe(document.querySelector(".desk-side"), {
+    childList: true,
+  });
+}
 
 // Events
 
