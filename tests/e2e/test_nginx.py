@@ -5,6 +5,7 @@ import gzip
 import http.client
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -18,13 +19,14 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from playwright.sync_api import sync_playwright
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from tests.e2e.stack import ROOT, Reader, Stack
 from tests.services import PATIENCE, free_port, http_request, wait_until
 
 MIB = 1 << 20
+SILENT = 3000  # connections
 CONF = (ROOT / "nginx.conf").read_text()
 
 
@@ -477,6 +479,32 @@ def test_a_header_or_a_body_that_comes_drop_by_drop_is_given_up(strict):
     assert raw(strict, b"GET / HTTP/1.1\r\nHost: loc", "127.0.0.7") in (408, None)
     slow = b"POST /accounts/login/ HTTP/1.1\r\n" + HOST + b"Content-Length: 100\r\n\r\nuser"
     assert raw(strict, slow, "127.0.0.7") in (408, None)
+
+
+def test_thousands_of_silent_connections_keep_nobody_out(strict):
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    with contextlib.ExitStack() as silent:
+        connections = []
+        for _ in range(SILENT):
+            connection = silent.enter_context(socket.socket())
+            connection.settimeout(PATIENCE)
+            connection.bind(("127.0.0.8", 0))
+            connection.connect(("127.0.0.1", strict.port))
+            connections.append(connection)
+        assert strict.get("/", "127.0.0.9")[0] == 200
+        assert {connection.recv(1) for connection in connections} == {b""}
+
+
+@pytest.mark.parametrize("pieces", [1, 3])
+def test_a_message_over_1_mib_is_closed_with_1009(nginx, blog, pieces):
+    with Reader(f"ws://{nginx.address}/channel/liveblog/{blog}/") as reader:
+        with contextlib.suppress(ConnectionClosed):
+            reader.socket.send(["x" * (MIB // pieces + 1)] * pieces)
+        with pytest.raises(ConnectionClosed) as closed:
+            while True:
+                reader.socket.recv(timeout=PATIENCE)
+        assert closed.value.rcvd.code == 1009
 
 
 def test_without_worker_or_interface_server_healthz_says_which():

@@ -1,0 +1,62 @@
+"""The commands of docs/deployment.md that can be tried here, word for word but for the places."""
+
+import os
+import re
+import shutil
+import subprocess
+
+from deploy.run import ROOT
+from proj.environment import VARIABLES, Environment
+from tests.services import free_port
+
+PAGE = (ROOT / "docs" / "deployment.md").read_text()
+
+
+def block(heading):
+    """The first block of commands below a heading."""
+    return re.search(rf"^## \d\. {heading}\n.*?```\n(.*?)```", PAGE, re.M | re.S)[1]
+
+
+def test_the_settings_are_ours_and_allowed(tmp_path):
+    script = block("The settings").replace("/etc/liveblog.env", f"{tmp_path}/liveblog.env")
+    subprocess.run(["sh", "-ec", script], check=True)
+    path = tmp_path / "liveblog.env"
+    assert path.stat().st_mode & 0o777 == 0o600
+    environ = dict(line.split("=", 1) for line in path.read_text().splitlines())
+    assert set(environ) <= {variable.name for variable in VARIABLES}
+    assert Environment(environ).HTTPS and Environment(environ).TRUSTED_HOPS == 1
+
+
+def test_the_file_for_nginx_is_one_that_nginx_takes(tmp_path):
+    script = re.search(r"^sed .*?nginx\.conf$", block("nginx and TLS"), re.M | re.S)[0]
+    data, certificates = tmp_path / "data", tmp_path / "certificates"
+    for old, new in (
+        ("/var/lib/liveblog", data),
+        ("/var/log/nginx", tmp_path),
+        ("/etc/letsencrypt/live/blog.example.org", certificates),
+        ("/run/nginx.pid", tmp_path / "nginx.pid"),
+        ("/srv/liveblog/nginx.conf", ROOT / "nginx.conf"),
+        ("/etc/nginx/nginx.conf", tmp_path / "nginx.conf"),
+    ):
+        assert old in script
+        script = script.replace(old, str(new))
+    (data / "nginx").mkdir(parents=True)
+    certificates.mkdir()
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=blog"]
+        + ["-keyout", "privkey.pem", "-out", "fullchain.pem"],
+        cwd=certificates,
+        check=True,
+        capture_output=True,
+    )
+    subprocess.run(["sh", "-ec", script], check=True)
+    text = (tmp_path / "nginx.conf").read_text()
+    assert "listen 80 " in text and "listen 443 ssl" in text and "8080" not in text
+    assert not re.search(r"[^/\w]var/", re.sub(r"#.*", "", text))
+    for port in ("80", "443"):  # which only root may listen on
+        text = text.replace(f"listen {port} ", f"listen 127.0.0.1:{free_port()} ")
+    (tmp_path / "nginx.conf").write_text(text)
+    nginx = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+    told = [nginx, "-t", "-e", "stderr", "-c", tmp_path / "nginx.conf"]
+    done = subprocess.run(told, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
