@@ -27,7 +27,7 @@ def middleware(get_response):
         kept, accepted = kept_language(request), accepted_language(request)
         with translation.override(asked or kept or accepted):
             response = get_response(request)
-        if not is_in_words(response):
+        if not is_in_words(request, response):
             return response
         response.headers.setdefault("Content-Language", asked or kept or accepted)
         if not asked:
@@ -57,8 +57,10 @@ def accepted_language(request) -> str:
     return settings.LANGUAGE_CODE
 
 
-def is_in_words(response) -> bool:
+def is_in_words(request, response) -> bool:
     """Whether it depends on the language: pages and refusals do; frames, feeds and files do not."""
+    if response.status_code == 304:  # no type; a cache takes over its headers all the same
+        return request.path.endswith("/")
     return response.status_code >= 400 or response.get("Content-Type", "").startswith("text/html")
 
 

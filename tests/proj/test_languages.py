@@ -109,6 +109,18 @@ def test_caches_are_told_what_a_page_depends_on_and_no_more(page, query, cookie,
     assert set(told) == vary | {"Accept-Encoding"}  # whether it is compressed
 
 
+def test_a_page_that_has_not_changed_is_remembered_and_varies_as_well(page, client):
+    tag = page("?lang=zh-hans", "zh")["ETag"]
+    headers = {"Accept-Language": "en", "If-None-Match": tag}
+    response = client.get("/liveblog/moon/?lang=zh-hans", headers=headers)
+    assert response.status_code == 304
+    assert response.cookies["django_language"].value == "zh-hans"
+    client.cookies.clear()
+    headers = {"Accept-Language": "zh", "If-None-Match": page("", "zh")["ETag"]}
+    response = client.get("/liveblog/moon/", headers=headers)
+    assert response.status_code == 304 and "Accept-Language" in response["Vary"]
+
+
 @pytest.mark.parametrize("path", ["/liveblog/moon/updates.json?after=0", "/liveblog/moon/feed/"])
 def test_what_holds_no_words_of_ours_is_the_same_for_all(page, path):
     english, chinese = page(path=path, accept="en"), page(path=path, accept="zh")
