@@ -6,16 +6,22 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from supervisor import events
+from supervisor.datatypes import InetStreamSocketConfig
 from supervisor.options import ServerOptions
+from supervisor.socket_manager import SocketManager
+from supervisor.states import ProcessStates
 
 from deploy.launch import HOPELESS, STARTSECS
+from deploy.listening import make
 from proj.environment import Environment
 from realtime.interface import OPTIONS
 from realtime.server import GRACE
 from tests.e2e.stack import ROOT
-from tests.services import PATIENCE, wait_until
+from tests.services import PATIENCE, free_port, wait_until
 
 
 def tree(monkeypatch, tmp_path, **environ):
@@ -138,6 +144,55 @@ def test_who_comes_while_no_interface_server_runs_waits_and_is_served(site):
         early.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         site.run("deploy/ctl.sh", "start", "interface:*")
         assert early.recv(1024).startswith(b"HTTP/1.1 200 ")
+
+
+class Process:
+    """What the holder and the events ask of one of supervisord's processes."""
+
+    pid = 1
+    state = ProcessStates.RUNNING
+
+    def get_state(self):
+        return self.state
+
+
+@pytest.fixture
+def interfaces():
+    """A group of two that supervisord might run, and the port that it listens on."""
+    port = free_port()
+    manager = SocketManager(InetStreamSocketConfig("127.0.0.1", port))
+    processes = [Process(), Process()]
+    group = SimpleNamespace(socket_manager=manager, processes=dict(enumerate(processes)))
+    holder = make(SimpleNamespace(process_groups={"interface": group}))
+    yield SimpleNamespace(holder=holder, processes=processes, listens=lambda: listens(port))
+    events.clear()
+
+
+def listens(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def change(process, event, state, expected):
+    process.state = state
+    events.notify(event(process, ProcessStates.STARTING, expected))
+
+
+def test_connections_are_refused_once_no_interface_server_will_come_back(interfaces):
+    one, other = interfaces.processes
+    change(one, events.ProcessStateExitedEvent, ProcessStates.EXITED, expected=False)
+    change(other, events.ProcessStateExitedEvent, ProcessStates.EXITED, expected=False)
+    assert interfaces.listens()  # supervisord is about to start them again
+    change(other, events.ProcessStateStartingEvent, ProcessStates.STARTING, expected=True)
+    change(one, events.ProcessStateFatalEvent, ProcessStates.FATAL, expected=True)
+    assert interfaces.listens()
+    change(other, events.ProcessStateExitedEvent, ProcessStates.EXITED, expected=True)
+    change(Process(), events.ProcessStateRunningEvent, ProcessStates.RUNNING, expected=True)
+    assert not interfaces.listens()
+    change(one, events.ProcessStateRunningEvent, ProcessStates.RUNNING, expected=True)
+    assert interfaces.listens()
+    events.notify(events.SupervisorStoppingEvent())
+    assert not interfaces.listens()
 
 
 def test_supervisorctl_says_that_nothing_runs(tmp_path):
