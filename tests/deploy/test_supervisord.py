@@ -150,6 +150,7 @@ class Process:
     """What the holder and the events ask of one of supervisord's processes."""
 
     pid = 1
+    backoff = 0
     state = ProcessStates.RUNNING
 
     def get_state(self):
