@@ -102,6 +102,7 @@ def test_a_page_with_a_strict_policy_shows_the_blog_and_grows_with_a_post(
     expect(page.locator("iframe")).to_have_attribute("title", "To the Moon")
     expect(page.get_by_role("link", name="To the Moon")).to_be_hidden()
     expect(frame.locator("html")).to_have_attribute("lang", "zh-hans")  # as the page around
+    expect(frame.locator("[data-status=live]")).to_have_text("实时")
 
     wait_for_height(page, "height > 0")
     before = height(page)
