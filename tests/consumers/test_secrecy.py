@@ -34,8 +34,8 @@ def test_no_plaintext_lies_in_redis_while_messages_wait(stack, connect, room, lo
         client.rpush("control", f"a list that says {SECRET}")
         assert found_in(client, SECRET) == [b"control"]
         client.delete("control")
-        one = connect(f"/channel/chat/{room}/", user="anna")
-        voice = connect(f"/channel/voice/{room}/", user="anna")
+        one = connect(f"/channel/chat/{room}/", user="berta")
+        voice = connect(f"/channel/voice/{room}/", user="berta")
         assert voice.frame()["type"] == "welcome"
         with stopped(stack.pids("runworker")):
             # What waits for its answer in a stopped worker's BLPOP is gone from Redis: send more.
@@ -44,11 +44,11 @@ def test_no_plaintext_lies_in_redis_while_messages_wait(stack, connect, room, lo
             wait_until(
                 lambda: client.keys("*websocket.receive"), "a message that waits for a worker"
             )
-            assert found_in(client, SECRET) == found_in(client, "anna") == []
+            assert found_in(client, SECRET) == found_in(client, "berta") == []
         assert [one.frame()["message"] for _ in range(LINES)] == [SECRET] * LINES
         with stopped(stack.pids("realtime.interface")):
             stack.manage("announce", room, SECRET)
             lists = [key for key in client.scan_iter(_type="list") if client.llen(key)]
             assert lists, "nothing waits for the interface server"
-            assert found_in(client, SECRET) == found_in(client, "anna") == []
+            assert found_in(client, SECRET) == found_in(client, "berta") == []
         assert one.frame()["message"] == SECRET
