@@ -12,7 +12,7 @@ from liveblog.frames import PAGE, page_of_updates, timestamp, update_frame
 from liveblog.models import BlogUpdate, LiveBlog
 
 NEWEST, OLDEST = "newest", "oldest"  # which comes first
-MOST_KEY_EVENTS = 100  # of a list; the feed has no more either
+MOST_KEY_EVENTS = 100  # in the list; older ones stand in the stream, where a link leads
 
 
 def stream(blog: LiveBlog, order: str = NEWEST, edge: BlogUpdate | None = None) -> dict:
@@ -99,4 +99,5 @@ def key_events(blog: LiveBlog, shown: set[int]) -> dict:
         }
         for row in rows[:MOST_KEY_EVENTS]
     ]
-    return {"key_events": events, "more_key_events": len(rows) > MOST_KEY_EVENTS}
+    last = rows[MOST_KEY_EVENTS - 1] if len(rows) > MOST_KEY_EVENTS else None
+    return {"key_events": events, "last_key_event": last}

@@ -99,14 +99,16 @@ class TestKeyEvents:
         update = post(key_event=True)
         assert self.links(client)[0][0] == f"#update-{update.pk}"
 
-    def test_only_the_newest_are_listed_and_the_feed_is_named(self, client, blog, post):
-        feed = '<p class="key-events-more" data-key-more>'
-        for _ in range(MOST_KEY_EVENTS):
+    def test_only_the_newest_are_listed_and_a_link_leads_to_the_others(self, client, post):
+        more = re.compile(r'<p class="key-events-more" data-key-more><a href="(.*?)">')
+        oldest = post(key_event=True)
+        for _ in range(MOST_KEY_EVENTS - 1):
             post(key_event=True)
-        assert feed not in text_of(client.get(READER))
+        assert not more.search(text_of(client.get(READER)))
         post(key_event=True)
         assert len(self.links(client)) == MOST_KEY_EVENTS
-        assert feed in text_of(client.get(READER))
+        address = READER + more.search(text_of(client.get(READER)))[1]
+        assert shown_ids(client.get(address)) == [oldest.pk]
 
     def test_hidden_and_deleted_ones_are_not_listed(self, client, post):
         post("A secret", key_event=True, draft=True)

@@ -61,6 +61,7 @@ function titleOf({ id, headline, content }) {
 function trim() {
   if (list.children.length > MOST) more.hidden = false;
   while (list.children.length > MOST) list.lastElementChild.remove();
+  if (!more.hidden) more.firstElementChild.search = `?before=${list.lastElementChild.dataset.id}`;
   nav.hidden = !list.children.length;
 }
 
