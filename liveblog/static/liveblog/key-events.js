@@ -41,9 +41,15 @@ function insert({ id, created }) {
 }
 
 function fill(item, row) {
-  item.querySelector("a").href = `${nav.dataset.page}&at=${row.id}#update-${row.id}`;
+  lead(item);
   item.querySelector("time").dateTime = row.created;
   item.querySelector("span").textContent = titleOf(row);
+}
+
+/** To the page that will hold it then; who is on that page already is led by the click below. */
+function lead(item) {
+  const { id } = item.dataset;
+  item.querySelector("a").href = `${nav.dataset.page}&at=${id}#update-${id}`;
 }
 
 /** The headline; else the text's beginning, or what its image shows. */
@@ -72,6 +78,7 @@ async function anew(tries = TRIES) {
     const answer = await fetch(nav.dataset.page, { cache: "no-cache" });
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     list.replaceChildren(...page.querySelector("[data-key-list]").children);
+    [...list.children].forEach(lead);
     more.hidden = page.querySelector("[data-key-more]").hidden;
     const rows = since;
     since = null;
@@ -92,6 +99,7 @@ list.addEventListener("click", (event) => {
   article.focus({ preventScroll: true });
 });
 
+[...list.children].forEach(lead);
 const unfold = () => (details.open = wide.matches);
 wide.addEventListener("change", unfold);
 unfold();
