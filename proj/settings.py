@@ -105,9 +105,6 @@ def channel_layer():
         "symmetric_encryption_keys": environment.CHANNEL_KEYS,
         # What workers can do in about a second; beyond, clients are told to come again.
         "capacity": 2000,
-        # A page waits 4 s for its handshake, of which a restart of the interface server may have
-        # taken most: what workers do in half a second is let in, and the rest comes again.
-        "channel_capacity": {"websocket.connect": 500},
     }
     if not environment.REDIS_URL[0].startswith("sentinel://"):
         return "realtime.layer.RedisChannelLayer", config | {"hosts": environment.REDIS_URL}

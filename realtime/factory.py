@@ -7,9 +7,10 @@ from autobahn.twisted.websocket import WebSocketServerFactory
 from autobahn.websocket.protocol import TrafficStats
 from twisted.web import http
 
+from realtime.admission import Admission
 from realtime.groups import Groups
 from realtime.http import LINE_ENDS, Channel, Door, Request, refusal
-from realtime.internals import has_hung_up, quiet_autobahn, share_options
+from realtime.internals import quiet_autobahn, share_options
 from realtime.websocket import WebSocket
 
 logger = logging.getLogger("realtime.factory")
@@ -67,6 +68,7 @@ class Factory(http.HTTPFactory):
         self.forgotten = lambda channel, groups: None  # set by the server
         self.numbers = itertools.count(1)
         self.ws_factory = WebSocketFactory(options)
+        self.admission = Admission(self.admit, options.websocket_connect_timeout, metrics)
 
     # Connections
 
@@ -85,17 +87,16 @@ class Factory(http.HTTPFactory):
         return channel
 
     def upgrade(self, transport, data, end):
-        """Put a WebSocket on a connection. `data` holds a handshake whose header ends at `end`."""
+        """A connection wants to be a WebSocket; `data` holds a header that ends at `end`."""
         if LINE_ENDS.search(data, 0, end):
             self.metrics.drop("bad_header")
             transport.write(refusal(400, "A header holds characters that are not allowed.\n"))
             transport.loseConnection()
             return
-        if has_hung_up(transport):
-            # It waited in the backlog for longer than it wanted to: workers need not hear of it.
-            self.metrics.drop("gone_before_handshake")
-            transport.loseConnection()
-            return
+        self.admission.come(transport, data)
+
+    def admit(self, transport, data):
+        """Put a WebSocket on a connection whose turn it is."""
         socket = WebSocket()
         socket.factory = self.ws_factory
         socket.main_factory = self
@@ -107,6 +108,7 @@ class Factory(http.HTTPFactory):
 
     def forget(self, protocol):
         """The connection is gone: for its reply channel, its groups, and in Redis."""
+        self.admission.done(protocol)
         self.reply_protocols.pop(protocol.reply_channel, None)
         self.leave_groups(protocol)
 
@@ -118,7 +120,11 @@ class Factory(http.HTTPFactory):
     def gauges(self):
         """What is there now, by the names of realtime.prometheus."""
         sockets = sum(isinstance(p, WebSocket) for p in self.reply_protocols.values())
-        return {"sockets": sockets, "groups": len(self.groups.members)}
+        return {
+            "sockets": sockets,
+            "groups": len(self.groups.members),
+            "handshakes_waiting": len(self.admission.waiting),
+        }
 
     def log_action(self, protocol, action, details):
         if self.action_logger:
@@ -184,6 +190,7 @@ class Factory(http.HTTPFactory):
 
     def check_time(self, now):
         """Called every 2 s with the monotonic clock."""
+        self.admission.check_time(now)
         for protocol in (*self.reply_protocols.values(), *self.doors):
             try:
                 protocol.check_time(now)

@@ -12,9 +12,6 @@ logger = logging.getLogger("realtime.inbox")
 
 BLOCK = 5  # s: how long Redis waits for an entry before it answers with none
 BATCH = 64  # entries a round trip; more would starve the sockets' own traffic
-# The same once a whole batch has come, doubled each time: on a machine so busy that a round trip
-# takes long, a herd's answers would else grow old in the list, and the herd come again for them.
-LARGEST_BATCH = 1024
 # s after an entry until the next are fetched: under load they come in one round trip instead of
 # each by itself, and a lone message never waits.
 PAUSE = 0.001
@@ -32,7 +29,6 @@ class Inbox:
         self.layer = layer
         self.process = process
         self.list = layer.prefix + process
-        self.batch = BATCH
         self.lost = False  # whether an answer of Redis did not arrive
         self.sockets = sockets
         self.metrics = metrics
@@ -68,16 +64,14 @@ class Inbox:
             reactor.callLater(PAUSE, self.drain)
 
     def drain(self):
-        self.link.command(self.drained, "LPOP", self.list, self.batch)
+        self.link.command(self.drained, "LPOP", self.list, BATCH)
 
     def drained(self, answer):
         if isinstance(answer, list):
             self.handle(answer)
-            if len(answer) == self.batch:
-                self.batch = min(2 * self.batch, LARGEST_BATCH)
+            if len(answer) == BATCH:
                 self.drain()
                 return
-        self.batch = BATCH
         if isinstance(answer, Lost):
             self.lost = True
         else:

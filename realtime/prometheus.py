@@ -12,7 +12,11 @@ from prometheus_client.core import (
 
 from realtime.metrics import processes, queues
 
-GAUGES = {"sockets": "Open WebSockets", "groups": "Groups with members in the process"}
+GAUGES = {
+    "sockets": "Open WebSockets",
+    "groups": "Groups with members in the process",
+    "handshakes_waiting": "Handshakes that are not with workers yet",
+}
 COUNTERS = {
     "frames_sent": "WebSocket messages sent to clients",
     "frames_received": "WebSocket messages received from clients",

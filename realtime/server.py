@@ -202,6 +202,7 @@ class Server(DaphneServer):
         """Accept nobody, send everybody away a few at a time, deliver every disconnect."""
         for listener in self.listeners:
             yield defer.maybeDeferred(listener.stopListening)
+        self.factory.admission.refuse_all()
         deadline = time.monotonic() + self.options.drain
         protocols = list(self.factory.reply_protocols.values())
         sockets = [p for p in protocols if isinstance(p, WebSocket)]

@@ -60,6 +60,7 @@ class WebSocket(DaphneWebSocket):
         # Before sending: where Redis is away, the refusal comes at once.
         deferred = self.handshake_deferred = Deferred()
         self.connect_sent = True
+        server.admission.begun(self)
         server.outbox.send(
             "websocket.connect",
             {
@@ -177,6 +178,7 @@ class WebSocket(DaphneWebSocket):
         early, self.early = self.early, None
         if early:
             self.send_frames(b"".join(early))
+        self.main_factory.admission.done(self)
 
     def serverReject(self):
         self.deny(403, "Access denied")

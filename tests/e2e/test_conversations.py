@@ -89,7 +89,8 @@ def test_a_restart_of_the_interface_server_is_survived(stack, room, page, errors
     page.goto(f"http://{stack.address}/chat/{room}/?embed")
     is_live(page)
     expect(page.locator(".site-header")).to_be_hidden()
-    stack.shell(f"from consumers.chat import force_disconnect as f; f({room!r}, 1012)")
+    with page.expect_websocket():  # another one
+        stack.shell(f"from consumers.chat import force_disconnect as f; f({room!r}, 1012)")
     is_live(page)
     say(page, "Still here")
     expect(lines(page)).to_have_text(["Still here"])

@@ -35,6 +35,7 @@ CHANNEL_LAYERS = {
         "CONFIG": {
             "hosts": [os.environ["BOARD_REDIS"]],
             "prefix": os.environ["BOARD_PREFIX"],
+            "capacity": int(os.environ.get("BOARD_CAPACITY", 100)),
         },
     }
 }
