@@ -10,7 +10,9 @@ from tests.catalogue import PACKAGES, PO, ROOT, translated, used
 CATALOGUE = {(message.context, message.id): message for message in translated() if message.id}
 USED = {(message.context, message.id): message for message in used() if message.id}
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%[sd]|\{\w+\}|<[^>]+>|\n")
-TEMPLATES = [path for package in PACKAGES for path in (ROOT / package).rglob("templates/**/*.html")]
+TEMPLATES = sorted(
+    path for package in PACKAGES for path in (ROOT / package).rglob("templates/**/*.html")
+)
 # Words that are the same in every language.
 NAMES = {"UTC", "JSON", "Markdown", "HTML"}
 
