@@ -1,13 +1,9 @@
 """Readers' pages in a real Chromium."""
 
-import shutil
-
 from playwright.sync_api import sync_playwright
 
+from tests.e2e.browsing import ARGUMENTS, chromium
 from tests.services import PATIENCE
-
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
-ARGUMENTS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
 
 LOOK = """() => ({
     marked: window.sameDocument === true,
@@ -31,10 +27,9 @@ class Pages:
         self.address, self.count = address, count
 
     def __enter__(self):
-        chromium = shutil.which("chromium")
-        assert chromium, "There is no chromium; install it: apt-get install chromium"
         self.playwright = sync_playwright().start()
-        self.browser = self.playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        options = {"executable_path": chromium(), "args": list(ARGUMENTS)}
+        self.browser = self.playwright.chromium.launch(**options)
         self.pages = []
         for _ in range(self.count):
             page = self.browser.new_context().new_page()

@@ -1,5 +1,6 @@
 import pytest
 
+from tests.e2e.browsing import PASSWORD, log_in, open_browser, watch
 from tests.e2e.stack import Stack
 from tests.services import free_port
 
@@ -22,3 +23,43 @@ def blog(stack, request):
         f"LiveBlog.objects.create(slug={slug!r}, title='To the Moon')"
     )
     return slug
+
+
+@pytest.fixture(scope="module")
+def browser():
+    # The module's, not the session's: Django's ORM refuses to work beside its event loop.
+    with open_browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def errors():
+    """What the console and the scripts of `page` complain of; must be empty at the end."""
+    return []
+
+
+@pytest.fixture
+def context_options():
+    return {}
+
+
+@pytest.fixture
+def page(browser, errors, context_options):
+    with browser.new_context(**context_options) as context:
+        page = context.new_page()
+        watch(page, errors)
+        yield page
+    assert errors == []
+
+
+@pytest.fixture
+def desk(stack, blog, page):
+    """The page of a fresh editor of the blog, logged in."""
+    stack.shell(
+        "from django.contrib.auth.models import User;"
+        f"User.objects.create_superuser({blog!r}, password={PASSWORD!r})"
+    )
+    page.goto(f"http://{stack.address}/liveblog/{blog}/edit/")
+    log_in(page, blog)
+    page.wait_for_url("**/edit/")  # and for its scripts
+    return page

@@ -1,13 +1,9 @@
 """axe-core finds nothing to complain of on any page: phone and desktop, light and dark."""
 
-# The fixtures of another module: imported names that parameters repeat.
-# ruff: noqa: F401, F811
-
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from tests.e2e.test_browser import PHONE, browser, context_options, errors, page, watch
-from tests.e2e.test_editor_browser import PASSWORD, log_in
+from tests.e2e.browsing import PHONE
 
 DESKTOP = {"viewport": {"width": 1280, "height": 900}}
 POSTS = """
@@ -65,12 +61,5 @@ def test_what_readers_see_is_accessible(page, addresses, errors):
 
 
 @pytest.mark.parametrize("context_options", [PHONE, DESKTOP], ids=["phone", "desktop"])
-def test_what_editors_see_is_accessible(page, addresses, stack, blog):
-    stack.shell(
-        "from django.contrib.auth.models import User;"
-        f"User.objects.create_superuser({blog!r}, password={PASSWORD!r})"
-    )
-    [home] = addresses(["/liveblog/{blog}/edit/"])
-    page.goto(home)
-    log_in(page, blog)
-    check(page, addresses(MEMBERS))
+def test_what_editors_see_is_accessible(desk, addresses):
+    check(desk, addresses(MEMBERS))

@@ -2,85 +2,12 @@
 
 import os
 import re
-import shutil
 import signal
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
-from tests.services import PATIENCE
-
-ARGUMENTS = [
-    "--no-sandbox",  # Chromium refuses to run as root without it
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-PHONE = {"viewport": {"width": 360, "height": 740}, "device_scale_factor": 2, "is_mobile": True}
-
-
-@pytest.fixture(scope="module")
-def browser():
-    # The module's, not the session's: Django's ORM refuses to work beside its event loop.
-    chromium = shutil.which("chromium")
-    assert chromium, "There is no chromium; install it: apt-get install chromium"
-    expect.set_options(timeout=PATIENCE * 1000)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def errors():
-    """What the console and the scripts of `page` complain of; must be empty at the end."""
-    return []
-
-
-@pytest.fixture
-def context_options():
-    return {}
-
-
-@pytest.fixture
-def page(browser, errors, context_options):
-    with browser.new_context(**context_options) as context:
-        page = context.new_page()
-        watch(page, errors)
-        yield page
-    assert errors == []
-
-
-def watch(page, errors):
-    page.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
-    page.on("pageerror", lambda error: errors.append(str(error)))
-
-
-def open_live(page, stack, blog):
-    """Open the reader's page and wait for its socket; mark it, to notice a reload."""
-    page.goto(f"http://{stack.address}/liveblog/{blog}/")
-    expect(connection(page)).to_have_text("Live")
-    page.evaluate("window.sameDocument = true")
-
-
-def connection(page):
-    return page.locator("[data-status]")
-
-
-def updates(page):
-    return page.locator("article.update")
-
-
-def was_reloaded(page):
-    return not page.evaluate("window.sameDocument")
-
-
-def post(stack, blog, *arguments, **options):
-    done = stack.manage("post", blog, *arguments, **options)
-    assert done.returncode == 0, done.stderr
+from tests.e2e.browsing import PHONE, connection, open_live, post, updates, was_reloaded, watch
 
 
 def test_a_post_appears_on_the_open_page(stack, blog, page):

@@ -5,12 +5,7 @@ import urllib.error
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e import test_browser
-from tests.e2e.test_browser import PHONE, watch
-
-# The fixtures of that module.
-browser, context_options = test_browser.browser, test_browser.context_options
-errors, page = test_browser.errors, test_browser.page
+from tests.e2e.browsing import PHONE, watch
 
 USER = (
     "from django.contrib.auth.models import User; from accounts.models import Account;"

@@ -1,8 +1,5 @@
 """The editor's page in a real browser: what was written is posted once, and never lost."""
 
-# The fixtures of another module: imported names that parameters repeat.
-# ruff: noqa: F401, F811
-
 import os
 import re
 import signal
@@ -10,68 +7,24 @@ import signal
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.test_browser import (
+from tests.e2e.browsing import (
     PHONE,
-    browser,
-    context_options,
-    errors,
-    page,
+    bodies,
+    contents,
+    log_in,
     post,
+    publish,
+    sending,
+    text_field,
     updates,
-    watch,
 )
 
-PASSWORD = "over the moon"
 EDITOR_SCRIPT = re.compile(r"/editor\.[^/]*\bjs$")  # with the hash that static files carry
 
 
 @pytest.fixture
 def context_options():
     return {"timezone_id": "Asia/Kolkata"}  # half an hour off, and never UTC
-
-
-@pytest.fixture
-def desk(stack, blog, page):
-    """The page of a fresh editor of the blog, logged in."""
-    stack.shell(
-        "from django.contrib.auth.models import User;"
-        f"User.objects.create_superuser({blog!r}, password={PASSWORD!r})"
-    )
-    page.goto(f"http://{stack.address}/liveblog/{blog}/edit/")
-    log_in(page, blog)
-    page.wait_for_url("**/edit/")  # and for its scripts
-    return page
-
-
-def log_in(page, name):
-    page.get_by_label("Username").fill(name)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
-
-
-def text_field(page):
-    return page.get_by_label("Text", exact=True)
-
-
-def publish(page):
-    page.get_by_role("button", name="Publish", exact=True).click()
-
-
-def sending(page):
-    return page.locator("[data-composer] > [data-sending]")
-
-
-def contents(page):
-    return updates(page).locator("[data-part=content]")
-
-
-def bodies(stack, blog):
-    """The texts of all updates that the database has, tombstones and drafts included."""
-    return stack.shell(
-        "from liveblog.models import BlogUpdate;"
-        f"rows = BlogUpdate.objects.filter(blog__slug={blog!r}).order_by('pk');"
-        "print('|'.join(rows.values_list('body', flat=True)))"
-    ).strip()
 
 
 def change(stack, blog, code):

@@ -5,10 +5,11 @@ import http.server
 import threading
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
+from tests.e2e.browsing import open_browser
 from tests.e2e.conftest import FOREIGN_PORT
-from tests.e2e.test_nginx import Nginx, chromium
+from tests.e2e.test_nginx import Nginx
 
 # The site is 127.0.0.1; these are another site for a browser, and of the two one may embed.
 ALLOWED, REFUSED = f"http://localhost:{FOREIGN_PORT}", f"http://127.0.0.1:{FOREIGN_PORT}"
@@ -48,11 +49,8 @@ def foreign():
 
 @pytest.fixture(scope="module")
 def browser():
-    with sync_playwright() as playwright:
-        options = ["--no-sandbox", "--test-third-party-cookie-phaseout"]
-        browser = playwright.chromium.launch(executable_path=chromium(), args=options)
+    with open_browser("--test-third-party-cookie-phaseout") as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -1,22 +1,21 @@
 """Two editors, a contributor and a reader at once, each in a browser of their own."""
 
-# The fixtures of another module: imported names that parameters repeat.
-# ruff: noqa: F401, F811
-
 import re
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.test_browser import browser, post, updates, watch
-from tests.e2e.test_editor_browser import (
+from tests.e2e.browsing import (
     PASSWORD,
     bodies,
     contents,
     log_in,
+    post,
     publish,
     sending,
     text_field,
+    updates,
+    watch,
 )
 
 PEOPLE = {"Ann": "editor", "Bo": "editor", "Cleo": "contributor"}

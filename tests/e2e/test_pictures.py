@@ -1,8 +1,5 @@
 """Pictures and the preview in the composer, in a real browser."""
 
-# The fixtures of other modules: imported names that parameters repeat.
-# ruff: noqa: F401, F811
-
 import base64
 import json
 import re
@@ -11,8 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from tests.e2e.test_browser import browser, context_options, errors, open_live, page, updates, watch
-from tests.e2e.test_editor_browser import desk, publish, sending, text_field
+from tests.e2e.browsing import open_live, publish, sending, text_field, updates, watch
 from tests.liveblog.pictures import encoded, picture, told_on
 
 DESCRIBE = "what the picture shows"

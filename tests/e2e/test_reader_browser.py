@@ -1,25 +1,11 @@
 """The reader's page on bad lines: it says what it knows, and ends with what was posted."""
 
-# The fixtures of another module: imported names that parameters repeat.
-# ruff: noqa: F401, F811
-
 import json
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.test_browser import (
-    PHONE,
-    browser,
-    connection,
-    context_options,
-    errors,
-    open_live,
-    page,
-    post,
-    updates,
-    was_reloaded,
-)
+from tests.e2e.browsing import PHONE, connection, contents, open_live, post, updates, was_reloaded
 
 POLLING = "Nearly live"
 
@@ -51,10 +37,6 @@ class Line:
 @pytest.fixture
 def line(page):
     return Line(page)
-
-
-def contents(page):
-    return updates(page).locator("[data-part=content]")
 
 
 def test_where_sockets_are_blocked_posts_arrive_all_the_same(stack, blog, page, line):

@@ -1,22 +1,10 @@
 """What a reader does on the page: follow to the end, choose an order, jump, listen, use keys."""
 
-# The fixtures of another module: imported names that parameters repeat.
-# ruff: noqa: F401, F811
-
 import re
 
 from playwright.sync_api import expect
 
-from tests.e2e.test_browser import (
-    browser,
-    connection,
-    context_options,
-    errors,
-    open_live,
-    page,
-    updates,
-    was_reloaded,
-)
+from tests.e2e.browsing import connection, open_live, updates, was_reloaded
 
 SHIFTS = """
 window.shifted = 0;

@@ -1,11 +1,9 @@
 """Voice rooms in two and three browsers' pages, with Chromium's fake microphone."""
 
-import shutil
-
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
-from tests.e2e.test_browser import ARGUMENTS, watch
+from tests.e2e.browsing import open_browser, watch
 from tests.services import PATIENCE
 
 FAKE_MICROPHONE = [
@@ -32,14 +30,8 @@ PACKETS = """async () => {
 
 @pytest.fixture(scope="module")
 def browser():
-    chromium = shutil.which("chromium")
-    assert chromium, "There is no chromium; install it: apt-get install chromium"
-    expect.set_options(timeout=PATIENCE * 1000)
-    with sync_playwright() as playwright:
-        arguments = ARGUMENTS + FAKE_MICROPHONE
-        browser = playwright.chromium.launch(executable_path=chromium, args=arguments)
+    with open_browser(*FAKE_MICROPHONE) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
