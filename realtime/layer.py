@@ -13,9 +13,8 @@ Each script in realtime/lua says what it does to which keys.
 
 import logging
 import threading
-from contextlib import contextmanager
 
-from realtime import compat
+from realtime import compat, handling
 
 compat.install()
 
@@ -24,11 +23,11 @@ from asgi_redis.core import BaseRedisChannelLayer  # noqa: E402
 
 from realtime.connection import Connection  # noqa: E402
 from realtime.envelope import GROUP, JOIN, LEAVE, MESSAGE, Codec, stamp  # noqa: E402
+from realtime.handling import PROCESS  # noqa: E402
 from realtime.receiving import Receiving  # noqa: E402
 
 logger = logging.getLogger("realtime.layer")
 
-PROCESS = "realtime."  # begins the names of channels that our interface servers hold
 PROCESS_CAPACITY = 10_000  # entries: what waits for one interface server that is stuck
 HEARTBEAT = 1.5  # s: Redis losing its keys is noticed within 2 s
 DEAD_AFTER = 12.0  # s without heartbeat; with the next one's check, gone within 15 s
@@ -88,6 +87,8 @@ class Transport(Receiving, BaseRedisChannelLayer):
 
         Raises ChannelFull with the channels that were full as its arguments; the others are sent.
         """
+        for channel, _ in messages:
+            handling.said(channel)
         scripts = [(self.shard_of(pair[0]), self.send_script(*pair)) for pair in messages]
         answers = self.run_many(scripts)
         full = [pair[0] for pair, sent in zip(messages, answers, strict=True) if not sent]
@@ -151,26 +152,11 @@ class Transport(Receiving, BaseRedisChannelLayer):
 
     def group_discard(self, group, channel):
         """Remove the channel if it is in the group."""
-        if channel == self.local.__dict__.get("gone"):
-            return
+        if handling.is_gone(channel):
+            return  # its interface server took it out before it said so
         keys, arguments = self.membership(LEAVE, group, channel)
         arguments += (self.expiry, int(channel.startswith(PROCESS)))
         self.shard(self.consistent_hash(group)).run("group_discard", keys, arguments)
-
-    @contextmanager
-    def handling(self, channel, content):
-        """While entered, this thread handles the message.
-
-        A socket of our interface servers that is gone has left its groups before the disconnect
-        is sent: what the consumer of the disconnect discards costs nothing.
-        """
-        name = content.get("reply_channel")
-        if channel == "websocket.disconnect" and name and name.startswith(PROCESS):
-            self.local.gone = name
-        try:
-            yield
-        finally:
-            self.local.gone = None
 
     def membership(self, kind, group, channel):
         """The keys and arguments that group_add and group_discard have in common."""

@@ -9,6 +9,7 @@ import functools
 import logging
 import time
 
+from channels.message import Message
 from channels.sessions import (
     channel_session,
     requeue_messages,
@@ -47,8 +48,8 @@ def enforce_ordering(func=None, slight=False):
                 func(message, *args, **kwargs)
             finally:
                 if message.channel.name != "websocket.connect":
-                    # Before the next one may run. Nothing comes before a connect is accepted,
-                    # and its accept must not go out before the order is saved.
+                    # Before the next one may run. Nothing comes before a connect is accepted, and
+                    # its accept goes out with the session; see realtime.handling.
                     for full in flush(message.channel_layer):
                         logger.error("A message for %s was dropped: it stayed full.", full)
                 session[NEXT] = order + 1
@@ -84,3 +85,6 @@ def give_up_overdue():
         if session_for_reply_channel(name).get(NEXT, 0) == missing:
             logger.error("Message %d of %s was lost; closing the socket", missing, name)
             layer.send(name, {"close": TRY_AGAIN_LATER})
+        else:
+            # Others have run since. Should one of those that wait have been missed, it runs now.
+            requeue_messages(Message({"reply_channel": name}, "", layer))

@@ -5,37 +5,20 @@ the disconnect deletes it, and a dead process's sessions go with the process.
 
 A `websocket.connect` is the first message of its socket, so it has no session to be loaded; and
 since nothing else of that socket can arrive before it is accepted, its session is written together
-with the accept, in one round trip.
+with the accept, in one round trip; at once where the consumer has sent to the socket already.
 """
-
-import threading
-from contextlib import contextmanager
 
 from channels import DEFAULT_CHANNEL_LAYER, channel_layers
 from django.conf import settings
 from django.contrib.sessions.backends.base import CreateError, SessionBase
 
+from realtime import handling
 from realtime.envelope import MESSAGE, STAMP
-
-current = threading.local()  # what this thread's worker handles: see of()
-
-
-@contextmanager
-def of(message):
-    """While entered, sessions know that this thread handles the message."""
-    current.fresh = None
-    current.writes = []
-    if message.channel.name == "websocket.connect" and "__retries__" not in message.content:
-        current.fresh = message.content.get("reply_channel")
-    try:
-        yield
-    finally:
-        current.fresh = None
 
 
 def take_writes(message):
     """The (shard, script) pairs that save the connect's session, or delete a disconnect's."""
-    writes, current.writes = current.writes, []
+    writes = handling.take_writes()
     name = message.content.get("reply_channel")
     if message.channel.name == "websocket.disconnect" and name and is_our_engine():
         writes.append(SessionStore(reply_channel=name).script("session_delete"))
@@ -74,7 +57,7 @@ class SessionStore(SessionBase):
         )
 
     def load(self):
-        if self.reply_channel == getattr(current, "fresh", None):
+        if handling.is_fresh(self.reply_channel):
             return {}
         [packed] = self.layer.run_many([self.script("session_load")])
         if packed is None:
@@ -97,8 +80,8 @@ class SessionStore(SessionBase):
             return  # an empty session is as good as none
         values = dict(self._get_session(no_load=must_create))
         write = self.script("session_save", self.layer.codec.pack(MESSAGE, None, values))
-        if self.reply_channel == getattr(current, "fresh", None):
-            current.writes.append(write)
+        if handling.is_fresh(self.reply_channel):
+            handling.defer(write)
         else:
             self.layer.run_many([write])
 

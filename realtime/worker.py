@@ -16,7 +16,7 @@ from channels.signals import consumer_finished, consumer_started
 from channels.utils import name_that_thing
 from channels.worker import Worker as ChannelsWorker
 
-from realtime import ordering, sessions
+from realtime import handling, ordering, sessions
 from realtime.metrics import Metrics
 from realtime.sending import refused, run, send_groups, take_pending
 
@@ -45,8 +45,7 @@ class Worker(ChannelsWorker):
         self.stopping = threading.Event()
         self.metrics = metrics or Metrics("worker")
         # Channels wraps the layer to add its routing.
-        self.layer = getattr(self.channel_layer, "channel_layer", self.channel_layer)
-        self.layer.metrics = self.metrics
+        getattr(self.channel_layer, "channel_layer", self.channel_layer).metrics = self.metrics
 
     # Being told to stop
 
@@ -146,7 +145,7 @@ class Worker(ChannelsWorker):
         started = time.perf_counter()
         try:
             consumer_started.send(sender=self.__class__, environ={})
-            with sessions.of(message), self.layer.handling(channel, content):
+            with handling.of(message):
                 self.consume(message)
                 return self.flush(message)
         except BaseException:

@@ -5,6 +5,7 @@ import signal
 import threading
 
 import pytest
+from channels.sessions import wait_channel_name
 
 from tests.known_failures.stack import Stack, status_of
 from tests.services import wait_until
@@ -193,6 +194,21 @@ def test_row_08_what_a_consumer_sent_before_its_exception_is_sent(ours):
 def test_row_08_an_exception_at_the_connect_does_not_wedge_an_ordered_socket(ours):
     with ours.front.websocket("/fragile/", open_timeout=10) as socket:
         assert socket.ask("goes on") == "goes on"
+
+
+def test_row_08_a_message_that_overtakes_its_connect_is_not_forgotten():
+    with Stack() as stack:
+        front = stack.interface()
+        stack.worker(), stack.worker()
+        for turn in range(1, 11):
+            with front.websocket("/eager/") as socket:
+                [held] = stack.wait_for_lines("held", turn)[turn - 1 :]
+                aside = stack.layer.prefix + wait_channel_name(held)
+                socket.send("too early")
+                wait_until(lambda key=aside: stack.redis.llen(key), "a message put aside")
+                stack.open_gate()
+                assert socket.ask("goes on") == "too early"
+                stack.redis.delete("gate:hold")
 
 
 def test_row_08_a_lost_message_closes_an_ordered_socket():

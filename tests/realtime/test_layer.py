@@ -5,7 +5,9 @@ import uuid
 
 import asgi_redis
 import pytest
+from channels.message import Message
 
+from realtime import handling
 from realtime.envelope import LEAVE
 from realtime.layer import PROCESS, RedisChannelLayer
 from tests.environment import redis_server
@@ -261,7 +263,7 @@ def test_a_discard_in_the_consumer_of_a_disconnect_is_left_to_the_interface_serv
     gone, other = f"{PROCESS}abc!1", f"{PROCESS}abc!2"
     for channel in (gone, other):
         layer.group_add("g", channel)
-    with layer.handling("websocket.disconnect", {"reply_channel": gone}):
+    with handling.of(Message({"reply_channel": gone}, "websocket.disconnect", layer)):
         layer.group_discard("g", gone)
         layer.group_discard("g", other)
     assert layer.group_channels("g") == [gone]

@@ -90,6 +90,14 @@ def ordered_connect(message):
 
 
 @enforce_ordering
+def eager_connect(message):
+    """The socket is open before the connect is through."""
+    message.reply_channel.send({"accept": True}, immediately=True)
+    book.write("held", message.reply_channel.name)
+    book.wait_at_gate("hold")
+
+
+@enforce_ordering
 def accept_and_fail(message):
     message.reply_channel.send({"accept": True})
     fail(message)
