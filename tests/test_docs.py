@@ -135,7 +135,8 @@ def test_every_module_that_is_named_exists():
 
 def test_linked_files_exist():
     links = re.findall(r"\]\((?!http)([^)#]+)\)", BOTH + CHANGELOG)
-    assert "docs/reader.png" in links
+    links += re.findall(r'src(?:set)?="(?!http)([^"]+)"', BOTH)
+    assert {"docs/reader.png", "docs/reader-dark.png"} <= set(links)
     assert [link for link in links if not (ROOT / link).exists()] == []
 
 
