@@ -13,7 +13,8 @@ demo:
 
 test: lint
 	@tests/install.sh
-	.venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	.venv/bin/python -m pytest -m alone
+	.venv/bin/python -m pytest -m "not alone" -n 2 --dist loadfile --no-loadscope-reorder
 	node --test tests/js/
 
 lint:
