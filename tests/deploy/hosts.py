@@ -44,8 +44,14 @@ class Network:
     def clean(self):
         """Remove what this run or one that was killed has left."""
         for number in range(2, 6):
-            subprocess.run(["ip", "netns", "del", f"liveblog-{number}"], stderr=subprocess.DEVNULL)
-        subprocess.run(["ip", "link", "del", BRIDGE], stderr=subprocess.DEVNULL)
+            # The link first: with its namespace it would go only after a while.
+            self.remove("link", f"lbv{number}")
+            self.remove("netns", f"liveblog-{number}")
+        self.remove("link", BRIDGE)
+
+    @staticmethod
+    def remove(kind, name):
+        subprocess.run(["ip", kind, "del", name], stderr=subprocess.DEVNULL)
 
     def host(self):
         """(namespace or None, address) of a new host."""

@@ -156,5 +156,9 @@ def test_times_say_how_long_ago_and_tick(stack, blog, page):
     page.clock.fast_forward("10:00")
     expect(time).to_have_text(re.compile(r"^1\d min\. ago$"))
     expect(time).to_have_attribute("title", re.compile(r"20\d\d at \d+:\d\d:\d\d"))
+    page.emulate_media(media="print")
+    expect(time).to_have_text(re.compile(r"^\d\d:\d\d · \w+.\d+"))  # on paper "ago" says nothing
+    page.emulate_media(media="screen")
+    expect(time).to_have_text(re.compile(r"^1\d min\. ago$"))
     page.clock.fast_forward("30:00:00")
     expect(time).to_have_text(re.compile(r"^\d\d:\d\d · \w+.\d+"))

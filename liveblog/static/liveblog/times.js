@@ -1,5 +1,6 @@
 // Every <time> of the page in the reader's own time zone and language: how long ago within a day,
-// else date and time; the exact moment as its title. What is added or changed later too.
+// else date and time, on paper always; the exact moment as its title. What is added or changed
+// later too.
 
 const MINUTE = 60_000; // ms
 const DAY = 24 * 60 * MINUTE;
@@ -13,15 +14,25 @@ const DATE = new Intl.DateTimeFormat(lang, { day: "numeric", month: "short" });
 const YEAR = new Intl.DateTimeFormat(lang, { day: "numeric", month: "short", year: "numeric" });
 const EXACT = new Intl.DateTimeFormat(lang, { dateStyle: "full", timeStyle: "long" });
 
+const paper = matchMedia("print");
+
 /** Of two times in ms. A slow clock makes a post one of the future: it is said by its own time. */
 function words(moment, now) {
   const age = now - moment;
-  if (Math.abs(age) < MINUTE) return ago.format(0, "second");
-  if (age >= 0 && age < 60 * MINUTE) return ago.format(-Math.floor(age / MINUTE), "minute");
-  if (age >= 0 && age < DAY) return ago.format(-Math.floor(age / (60 * MINUTE)), "hour");
+  const far = paper.matches || age <= -MINUTE || age >= DAY;
+  return far ? date(moment, now) : since(age);
+}
+
+function since(age) {
+  if (age < MINUTE) return ago.format(0, "second");
+  if (age < 60 * MINUTE) return ago.format(-Math.floor(age / MINUTE), "minute");
+  return ago.format(-Math.floor(age / (60 * MINUTE)), "hour");
+}
+
+function date(moment, now) {
   const sameYear = new Date(moment).getFullYear() === new Date(now).getFullYear();
-  const date = (sameYear ? DATE : YEAR).format(moment).replaceAll(" ", "\u00a0");
-  return `${HOUR.format(moment)} · ${date}`;
+  const day = (sameYear ? DATE : YEAR).format(moment).replaceAll(" ", "\u00a0");
+  return `${HOUR.format(moment)} · ${day}`;
 }
 
 function write(time) {
@@ -49,4 +60,5 @@ new MutationObserver((records) => {
 
 setInterval(() => document.hidden || writeAll(), EVERY);
 document.addEventListener("visibilitychange", () => document.hidden || writeAll());
+paper.addEventListener("change", () => writeAll());
 writeAll();
