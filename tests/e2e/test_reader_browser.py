@@ -95,6 +95,41 @@ def without_pulses(text, readers):
     return [] if frame["type"] == "pulse" else [text, json.dumps(pulse)]
 
 
+def scrolled_page(page, stack, blog):
+    """Open a page of twenty posts, scrolled into the list, above which one new post waits."""
+    stack.shell(
+        "from liveblog.models import BlogUpdate, LiveBlog;"
+        f"blog = LiveBlog.objects.get(slug={blog!r});"
+        "[BlogUpdate.objects.create(blog=blog, body=f'Post {n}') for n in range(20)]"
+    )
+    open_live(page, stack, blog)
+    page.evaluate("scrollTo({ top: 800, behavior: 'instant' })")
+    post(stack, blog, "New above")
+    expect(page.locator("[data-jump]")).to_have_text("1 new update")
+
+
+def test_a_press_counts_although_a_post_arrives_in_it(stack, blog, page):
+    scrolled_page(page, stack, blog)
+    jump = page.locator("[data-jump]")
+    jump.hover()
+    page.mouse.down()
+    post(stack, blog, "Newer above")
+    expect(jump).to_have_text("2 new updates")
+    page.mouse.up()
+    expect(page.get_by_text("Newer above")).to_be_in_viewport()
+
+
+def test_controls_of_the_bar_take_the_focus_where_the_reader_is(stack, blog, page):
+    page.emulate_media(reduced_motion="reduce")  # whatever scrolls does so at once
+    scrolled_page(page, stack, blog)
+    before = page.evaluate("scrollY")
+    controls = page.locator("[data-bar]").locator("a, button").all()
+    assert len(controls) == 3
+    for control in controls:
+        control.focus()
+        assert page.evaluate("scrollY") == before
+
+
 @pytest.mark.parametrize("context_options", [PHONE], ids=["phone"])
 def test_only_new_posts_above_are_counted(stack, blog, page):
     stack.shell(

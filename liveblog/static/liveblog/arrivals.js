@@ -1,7 +1,7 @@
 // New posts that have not been in sight yet: the button counts those beyond the edge where new ones
 // come in, and leads to them; a sentence tells those who listen.
 
-import { counted } from "./page.js";
+import { counted, put } from "./page.js";
 
 const SAY_WITHIN = 1000; // ms; what comes within is one sentence
 const SAY_EVERY = 10_000; // ms between two sentences: who listens also reads
@@ -45,7 +45,7 @@ function count() {
   for (const article of unseen) if (!article.isConnected) unseen.delete(article);
   const number = [...unseen].filter(beyond).length;
   jump.hidden = number === 0;
-  if (number) jump.textContent = counted(jump, number);
+  if (number) put(jump, counted(jump, number));
 }
 
 addEventListener("scroll", () => unseen.size && count(), { passive: true });

@@ -1,7 +1,7 @@
 // The thin rim around presence.js: who else is here, beside the form and at the posts.
 
 import { openSocket } from "../conversations/socket.js";
-import { counted } from "./page.js";
+import { counted, put } from "./page.js";
 import { at, begin, busy, people, step } from "./presence.js";
 
 const TICK = 2000; // ms
@@ -100,11 +100,6 @@ function titleOf(id) {
   return text.length > LONGEST_TITLE ? `${text.slice(0, LONGEST_TITLE)}…` : text;
 }
 
-/** Only where it changes: screen readers say it again otherwise. */
-function put(element, text) {
-  if (element.textContent !== text) element.textContent = text;
-}
-
 // A post that arrives gets the address of its history; the reader's script knows nothing of it.
 
 new MutationObserver(() => {
@@ -121,7 +116,7 @@ const waiting = document.querySelector("[data-waiting]");
 function countWaiting() {
   const number = document.querySelectorAll("[data-drafts] [data-review]").length;
   waiting.hidden = number === 0;
-  if (number) waiting.textContent = counted(waiting, number);
+  if (number) put(waiting, counted(waiting, number));
 }
 
 if (waiting) {

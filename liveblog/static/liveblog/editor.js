@@ -2,6 +2,7 @@
 
 import { begin, same, step, withOffset } from "./editor-state.js";
 import { withoutPlaceholders } from "./markdown.js";
+import { put } from "./page.js";
 import { desk, freshPage, parsed, refreshToken, token } from "./server.js";
 
 const FLAGS = ["key_event", "pinned"];
@@ -282,7 +283,7 @@ function compose() {
   function label() {
     const { mode } = form.dataset;
     const name = mode === "change" ? "change" : later?.value ? "schedule" : "new";
-    publish.textContent = publish.dataset[name];
+    put(publish, publish.dataset[name]);
   }
 
   function showErrors(errors) {

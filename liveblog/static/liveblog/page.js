@@ -90,6 +90,16 @@ export function showBlog({ title, description, state, chat }) {
   }
 }
 
+/**
+ * Write a text where it differs, in place: a press becomes a click only if the nodes under it stay,
+ * and screen readers say what is new.
+ */
+export function put(element, text) {
+  if (element.textContent === text) return;
+  if (element.firstChild instanceof Text) element.firstChild.data = text;
+  else element.textContent = text;
+}
+
 /** The text for a count: data-one, or data-many with its {n} replaced. */
 export function counted({ dataset }, number) {
   return number === 1 ? dataset.one : dataset.many.replace("{n}", NUMBER.format(number));

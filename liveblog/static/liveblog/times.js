@@ -2,6 +2,8 @@
 // else date and time, on paper always; the exact moment as its title. What is added or changed
 // later too.
 
+import { put } from "./page.js";
+
 const MINUTE = 60_000; // ms
 const DAY = 24 * 60 * MINUTE;
 const EVERY = 30_000; // ms; half of what the shortest text counts
@@ -39,7 +41,7 @@ function write(time) {
   const moment = Date.parse(time.dateTime);
   if (Number.isNaN(moment)) return;
   const text = words(moment, Date.now());
-  if (time.textContent !== text) time.textContent = text;
+  put(time, text);
   const exact = EXACT.format(moment);
   if (time.title !== exact) time.title = exact;
 }
