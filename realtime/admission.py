@@ -8,8 +8,8 @@ come, first served, and who has hung up meanwhile costs workers nothing.
 import time
 from collections import deque
 
-from realtime.http import refusal
 from realtime.internals import has_hung_up
+from realtime.refusals import refusal
 
 AT_ONCE = 200  # at the workers, who do some 1,500 a second: an answer takes 0.15 s at worst
 MOST_WAITING = 4000  # some 2 KiB each
@@ -80,5 +80,5 @@ class Admission:
 
     def refuse(self, transport, reason):
         self.metrics.drop(reason)
-        transport.write(refusal(503, "Service Unavailable\n"))
+        transport.write(refusal(503, "Busy; please try again in a moment."))
         transport.loseConnection()

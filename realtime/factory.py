@@ -9,8 +9,10 @@ from twisted.web import http
 
 from realtime.admission import Admission
 from realtime.groups import Groups
-from realtime.http import LINE_ENDS, Channel, Door, Request, refusal
+from realtime.handshake import read_handshake
+from realtime.http import Channel, Door, Request
 from realtime.internals import quiet_autobahn, share_options
+from realtime.refusals import Refused
 from realtime.websocket import WebSocket
 
 logger = logging.getLogger("realtime.factory")
@@ -23,7 +25,7 @@ class WebSocketFactory(WebSocketServerFactory):
         super().__init__(protocols=options.ws_protocols or [], server="Daphne")
         self.setProtocolOptions(
             allowNullOrigin=True,  # consumers decide about Origins
-            openHandshakeTimeout=0,  # check_time() watches the handshake
+            openHandshakeTimeout=0,  # none of its own: check_time() watches the handshake
             autoPingTimeout=options.ping_timeout,
             maxFramePayloadSize=options.max_message,
             maxMessagePayloadSize=options.max_message,
@@ -31,7 +33,6 @@ class WebSocketFactory(WebSocketServerFactory):
             echoCloseCodeReason=True,
             failByDrop=False,  # a protocol error is answered with its close code
             closeHandshakeTimeout=2,
-            tcpNoDelay=True,
         )
         # Every socket counts into the same one; nobody reads it.
         self.traffic_stats = TrafficStats()
@@ -88,23 +89,24 @@ class Factory(http.HTTPFactory):
 
     def upgrade(self, transport, data, end):
         """A connection wants to be a WebSocket; `data` holds a header that ends at `end`."""
-        if LINE_ENDS.search(data, 0, end):
-            self.metrics.drop("bad_header")
-            transport.write(refusal(400, "A header holds characters that are not allowed.\n"))
-            transport.loseConnection()
-            return
-        self.admission.come(transport, data)
+        self.admission.come(transport, (data[:end], data[end + 4 :]))
 
     def admit(self, transport, data):
         """Put a WebSocket on a connection whose turn it is."""
+        head, rest = data
+        try:
+            handshake = read_handshake(head)
+        except Refused as refused:
+            self.metrics.drop("bad_header")
+            transport.write(refused.answer)
+            transport.loseConnection()
+            return
         socket = WebSocket()
         socket.factory = self.ws_factory
         socket.main_factory = self
-        target = data[: data.find(b"\r\n")].split(b" ")[1]
-        socket.query_string = target.partition(b"?")[2]
         transport.protocol = socket
         socket.makeConnection(transport)
-        socket.dataReceived(data)
+        socket.begin(handshake, rest)
 
     def forget(self, protocol):
         """The connection is gone: for its reply channel, its groups, and in Redis."""

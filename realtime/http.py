@@ -10,35 +10,21 @@ from twisted.internet.protocol import Protocol
 from twisted.web import http
 
 from realtime.proxy import client_address
+from realtime.refusals import refusal
 
 logger = logging.getLogger("realtime.http")
 
-# What str.splitlines takes for a line end: a header value that holds one would become two headers
-# where autobahn parses the request (CVE-2026-44546).
-LINE_ENDS = re.compile(rb"[\x0b\x0c\x1c\x1d\x1e\x85]|\r(?!\n)|(?<!\r)\n")
 UPGRADE = re.compile(rb"\r\nupgrade:[ \t]*websocket[ \t]*\r\n", re.IGNORECASE)
 LONGEST_HEADER = 16384  # bytes, request line included: as Twisted's own
 LINGER = 5  # s that a refused body may go on before the connection is cut
 FIRST_BYTES = 10  # s for a whole request header to come
 
-REFUSAL = (
-    b"HTTP/1.1 %d %s\r\nContent-Type: text/plain; charset=utf-8\r\n"
-    b"Content-Length: %d\r\nConnection: close\r\n\r\n%s"
-)
-REASONS = {400: b"Bad Request", 413: b"Content Too Large", 503: b"Service Unavailable"}
-
-
-def refusal(status, sentence):
-    """A whole HTTP/1.1 response that ends the connection."""
-    body = sentence.encode()
-    return REFUSAL % (status, REASONS[status], len(body), body)
-
 
 class Door(Protocol):
     """The first request header of a connection decides what it is.
 
-    A WebSocket handshake goes straight to autobahn, without a Twisted request made for it first;
-    anything else goes to Twisted's HTTP channel.
+    A WebSocket handshake is read at once, without a Twisted request made for it first; anything
+    else goes to Twisted's HTTP channel.
     """
 
     head = b""
@@ -56,7 +42,7 @@ class Door(Protocol):
         self.factory.doors.discard(self)
         if end == -1 or end > LONGEST_HEADER:
             self.factory.metrics.drop("bad_header")
-            self.transport.write(refusal(400, "The request header is too long.\n"))
+            self.transport.write(refusal(400, "The request header is too long."))
             self.transport.loseConnection()
             return
         if self.head.startswith(b"GET ") and UPGRADE.search(self.head, 0, end + 4):
@@ -116,7 +102,7 @@ class Request(WebRequest):
         self.too_large = True
         self.factory.metrics.drop("upload_too_large")
         limit = self.factory.max_upload
-        self.transport.write(refusal(413, f"The body is longer than {limit} bytes.\n"))
+        self.transport.write(refusal(413, f"The body is longer than {limit} bytes."))
         # A client that sends everything before it reads would see a reset instead of the reason.
         self.channel.transport.loseWriteConnection()
         self.factory.reactor.callLater(LINGER, self.channel.transport.abortConnection)
@@ -175,7 +161,7 @@ class Request(WebRequest):
             self.basic_error(503, b"Service Unavailable", "Busy; please try again in a moment.")
 
     def hand_over(self):
-        """A handshake on a connection that was used before: build it again for autobahn."""
+        """A handshake on a connection that was used before: build its header again."""
         lines = [self.method + b" " + self.uri + b" HTTP/1.1"]
         for name, values in self.requestHeaders.getAllRawHeaders():
             lines += [name + b": " + value for value in values]

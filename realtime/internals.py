@@ -21,11 +21,18 @@ def quiet_autobahn():
 
 def share_options(protocol_class, factory):
     """autobahn copies some 20 options from the factory to every socket, unless its class has them:
-    2 KiB a socket."""
+    2 KiB a socket, and the time to look whether it has."""
     for name in protocol_class.CONFIG_ATTRS:
         value = getattr(factory, name)
         # A function in a class would become a method.
         setattr(protocol_class, name, staticmethod(value) if callable(value) else value)
+    protocol_class.CONFIG_ATTRS = ()
+
+
+def connect_protocol(protocol):
+    """Begin an autobahn protocol on its transport, without the description of it that autobahn
+    makes first for those who ask."""
+    protocol._connectionMade()
 
 
 def unsent(transport) -> int:

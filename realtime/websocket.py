@@ -2,20 +2,23 @@
 
 import logging
 import time
+from contextlib import suppress
+from urllib.parse import unquote
 
-from autobahn.twisted.websocket import ConnectionDeny
 from daphne.ws_protocol import WebSocketProtocol as DaphneWebSocket
-from twisted.internet.defer import Deferred
 
 from realtime.codes import FLOOD, GOING_DOWN, TRY_AGAIN_LATER
 from realtime.frames import BINARY, TEXT, encode_frame
-from realtime.internals import raw_socket, unsent
+from realtime.handshake import accept_handshake
+from realtime.internals import connect_protocol, raw_socket, unsent
 from realtime.limits import Allowance
 from realtime.proxy import client_address
+from realtime.refusals import refusal
 
 logger = logging.getLogger("realtime.websocket")
 
 CLOSE_WITHIN = 5  # s between a close frame and the end of the connection
+BUSY = "Busy; please try again in a moment."
 MOST_EARLY = 100  # frames kept for a socket whose handshake is not answered yet
 
 
@@ -26,7 +29,8 @@ class WebSocket(DaphneWebSocket):
     muted = False
     early = None  # frames that came for this socket before it was accepted
     allowance = None
-    handshake_deferred = None  # while workers decide about the handshake
+    key = None  # of the handshake, until it is answered
+    websocket_version = 13
     answering_close = False
     closing_since = None
     send_now = None  # the kernel's send, for a plain transport
@@ -34,21 +38,22 @@ class WebSocket(DaphneWebSocket):
 
     # From the client
 
-    def onConnect(self, request):
+    def connectionMade(self):
+        with suppress(AttributeError, OSError):  # a unix socket has no such option
+            self.transport.setTcpNoDelay(True)
+        connect_protocol(self)
+
+    def begin(self, handshake, rest):
+        """Ask the workers about a handshake; `rest`: the bytes that came right behind it."""
         server = self.main_factory
-        self.request = request
         self.packets_received = 0
+        self.trafficStats = self.factory.traffic_stats
         self.socket_opened = self.last_data = time.monotonic()
-        if not (request.path + "".join(request.headers)).isascii():
-            raise ConnectionDeny(code=400, reason="Characters that are not ASCII")
-        self.path = self.unquote(request.path.encode("ascii"))
-        headers = [
-            (name.lower().encode("ascii"), value.encode("latin1"))
-            for name, value in request.headers.items()
-            if "_" not in name  # CVE-2015-0219: X_Forwarded_For would pass for X-Forwarded-For
-        ]
+        self.data = rest
+        self.key = handshake.key
+        self.path = unquote(handshake.path)
         self.protocol_to_accept = next(
-            (name for name in request.protocols if name in self.factory.protocols), None
+            (name for name in handshake.protocols if name in self.factory.protocols), None
         )
         self.reply_channel = server.make_send_channel()
         server.reply_protocols[self.reply_channel] = self
@@ -56,9 +61,8 @@ class WebSocket(DaphneWebSocket):
         self.send_now = raw.send if raw is not None else None
         peer, host = self.transport.getPeer(), self.transport.getHost()
         client = [peer.host, peer.port] if hasattr(peer, "port") else None
-        self.client_addr, scheme = client_address(server.proxy, headers, client)
+        self.client_addr, scheme = client_address(server.proxy, handshake.headers, client)
         # Before sending: where Redis is away, the refusal comes at once.
-        deferred = self.handshake_deferred = Deferred()
         self.connect_sent = True
         server.admission.begun(self)
         server.outbox.send(
@@ -67,8 +71,8 @@ class WebSocket(DaphneWebSocket):
                 "reply_channel": self.reply_channel,
                 "order": 0,
                 "path": self.path,
-                "query_string": self.query_string,
-                "headers": headers,
+                "query_string": handshake.query_string,
+                "headers": handshake.headers,
                 "client": self.client_addr,
                 "server": [host.host, host.port] if hasattr(host, "port") else None,
                 "scheme": {"http": "ws", "https": "wss"}.get(scheme, "ws"),
@@ -76,28 +80,18 @@ class WebSocket(DaphneWebSocket):
             self.connect_refused,
         )
         self.log_action("connecting")
-        return deferred
 
     def consumeData(self):
-        if self.handshake_deferred is None:
+        if self.state != self.STATE_CONNECTING:
             super().consumeData()
         elif len(self.data) > self.maxMessagePayloadSize:
-            # autobahn would take what comes before the answer for another handshake.
             self.main_factory.metrics.drop("flood")
             self.transport.abortConnection()
 
     def connect_refused(self):
         """The workers are behind, or Redis away: the client may try again later."""
         self.connect_sent = False
-        self.deny(503, "Service Unavailable")
-
-    def onOpen(self):
-        # What only the handshake needed: about 4 KiB.
-        self.http_request_data = self.http_response_data = self.http_headers = None
-        self.request = self.websocket_extensions = None
-        self.trafficStats = self.factory.traffic_stats
-        self.main_factory.metrics.count("websockets_opened")
-        self.log_action("connected")
+        self.deny(503, BUSY)
 
     def onMessage(self, payload, isBinary):
         if self.muted:
@@ -156,8 +150,6 @@ class WebSocket(DaphneWebSocket):
         super().dropConnection(abort and not self.answering_close)
 
     def onClose(self, wasClean, code, reason):
-        if not hasattr(self, "reply_channel"):
-            return  # closed before a valid handshake
         self.main_factory.forget(self)
         if self.connect_sent:
             self.connect_sent = False
@@ -173,15 +165,21 @@ class WebSocket(DaphneWebSocket):
     # From the workers
 
     def serverAccept(self):
-        deferred, self.handshake_deferred = self.handshake_deferred, None
-        deferred.callback(self.protocol_to_accept)
+        self.sendData(accept_handshake(self.key, self.protocol_to_accept))
+        self.key = None
+        self.state = self.STATE_OPEN
+        self.inside_message, self.current_frame = False, None  # autobahn's frame parser
+        self.main_factory.metrics.count("websockets_opened")
+        self.log_action("connected")
         early, self.early = self.early, None
         if early:
             self.send_frames(b"".join(early))
         self.main_factory.admission.done(self)
+        if self.data:
+            self.consumeData()
 
     def serverReject(self):
-        self.deny(403, "Access denied")
+        self.deny(403, "Access denied.")
         self.log_action("rejected")
 
     def serverSend(self, content, binary=False):
@@ -247,13 +245,13 @@ class WebSocket(DaphneWebSocket):
 
     # Ends
 
-    def deny(self, status, reason):
+    def deny(self, status, sentence):
         """Answer the handshake with an HTTP status."""
         self.main_factory.forget(self)
         if self.state == self.STATE_CONNECTING:
-            deferred, self.handshake_deferred = self.handshake_deferred, None
-            if deferred is not None:
-                deferred.errback(ConnectionDeny(code=status, reason=reason))
+            self.wasNotCleanReason = sentence  # for autobahn's log
+            self.sendData(refusal(status, sentence))
+            self.dropConnection()
 
     def close_with(self, code):
         """Send a close frame, nothing after it, and take no more messages."""
@@ -263,9 +261,9 @@ class WebSocket(DaphneWebSocket):
         if self.state != self.STATE_CONNECTING:
             self.sendCloseFrame(code=code)
         elif code in (GOING_DOWN, TRY_AGAIN_LATER):
-            self.deny(503, "Service Unavailable")
+            self.deny(503, BUSY)
         else:
-            self.deny(403, "Access denied")
+            self.deny(403, "Access denied.")
 
     # Time
 
@@ -280,7 +278,7 @@ class WebSocket(DaphneWebSocket):
             if 0 <= limit < now - self.socket_opened:
                 server.metrics.drop("handshake_timeout")
                 # Whoever consumes the connect later finds that the socket is gone.
-                self.deny(503, "Service Unavailable")
+                self.deny(503, "The workers did not answer in time.")
         elif self.state == self.STATE_OPEN:
             if 0 <= server.websocket_timeout < now - self.socket_opened:
                 self.serverClose()

@@ -81,6 +81,15 @@ def test_autobahn_copies_its_options_to_every_socket_unless_they_are_shared():
     }
 
 
+def test_a_protocol_begins_without_a_description_of_its_transport():
+    protocol = WebSocketServerProtocol()
+    protocol.factory = WebSocketServerFactory()
+    protocol.transport = StringTransport()
+    internals.connect_protocol(protocol)
+    begun = connected(WebSocketServerProtocol)
+    assert set(vars(begun)) - set(vars(protocol)) == {"peer", "connected"}
+
+
 def test_options_are_shared_with_one_class_only():
     class Shared(WebSocketServerProtocol):
         pass
