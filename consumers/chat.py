@@ -24,7 +24,7 @@ from conversations.chat import (
 )
 from conversations.limits import CHAT
 from conversations.rooms import bad_room, is_room_name
-from conversations.wire import BadMessage, expected, parse
+from conversations.wire import BadMessage, error_frame, expected, parse
 from realtime.codes import FLOOD, NOT_FOUND, NOT_LOGGED_IN
 
 __all__ = ["announce", "force_disconnect", "ws_connect", "ws_disconnect", "ws_receive"]
@@ -76,7 +76,7 @@ def hear(message, room_name, content):
     if not speaker:
         # Logged in once, and no longer: a new password, or a deactivated account.
         sentence = _("You are no longer logged in; reload the page.")
-        refuse(message, NOT_LOGGED_IN, BadMessage("not_logged_in", sentence).frame)
+        refuse(message, NOT_LOGGED_IN, error_frame("not_logged_in", sentence))
         return
     count = CHAT.count(speaker)
     if count > CHAT.flood:

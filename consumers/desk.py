@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from consumers.languages import in_their_language
 from consumers.refusals import our_pages_only, refuse, reply
 from conversations.limits import Limit
-from conversations.wire import BadMessage, encode, expected, parse
+from conversations.wire import BadMessage, encode, error_frame, expected, parse
 from liveblog.broadcast import desk_group
 from liveblog.frames import unknown_blog
 from liveblog.models import LiveBlog
@@ -35,11 +35,11 @@ def ws_connect(message, slug):
     user = message.user
     if not user.is_authenticated:
         sentence = _("Log in first: this is for editors.")
-        refuse(message, NOT_LOGGED_IN, BadMessage("not_logged_in", sentence).frame)
+        refuse(message, NOT_LOGGED_IN, error_frame("not_logged_in", sentence))
     elif not LiveBlog.objects.filter(slug=slug).exists():
         refuse(message, NOT_FOUND, unknown_blog())
     elif not rights_of(user).any:
-        refuse(message, NOT_ALLOWED, BadMessage("not_allowed", may_not_edit()).frame)
+        refuse(message, NOT_ALLOWED, error_frame("not_allowed", may_not_edit()))
     else:
         page = secrets.token_urlsafe(9)
         message.channel_session["page"] = page
@@ -55,9 +55,9 @@ def ws_connect(message, slug):
 def ws_receive(message, slug):
     if (page := message.channel_session.get("page")) is None or not message.user.is_authenticated:
         # Logged out, or the session is gone with Redis's keys: connecting tells.
-        refuse(message, TRY_AGAIN_LATER, BadMessage("session_lost", _("Connect again.")).frame)
+        refuse(message, TRY_AGAIN_LATER, error_frame("session_lost", _("Connect again.")))
     elif not rights_of(message.user).any:
-        refuse(message, NOT_ALLOWED, BadMessage("not_allowed", may_not_edit()).frame)
+        refuse(message, NOT_ALLOWED, error_frame("not_allowed", may_not_edit()))
     elif (count := ANNOUNCEMENTS.count(page)) > ANNOUNCEMENTS.flood:
         refuse(message, FLOOD, ANNOUNCEMENTS.too_fast().frame)
     else:

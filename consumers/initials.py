@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 
 from consumers.refusals import our_pages_only, refuse, reply
 from conversations.chat import checked
-from conversations.wire import BadMessage, encode, expected, parse
+from conversations.wire import BadMessage, encode, error_frame, expected, parse
 from realtime.codes import NOT_LOGGED_IN
 
 
@@ -54,4 +54,4 @@ def group_name(username: str) -> str:
 
 def anonymous():
     sentence = _("Log in first: this is for users.")
-    return BadMessage("not_logged_in", sentence).frame
+    return error_frame("not_logged_in", sentence)

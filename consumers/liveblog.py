@@ -6,7 +6,8 @@ from urllib.parse import parse_qs
 from channels import Group
 
 from consumers.refusals import refuse, reply, same_origin_only
-from liveblog.frames import bad_revision, error_frame, unknown_blog
+from conversations.wire import error_frame
+from liveblog.frames import bad_revision, unknown_blog
 from liveblog.models import LiveBlog
 from liveblog.replays import head, replay
 from liveblog.revisions import whole_number

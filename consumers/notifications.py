@@ -8,7 +8,7 @@ from accounts.mail import send_low_balance_mail
 from accounts.models import Account
 from accounts.notices import group_name, notice
 from consumers.refusals import our_pages_only, refuse, reply
-from conversations.wire import BadMessage, encode, expected, parse
+from conversations.wire import BadMessage, encode, error_frame, expected, parse
 from realtime.codes import NOT_LOGGED_IN, TRY_AGAIN_LATER
 
 ASK = {"ask": "balance"}
@@ -19,7 +19,7 @@ ASK = {"ask": "balance"}
 def ws_connect(message):
     if not message.user.is_authenticated:
         sentence = _("Log in first: these notices are for one user.")
-        refuse(message, NOT_LOGGED_IN, BadMessage("not_logged_in", sentence).frame)
+        refuse(message, NOT_LOGGED_IN, error_frame("not_logged_in", sentence))
         return
     group = group_name(message.user.pk)
     Group(group).add(message.reply_channel)
@@ -33,7 +33,7 @@ def ws_receive(message):
     if not message.user.is_authenticated:
         # The session is gone with Redis's keys, or the password is another: connecting tells.
         sentence = _("Connect again.")
-        refuse(message, TRY_AGAIN_LATER, BadMessage("session_lost", sentence).frame)
+        refuse(message, TRY_AGAIN_LATER, error_frame("session_lost", sentence))
         return
     try:
         if parse(message.get("text")) != ASK:

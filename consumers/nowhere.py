@@ -1,7 +1,7 @@
 """Every path without a conversation: answered, not lost. Channels itself would accept it."""
 
 from consumers.refusals import refuse
-from liveblog.frames import error_frame
+from conversations.wire import error_frame
 from realtime.codes import NOT_FOUND
 
 

@@ -5,7 +5,7 @@ from channels.auth import channel_session_user, channel_session_user_from_http
 from django.utils.translation import gettext as _
 
 from consumers.refusals import our_pages_only, refuse, reply
-from conversations.wire import BadMessage, encode, expected, parse
+from conversations.wire import BadMessage, encode, error_frame, expected, parse
 from ops.probing import identity
 from ops.samples import GROUP, fresh_sample, sample
 from proj.health import Failing, check_database
@@ -19,10 +19,10 @@ ASK = {"ask": "sample"}
 def ws_connect(message):
     if not message.user.is_authenticated:
         sentence = _("Log in first: this is for staff.")
-        refuse(message, NOT_LOGGED_IN, BadMessage("not_logged_in", sentence).frame)
+        refuse(message, NOT_LOGGED_IN, error_frame("not_logged_in", sentence))
         return
     if not (message.user.is_active and message.user.is_staff):
-        refuse(message, NOT_ALLOWED, BadMessage("not_allowed", _("This is for staff.")).frame)
+        refuse(message, NOT_ALLOWED, error_frame("not_allowed", _("This is for staff.")))
         return
     Group(GROUP).add(message.reply_channel)
     message.reply_channel.send({"accept": True, "text": encode(sample())})
@@ -39,7 +39,7 @@ def ws_receive(message):
         return
     if not (message.user.is_active and message.user.is_staff):
         Group(GROUP).discard(message.reply_channel)
-        refuse(message, NOT_ALLOWED, BadMessage("not_allowed", _("This is for staff.")).frame)
+        refuse(message, NOT_ALLOWED, error_frame("not_allowed", _("This is for staff.")))
         return
     if (news := fresh_sample()) is not None:
         Group(GROUP).send({"text": encode(news)})

@@ -16,7 +16,7 @@ from consumers.refusals import our_pages_only, refuse, reply
 from conversations import guests
 from conversations.limits import SIGNALS
 from conversations.rooms import bad_room, is_room_name
-from conversations.wire import BadMessage, encode, expected, parse
+from conversations.wire import BadMessage, encode, error_frame, expected, parse
 from realtime.codes import FLOOD, NOT_FOUND, TRY_AGAIN_LATER
 
 KINDS = {"offer", "answer", "candidate"}
@@ -39,7 +39,7 @@ def ws_connect(message, room_name):
     except RoomFull:
         room.group.discard(channel)
         sentence = _("This room is full: it holds %(most)d.") % {"most": MOST}
-        refuse(message, TRY_AGAIN_LATER, BadMessage("room_full", sentence).frame)
+        refuse(message, TRY_AGAIN_LATER, error_frame("room_full", sentence))
         return
     message.channel_session["member"] = member["id"]
     welcome = {"type": "welcome", "id": member["id"], "members": [public(m) for m in others]}

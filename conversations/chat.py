@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 
 from conversations.models import Mute
 from conversations.rooms import bad_room, group_of, is_room_name
-from conversations.wire import BadMessage, encode, too_long
+from conversations.wire import BadMessage, encode, error_frame, too_long
 from realtime.codes import NOT_ALLOWED
 
 LONGEST_MESSAGE = 1000  # characters; a screen of a phone
@@ -56,8 +56,8 @@ def force_disconnect(room_name: str, code: int = NOT_ALLOWED) -> None:
     """Close every socket in the room, with one of realtime.codes."""
     if not is_room_name(room_name):
         raise bad_room()
-    refusal = BadMessage("closed", _("The moderators have closed this room."))
-    message = {"text": encode(refusal.frame), "close": code}
+    frame = error_frame("closed", _("The moderators have closed this room."))
+    message = {"text": encode(frame), "close": code}
     chat_group(room_name).send(message, immediately=True)
 
 

@@ -8,8 +8,13 @@ from django.utils.translation import gettext as _
 LONGEST_FRAME = 65_536  # characters; a chat line has 1,000, a WebRTC offer some 5,000
 
 
+def error_frame(code: str, sentence: str) -> dict:
+    """What every refusal says, on a socket or as JSON: `code` to scripts, `message` to people."""
+    return {"type": "error", "code": code, "message": sentence}
+
+
 class BadMessage(Exception):
-    """What came in cannot be used. `code` is for scripts, `sentence` for people."""
+    """What came in cannot be used: the facts of an error_frame()."""
 
     def __init__(self, code, sentence):
         super().__init__(code, sentence)
@@ -17,7 +22,7 @@ class BadMessage(Exception):
 
     @property
     def frame(self):
-        return {"type": "error", "code": self.code, "message": self.sentence}
+        return error_frame(self.code, self.sentence)
 
 
 def encode(value) -> str:

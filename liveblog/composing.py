@@ -12,10 +12,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from liveblog import uploads
-from liveblog.doors import for_editors
+from liveblog.doors import for_editors, invalid_form
 from liveblog.editor import require
 from liveblog.forms import PreviewForm
-from liveblog.frames import error_frame
 from liveblog.markup import render
 from liveblog.refusals import Refusal
 from liveblog.views import json_answer
@@ -45,8 +44,6 @@ def image(request):
 def preview(request):
     form = PreviewForm(request.POST)
     if not form.is_valid():
-        fields = {name: list(errors) for name, errors in form.errors.items()}
-        sentence = _("Nothing was saved. Please correct what is marked.")
-        return json_answer(error_frame("invalid", sentence) | {"fields": fields}, 422)
+        return invalid_form(form)
     headline, body = form.cleaned_data["headline"], form.cleaned_data["body"]
     return json_answer({"type": "preview", "headline": headline, "content": render(body)})

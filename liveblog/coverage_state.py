@@ -20,8 +20,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
-from liveblog.doors import for_editors, wants_json
-from liveblog.frames import blog_frame, error_frame
+from conversations.wire import error_frame
+from liveblog.doors import for_editors, invalid_form, wants_json
+from liveblog.frames import blog_frame
 from liveblog.models import LiveBlog
 from liveblog.views import json_answer
 from liveblog.writes import locked
@@ -95,11 +96,7 @@ def about(request, blog, may):
 def describe(request, blog):
     form = AboutForm(request.POST, instance=LiveBlog(pk=blog.pk, slug=blog.slug))
     if not form.is_valid():
-        sentence = _("Nothing was saved. Please correct what is marked.")
-        if wants_json(request):
-            fields = {name: list(errors) for name, errors in form.errors.items()}
-            return json_answer(error_frame("invalid", sentence) | {"fields": fields}, 422)
-        return page(request, blog, form, 422)
+        return invalid_form(form) if wants_json(request) else page(request, blog, form, 422)
     try:
         return done(request, write(blog, form), _("Saved."))
     except Moved as meanwhile:

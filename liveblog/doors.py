@@ -16,7 +16,8 @@ from django.utils.translation import gettext as _
 from django.views import csrf
 from django.views.decorators.cache import never_cache
 
-from liveblog.frames import error_frame, unknown_blog
+from conversations.wire import error_frame
+from liveblog.frames import unknown_blog
 from liveblog.models import LiveBlog
 from liveblog.roles import may_not_edit, rights_of
 from liveblog.views import json_answer
@@ -81,6 +82,13 @@ def refusal(error):
     if isinstance(error, LiveBlog.DoesNotExist):
         return unknown_blog(), 404
     return error_frame("not_found", _("This live blog has no such update.")), 404
+
+
+def invalid_form(form):
+    """The answer to a script: 422 `invalid`, with the form's own sentences in `fields`."""
+    fields = {name: list(sentences) for name, sentences in form.errors.items()}
+    sentence = _("Nothing was saved. Please correct what is marked.")
+    return json_answer(error_frame("invalid", sentence) | {"fields": fields}, 422)
 
 
 def csrf_failure(request, reason=""):

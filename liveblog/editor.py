@@ -42,11 +42,12 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
+from conversations.wire import error_frame
 from liveblog import images, writes
 from liveblog.coverage_state import AboutForm
-from liveblog.doors import for_editors, wants_json
+from liveblog.doors import for_editors, invalid_form, wants_json
 from liveblog.forms import KeyForm, UpdateForm
-from liveblog.frames import editors_frame, encode, error_frame
+from liveblog.frames import editors_frame, encode
 from liveblog.history import asked_text
 from liveblog.models import TEXT, BlogUpdate
 from liveblog.pages import stream
@@ -233,12 +234,10 @@ def acknowledge(request, blog, done):
 
 def invalid(request, blog, may, form):
     """422 tells a script the same as the page tells a person: nothing was saved."""
-    sentence = _("Nothing was saved. Please correct what is marked.")
     if wants_json(request):
-        fields = {name: list(errors) for name, errors in form.errors.items()}
-        return json_answer(error_frame("invalid", sentence) | {"fields": fields}, 422)
+        return invalid_form(form)
     if not isinstance(form, UpdateForm):  # a button's
-        messages.error(request, sentence)
+        messages.error(request, _("Nothing was saved. Please correct what is marked."))
         form = empty_form(request, blog, may)
     return page(request, blog, may, form, status=422)
 

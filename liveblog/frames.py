@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from django.utils.translation import gettext
 
+from conversations.wire import error_frame
 from liveblog.markup import render
 from liveblog.models import BlogUpdate, LiveBlog
 
@@ -108,10 +109,6 @@ def pulse_frame(revision: int, readers: int) -> dict:
 def ended_frame(revision: int) -> dict:
     """The coverage has ended. Whoever has all up to this revision has all of it."""
     return {"type": "ended", "revision": revision}
-
-
-def error_frame(code: str, message: str) -> dict:
-    return {"type": "error", "code": code, "message": message}
 
 
 def unknown_blog() -> dict:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from conversations.wire import error_frame
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -111,5 +113,4 @@ class Refusal(Exception):
 
     @property
     def frame(self) -> dict:
-        message = gettext(KINDS[self.code].sentence)
-        return {"type": "error", "code": self.code, "message": message} | self.more
+        return error_frame(self.code, gettext(KINDS[self.code].sentence)) | self.more
