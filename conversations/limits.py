@@ -18,7 +18,10 @@ class Limit:
     flood: int
 
     def count(self, who: str) -> int:
-        """One more by `who`; returns how many that makes in the current window."""
+        """One more by `who`; returns how many that makes in the current window.
+
+        `who` may be a secret: Redis holds a hash of it.
+        """
         place = key("rate", self.name, who)
         with redis().pipeline() as pipeline:
             pipeline.set(place, 0, ex=self.seconds, nx=True)

@@ -6,7 +6,6 @@ nothing. A change names the version it saw, as `If-Match: "<version>"` (the ETag
 where it has another by now) or as `version` in the body (409). Each refusal is an `error` frame.
 """
 
-import hashlib
 import json
 import logging
 from functools import wraps
@@ -19,8 +18,8 @@ from django.http import HttpResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 
-from conversations.api import bearer
 from conversations.limits import Limit
+from conversations.tokens import token_of
 from liveblog import uploads, writes
 from liveblog.forms import KeyForm, UpdateForm
 from liveblog.frames import editors_frame, encode, update_frame
@@ -36,8 +35,8 @@ REQUESTS = Limit("api", most=100, seconds=10, flood=1000)  # a ticker that posts
 
 TEXTS, FLAGS = ("headline", "body", "author"), ("key_event", "pinned")
 KINDS = dict.fromkeys(TEXTS, str) | dict.fromkeys((*FLAGS, "draft"), bool)
-NAME = "API"  # as the history calls a program
 KINDS |= {"publish_at": str | None, "version": int}
+NAME = "API"  # as the history calls a program
 
 
 def api(*methods):
@@ -56,8 +55,8 @@ def api(*methods):
                 if blog is None:
                     raise Refusal("unknown_blog")
                 return view(request, blog, **kwargs)
-            except Refusal as refusal:
-                return answer(refusal.frame, refusal.status, **refusal.headers)
+            except Refusal as raised:
+                refusal = raised
             except LiveBlog.DoesNotExist:  # deleted meanwhile
                 refusal = Refusal("unknown_blog")
             except BlogUpdate.DoesNotExist:
@@ -77,12 +76,11 @@ def admit(request):
     """Raises Refusal for who has no token, or asks too often."""
     if not settings.API_TOKENS:
         raise Refusal("no_tokens")
-    token = bearer(request)
+    token = token_of(request)
     if token is None:
         raise Refusal("bad_token", {"WWW-Authenticate": "Bearer"})
-    who = hashlib.sha256(token).hexdigest()  # the count lies in Redis
-    if REQUESTS.count(who) > REQUESTS.most:
-        raise Refusal("too_fast", {"Retry-After": str(REQUESTS.wait(who))})
+    if REQUESTS.count(token) > REQUESTS.most:
+        raise Refusal("too_fast", {"Retry-After": str(REQUESTS.wait(token))})
 
 
 def answer(frame, status=200, **headers):
