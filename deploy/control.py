@@ -11,12 +11,16 @@ RUNNING, STARTING = 20, 10  # supervisor.states.ProcessStates
 POLL = 0.05  # s between two questions
 
 
+def address(environment) -> str:
+    """Where to ask: 0.0.0.0 can be listened on, but is no place to go to."""
+    return "127.0.0.1" if environment.HOST == "0.0.0.0" else environment.HOST
+
+
 def healthz(environment, timeout=10) -> bool:
     """Whether the product says that it is well. Raises OSError where nothing answers."""
-    # HOST is always among the allowed hosts; 0.0.0.0 can be listened on but not asked.
-    address = "127.0.0.1" if environment.HOST == "0.0.0.0" else environment.HOST
-    connection = http.client.HTTPConnection(address, environment.PORT, timeout=timeout)
+    connection = http.client.HTTPConnection(address(environment), environment.PORT, timeout=timeout)
     try:
+        # HOST is always among the allowed hosts.
         connection.request("GET", "/healthz", headers={"Host": environment.HOST})
         return connection.getresponse().status == 200
     except http.client.HTTPException as error:

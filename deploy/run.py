@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from deploy.control import healthz  # noqa: E402
+from deploy.control import address, healthz  # noqa: E402
 from proj.environment import POOLS, Environment, WrongValue, parse_sentinel  # noqa: E402
 
 READY_WITHIN = 60  # s from the start of the processes to the first answer; a small machine takes 5
@@ -120,7 +120,7 @@ def redis_server():
 
 
 def prepare_database():
-    """Migrate, and make the blog `demo` where there is no blog yet."""
+    """Migrate, collect static files, and make the blog `demo` where there is none."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proj.settings")
     import django
     from django.core.management import call_command
@@ -209,8 +209,7 @@ class Tree:
                 sys.stdout.buffer.flush()
 
     def announce(self, replay_speed):
-        host = "127.0.0.1" if self.environment.HOST == "0.0.0.0" else self.environment.HOST
-        address = f"http://{host}:{self.environment.PORT}"
+        site = f"http://{address(self.environment)}:{self.environment.PORT}"
         for _ in range(READY_WITHIN * 5):
             if self.stopping.wait(0.2):
                 return
@@ -222,7 +221,7 @@ class Tree:
             self.failed = True
             self.stop()
             return
-        print(f"\nThe live blog runs: {address}/liveblog/demo/\n", flush=True)
+        print(f"\nThe live blog runs: {site}/liveblog/demo/\n", flush=True)
         if replay_speed:
             command = [sys.executable, "manage.py", "replay", "demo", "--speed", replay_speed]
             self.replay = subprocess.Popen(command, cwd=ROOT, env=self.environ)

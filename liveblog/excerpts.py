@@ -31,21 +31,12 @@ class Image(NamedTuple):
 class Reading(HTMLParser):
     """The text and the first image of sanitised HTML."""
 
+    # fmt: off
     BREAKS = {
-        "blockquote",
-        "br",
-        "figcaption",
-        "h3",
-        "h4",
-        "hr",
-        "li",
-        "ol",
-        "p",
-        "pre",
-        "td",
-        "th",
+        "blockquote", "br", "figcaption", "h3", "h4", "hr", "li", "ol", "p", "pre", "td", "th",
         "ul",
     }
+    # fmt: on
 
     def __init__(self, html):
         super().__init__()

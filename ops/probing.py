@@ -33,7 +33,7 @@ def wait_for_worker(layer, wanted, at_once, within, alive=lambda: True) -> str |
 
 
 def answers(layer, reply, number):
-    """Up to so many answers; ends early where one does not come within the layer's wait (5 s)."""
+    """Up to so many answers; ends early where one does not come within receive()'s wait."""
     for _ in range(number):
         channel, answer = receive(layer, reply)
         if channel is None:
@@ -42,9 +42,10 @@ def answers(layer, reply, number):
 
 
 def receive(layer, reply, within=1.0):
+    """(channel, message), or (None, None) after `within` s."""
     deadline = time.monotonic() + within
     while True:
         channel, answer = layer.receive([reply], block=False)
         if channel is not None or time.monotonic() > deadline:
             return channel, answer
-        time.sleep(0.01)  # s; a waiting receive() would not notice that the worker has ended
+        time.sleep(0.01)  # s; a blocking receive() would not notice that the worker has ended

@@ -10,7 +10,7 @@ from proj.environment import ROOT, Environment, parse_sentinel
 
 environment = Environment()
 
-ENVIRONMENT = environment  # for proj/checks.py
+ENVIRONMENT = environment  # for proj/checks.py and ops/apps.py
 DEBUG = environment.DEBUG
 ALLOWED_HOSTS = environment.ALLOWED_HOSTS + [environment.HOST]
 DATA_DIR = environment.DATA_DIR

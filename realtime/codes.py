@@ -1,6 +1,6 @@
 """The close codes, each with what the client must do. 4000 and up are ours (RFC 6455, 7.4.2)."""
 
-TOO_BIG = 1009  # a frame over the limit: do not send it again
+TOO_BIG = 1009  # a message over the limit (autobahn closes): do not send it again
 GOING_DOWN = 1012  # the server restarts: reconnect, with jitter
 TRY_AGAIN_LATER = 1013  # overload: reconnect, with growing delays
 NOT_LOGGED_IN = 4401  # log in, then connect again

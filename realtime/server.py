@@ -28,6 +28,7 @@ CHECK = 2  # s between looks at timeouts and silent sockets
 AT_ONCE = 1000  # members a registration: Lua's unpack() bears some 8,000
 LISTEN_WITHIN = 2  # s: clients are better told that Redis is away than kept waiting
 DRAIN_STEP = 0.05  # s between two handfuls of sockets that are told to go
+GRACE = 3  # s for what should take milliseconds
 
 
 class Server(DaphneServer):
@@ -240,9 +241,6 @@ class Server(DaphneServer):
             yield sleep(DRAIN_STEP)
         for link in self.links:
             link.close()
-
-
-GRACE = 3  # s for what should take milliseconds
 
 
 def sleep(seconds):
