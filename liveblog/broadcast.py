@@ -5,20 +5,28 @@ from functools import partial
 
 from channels import Group
 from django.db import transaction
-from django.db.models.signals import post_save
+from django.db.models.signals import post_delete, post_save, pre_save
 from django.dispatch import receiver
 
-from liveblog.frames import action_of, blog_frame, encode, ended_frame, update_frame
+from liveblog.frames import (
+    action_of,
+    blog_frame,
+    encode,
+    ended_frame,
+    unknown_blog,
+    update_frame,
+)
 from liveblog.models import BlogUpdate, LiveBlog
-from realtime.codes import ENDED
+from liveblog.revisions import as_stored
+from realtime.codes import ENDED, NOT_FOUND
 
 logger = logging.getLogger(__name__)
 
 
 @receiver(post_save, sender=BlogUpdate)
-def broadcast_update(instance, raw=False, using=None, **kwargs):
+def broadcast_update(instance, raw=False, using=None, update_fields=None, **kwargs):
     if not (raw or instance.draft):
-        frame = update_frame(instance)
+        frame = update_frame(as_stored(instance, using, update_fields))
         transaction.on_commit(partial(send, instance.blog, frame), using=using)
 
 
@@ -33,13 +41,26 @@ def tell_the_desk(instance, created, raw=False, using=None, **kwargs):
 
 
 @receiver(post_save, sender=LiveBlog)
-def broadcast_blog(instance, created, raw=False, using=None, **kwargs):
+def broadcast_blog(instance, created, raw=False, using=None, update_fields=None, **kwargs):
     if not (raw or created):
-        frame = blog_frame(instance)
+        frame = blog_frame(as_stored(instance, using, update_fields))
         transaction.on_commit(partial(send, instance, frame), using=using)
-        if instance.state == LiveBlog.State.ENDED:
+        if frame["state"] == LiveBlog.State.ENDED:
             end = ended_frame(instance.revision)
             transaction.on_commit(partial(send, instance, end, close=ENDED), using=using)
+
+
+@receiver(pre_save, sender=LiveBlog)
+def leave_the_old_address(instance, raw=False, using=None, update_fields=None, **kwargs):
+    if not raw and (update_fields is None or "slug" in update_fields):
+        moving = LiveBlog.objects.using(using).filter(pk=instance.pk).exclude(slug=instance.slug)
+        for slug in moving.values_list("slug", flat=True):
+            transaction.on_commit(partial(send_away, slug), using=using)
+
+
+@receiver(post_delete, sender=LiveBlog)
+def leave_the_address(instance, using=None, **kwargs):
+    transaction.on_commit(partial(send_away, instance.slug), using=using)
 
 
 def desk_group(slug) -> str:
@@ -53,6 +74,15 @@ def send_to_desk(blog, frame):
         Group(desk_group(blog.slug)).send({"text": encode(frame)}, immediately=True)
     except Exception:
         logger.exception("The editors' pages of %s were not told of a draft.", blog.slug)
+
+
+def send_away(slug):
+    """Tell the open pages that there is no blog under their address any more. Never raises."""
+    try:
+        message = {"text": encode(unknown_blog()), "close": NOT_FOUND}
+        Group(LiveBlog.group_name_of(slug)).send(message, immediately=True)
+    except Exception:
+        logger.exception("The pages of %s, which is gone, were not told.", slug)
 
 
 def send(blog, frame, **more):

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from liveblog.revisions import RevisionedQuerySet
+from liveblog.revisions import RevisionedQuerySet, evaluate
 
 LONGEST_BODY = 20_000  # characters; some ten screens, far more than a live update needs
 LONGEST_KEY = 64  # characters; a UUID has 36
@@ -84,17 +84,22 @@ class LiveBlog(models.Model):
         return self.revision
 
     def save(self, *args, using=None, update_fields=None, **kwargs):
-        """Save as the blog's next revision; the first save is revision 0, an empty blog."""
-        if self.state == self.State.ENDED:
-            self.ended = self.ended or timezone.now()
-        else:
-            self.ended = None
-        if update_fields is not None:
-            update_fields = {*update_fields, "revision", "changed", "ended"}
+        """Save as the blog's next revision; the first save is revision 0, an empty blog.
+
+        Raises ValidationError for a slug that no address can hold.
+        """
         using = using or router.db_for_write(LiveBlog, instance=self)
         with transaction.atomic(using=using):
             if not self._state.adding:
                 self.take_revision(using)
+                evaluate(self, using)
+            # No address leads to another slug, and the list of blogs could not link to it.
+            self._meta.get_field("slug").clean(self.slug, self)
+            if update_fields is None or "state" in update_fields:
+                self.ended = (self.ended or timezone.now()) if self.state == "ended" else None
+            if update_fields is not None:
+                update_fields = {*update_fields, "revision", "changed"}
+                update_fields |= {"ended"} if "state" in update_fields else set()
             super().save(*args, using=using, update_fields=update_fields, **kwargs)
 
 
@@ -202,16 +207,6 @@ class BlogUpdate(models.Model):
         """The post's permanent address."""
         return reverse("liveblog:post", args=[self.blog.slug, self.pk])
 
-    @classmethod
-    def from_db(cls, db, field_names, values):
-        update = super().from_db(db, field_names, values)
-        update.text_in_db = update.text if {"headline", "body"} <= set(field_names) else None
-        return update
-
-    @property
-    def text(self):
-        return self.headline, self.body
-
     @property
     def version(self) -> int:
         """What a writer names as the state that it saw: the revision; of a draft below 0."""
@@ -222,16 +217,19 @@ class BlogUpdate(models.Model):
 
         New text counts as an edit, a new flag does not. A row that is not published yet stays a
         draft while its `publish_at` is to come. A text that is replaced or deleted is kept as a
-        PastVersion. Raises ValueError where a published update would become a draft.
+        PastVersion. Raises ValueError where a published update would become a draft, and where
+        one would move to another live blog.
         """
         using = using or router.db_for_write(BlogUpdate, instance=self)
         with transaction.atomic(using=using):
             stored = None if self._state.adding else self.stored(using)
-            touched = self.prepare(stored, using) | self.sign(stored, update_fields, using)
+            if stored:
+                evaluate(self, using)
+            replaced = self.replaced(stored, update_fields)
+            touched = self.prepare(stored, replaced, using) | self.sign(stored, replaced, using)
             if update_fields is not None:
                 update_fields = {*update_fields, *touched}
             super().save(*args, using=using, update_fields=update_fields, **kwargs)
-        self.text_in_db = self.text
 
     def stored(self, using):
         """What the database says of the row, which nobody changes until the transaction ends."""
@@ -239,12 +237,20 @@ class BlogUpdate(models.Model):
         rows = BlogUpdate.objects.using(using).filter(pk=self.pk)
         return rows.values(
             *("draft", "draft_saves", "created", "created_revision", "revision", "edited"),
-            *(*TEXT, "editor", "saved", "deleted"),
+            *(*TEXT, "editor", "saved", "deleted", "blog_id"),
         ).first()
 
-    def prepare(self, stored, using) -> set[str]:
+    def replaced(self, stored, update_fields) -> set[str]:
+        """The names of the texts in the database that this save replaces by others."""
+        names = TEXT if update_fields is None else {*TEXT} & {*update_fields}
+        return {name for name in names if stored and stored[name] != getattr(self, name)}
+
+    def prepare(self, stored, replaced, using) -> set[str]:
         """Set what a save changes by itself. Returns the names of those fields."""
         now = timezone.now()
+        if stored and stored["blog_id"] != self.blog_id:
+            # It would stay on the open pages of the first.
+            raise ValueError("An update cannot move to another live blog: post it there anew.")
         if stored and not stored["draft"]:
             touched = {"revision", "created_revision", "edited"}
             if self.revision is None:
@@ -255,8 +261,7 @@ class BlogUpdate(models.Model):
                 raise ValueError("Readers have seen this update: it cannot become a draft.")
             self.revision = self.blog.take_revision(using)
             self.created_revision = stored["created_revision"]
-            if self.text != getattr(self, "text_in_db", None):
-                self.edited = now
+            self.edited = now if {"headline", "body"} & replaced else stored["edited"]
             return touched
         if self.publish_at and self.publish_at > now:
             self.draft = True
@@ -269,12 +274,10 @@ class BlogUpdate(models.Model):
             self.created = now
         return {"draft", "publish_at", "review", "created", "revision", "created_revision"}
 
-    def sign(self, stored, update_fields, using) -> set[str]:
+    def sign(self, stored, replaced, using) -> set[str]:
         """Keep the text that goes, and set whose the new one is. Returns those fields' names."""
         by, self.saved_by = self.saved_by, ""
         if stored:
-            names = TEXT if update_fields is None else {*TEXT} & {*update_fields}
-            replaced = any(stored[name] != getattr(self, name) for name in names)
             if not replaced and self.deleted == stored["deleted"]:
                 return set()
             PastVersion.keep(self, stored, using)

@@ -19,6 +19,26 @@ def whole_number(value) -> int | None:
     return number if number < 2**63 else None
 
 
+def evaluate(row, using):
+    """Put values where a stored row has expressions, such as F(), as the database computes them."""
+    waiting = {
+        field.attname: models.ExpressionWrapper(value, output_field=field)
+        for field in row._meta.concrete_fields
+        if hasattr(value := row.__dict__.get(field.attname), "resolve_expression")
+    }
+    if waiting:
+        found = models.QuerySet(type(row), using=using).filter(pk=row.pk)
+        for name, value in zip(waiting, found.values_list(*waiting.values()).get(), strict=True):
+            setattr(row, name, value)
+
+
+def as_stored(row, using, update_fields):
+    """The row that was just saved as readers get it: what the save left out is the database's."""
+    if update_fields is None:
+        return row
+    return models.QuerySet(type(row), using=using).get(pk=row.pk)
+
+
 class RevisionedQuerySet(models.QuerySet):
     """Bulk changes go through each row's save() and delete(), in one transaction."""
 

@@ -30,6 +30,7 @@ from django.utils import timezone
 
 from liveblog.frames import blog_frame, encode, timestamp, update_frame
 from liveblog.models import BlogUpdate, Delivery, LiveBlog, Webhook
+from liveblog.revisions import as_stored
 
 logger = logging.getLogger(__name__)
 
@@ -45,15 +46,21 @@ KEPT = timedelta(days=7)  # in the log
 
 
 @receiver(post_save, sender=BlogUpdate)
-def note_update(instance, raw=False, using=None, **kwargs):
+def note_update(instance, raw=False, using=None, update_fields=None, **kwargs):
+    def frame():
+        return update_frame(as_stored(instance, using, update_fields))
+
     if not (raw or instance.draft):
-        note(instance.blog, lambda: update_frame(instance), instance.get_absolute_url, using)
+        note(instance.blog, frame, instance.get_absolute_url, using)
 
 
 @receiver(post_save, sender=LiveBlog)
-def note_blog(instance, created, raw=False, using=None, **kwargs):
+def note_blog(instance, created, raw=False, using=None, update_fields=None, **kwargs):
+    def frame():
+        return blog_frame(as_stored(instance, using, update_fields))
+
     if not (raw or created):
-        note(instance, lambda: blog_frame(instance), instance.get_absolute_url, using)
+        note(instance, frame, instance.get_absolute_url, using)
 
 
 def note(blog, frame_of, path_of, using):

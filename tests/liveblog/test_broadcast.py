@@ -6,9 +6,11 @@ import logging
 import pytest
 from channels import channel_layers
 from django.db import transaction
+from django.db.models import Value
+from django.db.models.functions import Concat
 
 from liveblog.models import BlogUpdate, LiveBlog
-from realtime.codes import ENDED
+from realtime.codes import ENDED, NOT_FOUND
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -63,6 +65,41 @@ def test_the_end_comes_last_and_closes(layer, blog):
     assert (update[0]["content"], update[1]) == ("<p>The last words</p>", None)
     assert (about[0]["type"], about[0]["state"], about[1]) == ("blog", "ended", None)
     assert end == ({"type": "ended", "revision": 2}, ENDED)
+
+
+def test_readers_get_what_the_database_has_where_a_save_left_fields_out(layer, blog):
+    update, old = BlogUpdate.objects.create(blog=blog, body="One"), LiveBlog.objects.get()
+    stale = BlogUpdate.objects.get()
+    update.body, blog.title = "Two", "On the Moon"
+    update.save()
+    blog.save()
+    stale.pinned, old.state = True, "upcoming"
+    stale.save(update_fields=["pinned"])
+    old.save(update_fields=["state"])
+    *_, pinned, about = heard(layer)
+    assert (pinned["content"], pinned["pinned"]) == ("<p>Two</p>", True)
+    assert (about["title"], about["state"]) == ("On the Moon", "upcoming")
+
+
+def test_readers_get_what_the_database_has_computed(layer, blog):
+    update = BlogUpdate.objects.create(blog=blog, headline="Go", body="for landing")
+    update.headline = Concat("headline", Value("!"))
+    update.save()
+    LiveBlog.objects.update(title=Concat("title", Value("!")))
+    *_, changed, about = heard(layer)
+    assert (changed["headline"], about["title"]) == ("Go!", "To the Moon!")
+
+
+@pytest.mark.parametrize("how", ["deleted", "renamed"])
+def test_pages_of_a_blog_that_is_gone_from_its_address_are_sent_away(layer, blog, how):
+    with transaction.atomic():
+        if how == "deleted":
+            blog.delete()
+        else:
+            LiveBlog.objects.update(slug="mars")
+        assert heard(layer) == []
+    [(frame, code)] = messages(layer)
+    assert (frame["type"], frame["code"], code) == ("error", "unknown_blog", NOT_FOUND)
 
 
 def test_nothing_is_broadcast_before_the_commit(layer, blog):

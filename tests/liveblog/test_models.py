@@ -1,6 +1,12 @@
 """Every change takes the blog's next revision, however it is made."""
 
+from datetime import timedelta
+
 import pytest
+from django.core.exceptions import ValidationError
+from django.db.models import F, Value
+from django.db.models.functions import Concat
+from django.utils import timezone
 
 from liveblog.models import BlogUpdate, LiveBlog
 
@@ -64,6 +70,69 @@ def test_only_new_text_counts_as_an_edit(blog):
     update.headline = "News"
     update.save()
     assert update.edited is not None
+
+
+def test_a_flag_is_no_edit_for_a_writer_that_has_read_anothers_text(blog):
+    update = BlogUpdate.objects.create(blog=blog, body="One")
+    other = BlogUpdate.objects.get(pk=update.pk)
+    other.body = "Two"
+    other.save()
+    update.refresh_from_db()
+    update.pinned = True
+    update.save()
+    assert BlogUpdate.objects.get(pk=update.pk).edited == other.edited
+    partly = BlogUpdate.objects.only("key_event").get(pk=update.pk)
+    partly.key_event = True
+    partly.save()
+    assert BlogUpdate.objects.get(pk=update.pk).edited == other.edited
+
+
+def test_a_save_of_one_field_leaves_what_others_wrote(blog):
+    update, old = BlogUpdate.objects.create(blog=blog, body="One"), LiveBlog.objects.get()
+    stale = BlogUpdate.objects.get(pk=update.pk)
+    update.body, blog.state = "Two", "ended"
+    update.save()
+    blog.save()
+    stale.pinned, old.title = True, "On the Moon"
+    stale.save(update_fields=["pinned"])
+    old.save(update_fields=["title"])
+    update.refresh_from_db()
+    assert (update.body, update.pinned, update.edited is None) == ("Two", True, False)
+    blog.refresh_from_db()
+    assert (blog.title, blog.state, blog.ended is None) == ("On the Moon", "ended", False)
+
+
+def test_the_database_may_compute_what_is_saved(blog):
+    BlogUpdate.objects.create(blog=blog, headline="Go", body="for landing")
+    later = timezone.now() + timedelta(hours=1)
+    BlogUpdate.objects.create(blog=blog, body="Good morning", publish_at=later)
+    blog.updates.visible().update(pinned=~F("pinned"), headline=Concat("headline", Value("!")))
+    blog.updates.hidden().update(publish_at=F("publish_at") + timedelta(hours=1))
+    [update], [draft] = blog.updates.visible(), blog.updates.hidden()
+    assert (update.headline, update.pinned, update.edited is None) == ("Go!", True, False)
+    assert draft.publish_at == later + timedelta(hours=1)
+    assert update.revision == head(blog) == 2
+
+
+@pytest.mark.parametrize("draft", [False, True])
+def test_an_update_stays_in_its_blog(blog, draft):
+    other = LiveBlog.objects.create(slug="mars", title="To Mars")
+    update = BlogUpdate.objects.create(blog=blog, body="One", draft=draft)
+    update.blog = other
+    with pytest.raises(ValueError, match="cannot move to another live blog"):
+        update.save()
+    with pytest.raises(ValueError, match="cannot move to another live blog"):
+        blog.updates.update(blog=other)
+    assert (blog.updates.count(), other.updates.count(), head(other)) == (1, 0, 0)
+
+
+@pytest.mark.parametrize("slug", ["", "to the moon", "mønd", "m" * 81])
+def test_a_slug_that_no_address_can_hold_is_refused(blog, slug):
+    with pytest.raises(ValidationError):
+        LiveBlog.objects.create(slug=slug, title="Nowhere")
+    with pytest.raises(ValidationError):
+        LiveBlog.objects.update(slug=slug)
+    assert (LiveBlog.objects.get().slug, head(blog)) == ("moon", 0)
 
 
 def test_bulk_operations_take_a_revision_a_row(blog):
