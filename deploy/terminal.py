@@ -4,16 +4,19 @@ supervisord speaks to it on stdin and stdout (http://supervisord.org/events.html
 to stderr, which supervisord.conf connects with the terminal.
 """
 
+import io
 import sys
 
 
-def main(stdin=sys.stdin.buffer, stdout=sys.stdout, terminal=sys.stderr):
+def main(stdout=sys.stdout, terminal=sys.stderr):
+    # supervisord counts a payload in characters, and sends it as UTF-8.
+    stdin = io.TextIOWrapper(sys.stdin.buffer, "utf-8", newline="\n")
     unfinished = {}
     stdout.write("READY\n")
     stdout.flush()
     while line := stdin.readline():
-        header = dict(token.split(":", 1) for token in line.decode().split())
-        payload = stdin.read(int(header["len"])).decode("utf-8", "replace")
+        header = dict(token.split(":", 1) for token in line.split())
+        payload = stdin.read(int(header["len"]))
         for text in lines_of(header["eventname"], payload, unfinished):
             terminal.write(text + "\n")
         terminal.flush()
