@@ -1,0 +1,60 @@
+"""Remove uploaded pictures that no text names."""
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import Error as DatabaseError
+
+from liveblog.unused import remove, unused
+
+DAY = 24 * 60 * 60  # s
+# Until it is sent, a text waits in its writer's browser alone, where nobody can look for pictures.
+SAFE = 7  # days
+
+
+class Command(BaseCommand):
+    help = (
+        "Remove the uploaded pictures that no update, draft, past version or other stored text "
+        "names. Other files are not touched."
+    )
+
+    def add_arguments(self, parser):
+        parser.add_argument(
+            "--older-than",
+            metavar="DAYS",
+            default=str(SAFE),
+            help="those alone that were uploaded so many days ago (default: %(default)s)",
+        )
+        parser.add_argument(
+            "--dry-run", action="store_true", help="remove nothing, list what would be"
+        )
+
+    def handle(self, *, older_than, dry_run, **options):
+        age = parse_days(str(older_than)) * DAY
+        try:
+            found = unused(age)
+        except DatabaseError as error:
+            reason, *_ = str(error).split("\n")  # PostgreSQL quotes the statement below it
+            raise CommandError(f"Nothing was removed. The database: {reason}.") from error
+        sizes = []
+        for path in found:
+            try:
+                size = path.stat().st_size if dry_run else remove(path, age)
+            except OSError as error:
+                said = f"{removed(sizes)} Then: {path}: {error.strerror}."
+                raise CommandError(said) from error
+            if dry_run:
+                self.stdout.write(f"{path}, {size} bytes")
+            if size:
+                sizes.append(size)
+        self.stdout.write(removed(sizes, "Would remove" if dry_run else "Removed"))
+
+
+def removed(sizes, verb="Removed") -> str:
+    pictures = "picture" if len(sizes) == 1 else "pictures"
+    return f"{verb} {len(sizes)} {pictures} that no text names, {sum(sizes)} bytes."
+
+
+def parse_days(text: str) -> int:
+    """Raises CommandError."""
+    if text.isascii() and text.isdigit() and len(text) < 6:
+        return int(text)
+    raise CommandError(f"--older-than {text!r} is not a whole number of days, 0 or more.")
