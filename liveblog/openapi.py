@@ -19,7 +19,7 @@ WHOLE_OR_NULL = {"type": ["integer", "null"]}
 ALL = ("bad_token", "no_tokens", "unknown_blog", "bad_method", "too_fast", "unavailable")
 BODY = ("bad_json", "too_long", "not_json", "invalid", "key_reused")
 PICTURE = ("no_picture", "picture_too_large", "not_a_picture", "damaged_picture")
-PICTURE += ("too_many_pixels", "not_stored")
+PICTURE += ("too_many_pixels", "picture_too_heavy", "not_stored")
 VERSION = ("conflict", "precondition_failed")
 
 

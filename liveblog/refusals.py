@@ -73,6 +73,11 @@ KINDS = {
         "the picture has more than 64 million pixels",
         _("The picture has more than 64 million pixels. Send a smaller one."),
     ),
+    "picture_too_heavy": Kind(
+        422,
+        "reading the picture would take more than 400 MB of memory",
+        _("Reading the picture would take more than 400 MB of memory. Send a smaller one."),
+    ),
     "invalid": Kind(
         422,
         "a field cannot be used; `fields` maps its name to sentences",

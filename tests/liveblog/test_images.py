@@ -2,6 +2,8 @@
 
 import random
 import re
+import subprocess
+import sys
 
 import pytest
 from django.conf import settings as django_settings
@@ -10,6 +12,7 @@ from PIL import Image, ImageCms
 
 from liveblog import images
 from liveblog.refusals import Refusal
+from tests.e2e.stack import ROOT
 from tests.liveblog.pictures import PLACE, bomb, encoded, picture, told_on
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
@@ -133,6 +136,16 @@ def test_large_pictures_become_smaller_and_small_ones_stay(size, smaller):
     assert kept(encoded(picture(size))).size == smaller
 
 
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P"])
+def test_no_seam_shows_where_a_picture_was_made_smaller_in_parts(mode):
+    noise = Image.merge("RGBA", [Image.effect_noise((2500, 1800), 90) for _ in range(4)])
+    image = noise.convert(mode)
+    whole = image.convert("RGBA") if mode == "P" else image.copy()
+    whole.thumbnail((1600, 1600), Image.Resampling.LANCZOS)
+    made, _ = images.picture_of(encoded(image))
+    assert made.tobytes() == whole.convert(made.mode).tobytes()
+
+
 def test_a_large_photograph_is_decoded_at_a_part_of_its_size():
     image = kept(encoded(picture((8064, 6048)), "JPEG"))  # 48 million pixels
     assert image.size == (1600, 1200) and is_upright(image)
@@ -175,6 +188,40 @@ def test_whatever_is_no_picture_of_the_four_kinds_is_refused(content, media):
 
 def test_a_bomb_is_refused_before_it_is_decoded():
     assert refused(bomb()) == "too_many_pixels"
+
+
+@pytest.mark.parametrize(
+    ("fits", "too_much"),
+    [
+        (encoded(picture((600, 450))), encoded(picture((600, 450)), "WEBP")),
+        (encoded(picture((900, 800), "P")), encoded(picture((900, 800), "RGBA"))),
+        (encoded(picture((900, 800), "L")), encoded(picture((900, 800), "I;16", 1 << 15))),
+        (
+            encoded(picture((640, 480)), "JPEG"),
+            encoded(picture((640, 480)), "JPEG", progressive=True, subsampling=0),
+        ),
+        (encoded(picture((3, 9_000), "L")), encoded(picture((3, 180_000), "L"))),
+    ],
+)
+def test_what_would_take_too_much_memory_is_refused_unread(monkeypatch, fits, too_much):
+    monkeypatch.setattr(images, "MEMORY", 4_000_000)
+    assert kept(fits)
+    monkeypatch.setattr(Image.Image, "crop", None)
+    assert refused(too_much) == "picture_too_heavy"
+
+
+def test_a_small_file_of_many_pixels_takes_little_memory():
+    """A worker's peak, which was 700 MB for this one of 8 KB."""
+    script = (
+        "import sys, proj; from liveblog import images;"
+        "images.picture_of(sys.stdin.buffer.read());"
+        "print(*[l.split()[1] for l in open('/proc/self/status') if l.startswith('VmHWM')])"
+    )
+    content = encoded(picture((8000, 8000), "1", 1))
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, input=content, capture_output=True, check=True
+    )
+    assert int(done.stdout) * 1024 < images.MEMORY, f"{int(done.stdout) // 1024} MiB"
 
 
 def test_a_gif_whose_frame_outgrows_its_screen_is_refused():
