@@ -102,7 +102,7 @@ def check_redis(environment):
                 redis.Redis.from_url(url, socket_connect_timeout=5).ping()
         except (redis.RedisError, OSError, ValueError) as error:
             raise CannotStart(
-                f"REDIS_URL: the Redis at {place} does not answer: {error}."
+                f"REDIS_URL: the Redis at {place} does not answer: {str(error).rstrip('.')}."
             ) from None
 
 
@@ -123,12 +123,16 @@ def prepare_database():
     """Migrate, collect static files, and make the blog `demo` where there is none."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proj.settings")
     import django
+    from django.core.checks import run_checks
     from django.core.management import call_command
     from django.db import Error
 
     django.setup()
     from liveblog.models import LiveBlog
 
+    for error in run_checks():
+        if error.is_serious() and not error.is_silenced():
+            raise CannotStart(f"{error.msg} {error.hint or ''}".strip())
     try:
         call_command("migrate", verbosity=0, interactive=False)
         call_command("collectstatic", verbosity=0, interactive=False)

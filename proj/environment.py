@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
+import dj_database_url
+
 ROOT = Path(__file__).resolve().parent.parent
 # A unix socket's path holds at most 107 bytes (unix(7)); names in the run folder take up to 20.
 LONGEST_RUN_DIR = 87
@@ -84,8 +86,22 @@ def ipv4_or_name(text):
     return text
 
 
+def hosts(text):
+    found = words(text)
+    name = r"\*|\.?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f:.]+\]"
+    if not found or not all(re.fullmatch(name, word) for word in found):
+        raise ValueError(text)
+    return found
+
+
 def database_url(text):
-    if text and urlsplit(text).scheme not in ("postgres", "postgresql", "sqlite"):
+    if not text:
+        return text
+    if not re.match(r"postgres(ql)?://|sqlite:///", text):
+        raise ValueError(text)
+    found = dj_database_url.parse(text)
+    # In memory, each process would have a database of its own.
+    if found["NAME"] in ("", ":memory:") and "service" not in found.get("OPTIONS", {}):
         raise ValueError(text)
     return text
 
@@ -207,9 +223,9 @@ VARIABLES = (
     Variable(
         "ALLOWED_HOSTS",
         "localhost,127.0.0.1,[::1]",
-        "a comma-separated list of host names",
+        "a comma-separated list of host names, without scheme and port",
         "the names this site answers to, also the Origins that WebSockets may come from",
-        words,
+        hosts,
     ),
     Variable(
         "HOST", "127.0.0.1", "an IPv4 address or a host name", "where to listen", ipv4_or_name
@@ -225,7 +241,7 @@ VARIABLES = (
     Variable(
         "DATABASE_URL",
         "",
-        "a URL that begins with postgres://, postgresql:// or sqlite:",
+        "a URL such as postgres://user:password@host:port/name or sqlite:////folder/file",
         "unset: SQLite in `DATA_DIR/db.sqlite3`",
         database_url,
     ),

@@ -88,8 +88,9 @@ DATABASES = {
     )
 }
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
-    if not environment.DATABASE_URL:
-        DATABASES["default"]["NAME"] = DATA_DIR / "db.sqlite3"
+    named = DATABASES["default"]["NAME"] if environment.DATABASE_URL else DATA_DIR / "db.sqlite3"
+    # Relative to the project, as DATA_DIR.
+    DATABASES["default"]["NAME"] = ROOT / named
     DATABASES["default"]["OPTIONS"] = {
         # Writers queue at BEGIN for up to 20 s; a deferred one would fail at its first write.
         "transaction_mode": "IMMEDIATE",

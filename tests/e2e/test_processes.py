@@ -112,6 +112,12 @@ def test_a_wrong_variable_ends_the_start_with_one_sentence():
     )
 
 
+def test_variables_that_are_wrong_together_end_the_start_with_what_is_wrong():
+    code, output = refusal(HTTPS="1", TRUSTED_HOPS="0")
+    assert code != 0 and output.startswith("HTTPS=1 without TRUSTED_HOPS")
+    assert len(output.strip().splitlines()) == 1
+
+
 def test_a_second_copy_in_the_same_folder_is_refused(stack):
     code, output = refusal(DATA_DIR=stack.folder.name)
     assert code != 0 and "is in use by another copy" in output

@@ -57,6 +57,15 @@ def test_a_relative_data_dir_belongs_to_the_project():
         ("REDIS_URL", "sentinel://host:26379/one,redis://host"),
         ("REDIS_URL", "sentinel://a/one,sentinel://b/two"),
         ("DATABASE_URL", "mysql://localhost/blog"),
+        ("DATABASE_URL", "postgres://"),
+        ("DATABASE_URL", "postgres://localhost"),
+        ("DATABASE_URL", "postgres://localhost:port/blog"),
+        ("DATABASE_URL", "sqlite://"),
+        ("DATABASE_URL", "sqlite:///:memory:"),
+        ("ALLOWED_HOSTS", ","),
+        ("ALLOWED_HOSTS", "https://blog.example.org"),
+        ("ALLOWED_HOSTS", "blog.example.org:8000"),
+        ("ALLOWED_HOSTS", "blog.example.org www.example.org"),
     ],
 )
 def test_a_wrong_value_is_refused_with_its_name_and_what_is_allowed(name, value):
@@ -64,3 +73,18 @@ def test_a_wrong_value_is_refused_with_its_name_and_what_is_allowed(name, value)
         Environment({name: value})
     allowed = next(variable.allowed for variable in VARIABLES if variable.name == name)
     assert str(refusal.value) == f"{name}={value!r} is not allowed: {name} is {allowed}."
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", "postgres:///blog"),
+        ("DATABASE_URL", "postgresql://user:p%20w@10.0.0.7:5432/blog?sslmode=require"),
+        ("DATABASE_URL", "postgres://?service=blog"),
+        ("DATABASE_URL", "sqlite:////srv/blog.sqlite3"),
+        ("ALLOWED_HOSTS", "blog.example.org,.example.com,10.0.0.7,[::1],localhost"),
+        ("ALLOWED_HOSTS", "*"),
+    ],
+)
+def test_what_is_allowed_is_taken(name, value):
+    assert getattr(Environment({name: value}), name) in (value, value.split(","))
