@@ -174,6 +174,9 @@ class BlogUpdate(models.Model):
     )
     saved = models.DateTimeField(_("saved"), null=True, editable=False)
 
+    # Who let readers see it, at once or by setting the time; "" where that is not known.
+    publisher = models.CharField(max_length=LONGEST_NAME, default="", db_default="", editable=False)
+
     saved_by = ""  # a writer's name, for the next save alone
 
     objects = BlogUpdateQuerySet.as_manager()
@@ -237,7 +240,7 @@ class BlogUpdate(models.Model):
         rows = BlogUpdate.objects.using(using).filter(pk=self.pk)
         return rows.values(
             *("draft", "draft_saves", "created", "created_revision", "revision", "edited"),
-            *(*TEXT, "editor", "saved", "deleted", "blog_id"),
+            *(*TEXT, "editor", "saved", "deleted", "blog_id", "publish_at", "publisher"),
         ).first()
 
     def replaced(self, stored, update_fields) -> set[str]:
@@ -275,14 +278,29 @@ class BlogUpdate(models.Model):
         return {"draft", "publish_at", "review", "created", "revision", "created_revision"}
 
     def sign(self, stored, replaced, using) -> set[str]:
-        """Keep the text that goes, and set whose the new one is. Returns those fields' names."""
-        by, self.saved_by = self.saved_by, ""
+        """Keep the text that goes, set whose the new one is and who publishes it.
+
+        Returns those fields' names.
+        """
+        by, self.saved_by = self.saved_by[:LONGEST_NAME], ""
+        self.publisher = self.published_by(stored, by)
         if stored:
             if not replaced and self.deleted == stored["deleted"]:
-                return set()
+                return {"publisher"}
             PastVersion.keep(self, stored, using)
-        self.editor, self.saved = by[:LONGEST_NAME], timezone.now()
-        return {"editor", "saved"}
+        self.editor, self.saved = by, timezone.now()
+        return {"editor", "saved", "publisher"}
+
+    def published_by(self, stored, by) -> str:
+        """The publisher after a save by this writer."""
+        before, publish_at = (stored["publisher"], stored["publish_at"]) if stored else ("", None)
+        if stored and not stored["draft"]:
+            return before
+        if not self.draft:
+            return by or (before if publish_at else "")  # the clock has no name
+        if self.publish_at == publish_at:
+            return before
+        return by if self.publish_at else ""
 
     def delete(self, using=None, keep_parents=False):
         """Leave a tombstone as the blog's next revision. Returns what Django's delete() does."""

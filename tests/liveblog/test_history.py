@@ -1,5 +1,8 @@
 """Every text that was replaced or deleted is kept, whoever did it, and comes back by a form."""
 
+import re
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
@@ -179,6 +182,53 @@ class TestPage:
         update.save()
         page = text_of(member("contributor").get(history_of(update)))
         assert "One" in page and "Restore this text" not in page
+
+
+class TestPublisher:
+    def drafted(self, blog, **fields):
+        draft = BlogUpdate(blog=blog, body="Mine", draft=True, **fields)
+        draft.saved_by = "Cora"
+        draft.save()
+        return draft
+
+    def said(self, editor, update):
+        return re.findall(r"Published by ([\w ]+) ·", text_of(editor.get(history_of(update))))
+
+    def test_is_named_beside_whoever_wrote_the_draft(self, blog, editor):
+        draft = self.drafted(blog, review=True)
+        assert self.said(editor, draft) == []
+        ask(editor, {"body": "Mine", "version": -1}, f"{EDITOR}?update={draft.pk}")
+        assert self.said(editor, draft) == ["Edda Berg"]
+        assert "Cora" in text_of(editor.get(history_of(draft)))
+
+    def test_stays_whoever_changes_it_later(self, blog, editor):
+        draft = self.drafted(blog)
+        stale = BlogUpdate.objects.get(pk=draft.pk)
+        draft.draft, draft.saved_by = False, "Edda Berg"
+        draft.save()
+        stale.body, stale.saved_by = "By another page", "Jo"
+        stale.save()
+        assert self.said(editor, draft) == ["Edda Berg"]
+
+    def test_of_what_the_clock_published_is_who_set_the_time(self, blog, editor):
+        draft = self.drafted(blog)
+        later = {"body": "Mine", "publish_at": "2999-01-01T00:00", "version": -1}
+        ask(editor, later, f"{EDITOR}?update={draft.pk}")
+        BlogUpdate._base_manager.filter(pk=draft.pk).update(publish_at=timezone.now())
+        assert publish_due() == 1
+        assert self.said(editor, draft) == ["Edda Berg"]
+
+    def test_is_nobody_where_a_program_without_a_name_published_it(self, blog, editor):
+        draft = self.drafted(blog, publish_at=timezone.now() + timedelta(days=1))
+        draft.publish_at, draft.saved_by = None, "Cora"
+        draft.save()
+        draft.draft = False
+        draft.save()
+        assert self.said(editor, draft) == []
+
+    def test_of_what_was_posted_at_once_is_who_wrote_it(self, blog, editor):
+        ask(editor, {"body": "At once"})
+        assert self.said(editor, blog.updates.get()) == ["Edda Berg"]
 
 
 class TestRestoring:
