@@ -40,7 +40,7 @@ function draftChanged({ id, gone }) {
   if (refresh || (gone && !known)) return;
   refresh = setTimeout(() => {
     refresh = 0;
-    document.dispatchEvent(new CustomEvent("draftschanged")); // editor.js loads the list
+    document.dispatchEvent(new CustomEvent("draftschanged")); // drafts.js loads the list
   }, REFRESH);
 }
 

@@ -1,113 +1,18 @@
-// The thin rim around editor-state.js: its effects become requests, timers, storage and DOM.
+// The composer: what is typed is kept in this browser, sent by a writer, and cleared once the server
+// has it.
 
-import { begin, same, step, withOffset } from "./editor-state.js";
+import { refreshDrafts } from "./drafts.js";
+import { begin, same } from "./editor-state.js";
+import { showErrors } from "./errors.js";
+import { fieldsNow, fill, rendered, toLocal } from "./fields.js";
+import { drop, load, save, slotOf } from "./kept.js";
 import { withoutPlaceholders } from "./markdown.js";
 import { put } from "./page.js";
-import { desk, freshPage, parsed, refreshToken, token } from "./server.js";
+import { desk } from "./server.js";
+import { freshKey, say, writer } from "./writer.js";
 
-const FLAGS = ["key_event", "pinned"];
 const PROBLEMS = new Set(["waiting", "login", "refused"]);
 const AUTOSAVE = 400; // ms after the last key; leaving the page saves at once
-
-/** A write's way to the server, and its timers. `show` does what else the effects say. */
-function writer(state, fieldsNow, show) {
-  const timers = new Map();
-
-  function dispatch(event) {
-    const turn = step(state, event);
-    state = turn.state;
-    for (const effect of turn.effects) perform(effect);
-  }
-
-  function perform(effect) {
-    if ("send" in effect) send(effect);
-    else if ("schedule" in effect) {
-      clearTimeout(timers.get(effect.schedule));
-      const event = { type: "timer", timer: effect.schedule };
-      timers.set(effect.schedule, setTimeout(dispatch, effect.ms, event));
-    } else if ("cancel" in effect) clearTimeout(timers.get(effect.cancel));
-    else show(effect, state);
-  }
-
-  async function send({ send: request, write, refresh }) {
-    const answer = await post(write, refresh).catch(() => ({ status: 0, body: null }));
-    dispatch({ type: "answer", key: write.key, request, ...answer, fields: fieldsNow() });
-  }
-
-  addEventListener("online", () => state.phase === "waiting" && dispatch({ type: "now" }));
-  return { dispatch, state: () => state };
-}
-
-async function post({ key, update, version, fields }, refresh) {
-  if (refresh && !(await refreshToken())) return { status: 401, body: null };
-  const data = new URLSearchParams({ csrfmiddlewaretoken: token(), key, version });
-  for (const [name, value] of Object.entries(fields)) if (value) data.set(name, value);
-  const headers = { Accept: "application/json" };
-  const query = update === null ? "" : `?update=${update}`;
-  const answer = await fetch(desk.dataset.home + query, { method: "POST", body: data, headers });
-  return { status: answer.status, body: parsed(await answer.text()) };
-}
-
-async function refreshDrafts() {
-  const page = await freshPage().catch(() => null); // the next one will show it
-  for (const name of ["[data-drafts]", "[data-deleted]"]) {
-    const fresh = page?.querySelector(name);
-    if (!fresh) return;
-    document.querySelector(name).replaceWith(fresh);
-  }
-}
-
-document.addEventListener("draftschanged", refreshDrafts); // desk.js hears of it
-
-const freshKey = () =>
-  // Only pages that came over TLS or from this machine have randomUUID.
-  crypto.randomUUID?.() ??
-  [...crypto.getRandomValues(new Uint8Array(16))]
-    .map((byte) => byte.toString(16).padStart(2, "0"))
-    .join("");
-
-/** Say it in words: what the server said, or what the desk has for it. */
-function say(element, name, message, purpose = "say") {
-  const { dataset } = desk;
-  const suffix = name[0].toUpperCase() + name.slice(1);
-  element.dataset.said = name;
-  element.textContent = message || dataset[purpose + suffix] || dataset[`say${suffix}`] || "";
-}
-
-// Deletions and flags, each form with a writer of its own
-
-document.addEventListener("submit", (event) => {
-  const { target, submitter } = event;
-  if (submitter?.name === "flag") {
-    event.preventDefault();
-    setFlag(target, submitter);
-    return;
-  }
-  const button = target.querySelector("[name=delete]");
-  if (!button) return;
-  event.preventDefault();
-  const status = target.querySelector("[data-sending]");
-  const { version, revision } = target.closest("[data-id]").dataset;
-  const fields = { delete: button.value, version: version ?? revision };
-  target.writer ??= writer(begin(), () => fields, (effect) => {
-    if ("say" in effect) say(status, effect.say, effect.message, "delete");
-    if ("clear" in effect) refreshDrafts();
-  });
-  target.writer.dispatch({ type: "submit", key: freshKey(), fields });
-});
-
-function setFlag(target, { value: flag }) {
-  const status = target.querySelector("[data-sending]");
-  const fields = { flag, post: target.closest("[data-id]").dataset.id };
-  target.writer ??= writer(begin(), () => target.fields, (effect) => {
-    if ("say" in effect) say(status, effect.say, effect.message);
-    if (effect.say === "changed") status.textContent = ""; // the post shows it
-  });
-  target.fields = fields;
-  target.writer.dispatch({ type: "submit", key: freshKey(), fields });
-}
-
-// The form
 
 const form = document.querySelector("[data-composer]");
 if (form) compose();
@@ -129,8 +34,8 @@ function compose() {
   }
   // What the server knows. Where the form itself was sent and came back, it knows nothing yet.
   const posted = "posted" in form.dataset;
-  let initial = posted ? {} : rendered();
-  const typed = fieldsNow(); // perhaps more already: on a slow line writers are first
+  let initial = posted ? {} : rendered(form);
+  const typed = fieldsNow(form); // perhaps more already: on a slow line writers are first
   const start = { update, version: elements.version?.value ?? "" };
 
   // Autosave
@@ -140,7 +45,7 @@ function compose() {
   const found = posted ? null : load(slot);
   let write = null;
   if (found && (found.write || !same(found.fields, initial))) {
-    fill(found.fields);
+    fill(form, found.fields);
     const { body } = typed;
     if (body !== initial.body && !found.fields.body.includes(body)) {
       elements.body.value = `${found.fields.body}\n\n${body}`.trim();
@@ -154,7 +59,7 @@ function compose() {
   } else if (found) {
     drop(slot);
   }
-  const { dispatch, state } = writer(begin({ ...start, write }), fieldsNow, show);
+  const { dispatch, state } = writer(begin({ ...start, write }), () => fieldsNow(form), show);
 
   let autosave = 0;
   form.addEventListener("input", () => {
@@ -168,7 +73,7 @@ function compose() {
 
   function keep() {
     clearTimeout(autosave);
-    const fields = fieldsNow();
+    const fields = fieldsNow(form);
     fields.body = withoutPlaceholders(fields.body); // a picture's file is not kept
     const { write, version } = state();
     if (!write && same(fields, initial)) {
@@ -176,14 +81,9 @@ function compose() {
       return;
     }
     const text = JSON.stringify({ fields, version, write });
-    if (text === kept) return;
-    try {
-      localStorage.setItem(slot, text);
-      kept = text;
-      find("kept").hidden = false;
-    } catch {
-      // Full, or forbidden: the text is still in the form.
-    }
+    if (text === kept || !save(slot, text)) return;
+    kept = text;
+    find("kept").hidden = false;
   }
 
   /** Remove what this page has kept; another one's text stays. */
@@ -200,7 +100,7 @@ function compose() {
     if ("say" in effect) {
       say(status, effect.say, effect.message);
       publish.setAttribute("aria-disabled", effect.say === "sending");
-      if (effect.say === "sending") showErrors({});
+      if (effect.say === "sending") showErrors(form, {});
       // Where it says what to do, it must be seen.
       if (PROBLEMS.has(effect.say)) status.scrollIntoView({ block: "nearest" });
     } else if ("keep" in effect) keep();
@@ -208,18 +108,18 @@ function compose() {
     else if ("login" in effect) find("login").hidden = !effect.login;
     else if ("clear" in effect) clear();
     else if ("continueAs" in effect) continueAs(effect.continueAs);
-    else if ("invalid" in effect) showErrors(effect.invalid);
+    else if ("invalid" in effect) showErrors(form, effect.invalid);
     else if ("conflict" in effect) showConflict(effect.conflict);
     else if ("fill" in effect) takeTheirs(effect.fill);
   }
 
   function clear() {
     initial = { author: form.dataset.author };
-    fill(initial);
-    initial = fieldsNow();
+    fill(form, initial);
+    initial = fieldsNow(form);
     forget();
     restored.hidden = true;
-    showErrors({});
+    showErrors(form, {});
     const { mode } = form.dataset;
     setMode("new", null);
     if (mode !== "new") resume();
@@ -231,7 +131,7 @@ function compose() {
     const begun = load(slot);
     if (begun?.write) location.assign(desk.dataset.home); // the page begins with what is pending
     else if (begun) {
-      fill(begun.fields);
+      fill(form, begun.fields);
       kept = localStorage.getItem(slot);
       restored.hidden = find("kept").hidden = false;
       restored.querySelector("[data-restored-text]").hidden = false;
@@ -253,13 +153,13 @@ function compose() {
   }
 
   function takeTheirs(current) {
-    fill({
+    fill(form, {
       ...current,
       key_event: current.key_event ? "on" : "",
       pinned: current.pinned ? "on" : "",
       publish_at: current.publish_at ?? "",
     });
-    initial = fieldsNow();
+    initial = fieldsNow(form);
     forget();
     setMode(current.draft ? "draft" : "change", current.id);
     elements.body.focus();
@@ -284,38 +184,6 @@ function compose() {
     const { mode } = form.dataset;
     const name = mode === "change" ? "change" : later?.value ? "schedule" : "new";
     put(publish, publish.dataset[name]);
-  }
-
-  function showErrors(errors) {
-    for (const list of form.querySelectorAll(".errorlist")) list.remove();
-    for (const marked of form.querySelectorAll(".has-error")) marked.classList.remove("has-error");
-    for (const field of form.querySelectorAll("[aria-invalid]")) {
-      field.removeAttribute("aria-invalid");
-    }
-    let first = null;
-    for (const [name, sentences] of Object.entries(errors)) {
-      const field = elements[name]?.type === "hidden" ? null : elements[name];
-      const list = document.createElement("ul");
-      list.className = "errorlist";
-      for (const sentence of sentences) {
-        list.append(Object.assign(document.createElement("li"), { textContent: sentence }));
-      }
-      const place = field?.closest?.(".field, .check");
-      if (!place) {
-        status.before(list);
-        continue;
-      }
-      list.id = `${field.id}_error`;
-      place.after(list);
-      place.classList.add("has-error");
-      place.closest("details")?.setAttribute("open", "");
-      field.setAttribute("aria-invalid", "true");
-      const described = (field.getAttribute("aria-describedby") ?? "").split(" ");
-      described.push(list.id);
-      field.setAttribute("aria-describedby", [...new Set(described)].join(" ").trim());
-      first ??= field;
-    }
-    first?.focus();
   }
 
   /** Show or hide; the focus does not vanish with what is hidden. */
@@ -343,42 +211,12 @@ function compose() {
     panel.querySelector("[data-mine-body]").textContent = elements.body.value;
   }
 
-  // The fields, as they are sent
-
-  function fieldsNow(action = "publish") {
-    const fields = { action };
-    for (const name of ["headline", "body", "author"]) fields[name] = elements[name].value;
-    for (const name of FLAGS) fields[name] = elements[name].checked ? "on" : "";
-    fields.publish_at = withOwnOffset(elements.publish_at?.value);
-    return fields;
-  }
-
-  /** The same, as the server rendered them. */
-  function rendered() {
-    const fields = { action: "publish" };
-    for (const name of ["headline", "body", "author"]) fields[name] = elements[name].defaultValue;
-    for (const name of FLAGS) fields[name] = elements[name].defaultChecked ? "on" : "";
-    fields.publish_at = withOwnOffset(toLocal(form.dataset.publishAt));
-    // With a text from the history in the form, that counts as typed.
-    return Object.assign(fields, JSON.parse(form.dataset.stored ?? "{}"));
-  }
-
-  function fill(fields) {
-    for (const name of ["headline", "body", "author"]) elements[name].value = fields[name] ?? "";
-    for (const name of FLAGS) elements[name].checked = Boolean(fields[name]);
-    if (elements.publish_at) {
-      elements.publish_at.value = toLocal(fields.publish_at);
-      elements.publish_at.closest("details").open = Boolean(fields.publish_at);
-    }
-    form.dispatchEvent(new Event("filled")); // for the preview
-  }
-
   // Events
 
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const action = event.submitter?.value === "draft" ? "draft" : "publish";
-    dispatch({ type: "submit", key: freshKey(), fields: fieldsNow(action) });
+    dispatch({ type: "submit", key: freshKey(), fields: fieldsNow(form, action) });
   });
   form.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.isComposing) return;
@@ -391,53 +229,18 @@ function compose() {
     const { action, draft, id } = state().conflict;
     const anew = action === "deleted";
     setMode(anew ? "new" : draft ? "draft" : "change", anew ? null : id);
-    dispatch({ type: "mine", key: freshKey(), fields: fieldsNow() });
+    dispatch({ type: "mine", key: freshKey(), fields: fieldsNow(form) });
   });
   find("theirs").addEventListener("click", () => dispatch({ type: "theirs" }));
   find("discard").addEventListener("click", () => {
     dispatch({ type: "discard" });
-    fill(initial);
+    fill(form, initial);
     forget();
     restored.hidden = true;
     say(status, "discarded");
     elements.body.focus();
   });
-  if (!same(fieldsNow(), initial)) keep();
+  if (!same(fieldsNow(form), initial)) keep();
   for (const name of ["choice", "shortcut"]) find(name).hidden = false;
   label();
-}
-
-/** A moment as the value of a datetime-local field, in this browser's time zone. */
-function toLocal(moment) {
-  const time = moment ? new Date(moment) : null;
-  if (!time || Number.isNaN(time.getTime())) return "";
-  return new Date(time.getTime() - time.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
-}
-
-/** The same the other way; "" for none. */
-function withOwnOffset(local) {
-  return local ? withOffset(local, new Date(local).getTimezoneOffset()) : "";
-}
-
-// Storage; without it, nothing but the autosave is missing.
-
-function slotOf(update) {
-  return `liveblog-draft:${desk.dataset.slug}:${update ?? "new"}`;
-}
-
-function load(slot) {
-  try {
-    const found = JSON.parse(localStorage.getItem(slot));
-    return typeof found?.fields === "object" ? found : null;
-  } catch {
-    return null;
-  }
-}
-
-function drop(slot, only = null) {
-  try {
-    if (only === null || localStorage.getItem(slot) === only) localStorage.removeItem(slot);
-  } catch {
-    // It may stay.
-  }
 }

@@ -1,0 +1,40 @@
+// What the buttons at a post or a draft do, deletions and flags, each form with a writer of its own.
+
+import { refreshDrafts } from "./drafts.js";
+import { begin } from "./editor-state.js";
+import { freshKey, say, writer } from "./writer.js";
+
+document.addEventListener("submit", (event) => {
+  const { target, submitter } = event;
+  if (submitter?.name === "flag") {
+    event.preventDefault();
+    setFlag(target, submitter);
+    return;
+  }
+  const button = target.querySelector("[name=delete]");
+  if (!button) return;
+  event.preventDefault();
+  remove(target, button);
+});
+
+function remove(target, { value: id }) {
+  const status = target.querySelector("[data-sending]");
+  const { version, revision } = target.closest("[data-id]").dataset;
+  const fields = { delete: id, version: version ?? revision };
+  target.writer ??= writer(begin(), () => fields, (effect) => {
+    if ("say" in effect) say(status, effect.say, effect.message, "delete");
+    if ("clear" in effect) refreshDrafts();
+  });
+  target.writer.dispatch({ type: "submit", key: freshKey(), fields });
+}
+
+function setFlag(target, { value: flag }) {
+  const status = target.querySelector("[data-sending]");
+  const fields = { flag, post: target.closest("[data-id]").dataset.id };
+  target.writer ??= writer(begin(), () => target.fields, (effect) => {
+    if ("say" in effect) say(status, effect.say, effect.message);
+    if (effect.say === "changed") status.textContent = ""; // the post shows it
+  });
+  target.fields = fields;
+  target.writer.dispatch({ type: "submit", key: freshKey(), fields });
+}
