@@ -14,7 +14,7 @@ import redis
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.db import InterfaceError, OperationalError
-from django.http import HttpResponse
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 
@@ -26,6 +26,7 @@ from liveblog.frames import editors_frame, encode, update_frame
 from liveblog.models import BlogUpdate, LiveBlog
 from liveblog.refusals import Refusal
 from liveblog.revisions import whole_number
+from liveblog.views import json_answer
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +65,7 @@ def api(*methods):
             except (redis.RedisError, OperationalError, InterfaceError):
                 logger.exception("The API could not do a request")
                 refusal = Refusal("unavailable", {"Retry-After": "1"})
-            return answer(refusal.frame, refusal.status, **refusal.headers)
+            return json_answer(refusal.frame, refusal.status, **refusal.headers)
 
         answering.methods = methods
         return answering
@@ -81,12 +82,6 @@ def admit(request):
         raise Refusal("bad_token", {"WWW-Authenticate": "Bearer"})
     if REQUESTS.count(token) > REQUESTS.most:
         raise Refusal("too_fast", {"Retry-After": str(REQUESTS.wait(token))})
-
-
-def answer(frame, status=200, **headers):
-    return HttpResponse(
-        encode(frame), status=status, content_type="application/json", headers=headers
-    )
 
 
 @api("GET", "POST")
@@ -106,7 +101,7 @@ def update(request, blog, pk):
 @api("POST")
 def images(request, blog):
     """Keep a picture for a later update of any blog; the same picture again is the same file."""
-    return answer(uploads.take(request), 201)
+    return json_answer(uploads.take(request), 201)
 
 
 def must_live(row):
@@ -127,12 +122,12 @@ def listing(request, blog):
     more = len(rows) > LIST
     # What commits in between comes with the next call. `after` goes on from the last one here.
     upto = found[-1]["revision"] if more else max([blog.revision, *(u["revision"] for u in found)])
-    return answer({"type": "updates", "updates": found, "after": upto, "more": more})
+    return json_answer({"type": "updates", "updates": found, "after": upto, "more": more})
 
 
 def show(request, blog, row):
     must_live(row)
-    return answer(editors_frame(row), ETag=tag(row.version))
+    return json_answer(editors_frame(row), ETag=tag(row.version))
 
 
 def tag(version) -> str:
@@ -185,9 +180,9 @@ def delete(request, blog, row):
 
 
 def acknowledge(blog, done, status=200):
-    address = f"/api/liveblogs/{blog.slug}/updates/{done.id}/"
+    address = reverse("liveblog:api_update", args=[blog.slug, done.id])
     headers = {"Location": address} if status == 201 else {}
-    return answer(done.frame(), status, ETag=tag(done.version), **headers)
+    return json_answer(done.frame(), status, ETag=tag(done.version), **headers)
 
 
 def same(done, *actions, pk=None):

@@ -88,8 +88,10 @@ def updates_json(request, slug):
     return json_answer(replay_frame(blog, after))
 
 
-def json_answer(frame, status=200):
-    return HttpResponse(encode(frame), status=status, content_type="application/json")
+def json_answer(frame, status=200, **headers):
+    return HttpResponse(
+        encode(frame), status=status, content_type="application/json", headers=headers
+    )
 
 
 def asked_row(request, rows, name):
