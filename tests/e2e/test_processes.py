@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from tests.e2e.stack import Stack
-from tests.services import PostgresServer, RedisServer, free_port, wait_until
+from tests.services import PATIENCE, PostgresServer, RedisServer, free_port, wait_until
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
@@ -16,6 +16,23 @@ def test_a_signal_ends_every_process(signum):
         assert len(list(stack.processes())) >= 6  # two are workers
         assert stack.stop(signum) == 0
         wait_until(lambda: not list(stack.processes()), "the end of every process")
+
+
+@pytest.mark.parametrize("words", ["deploy/run.py", "supervisor.supervisord"])
+def test_who_holds_the_tree_is_killed_and_no_process_is_left(words):
+    with Stack() as stack:
+        redis = connected(stack)
+        for pid in stack.pids(words):
+            os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not list(stack.processes()), "the end of every process")
+        assert redis.recv(1) == b""  # not among those, as it writes over its environment
+
+
+def connected(stack):
+    redis = socket.socket(socket.AF_UNIX)
+    redis.settimeout(PATIENCE)
+    redis.connect(f"{stack.folder.name}/run/redis.sock")
+    return redis
 
 
 def test_a_second_copy_runs_beside_it(stack, blog):
