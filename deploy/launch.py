@@ -26,12 +26,12 @@ def main():
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     program = sys.argv[1]
     sys.argv = sys.argv[1:]
-    if program.startswith("/"):
-        os.execv(program, sys.argv)
     sys.path[0] = os.getcwd()
     try:
         if program.endswith(".py"):
             runpy.run_path(program, run_name="__main__")
+        elif program.startswith("/"):
+            os.execv(program, sys.argv)
         else:
             runpy.run_module(program, run_name="__main__", alter_sys=True)
     except SystemExit as end:
