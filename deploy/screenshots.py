@@ -5,12 +5,11 @@ time when it happened, until shortly after the first step on the Moon. The last 
 that are open, two editors' among them.
 """
 
-import shutil
-import sys
 from pathlib import Path
 
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
+from tests.e2e.browsing import PASSWORD, connection, log_in, open_browser, text_field
 from tests.e2e.stack import Stack
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -31,7 +30,6 @@ for step in load()[keys.index(FROM) : keys.index(TO)]:
         row = BlogUpdate.objects.filter(pk=player.ids[step.key])
         row.update(**{name: first + timedelta(seconds=step.at)})
 """
-PASSWORD = "tranquility base"
 EDITORS = f"""
 from django.contrib.auth.models import User
 for first, last in ("Marta", "Lindqvist"), ("Tom", "Okafor"):
@@ -54,13 +52,9 @@ SCREENS = {
 
 
 def main():
-    chromium = shutil.which("chromium")
-    if not chromium:
-        return "There is no chromium; install it: apt-get install chromium"
     DOCS.mkdir(exist_ok=True)
-    with Stack() as stack, sync_playwright() as playwright:
+    with Stack() as stack, open_browser() as browser:
         stack.shell(EDITORS + "FROM, TO = 'welcome', 'charcoal'" + PLAY)
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         pages = {}
         for name, (path, screen) in SCREENS.items():
             options = {"device_scale_factor": 2, "timezone_id": "UTC", "locale": "en"} | screen
@@ -70,28 +64,20 @@ def main():
         stack.shell("FROM, TO = 'charcoal', 'crater'" + PLAY)
         for name, page in pages.items():
             if name != "try.png":
-                expect(page.get_by_text("like powdered charcoal")).to_be_attached(timeout=30_000)
+                expect(page.get_by_text("like powdered charcoal")).to_be_attached()
             page.screenshot(path=DOCS / name, animations="disabled")
             print(f"docs/{name}")
-        browser.close()
-    return 0
 
 
 def read(page):
-    expect(page.locator("[data-status]")).to_have_text("Live")
-
-
-def log_in(page, name):
-    page.get_by_label("Username").fill(name)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
-    read(page)
+    expect(connection(page)).to_have_text("Live")
 
 
 def write(page):
     log_in(page, "marta")
+    read(page)
     page.get_by_label("Headline").fill("Two on the Moon")
-    page.get_by_label("Text", exact=True).fill(
+    text_field(page).fill(
         "**Buzz Aldrin** is on the ladder. Armstrong warns him about the last step:\n\n"
         "> About a three-footer."
     )
@@ -99,13 +85,14 @@ def write(page):
 
 def correct(page):
     log_in(page, "tom")
+    read(page)
     page.locator("article", has_text="FIRST STEP").get_by_role("link", name="Edit").click()
     read(page)
 
 
 def talk(page):
     page.get_by_role("button", name="Chat A moderated").click()
-    expect(page.locator("[data-status]")).to_have_text("Connected")
+    expect(connection(page)).to_have_text("Connected")
     for frame in ('{"message": "Good morning"}', '{"message": 11}'):
         page.get_by_label("Frame to send").fill(frame)
         page.get_by_role("button", name="Send", exact=True).click()
@@ -120,4 +107,4 @@ PREPARE = dict.fromkeys(SCREENS, read) | {
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
