@@ -41,6 +41,8 @@ READER, DESK = "/liveblog/apollo-11/", "/liveblog/apollo-11/edit/"
 DESKTOP = {"viewport": {"width": 1180, "height": 1180}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True}
 DARK = {"color_scheme": "dark"}
+COMMON = {"device_scale_factor": 2, "timezone_id": "UTC", "locale": "en"}
+COMMON |= {"reduced_motion": "reduce"}  # or a list could be on its way to its new place
 SCREENS = {
     "reader.png": (READER, DESKTOP),
     "reader-dark.png": (READER, DESKTOP | DARK),
@@ -57,8 +59,7 @@ def main():
         stack.shell(EDITORS + "FROM, TO = 'welcome', 'charcoal'" + PLAY)
         pages = {}
         for name, (path, screen) in SCREENS.items():
-            options = {"device_scale_factor": 2, "timezone_id": "UTC", "locale": "en"} | screen
-            pages[name] = browser.new_context(**options).new_page()
+            pages[name] = browser.new_context(**COMMON | screen).new_page()
             pages[name].goto(f"http://{stack.address}{path}")
             PREPARE[name](pages[name])
         stack.shell("FROM, TO = 'charcoal', 'crater'" + PLAY)
