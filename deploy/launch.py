@@ -1,7 +1,7 @@
 """Runs `launch.py MODULE_OR_SCRIPT_OR_PATH …` in this process, as a part of the tree.
 
-It ends with the process that started it, even if that is killed -9: nobody is left behind who
-holds the port.
+In the tree it ends with the process that started it, even if that is killed -9: nobody is left
+behind who holds the port. Started by hand it outlives the shell, as any program.
 
 supervisord tries a program that ends within `startsecs` again, whatever its exit code
 (http://supervisord.org/subprocess.html#process-states). 2 (a wrong setting) and 3 (cannot listen)
@@ -18,13 +18,16 @@ import time
 HOPELESS = (2, 3)  # supervisord.conf: exitcodes
 STARTSECS = 1.0  # s; supervisord.conf: startsecs
 PR_SET_PDEATHSIG = 1  # prctl(2); it outlives an exec
+SUPERVISED = "SUPERVISOR_ENABLED" in os.environ
 
 started = time.monotonic()
 
 
 def main():
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     program = sys.argv[1]
+    is_child = SUPERVISED or program == "supervisor.supervisord"
+    if is_child and sys.platform == "linux":  # no other system has it
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     sys.argv = sys.argv[1:]
     sys.path[0] = os.getcwd()
     try:
@@ -35,7 +38,7 @@ def main():
         else:
             runpy.run_module(program, run_name="__main__", alter_sys=True)
     except SystemExit as end:
-        if end.code in HOPELESS and "SUPERVISOR_ENABLED" in os.environ:
+        if end.code in HOPELESS and SUPERVISED:
             sys.stderr.flush()
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             # Half a second more: supervisord's clock began before this module was loaded.
