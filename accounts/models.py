@@ -10,6 +10,8 @@ MONEY = {"max_digits": 12, "decimal_places": 2}
 
 
 class AccountQuerySet(models.QuerySet):
+    """Bulk changes go through each row's save(), which notices a turn."""
+
     def update(self, **values):
         """Set the values, expressions as well, on each row by itself: each may turn."""
         with transaction.atomic(using=self.db):

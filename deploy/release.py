@@ -82,6 +82,7 @@ class Release:
     # Workers
 
     def replace_workers(self):
+        """The candidate, then each worker, then the pulse. Raises Stopped."""
         self.prepare()
         before = self.sockets()
         say(f"{before} sockets are open")
@@ -139,6 +140,7 @@ class Release:
         say(f"{name} is ready ({place}), {time.monotonic() - began:.1f} s")
 
     def give_up(self, name, trouble):
+        """Stop it, show what it said last, and raise Stopped."""
         lines = self.supervisor.last_lines(name)
         self.supervisor.stop(name)
         for line in lines:
@@ -157,6 +159,7 @@ class Release:
     # Interface servers
 
     def replace_interfaces(self):
+        """One after the other, each by drain. Raises Stopped."""
         before = self.sockets()
         say(f"{before} sockets are open")
         names = self.supervisor.names("interface")
@@ -182,6 +185,7 @@ class Release:
         raise Stopped(f"{name} does not get ready; those after it go on as they are.")
 
     def living_interfaces(self) -> set[bytes]:
+        """The names of all that Redis knows, of other hosts as well."""
         found = set()
         for index in range(self.layer.ring_size):
             found |= set(self.layer.connection(index).zrange(self.layer.processes_key, 0, -1))

@@ -85,6 +85,7 @@ def check_port(host, port):
 
 
 def check_redis(environment):
+    """Raises CannotStart for a Redis that REDIS_URL names and that does not answer."""
     import redis
 
     if environment.embedded_redis:

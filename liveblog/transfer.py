@@ -114,6 +114,7 @@ def read(place, value, fields) -> dict:
 
 
 def read_field(place, name, value, kind):
+    """The value as the model takes it. Raises Refused."""
     if kind is FLAG and isinstance(value, bool):
         return value
     if kind is TEXT and isinstance(value, str):

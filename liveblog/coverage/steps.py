@@ -58,6 +58,7 @@ def parse(raw) -> list[Step]:
 
 
 def parse_step(number: int, item) -> Step:
+    """One step by itself. Raises BadCoverage."""
     if not isinstance(item, dict):
         raise BadCoverage(number, "is not an object")
     fields = dict(item)

@@ -28,6 +28,7 @@ class Command(BaseCommand):
 
 
 def read(file) -> bytes:
+    """The file, LARGEST bytes at most. Raises Refused; CommandError where it cannot be read."""
     try:
         if file == "-":
             text = sys.stdin.buffer.read(LARGEST + 1)
