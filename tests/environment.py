@@ -5,6 +5,8 @@ import shutil
 import signal
 import tempfile
 
+from hypothesis import HealthCheck, settings
+
 from tests.services import RedisServer
 
 redis_server = RedisServer()
@@ -13,6 +15,16 @@ for name in ("DATABASE_URL", "CHANNEL_KEYS", "HOST", "PORT", "DEBUG", "ALLOWED_H
     os.environ.pop(name, None)
 os.environ.update(REDIS_URL=redis_server.url, DATA_DIR=data_dir, SECRET_KEY="only for tests " * 3)
 
+
+# The same examples in every run, and as long as a busy machine takes for each of them.
+settings.register_profile(
+    "tests",
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("tests")
 
 # A shell that starts a run in the background has it ignore SIGINT, and its children inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)

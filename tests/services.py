@@ -18,13 +18,15 @@ from pathlib import Path
 import psycopg
 import redis
 
-PATIENCE = 30  # s: for a machine under load; nothing waits this long where all is well
+PATIENCE = 60  # s: for a machine under load; nothing waits this long where all is well
 POLL = 0.02  # s between two questions
 
 
 # Below the ports that the kernel gives to outgoing connections, one of which could take a port
-# between its choice and its use; each of several runs at once begins somewhere else.
-PORTS = itertools.cycle(random.SystemRandom().sample(range(10_000, 32_000), 22_000))
+# between its choice and its use. Each of xdist's workers has ports of its own, for one may be used
+# long after its choice; each of several runs at once begins somewhere else.
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 4
+PORTS = itertools.cycle(random.SystemRandom().sample(range(10_000 + WORKER, 32_000, 4), 5_500))
 
 
 def free_port():

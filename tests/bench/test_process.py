@@ -1,6 +1,7 @@
 """What the benchmark starts, it measures, and ends."""
 
 import sys
+from contextlib import suppress
 
 import pytest
 
@@ -8,6 +9,7 @@ from bench import procfs
 from bench.errors import ProcessFailed
 from bench.process import Process
 from bench.talker import Talker, module
+from tests.services import PATIENCE, wait_until
 
 
 def test_a_process_that_ends_too_soon_is_an_error_with_its_last_words():
@@ -29,8 +31,14 @@ def test_stopping_ends_the_descendants_too():
             process.check_alive()
     finally:
         process.stop()
-    with pytest.raises(OSError):
-        procfs.memory_kib(pids[1])
+
+    def gone():
+        with suppress(OSError):
+            procfs.memory_kib(pids[1])
+            return False
+        return True
+
+    wait_until(gone, "the end of the descendant")
 
 
 def test_a_talker_answers_line_by_line():
@@ -38,10 +46,10 @@ def test_a_talker_answers_line_by_line():
     try:
         talker.popen.stdin.write(b'{"a": 1}\n{"b": [2]}\n')
         talker.popen.stdin.close()
-        assert talker.answer(timeout=20) == {"a": 1}
-        assert talker.answer(timeout=20) == {"b": [2]}
+        assert talker.answer(timeout=PATIENCE) == {"a": 1}
+        assert talker.answer(timeout=PATIENCE) == {"b": [2]}
         with pytest.raises(ProcessFailed, match="^publisher ended before its work was done"):
-            talker.answer(timeout=20)
+            talker.answer(timeout=PATIENCE)
     finally:
         talker.stop()
 

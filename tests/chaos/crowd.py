@@ -6,6 +6,8 @@ import subprocess
 import threading
 from pathlib import Path
 
+from tests.services import PATIENCE
+
 SCRIPT = Path(__file__).with_name("readers.mjs")
 
 
@@ -24,7 +26,7 @@ class Crowd:
 
     def __exit__(self, *_):
         self.process.stdin.close()
-        self.process.wait(10)
+        self.process.wait(PATIENCE)
         self.process.stdout.close()
 
     def tell(self, command, **options):

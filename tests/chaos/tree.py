@@ -71,5 +71,5 @@ class Tree:
 
     def wait_whole(self):
         """Until every process runs and a request finds its way through all of them."""
-        wait_until(self.is_whole, "all processes", 60)
-        wait_until(self.stack.healthy, "an answer of /healthz", 60)
+        wait_until(self.is_whole, "all processes")
+        wait_until(self.stack.healthy, "an answer of /healthz")

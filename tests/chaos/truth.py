@@ -5,6 +5,8 @@ from collections import Counter
 from contextlib import closing
 from pathlib import Path
 
+from tests.services import PATIENCE
+
 
 class Truth:
     """The SQLite file of a stack's. Nothing here writes, but for lock()."""
@@ -14,13 +16,14 @@ class Truth:
         self.slug = slug
 
     def query(self, sql, *values):
-        with closing(sqlite3.connect(f"file:{self.path}?mode=ro", uri=True, timeout=20)) as base:
+        address = f"file:{self.path}?mode=ro"
+        with closing(sqlite3.connect(address, uri=True, timeout=PATIENCE)) as base:
             base.row_factory = sqlite3.Row
             return base.execute(sql, values).fetchall()
 
     def lock(self):
         """Begin a transaction that keeps every other writer out; it ends with close()."""
-        connection = sqlite3.connect(self.path, isolation_level=None, timeout=20)
+        connection = sqlite3.connect(self.path, isolation_level=None, timeout=PATIENCE)
         connection.execute("BEGIN IMMEDIATE")
         return closing(connection)
 

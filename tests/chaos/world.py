@@ -124,8 +124,8 @@ class World:
             SCENARIOS[names[0]](self)
         for fault in beside:
             fault.result()
-        ended = time.monotonic()
         self.tree.wait_whole()
+        ended = time.monotonic()
         seconds = self.settle(ended)
         self.check()
         self.report.add(" + ".join(names), seconds)
@@ -176,7 +176,8 @@ class World:
         def right():
             return {state["readers"] for state in self.crowd.tell("states")} == {number}
 
-        wait_until(right, f"{number} readers on every page", COUNTED_WITHIN)
+        within = max(COUNTED_WITHIN, self.patience)
+        wait_until(right, f"{number} readers on every page", within)
 
     def finish(self):
         """The report, filled in."""

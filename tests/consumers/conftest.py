@@ -80,6 +80,19 @@ def connect(stack, request):
         reader.socket.close()
 
 
+HOLD = """
+from conversations.store import layer, redis
+for key in redis().scan_iter(f"{layer().prefix}:rate:*"):
+    redis().persist(key)
+"""
+
+
+@pytest.fixture
+def hold_windows(stack):
+    """hold_windows(): limits' windows that have begun do not end, however busy the machine is."""
+    return lambda: stack.shell(HOLD)
+
+
 BAD_JSON = [
     "{",
     "",

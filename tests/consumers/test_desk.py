@@ -124,11 +124,13 @@ def test_what_cannot_be_used_gets_a_sentence_and_nobody_hears_it(connect, path):
     assert anna.frame()["name"] == ben.frame()["name"] == "ben"
 
 
-def test_too_many_words_get_a_sentence_and_a_flood_is_closed_with_4429(connect, path):
+def test_too_many_words_get_a_sentence_and_a_flood_is_closed_with_4429(connect, path, hold_windows):
     anna, _ = arrive(connect, path, "anna")
-    for _ in range(ANNOUNCEMENTS.flood + 1):
+    anna.send(IDLE)
+    kinds = [anna.frame()["type"]]
+    hold_windows()
+    for _ in range(ANNOUNCEMENTS.flood):
         anna.send(IDLE)
-    kinds = []
     with pytest.raises(ConnectionClosed) as closed:
         while True:
             frame = anna.frame()

@@ -6,10 +6,12 @@ import urllib.request
 
 import pytest
 
+from tests.services import PATIENCE
+
 
 def test_a_consumer_streams_the_answer(stack):
     host, port = stack.address.split(":")
-    connection = http.client.HTTPConnection(host, int(port), timeout=30)
+    connection = http.client.HTTPConnection(host, int(port), timeout=PATIENCE)
     headers = {"Cookie": "sessionid=secret", "Authorization": "Bearer secret"}
     connection.request("GET", "/raw/?%C3%A9=1", headers=headers)
     answer = connection.getresponse()

@@ -131,11 +131,20 @@ def test_a_room_whose_name_is_not_allowed_is_404(post):
     assert (status, envelope["code"]) == (404, 404)
 
 
-def test_too_many_are_429_and_say_when_to_come_again(post):
-    for _ in range(PUSHES.most + 1):
-        status, envelope, headers = post(b"{}", "other")
-        if status == 429:
-            break
+# Most of them at once: request by request they may take a busy machine longer than the window.
+COUNT = """
+from hashlib import sha256
+from conversations.limits import PUSHES
+for _ in range(PUSHES.most - 2):
+    PUSHES.count(sha256(b"other").hexdigest())
+"""
+
+
+def test_too_many_are_429_and_say_when_to_come_again(stack, post):
+    assert post(b"{}", "other")[0] == 200
+    stack.shell(COUNT)
+    assert post(b"{}", "other")[0] == 200
+    status, envelope, headers = post(b"{}", "other")
     assert (status, envelope["code"]) == (429, 429)
     assert 0 < int(headers["Retry-After"]) <= PUSHES.seconds
     assert post(b"{}")[0] == 200  # with another token

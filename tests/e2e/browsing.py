@@ -33,6 +33,7 @@ def open_browser(*more_arguments):
         browser = playwright.chromium.launch(
             executable_path=chromium(), args=[*ARGUMENTS, *more_arguments]
         )
+        browser.on("context", lambda context: context.set_default_timeout(PATIENCE * 1000))
         yield browser
         browser.close()
 

@@ -59,7 +59,8 @@ def desk(stack, blog, page):
         "from django.contrib.auth.models import User;"
         f"User.objects.create_superuser({blog!r}, password={PASSWORD!r})"
     )
-    page.goto(f"http://{stack.address}/liveblog/{blog}/edit/")
+    address = f"http://{stack.address}/liveblog/{blog}/edit/"
+    page.goto(address)
     log_in(page, blog)
-    page.wait_for_url("**/edit/")  # and for its scripts
+    page.wait_for_url(address)  # and for its scripts
     return page

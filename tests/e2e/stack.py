@@ -1,6 +1,7 @@
 """The whole product, started as `make run` starts it, with clients to try it."""
 
 import contextlib
+import http.client
 import json
 import os
 import signal
@@ -49,13 +50,13 @@ class Stack:
 
     def wait_ready(self):
         wait_until(
-            lambda: self.process.poll() is not None or self.healthy(), "an answer of /healthz", 60
+            lambda: self.process.poll() is not None or self.healthy(), "an answer of /healthz"
         )
         assert self.process.poll() is None, self.output()
         return self
 
     def healthy(self):
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, http.client.HTTPException):
             return self.get("/healthz").status == 200
 
     def get(self, path):
@@ -73,7 +74,7 @@ class Stack:
             input=input,
             capture_output=True,
             text=True,
-            timeout=PATIENCE,
+            timeout=2 * PATIENCE,
         )
 
     def shell(self, code):

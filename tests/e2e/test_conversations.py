@@ -54,6 +54,7 @@ def test_two_readers_chat_and_staff_moderate(stack, room, page, browser, errors)
         expect(guest.get_by_text("You are Guest")).to_be_visible()
         say(guest, "<img src=x onerror=alert(1)> " + "W" * 200)
         expect(guest.get_by_label("Message", exact=True)).to_have_value("")
+        expect(lines(page)).to_have_count(1)
         say(page, "Welcome")
         for each in (page, guest):
             expect(lines(each)).to_have_count(2)

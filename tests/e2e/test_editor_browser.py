@@ -153,7 +153,8 @@ def test_an_unsent_text_is_there_again_after_a_reload(desk):
 def test_what_is_typed_before_the_script_has_come_is_kept_too(desk):
     scripts = []
     desk.route(EDITOR_SCRIPT, lambda route: scripts.append(route))
-    desk.reload(wait_until="commit")
+    with desk.expect_request(EDITOR_SCRIPT):
+        desk.reload(wait_until="commit")
     text_field(desk).fill("Written on a slow line")
     scripts[0].continue_()
     desk.unroute(EDITOR_SCRIPT)
@@ -178,6 +179,7 @@ def conflict(stack, blog, desk, errors):
     """An edit that was published after somebody else's."""
     post(stack, blog, "The first text")
     updates(desk).get_by_role("link", name="Edit").click()
+    desk.wait_for_url("**/edit/?update=*")  # and for its scripts
     expect(text_field(desk)).to_have_value("The first text")
     change(stack, blog, "row.body = 'Their text'; row.save()")
     text_field(desk).fill("My text")
@@ -228,6 +230,7 @@ def test_a_draft_is_listed_and_published_later(stack, blog, desk, browser):
         expect(sending(desk)).to_have_text("The draft is saved. Readers do not see it.")
         expect(text_field(desk)).to_have_value("")
         desk.locator("[data-drafts]").get_by_role("link", name="Half a thought").click()
+        desk.wait_for_url("**/edit/?update=*")
         expect(desk.get_by_role("heading", name="Edit the draft")).to_be_visible()
         text_field(desk).fill("A whole thought")
         expect(updates(reader)).to_have_count(0)
@@ -235,6 +238,25 @@ def test_a_draft_is_listed_and_published_later(stack, blog, desk, browser):
         expect(contents(reader)).to_have_text(["A whole thought"])
     expect(desk.locator("[data-drafts]")).to_be_hidden()
     assert bodies(stack, blog) == "A whole thought"
+
+
+def test_a_press_among_the_drafts_counts_although_another_one_changes(stack, blog, desk):
+    stack.shell(
+        "from liveblog.models import BlogUpdate, LiveBlog;"
+        f"blog = LiveBlog.objects.get(slug={blog!r});"
+        "BlogUpdate.objects.create(blog=blog, body='Another', draft=True)"
+    )
+    text_field(desk).fill("Half a thought")
+    desk.get_by_role("button", name="Save draft").click()
+    drafts = desk.locator("[data-drafts]")
+    drafts.locator("li", has_text="Half").get_by_text("Delete", exact=True).click()
+    drafts.get_by_role("link", name="Half a thought").hover()
+    desk.mouse.down()
+    change(stack, blog, "row.body = 'Another, changed'; row.save()")
+    expect(drafts.get_by_role("link", name="Another, changed")).to_be_visible()
+    expect(drafts.get_by_role("button", name="Yes, delete it")).to_be_visible()
+    desk.mouse.up()
+    expect(text_field(desk)).to_have_value("Half a thought")
 
 
 def test_a_scheduled_time_is_the_editors_own(stack, blog, desk):
@@ -272,6 +294,7 @@ def test_without_javascript_the_form_works(stack, blog, desk, browser):
         publish(plain)
         expect(plain.get_by_text("Published.")).to_be_visible()
         updates(plain).get_by_role("link", name="Edit").click()
+        expect(text_field(plain)).to_have_value("Posted by the form")
         change(stack, blog, "row.body = 'Their text'; row.save()")
         text_field(plain).fill("My text")
         plain.get_by_role("button", name="Publish the change").click()

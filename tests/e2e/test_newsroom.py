@@ -37,10 +37,11 @@ def newsroom(stack, blog, browser):
         contexts.append(browser.new_context())
         page = contexts[-1].new_page()
         watch(page, errors)
-        page.goto(f"http://{stack.address}/liveblog/{blog}/" + ("edit/" if name else ""))
+        address = f"http://{stack.address}/liveblog/{blog}/" + ("edit/" if name else "")
+        page.goto(address)
         if name:
             log_in(page, name + blog)
-            page.wait_for_url("**/edit/")
+            page.wait_for_url(address)
         expect(page.locator("[data-status]")).to_have_text("Live")
         return page
 

@@ -441,18 +441,19 @@ def test_too_many_requests_of_one_address_are_answered_429(strict, path, allowed
 
 def test_too_many_sockets_of_one_address_are_answered_429(strict, blog):
     url = f"ws://{strict.address}/channel/liveblog/{blog}/"
+    options = {"proxy": None, "open_timeout": PATIENCE}
     with contextlib.ExitStack() as sockets:
         for _ in range(5):
-            sockets.enter_context(connect(url, proxy=None, source_address=("127.0.0.4", 0)))
+            sockets.enter_context(connect(url, source_address=("127.0.0.4", 0), **options))
         with pytest.raises(InvalidStatus) as refusal:
-            connect(url, proxy=None, source_address=("127.0.0.4", 0))
+            connect(url, source_address=("127.0.0.4", 0), **options)
         assert refusal.value.response.status_code == 429
-        sockets.enter_context(connect(url, proxy=None, source_address=("127.0.0.5", 0)))
+        sockets.enter_context(connect(url, source_address=("127.0.0.5", 0), **options))
 
 
 def test_guessing_passwords_is_answered_429(nginx):
     answers = []
-    for _ in range(15):
+    for _ in range(30):  # one more is allowed every 5 s
         connection = http.client.HTTPConnection(
             "127.0.0.1", nginx.port, timeout=PATIENCE, source_address=("127.0.0.6", 0)
         )

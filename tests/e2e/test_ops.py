@@ -5,9 +5,11 @@ import urllib.error
 import urllib.request
 
 import pytest
+from playwright.sync_api import expect
 from websockets.exceptions import ConnectionClosed
 
 from tests.e2e.stack import Reader
+from tests.services import PATIENCE, wait_until
 
 USERS = (
     "from django.contrib.auth.models import User;"
@@ -33,25 +35,27 @@ def test_staff_see_the_sockets_and_the_charts_move(stack, page, blog):
         page.wait_for_function(
             "() => document.querySelector('[data-chart=deliveries] path').getAttribute('d')"
         )
-        page.wait_for_selector("[data-processes] tr")
-        assert "interface@" in page.inner_text("[data-processes]")
+        expect(page.locator("[data-processes]")).to_contain_text("interface@")
 
 
 def test_readers_are_sent_to_the_login_and_their_socket_is_closed(stack, page):
     stack.shell(USERS.format(name="guest", staff=False))
     with Reader(f"ws://{stack.address}/channel/ops/") as anybody:
-        assert json.loads(anybody.socket.recv())["code"] == "not_logged_in"
+        assert json.loads(anybody.socket.recv(timeout=PATIENCE))["code"] == "not_logged_in"
         with pytest.raises(ConnectionClosed) as closed:
-            anybody.socket.recv()
+            anybody.socket.recv(timeout=PATIENCE)
         assert closed.value.rcvd.code == 4401
     log_in(page, stack, "guest")
-    page.wait_for_url("**/accounts/login/**")
-    cookie = "; ".join(f"{c['name']}={c['value']}" for c in page.context.cookies())
-    headers = {"Cookie": cookie}
+
+    def cookies():
+        return {each["name"]: each["value"] for each in page.context.cookies()}
+
+    wait_until(lambda: "sessionid" in cookies(), "the login")
+    headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in cookies().items())}
     with Reader(f"ws://{stack.address}/channel/ops/", additional_headers=headers) as guest:
-        assert json.loads(guest.socket.recv())["code"] == "not_allowed"
+        assert json.loads(guest.socket.recv(timeout=PATIENCE))["code"] == "not_allowed"
         with pytest.raises(ConnectionClosed) as closed:
-            guest.socket.recv()
+            guest.socket.recv(timeout=PATIENCE)
         assert closed.value.rcvd.code == 4403
 
 

@@ -16,8 +16,8 @@ def running(stacks, kind):
     """A stack with one interface server and one worker, which tests leave as they found it."""
     if kind not in stacks:
         stack = stacks[kind] = Stack(kind).__enter__()
-        options = ["--proxy-headers", "--ping-interval", "1", "--ping-timeout", "2"]
-        stack.front = stack.interface(*options, *(["--drain", "1"] if stack.ours else []))
+        drain = ["--drain", "1"] if stack.ours else []
+        stack.front = stack.interface("--proxy-headers", *drain)
         stack.back = stack.worker()
         assert stack.front.request("GET", "/ready/").status == 200
     return stacks[kind]

@@ -126,7 +126,7 @@ def test_row_17_a_peer_that_is_pushed_to_and_answers_no_ping_is_cut(impatient):
 
 
 def test_row_17_on_the_stock_stack_fails(stock):
-    peer = MutePeer(stock, stock.front)
+    peer = MutePeer(stock, stock.interface("--ping-interval", "1", "--ping-timeout", "2"))
     begun = time.monotonic()
     wait_until(lambda: peer.has_ended() or time.monotonic() > begun + 4.5, "several ping intervals")
     assert not peer.has_ended() and b"push" in peer.received

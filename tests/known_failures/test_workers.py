@@ -192,7 +192,7 @@ def test_row_08_what_a_consumer_sent_before_its_exception_is_sent(ours):
 
 
 def test_row_08_an_exception_at_the_connect_does_not_wedge_an_ordered_socket(ours):
-    with ours.front.websocket("/fragile/", open_timeout=10) as socket:
+    with ours.front.websocket("/fragile/") as socket:
         assert socket.ask("goes on") == "goes on"
 
 
@@ -280,10 +280,10 @@ def test_row_24_a_session_ends_with_its_socket(ours):
 @pytest.mark.parametrize("path", ["/ordered/", "/fragile/"])
 def test_row_24_it_ends_also_where_the_disconnect_has_no_consumer_or_a_failing_one(ours, path):
     others = sessions(ours)
-    with ours.front.websocket(path, open_timeout=10) as socket:
+    with ours.front.websocket(path) as socket:
         assert socket.ask("mark") == "mark"
         [session] = sessions(ours) - others
-    wait_until(lambda: session not in sessions(ours), "the end of the session", patience=5)
+    wait_until(lambda: session not in sessions(ours), "the end of the session")
 
 
 def test_row_24_on_the_stock_stack_fails(stock):

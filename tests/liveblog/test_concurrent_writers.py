@@ -7,7 +7,7 @@ import pytest
 
 from tests.e2e.stack import ROOT
 from tests.environment import redis_server
-from tests.services import PostgresServer
+from tests.services import PATIENCE, PostgresServer
 
 WRITERS, ROUNDS = 20, 2
 KINDS = 8  # revisions that a round of a writer takes
@@ -113,7 +113,7 @@ def start(code, database, tmp_path):
 
 
 def finish(process):
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=3 * PATIENCE)
     assert process.returncode == 0
     return output
 

@@ -83,7 +83,7 @@ def test_a_long_poll_is_answered_through_a_group(interface):
         poll.join(0.1)
         return answers
 
-    wait_until(answered, "the news", patience=10)
+    wait_until(answered, "the news")
     assert (answers[0].status, answers[0].body) == (200, b"extra, extra")
 
 
@@ -121,7 +121,7 @@ def crowded():
 
 
 def test_functions_keep_their_order(crowded):
-    with connect(f"{crowded.url}/numbered/", proxy=None) as websocket:
+    with connect(f"{crowded.url}/numbered/", proxy=None, open_timeout=PATIENCE) as websocket:
         for number in range(12):
             websocket.send(str(number))
         seen = "connect"
@@ -131,7 +131,7 @@ def test_functions_keep_their_order(crowded):
 
 
 def test_a_class_keeps_its_order(crowded):
-    with connect(f"{crowded.url}/counter/", proxy=None) as websocket:
+    with connect(f"{crowded.url}/counter/", proxy=None, open_timeout=PATIENCE) as websocket:
         for digit in range(1, 9):
             websocket.send(json.dumps({"digit": digit}))
         sums = [json.loads(frame(websocket))["sum"] for _ in range(8)]

@@ -121,7 +121,7 @@ function countWaiting() {
 
 if (waiting) {
   countWaiting();
-  new MutationObserver(countWaiting).observe(document.querySelector(".desk-side"), {
+  new MutationObserver(countWaiting).observe(document.querySelector("[data-drafts] ul"), {
     childList: true,
   });
 }
