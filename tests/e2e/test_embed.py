@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 from tests.e2e.browsing import open_browser
 from tests.e2e.conftest import FOREIGN_PORT
 from tests.e2e.test_nginx import Nginx
+from tests.services import wait_until
 
 # The site is 127.0.0.1; these are another site for a browser, and of the two one may embed.
 ALLOWED, REFUSED = f"http://localhost:{FOREIGN_PORT}", f"http://127.0.0.1:{FOREIGN_PORT}"
@@ -126,23 +127,31 @@ def test_a_page_that_may_not_embed_it_shows_a_link_instead(nginx, blog, foreign,
     expect(link).to_have_attribute("href", f"http://{nginx.address}/liveblog/{blog}/")
 
 
-def test_what_comes_in_above_waits_and_moves_nothing_that_is_read(
-    stack, nginx, blog, foreign, page
-):
+def with_models(stack, blog, code):
+    """Run the code with the blog."""
     stack.shell(
-        "from liveblog.models import *;"
-        f"blog = LiveBlog.objects.get(slug={blog!r});"
-        "[BlogUpdate.objects.create(blog=blog, body=f'Update {n}. ' + 'More. ' * 200)"
-        " for n in range(12)]"
+        f"from liveblog.models import *; blog = LiveBlog.objects.get(slug={blog!r}); {code}"
     )
+
+
+@pytest.fixture
+def read(stack, nginx, blog, foreign, page):
+    """What is read in a page around, far below the top of the stream: the fourth of 12 posts."""
+    code = "[BlogUpdate.objects.create(blog=blog, body=f'Update {n}. ' + 'More. ' * 200)"
+    with_models(stack, blog, f"{code} for n in range(12)]")
     foreign["/"] = ({}, html(tag(nginx, blog) + TALL))
     page.goto(ALLOWED)
     frame = live(page)
     wait_for_whole(page)
     read = frame.get_by_text("Update 3.")
-    read.scroll_into_view_if_needed()
+    page.evaluate("top => scrollBy(0, top - 5)", read.bounding_box()["y"])
+    expect(read).to_be_in_viewport()
     expect(frame.locator("[data-bar]")).not_to_be_in_viewport()
-    place = read.bounding_box()
+    return read
+
+
+def test_what_comes_in_above_waits_and_moves_nothing_that_is_read(stack, blog, page, read):
+    frame, place = page.frame_locator("iframe"), read.bounding_box()
     stack.manage("post", blog, "The Eagle has landed")
     button = page.get_by_role("button", name="1 new update")
     expect(button).to_be_in_viewport()
@@ -153,6 +162,34 @@ def test_what_comes_in_above_waits_and_moves_nothing_that_is_read(
     expect(frame.get_by_text("One small step")).to_be_in_viewport()
     expect(frame.get_by_text("The Eagle has landed")).to_be_visible()
     expect(page.get_by_role("button")).to_have_count(0)
+
+
+def test_what_changes_above_moves_nothing_that_is_read(stack, blog, page, read):
+    frame = page.frame_locator("iframe")
+
+    def top_of(text):
+        return frame.get_by_text(text).bounding_box()["y"]
+
+    def change(number, code, seen, stays):
+        place = top_of(stays)
+        find = f"row = blog.updates.get(body__startswith='Update {number}.')"
+        with_models(stack, blog, f"{find}; {code}")
+        seen()
+        # The page around hears of it and follows, a moment after the text has changed.
+        wait_until(lambda: abs(top_of(stays) - place) <= 1, f"{stays} in its place")
+
+    def first_is(text):
+        expect(frame.locator("[data-list] > :first-child")).to_contain_text(text)
+
+    gone, longer = frame.get_by_text("Update 9."), frame.get_by_text("Corrected.")
+    read = "Update 3."
+    change(9, "row.delete()", lambda: expect(gone).to_have_count(0), read)
+    longer_body = "row.body = 'Corrected. ' * 700; row.save()"
+    change(8, longer_body, lambda: expect(longer).to_be_attached(), read)
+    pin = "row.pinned = True; row.save()"
+    change(0, pin, lambda: first_is("Update 0."), read)
+    # What is read itself goes to the top: nobody is carried away with it.
+    change(3, pin, lambda: first_is("Update 3."), "Update 2.")
 
 
 def test_several_tags_each_have_their_own_frame(stack, nginx, blog, foreign, page):

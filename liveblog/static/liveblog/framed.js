@@ -1,13 +1,16 @@
 // The live blog in a frame of another site's page, whose script (embed.js) makes the frame as high
 // as this page says. Such a frame never scrolls itself: what comes in above would push down what
 // is read. So new posts wait while the stream's top is above the window, and the page around shows
-// how many they are. Where it bounds the height instead, the frame scrolls as any page does.
+// how many they are. Of what else moves, as a post above is edited or deleted, it is told: it knows
+// what is in sight, and scrolls by as much. Where it bounds the height instead, the frame scrolls
+// as any page does.
 //
 // Nothing secret is said, and nothing that is heard changes more than what is shown.
 
 import { counted } from "./page.js";
 
 const stream = document.querySelector("[data-stream]");
+const list = stream.querySelector("[data-list]");
 const jump = stream.querySelector("[data-jump]");
 const bar = stream.querySelector("[data-bar]");
 
@@ -31,9 +34,30 @@ function welcome(from, follows) {
   if (origin) return;
   [origin, auto] = [from, follows];
   document.documentElement.classList.toggle("is-auto", auto);
-  new ResizeObserver(() => {
-    say("liveblog-height", { height: document.body.getBoundingClientRect().height });
-  }).observe(document.body);
+  new ResizeObserver(measure).observe(document.body);
+}
+
+// Places
+
+let places = new Map(); // article -> {top, bottom, pinned}, px as laid out, wherever it slides from
+
+/** Say how high the page is, and where the articles went that were there before. */
+function measure() {
+  const before = places;
+  places = new Map();
+  const moved = []; // [its bottom before, how far it went], downwards
+  for (const article of list.children) {
+    const { offsetTop: top, offsetHeight } = article;
+    const pinned = "pinned" in article.dataset;
+    places.set(article, { top, bottom: top + offsetHeight, pinned });
+  }
+  for (const [article, { top, bottom, pinned }] of before) {
+    const now = places.get(article);
+    // One that is pinned goes elsewhere: who reads it stays where it was.
+    if (now && now.pinned === pinned) moved.push([bottom, now.top - top]);
+  }
+  const { height } = document.body.getBoundingClientRect();
+  say("liveblog-height", { height, moved: holds() ? moved : [] });
 }
 
 // Waiting
@@ -47,6 +71,7 @@ const sight = new IntersectionObserver((entries) => {
     if (target === stream) inSight = isIntersecting;
     else topInSight = isIntersecting;
   }
+  stream.toggleAttribute("data-held", holds());
   if (!holds()) reveal();
 });
 sight.observe(stream);
@@ -64,6 +89,7 @@ stream.addEventListener("drawn", ({ detail: added }) => {
     }
   }
   count();
+  measure();
 });
 
 function count() {
@@ -75,6 +101,7 @@ function reveal() {
   for (const article of waiting) article.hidden = false;
   if (waiting.size) {
     waiting.clear();
+    places.clear(); // the reader goes to them, not past them
     count();
   }
 }

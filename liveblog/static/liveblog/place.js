@@ -35,7 +35,8 @@ stream.addEventListener("drawn", () => {
   if (held && kept.length && !CSS.supports("overflow-anchor", "auto")) {
     scrollBy({ top: moved(kept[0]), behavior: "instant" });
   }
-  if (held || still.matches) return;
+  // In a frame whose top is out of sight the page around holds the place (framed.js).
+  if (held || still.matches || "held" in stream.dataset) return;
   const distances = kept.map(moved); // all, before any is moved
   kept.forEach((element, i) => slide(element, distances[i]));
 });

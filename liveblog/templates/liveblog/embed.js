@@ -82,14 +82,22 @@
     frame.contentWindow.postMessage({ type: type, auto: !most }, origin);
   }
 
-  function resize(height) {
+  function resize(height, moved) {
     var before = frame.getBoundingClientRect();
     box.style.minHeight = "";
     frame.style.height = (most ? Math.min(most, height) : height) + "px";
     // Above what is read: most browsers hold the place by themselves.
     if (before.bottom < 0 && !(window.CSS && CSS.supports("overflow-anchor", "auto"))) {
-      window.scrollBy(0, frame.getBoundingClientRect().height - before.height);
+      scroll(frame.getBoundingClientRect().height - before.height);
     }
+    // Within the frame none can: the first post in sight is put back to its place.
+    for (var i = 0; before.top < 0 && before.bottom > 0 && i < moved.length; i += 1) {
+      if (before.top + moved[i][0] > 0) return scroll(Number(moved[i][1]) || 0);
+    }
+  }
+
+  function scroll(by) {
+    window.scrollBy({ top: by, behavior: "instant" });
   }
 
   var on = {
@@ -101,7 +109,7 @@
       send("liveblog-welcome");
     },
     "liveblog-height": function (data) {
-      if (data.height > 0) resize(Math.ceil(data.height));
+      if (data.height > 0) resize(Math.ceil(data.height), data.moved || []);
     },
     "liveblog-waiting": function (data) {
       waiting.textContent = data.text;
