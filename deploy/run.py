@@ -170,7 +170,6 @@ class Tree:
             "HOST": environment.HOST,
             "PORT": str(environment.PORT),
             "INTERFACES": str(environment.INTERFACES),
-            "WORKERS": str(environment.WORKERS),
             "POOL_ANY": "0" if environment.WORKER_POOLS else str(environment.WORKERS),
             **{f"POOL_{p.upper()}": str(environment.WORKER_POOLS.get(p, 0)) for p in POOLS},
             "TRUSTED_HOPS": str(environment.TRUSTED_HOPS),

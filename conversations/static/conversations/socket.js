@@ -6,6 +6,12 @@ const FIRST_WAIT = 500; // ms; doubled up to the longest, and spread by chance: 
 const LONGEST_WAIT = 15_000;
 const AFTER_FLOOD = 10_000; // ms, the window in which the server counts
 
+/** A WebSocket to a path of this site. */
+export function dial(path) {
+  const scheme = location.protocol === "https:" ? "wss" : "ws";
+  return new WebSocket(`${scheme}://${location.host}${path}`);
+}
+
 /**
  * Connect to a path of this site and keep connecting. Callbacks: `onFrame(frame)`, `onOpen()` and
  * `onState(name, code)` with connecting, live, reconnecting or stopped.
@@ -19,8 +25,7 @@ export function openSocket(path, { onFrame, onOpen = () => {}, onState = () => {
 
   function connect() {
     clearTimeout(timer);
-    const scheme = location.protocol === "https:" ? "wss" : "ws";
-    const mine = new WebSocket(`${scheme}://${location.host}${path}`);
+    const mine = dial(path);
     socket = mine;
     mine.onopen = () => {
       onState("live");

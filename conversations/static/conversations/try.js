@@ -1,5 +1,7 @@
 // The console of /try/: choose an address, connect, send, see what comes.
 
+import { dial } from "./socket.js";
+
 const MOST_LINES = 300;
 
 const console_ = document.querySelector("[data-console]");
@@ -61,8 +63,7 @@ function close() {
 }
 
 function open(address) {
-  const scheme = location.protocol === "https:" ? "wss" : "ws";
-  const mine = new WebSocket(`${scheme}://${location.host}${address}`);
+  const mine = dial(address);
   socket = mine;
   show("connecting");
   add("note", `GET ${address}  Upgrade: websocket`);
