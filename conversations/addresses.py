@@ -73,6 +73,13 @@ def addresses() -> list[Address]:
             "/liveblog/demo/",
         ),
         Address(
+            "/channel/desk/demo/",
+            _("Editors at work"),
+            _("Who else has the editor's page open, and what they are editing. Log in first."),
+            ('{"update": null, "typing": false}',),
+            "/liveblog/demo/edit/",
+        ),
+        Address(
             "/channel/by-hand/",
             _("Without groups"),
             _("A loop over a set of readers, to be measured against a group."),

@@ -134,7 +134,7 @@ def test_every_conversation_can_be_tried(stack, page):
         expect(status).to_have_text("Connected")
         page.get_by_role("button", name="Send", exact=True).click()
         expect(log.locator("[data-kind=in]", has_text=answer).first).to_be_visible()
-    for name in ("Notices to one user", "Users by initial"):
+    for name in ("Editors at work", "Notices to one user", "Users by initial"):
         page.get_by_role("button", name=name).click()
         expect(log).to_contain_text("not_logged_in")
         expect(log).to_contain_text("Closed with code 4401")
