@@ -33,7 +33,7 @@ class Crowd:
 
     async def read(self):
         self.loop, self.ending = asyncio.get_running_loop(), asyncio.Event()
-        at_once = asyncio.Semaphore(50)
+        at_once = asyncio.Semaphore(20)
         tasks = [asyncio.create_task(reader.run(at_once)) for reader in self.readers]
         await self.ending.wait()
         for task in tasks:

@@ -9,8 +9,10 @@ from pathlib import Path
 from tests.e2e.stack import ROOT, Stack
 from tests.services import PATIENCE
 
+# Among these is what other tests may be writing just now.
 NOT_COPIED = shutil.ignore_patterns(
-    ".git", ".venv", "var", "tests", "bench", "docs", "node_modules", "__pycache__", ".*_cache"
+    *(".git", ".venv", "var", "tests", "bench", "docs", "node_modules", "__pycache__"),
+    *(".*_cache", ".hypothesis"),
 )
 
 

@@ -112,10 +112,12 @@ def test_an_editor_logs_in_and_posts_to_the_readers(stack, blog, page, browser, 
     with browser.new_context() as context:
         desk = context.new_page()
         watch(desk, errors)
-        desk.goto(f"http://{stack.address}/liveblog/{blog}/edit/")
+        address = f"http://{stack.address}/liveblog/{blog}/edit/"
+        desk.goto(address)
         desk.get_by_label("Username").fill(blog)
         desk.get_by_label("Password").fill("over the moon")
         desk.get_by_role("button", name="Log in").click()
+        desk.wait_for_url(address)  # and for its scripts
         desk.get_by_label("Headline").fill("From the desk")
         desk.get_by_label("Text").fill("Written in the *form*")
         desk.get_by_role("button", name="Publish").click()
@@ -164,6 +166,7 @@ def test_the_chat_beside_the_blog_appears_when_it_is_turned_on(page, stack, blog
     expect(chat).to_be_visible()
     chat.click()
     room = page.frame_locator("iframe")
+    expect(connection(room)).to_have_text("Live")
     room.get_by_label("Message").fill("Hello beside the blog")
     room.get_by_role("button", name="Send").click()
     expect(room.get_by_text("Hello beside the blog")).to_be_visible()

@@ -89,8 +89,10 @@ class Stack:
         others = self.registered()
         listen = ("-p", str(port)) if listen is None else listen
         server = ("-m", "realtime.interface") if self.ours else STOCK_DAPHNE
+        # By default 5 s, in which a busy machine may not start the worker that is to answer.
+        patient = ("--websocket_connect_timeout", str(PATIENCE), "-v", "0")
         process = self.start(
-            *server, *listen, "-v", "0", *options, "small.asgi:channel_layer", **start_options
+            *server, *listen, *patient, *options, "small.asgi:channel_layer", **start_options
         )
         process.port = port
         if "-p" in listen:

@@ -78,7 +78,11 @@ class Project:
     def interface(self, *options, server=("-m", "realtime.interface")):
         """Start an interface server and wait until it listens."""
         port = free_port()
-        process = self.start(*server, "-p", str(port), *options, "board.asgi:channel_layer")
+        # By default 5 s, in which a busy machine may not start the worker that is to answer.
+        patient = ("--websocket_connect_timeout", str(PATIENCE))
+        process = self.start(
+            *server, "-p", str(port), *patient, *options, "board.asgi:channel_layer"
+        )
         interface = Interface(port, process)
         wait_until(
             lambda: process.poll() is not None or interface.listens(), f"a listener on {port}"
