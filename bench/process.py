@@ -12,7 +12,7 @@ from collections import deque
 from bench import net, procfs
 from bench.errors import ProcessFailed
 
-START_TIMEOUT = 30.0
+START_TIMEOUT = 60.0
 # 10 s: a graceful drain; bench closes its sockets first, so nobody needs longer.
 STOP_TIMEOUT = 10.0
 LOG_LINES = 30

@@ -29,6 +29,7 @@ class Pages:
     def __enter__(self):
         self.playwright = sync_playwright().start()
         options = {"executable_path": chromium(), "args": list(ARGUMENTS)}
+        options["timeout"] = PATIENCE * 1000
         self.browser = self.playwright.chromium.launch(**options)
         self.pages = []
         for _ in range(self.count):

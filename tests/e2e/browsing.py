@@ -31,7 +31,9 @@ def open_browser(*more_arguments):
     expect.set_options(timeout=PATIENCE * 1000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=chromium(), args=[*ARGUMENTS, *more_arguments]
+            executable_path=chromium(),
+            args=[*ARGUMENTS, *more_arguments],
+            timeout=PATIENCE * 1000,
         )
         browser.on("context", lambda context: context.set_default_timeout(PATIENCE * 1000))
         yield browser

@@ -92,7 +92,7 @@ def refusal(**environ):
     stack = Stack(**environ)
     stack.start()
     try:
-        code = stack.process.wait(30)
+        code = stack.process.wait(PATIENCE)
         return code, stack.output()
     finally:
         stack.stop()
