@@ -1,12 +1,12 @@
 from django.contrib.auth.decorators import login_required
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_safe
 
 from accounts.models import Account
+from conversations.methods import read_only
 
 
-@require_safe
+@read_only
 @never_cache
 @login_required
 def balance(request):

@@ -4,16 +4,16 @@ from django.conf import settings
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.clickjacking import xframe_options_sameorigin
-from django.views.decorators.http import require_safe
 
 from conversations import guests
 from conversations.addresses import addresses
 from conversations.chat import LONGEST_MESSAGE
 from conversations.forms import RoomForm
+from conversations.methods import read_only
 from conversations.rooms import bad_room, is_room_name
 
 
-@require_safe
+@read_only
 def chat_index(request):
     """Asks for the name of a room, and leads there."""
     form = RoomForm(request.GET if "room" in request.GET else None)
@@ -23,7 +23,7 @@ def chat_index(request):
     return render(request, "conversations/chat_index.html", {"form": form}, status=status)
 
 
-@require_safe
+@read_only
 @never_cache
 @xframe_options_sameorigin
 def chat_room(request, room_name):
@@ -32,7 +32,7 @@ def chat_room(request, room_name):
     return room_page(request, "conversations/chat_room.html", room_name, context)
 
 
-@require_safe
+@read_only
 @never_cache
 def voice_room(request, room_name):
     context = {"ice_servers": settings.ICE_SERVERS}
@@ -52,7 +52,7 @@ def room_page(request, template, room_name, context):
     return response
 
 
-@require_safe
+@read_only
 @never_cache
 def try_them(request):
     """Every conversation with a console."""

@@ -8,8 +8,9 @@ from django.conf import settings
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.cache import cache_control
 from django.views.decorators.clickjacking import xframe_options_exempt
-from django.views.decorators.http import conditional_page, require_safe
+from django.views.decorators.http import conditional_page
 
+from conversations.methods import read_only
 from liveblog.models import LiveBlog
 from liveblog.pages import stream
 from liveblog.views import briefly_public
@@ -17,7 +18,7 @@ from liveblog.views import briefly_public
 THEMES = ("light", "dark")
 
 
-@require_safe
+@read_only
 @conditional_page
 # An hour: it hardly changes, and a title that has changed comes with the frame.
 @cache_control(public=True, max_age=3600)
@@ -31,7 +32,7 @@ def script(request, slug):
     return response
 
 
-@require_safe
+@read_only
 @xframe_options_exempt
 @conditional_page
 @briefly_public

@@ -9,15 +9,15 @@ from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_safe
 
+from conversations.methods import read_only
 from liveblog.excerpts import absolute
 from liveblog.markup import render
 from liveblog.models import LiveBlog
 from liveblog.transfer import document
 
 
-@require_safe
+@read_only
 @never_cache
 def export(request, slug, kind):
     if not request.user.is_authenticated:

@@ -11,8 +11,9 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils.feedgenerator import Atom1Feed
 from django.utils.http import http_date
-from django.views.decorators.http import conditional_page, require_safe
+from django.views.decorators.http import conditional_page
 
+from conversations.methods import read_only
 from liveblog.excerpts import absolute, title_of
 from liveblog.frames import PAGE
 from liveblog.markup import render
@@ -34,7 +35,7 @@ class Feed(Atom1Feed):
         handler.addQuickElement("content", item["content"], {"type": "html"})
 
 
-@require_safe
+@read_only
 @conditional_page
 @briefly_public
 def feed(request, slug):

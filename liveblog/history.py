@@ -8,8 +8,8 @@ its writer saw. The text of a deleted update goes into the form for a new one.
 from django.http import Http404
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_safe
 
+from conversations.methods import read_only
 from liveblog.differences import difference
 from liveblog.doors import for_editors
 from liveblog.models import TEXT, PastVersion
@@ -19,7 +19,7 @@ LAST = "last"
 SHOWN = 20  # versions on a page; each is compared with the one before
 
 
-@require_safe
+@read_only
 @for_editors
 def history(request, blog, may, pk):
     update = get_object_or_404(blog.updates, pk=pk)

@@ -3,8 +3,8 @@
 import json
 
 from django.http import HttpResponse
-from django.views.decorators.http import require_safe
 
+from conversations.methods import read_only
 from liveblog import api
 from liveblog.models import LONGEST_BODY, LONGEST_KEY, BlogUpdate
 from liveblog.refusals import KINDS
@@ -187,7 +187,7 @@ def description() -> dict:
     }
 
 
-@require_safe
+@read_only
 @briefly_public
 def openapi(request):
     return HttpResponse(json.dumps(description(), indent=1), content_type="application/json")

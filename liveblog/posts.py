@@ -3,8 +3,9 @@
 from django.http import Http404
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import conditional_page, require_safe
+from django.views.decorators.http import conditional_page
 
+from conversations.methods import read_only
 from liveblog.cards import card_of_post
 from liveblog.frames import update_frame
 from liveblog.models import LiveBlog
@@ -12,7 +13,7 @@ from liveblog.pages import place_in_stream
 from liveblog.views import cached
 
 
-@require_safe
+@read_only
 @conditional_page
 def post(request, slug, pk):
     """The page; 404 for what readers have never seen, 410 for what they no longer shall."""

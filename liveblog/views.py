@@ -10,8 +10,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.cache import patch_cache_control
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
-from django.views.decorators.http import conditional_page, require_safe
+from django.views.decorators.http import conditional_page
 
+from conversations.methods import read_only
 from liveblog.cards import card_of_blog
 from liveblog.frames import bad_revision, encode, replay_frame, unknown_blog
 from liveblog.models import LiveBlog
@@ -23,7 +24,7 @@ from liveblog.structured import in_script, live_blog_posting
 briefly_public = cache_control(public=True, max_age=1)
 
 
-@require_safe
+@read_only
 @briefly_public
 def index(request):
     shown = Q(updates__deleted=False, updates__draft=False)
@@ -33,7 +34,7 @@ def index(request):
     return render(request, "liveblog/index.html", {"blogs": blogs})
 
 
-@require_safe
+@read_only
 @conditional_page
 def reader(request, slug):
     """A page of the stream: `?order=oldest`, and from `?before=<id>` or `?after=<id>` on.
@@ -74,7 +75,7 @@ def cached(response, blog):
     return response
 
 
-@require_safe
+@read_only
 @conditional_page
 @briefly_public
 def updates_json(request, slug):

@@ -1,10 +1,11 @@
 from django.contrib.admin.views.decorators import staff_member_required
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_safe
+
+from conversations.methods import read_only
 
 
-@require_safe
+@read_only
 @never_cache
 @staff_member_required(login_url="login")
 def ops(request):

@@ -5,6 +5,7 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
 
 from accounts.views import balance
+from conversations.methods import read_only
 from proj.health import healthz
 from realtime.prometheus import metrics_view
 
@@ -15,7 +16,7 @@ urlpatterns = [
     path("accounts/login/", LoginView.as_view(), name="login"),
     path("accounts/logout/", LogoutView.as_view(), name="logout"),
     path("admin/", admin.site.urls),
-    path("healthz", healthz),
+    path("healthz", read_only(healthz)),
     path("ops/", include("ops.urls")),
-    path("metrics", metrics_view),
+    path("metrics", read_only(metrics_view)),
 ]
