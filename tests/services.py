@@ -12,7 +12,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg
@@ -44,6 +44,18 @@ def wait_until(condition, what, patience=PATIENCE):
             return value
         time.sleep(POLL)
     raise AssertionError(f"waited {patience} s in vain for {what}")
+
+
+@contextmanager
+def stopped(*pids):
+    """Processes that do nothing (SIGSTOP) while the context lasts."""
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
 
 
 def http_request(port, method, path, body=None, headers=None):

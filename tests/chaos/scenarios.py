@@ -8,7 +8,7 @@ import signal
 import time
 
 from tests.chaos.proxy import Mangling
-from tests.services import wait_until
+from tests.services import stopped, wait_until
 
 PROCESSES = {}  # name -> what hurts the product's processes
 LINES = {}  # name -> what hurts the readers and their lines; called in the main thread
@@ -71,7 +71,7 @@ def redis_emptied(world):
 @among(PROCESSES)
 def redis_paused(world):
     """Redis answers nobody for 5 s (SIGSTOP, SIGCONT)."""
-    with world.tree.stopped("redis"):
+    with stopped(*world.tree.pids("redis")):
         time.sleep(PAUSED)
 
 

@@ -2,7 +2,6 @@
 
 import os
 import signal
-from contextlib import contextmanager
 from xmlrpc.client import Fault, ServerProxy
 
 from supervisor.xmlrpc import SupervisorTransport
@@ -42,18 +41,6 @@ class Tree:
         self.signal(group, signal.SIGKILL, number)
         wait_until(lambda: self.members(group) != before, f"the end of {group}")
         self.wait_whole()
-
-    @contextmanager
-    def stopped(self, group):
-        """Stop a group's processes (SIGSTOP) while the context lasts."""
-        pids = self.pids(group)
-        for pid in pids:
-            os.kill(pid, signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            for pid in pids:
-                os.kill(pid, signal.SIGCONT)
 
     def restart(self, name):
         """Stop one process as an operator does, wait for its end, start it again."""

@@ -1,26 +1,11 @@
 """With CHANNEL_KEYS, what is said cannot be read in Redis, wherever it waits."""
 
-import os
-import signal
-from contextlib import contextmanager
-
 import redis
 
-from tests.services import wait_until
+from tests.services import stopped, wait_until
 
 SECRET = "the eagle has landed"
 LINES = 10
-
-
-@contextmanager
-def stopped(pids):
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
 
 
 def found_in(client, text):
@@ -37,7 +22,7 @@ def test_no_plaintext_lies_in_redis_while_messages_wait(stack, connect, room, lo
         one = connect(f"/channel/chat/{room}/", user="berta")
         voice = connect(f"/channel/voice/{room}/", user="berta")
         assert voice.frame()["type"] == "welcome"
-        with stopped(stack.pids("runworker")):
+        with stopped(*stack.pids("runworker")):
             # What waits for its answer in a stopped worker's BLPOP is gone from Redis: send more.
             for _ in range(LINES):
                 one.send({"message": SECRET})
@@ -46,7 +31,7 @@ def test_no_plaintext_lies_in_redis_while_messages_wait(stack, connect, room, lo
             )
             assert found_in(client, SECRET) == found_in(client, "berta") == []
         assert [one.frame()["message"] for _ in range(LINES)] == [SECRET] * LINES
-        with stopped(stack.pids("realtime.interface")):
+        with stopped(*stack.pids("realtime.interface")):
             # Here as well: the first one answers the BLPOP of the stopped server.
             stack.shell(
                 "from conversations.chat import announce\n"

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.browsing import PHONE, connection, open_live, post, updates, was_reloaded, watch
+from tests.services import stopped
 
 
 def test_a_post_appears_on_the_open_page(stack, blog, page):
@@ -85,14 +86,11 @@ def test_a_killed_interface_server_costs_the_page_nothing(stack, blog, page, err
     post(stack, blog, "Before")
     open_live(page, stack, blog)
     [supervisord] = stack.pids("supervisor.supervisord")
-    os.kill(supervisord, signal.SIGSTOP)  # so that it is still down when the post is made
-    try:
+    with stopped(supervisord):  # so that it is still down when the post is made
         for pid in stack.pids("realtime.interface"):
             os.kill(pid, signal.SIGKILL)
         expect(connection(page)).to_have_text("Reconnecting…")
         post(stack, blog, "Meanwhile")
-    finally:
-        os.kill(supervisord, signal.SIGCONT)
     expect(connection(page)).to_have_text("Live")
     expect(updates(page).locator("[data-part=content]")).to_have_text(["Meanwhile", "Before"])
     post(stack, blog, "After")

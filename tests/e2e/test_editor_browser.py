@@ -1,8 +1,6 @@
 """The editor's page in a real browser: what was written is posted once, and never lost."""
 
-import os
 import re
-import signal
 
 import pytest
 from playwright.sync_api import expect
@@ -18,6 +16,7 @@ from tests.e2e.browsing import (
     text_field,
     updates,
 )
+from tests.services import stopped
 
 EDITOR_SCRIPT = re.compile(r"/editor\.[^/]*\bjs$")  # with the hash that static files carry
 
@@ -92,17 +91,12 @@ def test_a_text_survives_a_server_that_is_down_and_is_posted_once(stack, blog, d
     text_field(desk).fill("Written while nobody answered")
     workers = stack.pids("runworker")
     assert workers
-    for pid in workers:
-        os.kill(pid, signal.SIGSTOP)
-    try:
+    with stopped(*workers):
         publish(desk)
         expect(sending(desk)).to_contain_text("Not sent yet")
         expect(text_field(desk)).to_have_value("Written while nobody answered")
         desk.get_by_role("button", name="Send it again now").click()
         expect(sending(desk)).to_have_text("Sending…")
-    finally:
-        for pid in workers:
-            os.kill(pid, signal.SIGCONT)
     expect(sending(desk)).to_have_text("Published.")
     expect(text_field(desk)).to_have_value("")
     expect(contents(desk)).to_have_text(["Written while nobody answered"])

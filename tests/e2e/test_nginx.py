@@ -24,7 +24,7 @@ from websockets.sync.client import connect
 
 from tests.e2e.browsing import connection, contents
 from tests.e2e.stack import ROOT, Reader, Stack
-from tests.services import PATIENCE, free_port, http_request, wait_until
+from tests.services import PATIENCE, free_port, http_request, stopped, wait_until
 
 MIB = 1 << 20
 SILENT = 3000  # connections
@@ -498,12 +498,9 @@ def test_a_message_over_1_mib_is_closed_with_1009(nginx, blog, pieces):
 def test_without_worker_or_interface_server_healthz_says_which():
     faster = [("proxy_read_timeout 10s", "proxy_read_timeout 1s")]
     with Stack() as stack, Nginx(stack, replaced=faster) as nginx:
-        for pid in stack.pids("runworker"):
-            os.kill(pid, signal.SIGSTOP)
-        status, _, body = nginx.get("/healthz")
-        assert status == 503 and b'"worker": "no worker has answered' in body
-        for pid in stack.pids("runworker"):
-            os.kill(pid, signal.SIGCONT)
+        with stopped(*stack.pids("runworker")):
+            status, _, body = nginx.get("/healthz")
+            assert status == 503 and b'"worker": "no worker has answered' in body
         stack.stop()
         status, _, body = nginx.get("/healthz")
         assert status == 503 and b'"interface": "no interface server answers"' in body

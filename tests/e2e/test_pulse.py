@@ -14,7 +14,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from tests.e2e.stack import ROOT, Stack
-from tests.services import PATIENCE, PostgresServer, RedisServer, wait_until
+from tests.services import PATIENCE, PostgresServer, RedisServer, stopped, wait_until
 
 LOSE_A_BROADCAST = """
 from django.db import connection
@@ -100,12 +100,9 @@ def test_of_two_one_pulses_and_the_other_takes_over_when_it_is_gone(stack, blog)
             # Two that pulse would need half as long. Late ones are no matter.
             assert time.monotonic() - started > 5
             # Stopped, not killed: supervisord would start another, and either could be first.
-            os.kill(supervised, signal.SIGSTOP)
-            try:
+            with stopped(supervised):
                 expect_line(other, "This process pulses.")
                 reader.pulse()
-            finally:
-                os.kill(supervised, signal.SIGCONT)
             started = time.monotonic()
             for _ in range(4):
                 reader.pulse()
@@ -148,12 +145,9 @@ def is_ready(process):
 def test_a_signal_ends_it_although_redis_hangs(stack):
     with RedisServer() as redis, another_pulse(stack, REDIS_URL=redis.url) as pulse:
         expect_line(pulse, "This process pulses.")
-        os.kill(redis.process.pid, signal.SIGSTOP)
-        try:
+        with stopped(redis.process.pid):
             pulse.terminate()
             assert pulse.wait(PATIENCE) == 0
-        finally:
-            os.kill(redis.process.pid, signal.SIGCONT)
 
 
 def test_it_says_that_redis_is_away_and_goes_on_when_it_is_back(stack):
@@ -172,9 +166,8 @@ def test_it_says_that_the_database_is_away_and_goes_on_when_it_is_back(stack):
             expect_line(pulse, "This process pulses.")
             expect_line(pulse, "The database fails, trying again: relation")
             migrate = [sys.executable, "manage.py", "migrate", "-v0"]
-            pulse.send_signal(signal.SIGSTOP)  # or it might meet half of the tables
-            subprocess.run(migrate, cwd=ROOT, env=stack.environ | environ, check=True)
-            pulse.send_signal(signal.SIGCONT)
+            with stopped(pulse.pid):  # or it might meet half of the tables
+                subprocess.run(migrate, cwd=ROOT, env=stack.environ | environ, check=True)
             expect_line(pulse, "The database works again")
             with psycopg.connect(database.url, autocommit=True) as connection:
                 connection.execute("ALTER TABLE liveblog_liveblog RENAME TO away")

@@ -8,7 +8,7 @@ import pytest
 
 from realtime.layer import HEARTBEAT
 from tests.known_failures.stack import Stack
-from tests.services import wait_until
+from tests.services import stopped, wait_until
 
 MANY = 300  # sockets of one process; the stock stack's capacity is 100
 
@@ -45,12 +45,9 @@ def test_row_01_on_the_stock_stack_fails(stock):
     with stock.front.websockets(number, "/group/many/") as sockets:
         wait_for_members(stock, "many", number)
         queue = stock.layer.prefix + sockets[0].ask("name").partition("!")[0] + "!"
-        stock.front.send_signal(signal.SIGSTOP)  # busy, so that nothing is read meanwhile
-        try:
+        with stopped(stock.front.pid):  # busy, so that nothing is read meanwhile
             stock.layer.send_group("many", {"text": "to all"})
             assert stock.redis.llen(queue) == 100
-        finally:
-            stock.front.send_signal(signal.SIGCONT)
         wait_until(lambda: not stock.redis.llen(queue), "the reading of what was not lost")
         # Each waits for its own echo, so that the stack is not flooded as well.
         heard = [socket.received_until_asked("mark") for socket in sockets]
@@ -93,15 +90,12 @@ def test_row_03_joins_between_the_loss_and_the_next_heartbeat_last(ours):
         name = socket.ask("name")
         groups = [f"joined{number}" for number in range(10)]
         process = name.partition("!")[0] + "!"
-        ours.front.send_signal(signal.SIGSTOP)  # busy, say, until its heartbeat is overdue
         begun = time.monotonic()
-        try:
+        with stopped(ours.front.pid):  # busy, say, until its heartbeat is overdue
             wait_until(lambda: time.monotonic() > begun + HEARTBEAT, "an overdue heartbeat")
             ours.redis.flushall()
             for group in groups:
                 ours.layer.group_add(group, name)
-        finally:
-            ours.front.send_signal(signal.SIGCONT)
         wait_until(lambda: ours.redis.zscore(ours.layer.processes_key, process), "a heartbeat")
         assert socket.ask("mark") == "mark"
         key = ours.layer.prefix + ":group:"

@@ -18,7 +18,7 @@ from tests.known_failures.stack import (
     read_until,
     status_of,
 )
-from tests.services import PATIENCE, free_port, wait_until
+from tests.services import PATIENCE, free_port, stopped, wait_until
 
 # Row 4
 
@@ -234,29 +234,22 @@ def test_row_18_a_burst_of_connects_outlives_a_pause_of_redis():
     with Stack(capacity=1000) as stack, ExitStack() as exits:
         front = stack.interface()
         stack.worker()
-        stack.redis_server.process.send_signal(signal.SIGSTOP)
-        try:
+        with stopped(stack.redis_server.process.pid):
             burst = [exits.enter_context(front.raw_handshake()) for _ in range(number)]
-        finally:
-            stack.redis_server.process.send_signal(signal.SIGCONT)
         assert [status_of(connection) for connection in burst] == [101] * number
 
 
 def connections_that_a_busy_server_keeps(stack):
     """How many of 200 connections the kernel takes while the server is stuck."""
     front = stack.interface()
-    front.send_signal(signal.SIGSTOP)
-    try:
-        with ExitStack() as exits:
-            opening = []
-            for _ in range(200):
-                connection = exits.enter_context(socket.socket())
-                connection.setblocking(False)
-                connection.connect_ex(("127.0.0.1", front.port))
-                opening.append(connection)
-            return sum(is_connected(connection) for connection in opening)
-    finally:
-        front.send_signal(signal.SIGCONT)
+    with stopped(front.pid), ExitStack() as exits:
+        opening = []
+        for _ in range(200):
+            connection = exits.enter_context(socket.socket())
+            connection.setblocking(False)
+            connection.connect_ex(("127.0.0.1", front.port))
+            opening.append(connection)
+        return sum(is_connected(connection) for connection in opening)
 
 
 def is_connected(connection):
@@ -275,10 +268,9 @@ def test_row_18_a_stuck_server_keeps_200_connections_waiting():
 def test_row_18_who_hung_up_while_the_server_was_stuck_costs_no_worker_anything():
     with Stack() as stack, ExitStack() as exits:
         front = stack.interface()
-        front.send_signal(signal.SIGSTOP)
-        for _ in range(20):
-            ask_for_a_socket(front.port).close()
-        front.send_signal(signal.SIGCONT)
+        with stopped(front.pid):
+            for _ in range(20):
+                ask_for_a_socket(front.port).close()
         for number in (1, 2):  # when the second has come, all that waited has been looked at
             exits.enter_context(ask_for_a_socket(front.port))
             wait_until(lambda: connects(stack) >= number, "a handshake")  # noqa: B023
