@@ -3,6 +3,7 @@
 import re
 from datetime import datetime, timedelta
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.browsing import connection, open_live, updates, was_reloaded
@@ -21,6 +22,13 @@ AT_REST = """() => {
   const led = Math.abs(top - parseFloat(getComputedStyle(activeElement).scrollMarginTop)) < 1;
   return window.last === (window.last = scrollY) && led;
 }"""
+
+# The lines that each text in the element takes, by their tops.
+LINES = """element => [...element.childNodes].filter((node) => node.data?.trim()).map((text) => {
+  const range = document.createRange();
+  range.selectNodeContents(text);
+  return [...range.getClientRects()].map(({ top }) => top);
+})"""
 
 LOSE_THE_LIST = """
 document.querySelector("[data-key-list]").replaceChildren();
@@ -175,3 +183,29 @@ def test_times_say_how_long_ago_and_tick(stack, blog, page):
     expect(time).to_have_text(re.compile(r"^1\d min\. ago$"))
     page.clock.fast_forward("30:00:00")
     expect(time).to_have_text(re.compile(r"^\d\d:\d\d · \w+.\d+"))
+
+
+@pytest.mark.parametrize(
+    ("options", "date"),
+    [
+        ({"locale": "en"}, "Dec.20,.1969"),  # spaces that do not break
+        ({"locale": "zh-CN"}, "1969年12月20日"),
+        ({"java_script_enabled": False}, "Dec 20 UTC"),
+    ],
+)
+def test_a_date_beside_a_post_stands_whole_below_its_time(stack, blog, browser, options, date):
+    at = "datetime(1969, 12, 20, 20, 17, tzinfo=UTC)"
+    write(stack, blog, f"from datetime import UTC, datetime; post('Long ago', created={at})")
+    wide = {"width": 1000, "height": 700}
+    with browser.new_context(timezone_id="UTC", viewport=wide, **options) as context:
+        page = context.new_page()
+        page.goto(address(stack, blog))
+        time = page.locator("article time").first
+        expect(time).to_have_text(re.compile(f"^20:17 · {date}$"))
+        expect(time.locator(".time-dot")).to_be_hidden()
+        (hour,), (day,) = time.evaluate(LINES)
+        assert hour < day
+        page.set_viewport_size({"width": 360, "height": 700})
+        expect(time.locator(".time-dot")).to_be_visible()
+        hour, day = time.evaluate(LINES)
+        assert hour == day and len(day) == 1

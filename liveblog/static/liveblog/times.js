@@ -1,6 +1,9 @@
 // Every <time> of the page in the reader's own time zone and language: how long ago within a day,
 // else date and time, on paper always; the exact moment as its title. What is added or changed
 // later too.
+//
+// Between time and date the dot is an element of its own, as the server renders it: where the two
+// stand on two lines it is not shown.
 
 import { put } from "./page.js";
 
@@ -15,6 +18,8 @@ const HOUR = new Intl.DateTimeFormat(lang, clock);
 const DATE = new Intl.DateTimeFormat(lang, { day: "numeric", month: "short" });
 const YEAR = new Intl.DateTimeFormat(lang, { day: "numeric", month: "short", year: "numeric" });
 const EXACT = new Intl.DateTimeFormat(lang, { dateStyle: "full", timeStyle: "long" });
+
+const DOT = " · ";
 
 const paper = matchMedia("print");
 
@@ -34,16 +39,27 @@ function since(age) {
 function date(moment, now) {
   const sameYear = new Date(moment).getFullYear() === new Date(now).getFullYear();
   const day = (sameYear ? DATE : YEAR).format(moment).replaceAll(" ", "\u00a0");
-  return `${HOUR.format(moment)} · ${day}`;
+  return HOUR.format(moment) + DOT + day;
 }
 
 function write(time) {
   const moment = Date.parse(time.dateTime);
   if (Number.isNaN(moment)) return;
-  const text = words(moment, Date.now());
-  put(time, text);
+  show(time, words(moment, Date.now()));
   const exact = EXACT.format(moment);
   if (time.title !== exact) time.title = exact;
+}
+
+function show(time, text) {
+  if (time.textContent === text) return;
+  const [hour, day] = text.split(DOT);
+  if (day) {
+    const dot = document.createElement("span");
+    dot.className = "time-dot";
+    dot.textContent = DOT;
+    time.replaceChildren(hour, dot, day);
+  } else if (time.firstElementChild) time.replaceChildren(text);
+  else put(time, text);
 }
 
 function writeAll(root = document) {
