@@ -130,7 +130,9 @@ class Request(WebRequest):
                 continue  # CVE-2015-0219
             for value in values:
                 if name == b"daphne-root-path":
-                    self.root_path = unquote(value.decode("latin1"))
+                    # A client's own would put links to other sites into pages that caches keep.
+                    if self.factory.proxy.hops:
+                        self.root_path = unquote(value.decode("latin1"))
                 else:
                     headers.append((name, value))
         peer = [self.client.host, self.client.port] if hasattr(self.client, "port") else None

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import urllib.request
 
 import pytest
 
@@ -138,3 +139,9 @@ def test_variables_that_are_wrong_together_end_the_start_with_what_is_wrong():
 def test_a_second_copy_in_the_same_folder_is_refused(stack):
     code, output = refusal(DATA_DIR=stack.folder.name)
     assert code != 0 and "is in use by another copy" in output
+
+
+def test_no_client_moves_the_sites_addresses_where_no_proxy_is_trusted(stack, blog):
+    request = urllib.request.Request(f"http://{stack.address}/liveblog/{blog}/")
+    request.add_header("Daphne-Root-Path", "//elsewhere.example")
+    assert b"elsewhere" not in urllib.request.urlopen(request, timeout=PATIENCE).read()
