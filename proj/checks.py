@@ -1,7 +1,23 @@
 """Django system checks: settings that are allowed one by one and wrong together."""
 
+import re
+from urllib.parse import urlsplit
+
 from django.conf import settings
 from django.core.checks import Error, Tags, Warning, register
+
+LOOPBACK = re.compile(r"localhost|127(\.\d+){3}|::1")
+
+
+def elsewhere() -> list[str]:
+    """The URLs of REDIS_URL that lead to another host. Where a Sentinel leads it says later."""
+
+    def leads_there(url):
+        parts = urlsplit(url)
+        here = parts.scheme == "unix" or LOOPBACK.fullmatch(parts.hostname or "localhost")
+        return parts.scheme == "sentinel" or not here
+
+    return [url for url in settings.ENVIRONMENT.REDIS_URL if leads_there(url)]
 
 
 @register(Tags.security)
@@ -48,10 +64,8 @@ def readers_come_by_https(app_configs, **kwargs):
 
 @register(Tags.security, deploy=True)
 def a_shared_redis_is_encrypted(app_configs, **kwargs):
-    environment = settings.ENVIRONMENT
-    local = ("unix://", "redis://127.", "redis://localhost")
-    plain = [u for u in environment.REDIS_URL if not u.startswith((*local, "rediss://"))]
-    if plain and not environment.CHANNEL_KEYS:
+    plain = [url for url in elsewhere() if not url.startswith("rediss://")]
+    if plain and not settings.ENVIRONMENT.CHANNEL_KEYS:
         yield Warning(
             "What passes through Redis can be read and forged on the way to it.",
             hint="Set CHANNEL_KEYS, or name the Redis by rediss://.",
@@ -61,11 +75,7 @@ def a_shared_redis_is_encrypted(app_configs, **kwargs):
 
 @register(Tags.database, deploy=True)
 def several_hosts_share_no_sqlite(app_configs, **kwargs):
-    environment = settings.ENVIRONMENT
-    remote = ("redis://", "rediss://", "sentinel://")
-    local = ("redis://127.", "redis://localhost")
-    shared = [u for u in environment.REDIS_URL if u.startswith(remote) and not u.startswith(local)]
-    if shared and settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    if elsewhere() and settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         yield Warning(
             "Redis is on another host and the database a file of this one: a second host would"
             " show other blogs.",

@@ -34,7 +34,19 @@ def test_production_settings_are_clean(tmp_path):
     assert code == 0 and "no issues" in told, told
 
 
-REMOTE = "redis://10.0.0.5:6379/0"
+def test_a_redis_of_this_host_needs_neither_keys_nor_postgresql(tmp_path):
+    shards = [
+        "redis://:password@127.0.0.1:6379/0",
+        "redis://localhost:6379/1",
+        "redis://[::1]:6379/2",
+        "rediss://127.0.0.1:6380/0",
+        "unix:///run/redis.sock",
+    ]
+    code, told = check(tmp_path, REDIS_URL=",".join(shards))
+    assert code == 0 and "no issues" in told, told
+
+
+REMOTE = "redis://127.example.org:6379/0"
 WRONG = {
     "liveblog.E001": {"TRUSTED_HOPS": "0"},
     "liveblog.E002": {"DEBUG": "1"},
