@@ -98,9 +98,9 @@ function pictures() {
       const request = new XMLHttpRequest(); // fetch() does not tell how far it is
       const progress = upload.line.querySelector("progress");
       let timer = 0;
-      const alive = (ms = STALLED) => {
+      const alive = () => {
         clearTimeout(timer);
-        timer = setTimeout(() => request.abort(), ms);
+        timer = setTimeout(() => request.abort(), STALLED);
       };
       upload.request = request;
       request.open("POST", dataset.images);
