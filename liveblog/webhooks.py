@@ -15,11 +15,14 @@ import hashlib
 import hmac
 import http.client
 import logging
+import socket
 import threading
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 from django.db import Error as DatabaseError
 from django.db import connection
@@ -27,6 +30,7 @@ from django.db.models import F
 from django.db.models.signals import post_save
 from django.dispatch import receiver
 from django.utils import timezone
+from django.utils.encoding import iri_to_uri
 
 from liveblog.frames import blog_frame, encode, timestamp, update_frame
 from liveblog.models import BlogUpdate, Delivery, LiveBlog, Webhook
@@ -34,7 +38,7 @@ from liveblog.revisions import as_stored
 
 logger = logging.getLogger(__name__)
 
-TIMEOUT = 5  # s for each step of a request
+TIMEOUT = 5  # s for a request, however slowly the other side goes on
 # s after the first, second … failure; the last is the day after, when somebody has looked.
 BACKOFF = (10, 30, 120, 600, 3600, 6 * 3600, 24 * 3600)
 CLAIM = timedelta(seconds=60)  # who claims a delivery and dies lets another have it after this
@@ -153,21 +157,70 @@ class NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
-opener = urllib.request.build_opener(NoRedirect, urllib.request.ProxyHandler({}))
+class Timed:
+    """A connection that ends after TIMEOUT; the timeout of a socket begins anew with each byte."""
+
+    def connect(self):
+        self.alarm = threading.Timer(TIMEOUT, self.cut)
+        self.alarm.daemon = True
+        self.alarm.start()
+        super().connect()
+
+    def cut(self):
+        with suppress(OSError, AttributeError):  # not connected yet, or not any more
+            self.sock.shutdown(socket.SHUT_RDWR)
+
+    def close(self):
+        self.alarm.cancel()
+        super().close()
+
+
+class TimedHTTP(Timed, http.client.HTTPConnection):
+    pass
+
+
+class TimedHTTPS(Timed, http.client.HTTPSConnection):
+    pass
+
+
+class HTTP(urllib.request.HTTPHandler):
+    def http_open(self, request):
+        return self.do_open(TimedHTTP, request)
+
+
+class HTTPS(urllib.request.HTTPSHandler):
+    def https_open(self, request):
+        return self.do_open(TimedHTTPS, request)
+
+
+opener = urllib.request.build_opener(NoRedirect, urllib.request.ProxyHandler({}), HTTP, HTTPS)
 
 
 def send(delivery: Delivery) -> tuple[int | None, str]:
     """(HTTP status or None, what went wrong or "")."""
-    body = delivery.body.encode()
-    request = urllib.request.Request(delivery.webhook.url, body, headers_of(delivery, body))
+    body, started = delivery.body.encode(), time.monotonic()
     try:
+        address = ascii_path(delivery.webhook.url)
+        request = urllib.request.Request(address, body, headers_of(delivery, body))
         with opener.open(request, timeout=TIMEOUT) as response:
-            return response.status, ""
+            if time.monotonic() - started < TIMEOUT:
+                return response.status, ""
+            raise TimeoutError  # http.client takes half an answer, which was cut, for a whole one
     except urllib.error.HTTPError as error:
         with error:
             return error.code, f"HTTP {error.code}"
     except (OSError, http.client.HTTPException, ValueError) as error:
-        return None, str(getattr(error, "reason", error) or type(error).__name__)
+        if time.monotonic() - started >= TIMEOUT:
+            return None, f"no answer within {TIMEOUT} s"
+        reason = str(getattr(error, "reason", error)) or type(error).__name__
+        # It may quote what the other side sent, and no database takes all of that.
+        return None, "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in reason)
+
+
+def ascii_path(url: str) -> str:
+    """The address with what is not ASCII percent-encoded; of the host the resolver sees to it."""
+    parts = urlsplit(url)
+    return parts._replace(path=iri_to_uri(parts.path), query=iri_to_uri(parts.query)).geturl()
 
 
 def headers_of(delivery: Delivery, body: bytes) -> dict:

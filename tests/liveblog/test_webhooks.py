@@ -3,8 +3,12 @@
 import base64
 import hashlib
 import hmac
+import itertools
 import json
+import socket
 import threading
+import time
+from contextlib import suppress
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -162,6 +166,49 @@ def test_no_redirect_is_followed(blog, hook, receiver, status):
     post(blog)
     assert deliver_due() == 0
     assert len(receiver.got) == 1 and Delivery.objects.get().status == status
+
+
+@pytest.fixture
+def talker():
+    """talker(sends): the address of a server that sends what it is told, a part in 50 ms."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def talk(parts):
+            connection, _ = listener.accept()
+            with connection, suppress(OSError):
+                connection.recv(65536)
+                for part in parts:
+                    connection.sendall(part)
+                    time.sleep(0.05)
+
+        def start(parts):
+            threading.Thread(target=talk, args=[parts], daemon=True).start()
+            return f"http://127.0.0.1:{listener.getsockname()[1]}/hook"
+
+        yield start
+
+
+def test_one_that_answers_without_end_is_given_up(blog, talker, monkeypatch):
+    monkeypatch.setattr(webhooks, "TIMEOUT", 0.3)
+    endless = itertools.chain([b"HTTP/1.1 200 OK\r\nX: "], itertools.repeat(b"x"))
+    Webhook.objects.create(blog=blog, url=talker(endless))
+    post(blog)
+    assert deliver_due() == 0
+    assert Delivery.objects.get().error == "no answer within 0.3 s"
+
+
+def test_what_is_no_http_is_noted_so_that_every_database_takes_it(blog, talker):
+    Webhook.objects.create(blog=blog, url=talker([b"\0\xff\r\n\r\n"]))
+    post(blog)
+    assert deliver_due() == 0
+    [delivery] = Delivery.objects.all()
+    assert delivery.error.isprintable() and delivery.due
+
+
+def test_an_address_may_hold_other_letters(blog, receiver):
+    Webhook.objects.create(blog=blog, url=f"{receiver.url}/新闻?r=体育")
+    post(blog)
+    assert deliver_due() == 1
 
 
 def test_what_another_process_has_claimed_is_left_to_it(blog, hook, receiver, monkeypatch):
