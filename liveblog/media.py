@@ -32,7 +32,7 @@ def store(content: bytes, width: int, height: int) -> str:
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(settings.FILE_UPLOAD_DIRECTORY_PERMISSIONS)
     try:
-        os.utime(folder / name)  # as new as any upload to liveblog.unused
+        os.utime(folder / name)  # as new as any upload to liveblog.unused_pictures
     except FileNotFoundError:
         write(folder / name, content)
     except PermissionError:

@@ -267,9 +267,6 @@ class WebSocket(DaphneWebSocket):
 
     # Time
 
-    def duration(self):
-        return time.monotonic() - self.socket_opened
-
     def check_time(self, now):
         """Called every 2 s: ends a handshake that nobody answers, pings a socket that is silent."""
         server = self.main_factory
