@@ -63,8 +63,6 @@ class Door(Protocol):
 class Request(WebRequest):
     """A request whose body is bounded and whose sends do not block."""
 
-    # Workers parse forms; the interface server would do it for nothing.
-    _parsePOSTFormSubmission = False
     too_large = False
     # A request may be in a group, whose message answers it. To a broadcast of text it looks like
     # a socket that is not open.
@@ -79,7 +77,8 @@ class Request(WebRequest):
         self.factory.leave_groups(self)
 
     def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
+        # Workers parse forms; the interface server would do it for nothing, and stand still for it.
+        super().__init__(*args, parsePOSTFormSubmission=False, **kwargs)
         self.request_start = time.monotonic()
 
     def duration(self):

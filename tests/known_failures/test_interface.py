@@ -332,6 +332,12 @@ def test_row_20_a_body_of_unsaid_length_is_refused_where_it_grows_over_the_limit
         assert status_of(connection) == 413
 
 
+def test_row_20_a_form_is_left_to_the_workers_to_parse(ours):
+    headers = {"Content-Type": "multipart/form-data; boundary=none", "Content-Length": "4"}
+    response = ours.front.request("POST", "/upload/", b"wild", headers)
+    assert response.status == 200
+
+
 LINE_END = {"X-Harmless": "a\x85X-Evil: b"}
 
 

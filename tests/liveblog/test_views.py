@@ -149,6 +149,15 @@ class TestReader:
         post()
         assert client.get(READER, {"before": before}).status_code == 404
 
+    def test_what_cannot_be_read_is_a_400_page_in_the_same_design(self, client):
+        content_type = "multipart/form-data; boundary="
+        garbage = client.post("/accounts/login/", b"wild", content_type=content_type)
+        foreign = client.get("/", headers={"host": "elsewhere.example"})
+        for response in (garbage, foreign):
+            assert response.status_code == 400
+            assert "this site goes by another name" in text_of(response)
+            assert Tags(response).all("link", rel="stylesheet")
+
     def test_an_unknown_blog_is_a_404_page_in_the_same_design(self, client):
         response = client.get("/liveblog/nothing/")
         assert response.status_code == 404
