@@ -37,7 +37,7 @@ def image(request):
     try:
         return json_answer(uploads.take(request), 201)
     except Refusal as refusal:
-        return json_answer(refusal.frame, refusal.status)
+        return json_answer(refusal.frame, refusal.status, **refusal.headers)
 
 
 @for_writers

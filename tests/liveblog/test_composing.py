@@ -59,6 +59,16 @@ def test_a_file_that_is_no_picture_is_refused_in_one_sentence(editor, media):
     assert not media.exists()
 
 
+def test_a_full_disk_says_when_to_come_back(monkeypatch):
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("liveblog.media.write", full)
+    client = client_who_may("add", "publish")
+    response = client.post(IMAGES, upload(encoded(picture())), headers=JSON)
+    assert (response.status_code, response["Retry-After"]) == (503, "10")
+
+
 def test_the_preview_is_what_readers_will_get(editor, blog):
     body = "Some **bold** <script>alert(1)</script>\n\n![A boat](/media/boat.webp)"
     status, found = ask(editor, PREVIEW, {"headline": "Head", "body": body})
