@@ -149,6 +149,18 @@ def prepare_database():
         raise CannotStart(f"The database cannot be used: {reason}.") from None
 
 
+def catches(pid, signum) -> bool:
+    """Whether the process has a handler for the signal."""
+    return bool(int(process(pid, "SigCgt") or "0", 16) >> (signum - 1) & 1)
+
+
+def process(pid, name) -> str | None:
+    """What the kernel says of a process under a name (proc(5), status); None where it is gone."""
+    with suppress(OSError):
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        return dict(line.split(":\t", 1) for line in lines)[name]
+
+
 class Tree:
     """supervisord and what it runs."""
 
@@ -193,6 +205,7 @@ class Tree:
             start_new_session=True,
         )
         threading.Thread(target=self.relay, daemon=True).start()
+        threading.Thread(target=self.watch_make, daemon=True).start()
         threading.Thread(target=self.announce, args=(replay_speed,), daemon=True).start()
         code = self.supervisord.wait()
         if self.stopping.is_set() and not self.failed:
@@ -205,6 +218,21 @@ class Tree:
         if self.replay:
             self.replay.terminate()
         self.supervisord.terminate()
+
+    def watch_make(self):
+        """Take a SIGINT that was sent to make alone for ours.
+
+        In a terminal Ctrl-C reaches both. Sent by a program it reaches make, which stops catching
+        it, does not pass it on, and waits for us.
+        """
+        make = os.getppid()
+        if process(make, "Name") not in ("make", "gmake") or not catches(make, signal.SIGINT):
+            return
+        while catches(make, signal.SIGINT):
+            if self.stopping.wait(1):
+                return
+        if os.getppid() == make:
+            self.stop()
 
     def relay(self):
         """Pass the tree's lines on; a closed terminal must not stop it."""

@@ -25,7 +25,8 @@ class Stack:
     root = ROOT  # of the code that runs
     python = None  # the process of shell(), once it is there
 
-    def __init__(self, **environ):
+    def __init__(self, command=(sys.executable, "deploy/run.py"), **environ):
+        self.command = command
         self.folder = tempfile.TemporaryDirectory(prefix="liveblog-stack-")
         self.port = free_port()
         self.address = f"127.0.0.1:{self.port}"
@@ -40,7 +41,7 @@ class Stack:
     def start(self):
         self.log = open(Path(self.folder.name) / "terminal.log", "w+b")  # noqa: SIM115
         self.process = subprocess.Popen(
-            [sys.executable, "deploy/run.py"],
+            self.command,
             cwd=self.root,
             env=self.environ,
             stdout=self.log,

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import sys
 import urllib.request
 
 import pytest
@@ -16,6 +17,14 @@ def test_a_signal_ends_every_process(signum):
     with Stack() as stack:
         assert len(list(stack.processes())) >= 6  # two are workers
         assert stack.stop(signum) == 0
+        wait_until(lambda: not list(stack.processes()), "the end of every process")
+
+
+def test_a_signal_to_make_alone_ends_every_process(tmp_path):
+    makefile = tmp_path / "Makefile"
+    makefile.write_text(f"run:\n\t@exec {sys.executable} deploy/run.py\n")
+    with Stack(command=["make", "-f", str(makefile)]) as stack:
+        assert stack.stop(signal.SIGINT) != 0  # make says that it was interrupted
         wait_until(lambda: not list(stack.processes()), "the end of every process")
 
 
