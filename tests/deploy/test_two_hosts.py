@@ -7,7 +7,7 @@ import pytest
 from tests.deploy.hosts import Host, Network
 from tests.services import PostgresServer, RedisServer, wait_until
 
-pytestmark = [pytest.mark.timeout(180), pytest.mark.alone]
+pytestmark = pytest.mark.alone
 
 
 def test_both_hosts_readers_get_every_post_and_one_host_goes_on_alone():
