@@ -3,6 +3,7 @@
 import importlib
 import logging
 import sys
+from argparse import ArgumentTypeError
 
 from realtime import compat
 
@@ -14,15 +15,31 @@ from daphne.server import build_endpoint_description_strings  # noqa: E402
 
 BACKLOG = 4096  # connections that wait to be accepted; Twisted's 50 drops them in a burst
 
+
+def at_least(least, parse):
+    """The type of an argument that is a number from `least` up."""
+
+    def number(text):
+        value = parse(text)
+        if not value >= least:  # NaN neither
+            raise ArgumentTypeError(f"{text} is less than {least}")
+        return value
+
+    number.__name__ = parse.__name__  # argparse names it where the text is no number at all
+    return number
+
+
+whole, positive, amount = at_least(0, int), at_least(1, int), at_least(0, float)
+
 OPTIONS = (
     # name, default, type, help
     ("--websocket_handshake_timeout", None, int, "the same as --websocket_connect_timeout"),
-    ("--drain", 5.0, float, "seconds over which sockets are sent away on SIGTERM"),
-    ("--max-message", 1 << 20, int, "longest WebSocket frame and message in bytes (close 1009)"),
-    ("--write-buffer", 1 << 20, int, "most bytes that may wait for a slow client (close 1013)"),
-    ("--message-rate", 50.0, float, "messages a second from one socket (close 4429); 0: no limit"),
-    ("--max-upload", 10 << 20, int, "longest request body in bytes (status 413)"),
-    ("--trusted-hops", 1, int, "proxies that append to X-Forwarded-For, with --proxy-headers"),
+    ("--drain", 5.0, amount, "seconds over which sockets are sent away on SIGTERM"),
+    ("--max-message", 1 << 20, positive, "longest WebSocket frame and message, bytes (close 1009)"),
+    ("--write-buffer", 1 << 20, positive, "most bytes that wait for a slow client (close 1013)"),
+    ("--message-rate", 50.0, amount, "messages a second from one socket (close 4429); 0: any"),
+    ("--max-upload", 10 << 20, whole, "longest request body in bytes (status 413)"),
+    ("--trusted-hops", 1, whole, "proxies that append to X-Forwarded-For, with --proxy-headers"),
 )
 
 
@@ -50,20 +67,33 @@ class Interface(CommandLineInterface):
             options.websocket_timeout = -1  # a reader may stay as long as it likes
         if not options.proxy_headers:
             options.trusted_hops = 0
+        try:
+            layer = load(options.channel_layer)
+        except LookupError:
+            self.parser.error(
+                f"argument channel_layer: {options.channel_layer!r} names no channel layer,"
+                " as path.to.module:object would"
+            )
         from realtime.server import Server
 
-        self.server = Server(
-            load(options.channel_layer), endpoints(options), options, access_log(options)
-        )
+        self.server = Server(layer, endpoints(options), options, access_log(options))
         return self.server.run()
 
 
 def load(name):
-    """The channel layer that `path.to.module:object` names."""
+    """The channel layer that `path.to.module:object` names. Raises LookupError."""
     sys.path.insert(0, ".")
     module, _, attributes = name.partition(":")
-    layer = importlib.import_module(module)
+    try:
+        layer = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        # What the module itself imports in vain is another fault, and shows its traceback.
+        if f"{module}.".startswith(f"{error.name}."):
+            raise LookupError(name) from error
+        raise
     for attribute in attributes.split("."):
+        if not hasattr(layer, attribute):
+            raise LookupError(name)
         layer = getattr(layer, attribute)
     return layer
 
