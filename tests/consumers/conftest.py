@@ -82,7 +82,9 @@ def connect(stack, request):
 
 HOLD = """
 from conversations.store import layer, redis
-for key in redis().scan_iter(f"{layer().prefix}:rate:*"):
+keys = list(redis().scan_iter(f"{layer().prefix}:rate:*"))
+assert keys, "no window has begun"
+for key in keys:
     redis().persist(key)
 """
 
