@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 from django.utils import timezone
 
 from liveblog.models import BlogUpdate, LiveBlog
@@ -138,6 +139,15 @@ def test_a_file_that_is_not_there_is_refused():
 def test_an_unknown_blog_cannot_be_exported(blog):
     with pytest.raises(CommandError, match="There is no live blog 'x'; there are: demo"):
         run("export", "x")
+
+
+def test_a_database_that_cannot_be_read_is_said(monkeypatch):
+    def away(*_, **__):
+        raise OperationalError("no such table: liveblog_liveblog")
+
+    monkeypatch.setattr(LiveBlog.objects, "filter", away)
+    with pytest.raises(CommandError, match="The database cannot be read: no such table"):
+        run("export", "demo")
 
 
 def test_the_html_is_what_readers_see_and_nothing_more(blog):

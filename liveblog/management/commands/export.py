@@ -1,6 +1,7 @@
 """Write a live blog to standard output."""
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import Error as DatabaseError
 
 from liveblog.exports import as_html, as_json
 from liveblog.management.commands.post import unknown
@@ -15,7 +16,12 @@ class Command(BaseCommand):
         parser.add_argument("--html", action="store_true", help="one page instead of JSON")
 
     def handle(self, *, slug, html, **options):
-        blog = LiveBlog.objects.filter(slug=slug).first()
-        if blog is None:
-            raise CommandError(unknown(slug))
-        self.stdout.write(as_html(blog) if html else as_json(blog), ending="")
+        try:
+            blog = LiveBlog.objects.filter(slug=slug).first()
+            if blog is None:
+                raise CommandError(unknown(slug))
+            text = as_html(blog) if html else as_json(blog)
+        except DatabaseError as error:
+            reason, *_ = str(error).split("\n")  # PostgreSQL quotes the statement below it
+            raise CommandError(f"The database cannot be read: {reason}.") from error
+        self.stdout.write(text, ending="")
