@@ -21,7 +21,7 @@ SECONDS = float(os.environ.get("CHAOS_SECONDS", "30"))
 # on both interface servers and on every lane, and leave it the time to be measured. The long run
 # has 200.
 READERS = 60
-PATIENCE = 30  # s; a machine may be shared. The report says what it took.
+PATIENCE = 15  # s; a machine may be shared. The report says what it took.
 
 
 @pytest.fixture(scope="module")

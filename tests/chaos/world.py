@@ -176,8 +176,7 @@ class World:
         def right():
             return {state["readers"] for state in self.crowd.tell("states")} == {number}
 
-        within = max(COUNTED_WITHIN, self.patience)
-        wait_until(right, f"{number} readers on every page", within)
+        wait_until(right, f"{number} readers on every page", COUNTED_WITHIN)
 
     def finish(self):
         """The report, filled in."""

@@ -10,7 +10,7 @@ from tests.deploy.newsroom import Newsroom
 # By hand, ten with 1,000: RELEASES=10 READERS=1000 .venv/bin/pytest tests/deploy/test_release.py
 READERS = int(os.environ.get("READERS", 300))
 RELEASES = int(os.environ.get("RELEASES", 2))
-BACK_WITHIN = 30  # s from the close of a reader's socket to its next replay; here it takes about 1
+BACK_WITHIN = 10  # s from the close of a reader's socket to its next replay; here it takes about 1
 WORKERS = "runworker"
 INTERFACES = "realtime.interface"
 
