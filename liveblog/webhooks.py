@@ -160,6 +160,8 @@ class NoRedirect(urllib.request.HTTPRedirectHandler):
 class Timed:
     """A connection that ends after TIMEOUT; the timeout of a socket begins anew with each byte."""
 
+    alarm = None
+
     def connect(self):
         self.alarm = threading.Timer(TIMEOUT, self.cut)
         self.alarm.daemon = True
@@ -171,7 +173,8 @@ class Timed:
             self.sock.shutdown(socket.SHUT_RDWR)
 
     def close(self):
-        self.alarm.cancel()
+        if self.alarm:
+            self.alarm.cancel()
         super().close()
 
 
