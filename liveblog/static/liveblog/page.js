@@ -91,8 +91,9 @@ export function showBlog({ title, description, state, chat }) {
 }
 
 /**
- * Write a text where it differs, in place: a press becomes a click only if the nodes under it stay,
- * and screen readers say what is new.
+ * Write a text where it differs, in place. Under a pseudo-element, as the jump button's ::after, a
+ * press is no click in Chromium where the nodes are replaced meanwhile; and screen readers say only
+ * what is new.
  */
 export function put(element, text) {
   if (element.textContent === text) return;
