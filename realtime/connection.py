@@ -4,139 +4,180 @@ redis-py opens it (addresses, TLS, passwords, Sentinel) and speaks the protocol;
 would cost more than the commands do.
 """
 
-import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import hiredis
 import redis
+
+from realtime.commands import Command, Value
+from realtime.shard import ANSWER_WITHIN, FAILURES, PATIENCE, Shard, ShardAway
 
 SCRIPTS = {path.stem: path.read_text() for path in (Path(__file__).parent / "lua").glob("*.lua")}
 
 
 class Connection:
-    """Not for two threads at once. `pool`: the redis-py connection pool that knows the way."""
+    """One thread's connection to a shard. Opened at its first use, and again after it was lost."""
 
-    def __init__(self, pool):
-        self.pool = pool
-        self.wire = None
-        self.hashes = {}
-        self.clock_offset = 0.0
+    def __init__(self, shard: Shard) -> None:
+        self.shard = shard
+        self.wire: Any = None
+        self.hashes: dict[str, str] = {}
+        self.client_id = 0
         self.popping = False
 
-    def open(self):
-        """Connect, load the scripts, read the clock. Raises redis.ConnectionError."""
-        wire = self.pool.make_connection()
-        wire.connect()
-        self.wire = wire
-        loads = [("SCRIPT", "LOAD", text) for text in SCRIPTS.values()]
-        *hashes, client_id, (seconds, microseconds) = self.exchange(
-            [*loads, ("CLIENT", "ID"), ("TIME",)]
-        )
+    def open(self, patience: float = PATIENCE) -> None:
+        """Connect as dial() does, and let everybody know where that fails.
+
+        A shard that has just gone away is waited for until it has been away for `patience`
+        seconds. Raises redis.RedisError or OSError.
+        """
+        self.shard.require(patience)
+        try:
+            self.dial()
+        except (redis.RedisError, OSError) as error:
+            self.shard.lost(error)
+            raise
+
+    def dial(self) -> None:
+        """Connect, load the scripts, read the clock."""
+        wire = self.shard.dial()
+        try:
+            self.wire = wire
+            loads = [("SCRIPT", "LOAD", text) for text in SCRIPTS.values()]
+            *hashes, client_id, now = self.exchange([*loads, ("CLIENT", "ID"), ("TIME",)])
+        except BaseException:
+            self.close()
+            raise
         self.hashes = dict(zip(SCRIPTS, hashes, strict=True))
         self.client_id = client_id
-        self.clock_offset = int(seconds) + int(microseconds) / 1e6 - time.time()
+        self.shard.clock.set(seconds(now))
 
-    def close(self):
+    def close(self) -> None:
+        self.popping = False
         if self.wire is not None:
             self.wire.disconnect()
             self.wire = None
 
-    def now(self) -> float:
-        """Redis's clock, in seconds, as far as it was in step with ours when we connected."""
-        return time.time() + self.clock_offset
+    def read_clock(self) -> None:
+        """Ask Redis for its time, unless it has said it within the last second."""
+        if not self.shard.clock.is_fresh():
+            [now] = self.exchange([("TIME",)])
+            self.shard.clock.set(seconds(now))
 
-    def script(self, name, keys, arguments) -> tuple:
-        """The command that runs one of realtime/lua."""
+    def evalsha(self, command: Command) -> tuple[Value, ...]:
+        """The Redis command that runs the script."""
+        return self.script(command.script, command.keys, command.arguments)
+
+    def script(
+        self, name: str, keys: Sequence[str], arguments: Sequence[Value]
+    ) -> tuple[Value, ...]:
+        """The Redis command that runs one of realtime/lua."""
         return ("EVALSHA", self.hashes[name], len(keys), *keys, *arguments)
 
-    def run(self, name, keys, arguments):
-        """Run one script and return its answer."""
-        return self.pipeline([(name, keys, arguments)])[0]
+    def run(self, name: str, keys: Iterable[str] = (), arguments: Iterable[Value] = ()) -> Any:
+        """Run one script and return its reply."""
+        return self.pipeline([Command(self.shard.index, name, tuple(keys), tuple(arguments))])[0]
 
-    def pipeline(self, scripts):
-        """Run several (name, keys, arguments) in one round trip; returns their answers.
+    def pipeline(self, commands: Sequence[Command]) -> list[Any]:
+        """Run the commands in one round trip; returns their replies.
 
-        An exception among them is raised once all are read. A connection that turns out to be
-        closed is opened once more: it is what a restarted Redis leaves behind.
+        Where the connection is lost under way all of them are sent again on a new one: what
+        appends to a list carries a number by which Redis finds that it was done already. An error
+        reply is raised once all replies are read.
+
+        Raises ShardAway after PATIENCE seconds without Redis, or another redis.RedisError.
         """
-        for last_try in (False, True):
-            if self.wire is None:
-                self.open()
+        for last in (False, False, True):  # the connection was lost; opening failed; Redis is back
             try:
-                return self.exchange([self.script(*script) for script in scripts])
+                return self.attempt(commands)
+            except ShardAway:
+                raise
             except redis.exceptions.NoScriptError:
-                self.close()  # SCRIPT FLUSH under us: opening loads them again
-                if last_try:
+                self.close()  # SCRIPT FLUSH; opening loads the scripts again
+                if last:
                     raise
-            except redis.ConnectionError:
-                self.close()
-                if last_try:
+            except FAILURES as error:
+                if isinstance(error, redis.TimeoutError):
+                    self.shard.lost(error)  # it keeps the connection and does not answer
+                if last:
                     raise
+        raise AssertionError("the last attempt returns or raises")
 
-    def exchange(self, commands, unanswered=None):
-        """Send commands in one write, read their answers; not that of an `unanswered` last one."""
+    def attempt(self, commands: Sequence[Command]) -> list[Any]:
+        if self.wire is None:
+            self.open()
+        return self.exchange([self.evalsha(command) for command in commands])
+
+    def exchange(
+        self,
+        commands: Sequence[Sequence[Value]],
+        unanswered: Sequence[Value] | None = None,
+    ) -> list[Any]:
+        """Send commands in one write, read their replies; not that of an `unanswered` last one."""
         if self.wire is None:
             self.open()
         try:
-            packed = b"".join(map(hiredis.pack_command, commands))
+            packed = b"".join(map(hiredis.pack_command, map(tuple, commands)))
             if unanswered:
-                packed += hiredis.pack_command(unanswered)
+                packed += hiredis.pack_command(tuple(unanswered))
             self.wire.send_packed_command([packed], check_health=False)
-            answers = [self.read() for _ in commands]
-        except (redis.ConnectionError, redis.TimeoutError, OSError):
+            replies = [self.read() for _ in commands]
+        except BaseException:
+            # Whatever ended it, also a signal: replies that nobody read may follow.
             self.close()
             raise
-        for answer in answers:
-            if isinstance(answer, Exception):
-                raise answer
-        return answers
+        for reply in replies:
+            if isinstance(reply, Exception):
+                raise reply
+        return replies
 
-    def read(self):
+    def read(self) -> Any:
         try:
             return self.wire.read_response()
         except redis.ResponseError as error:
             return error
 
-    def pipeline_and_pop(self, scripts, lists, wait):
-        """As pipeline(), and a BLPOP behind it whose answer end_pop() reads."""
-        for last_try in (False, True):
-            if self.wire is None:
-                self.open()
-            commands = [self.script(*script) for script in scripts]
-            self.popping = True
-            try:
-                return self.exchange(commands, unanswered=("BLPOP", *lists, wait))
-            except redis.exceptions.NoScriptError:
-                # The BLPOP waits all the same. Another connection loads the scripts for this one.
-                spare = Connection(self.pool)
-                try:
-                    return spare.pipeline(scripts)
-                finally:
-                    spare.close()
-            except redis.ResponseError:
-                raise  # the BLPOP waits all the same
-            except redis.ConnectionError:
-                self.popping = False
-                if last_try:
-                    raise
-            except BaseException:
-                self.popping = False
-                raise
-
-    def begin_pop(self, lists, wait):
-        """Send a BLPOP; end_pop() reads its answer: (list, entry), or None after `wait` s."""
+    def pipeline_and_pop(
+        self, commands: Sequence[Command], lists: Sequence[str], wait: int
+    ) -> list[Any]:
+        """pipeline(), and a BLPOP behind it whose reply end_pop() reads."""
+        if self.wire is None:
+            self.open()
         self.popping = True
         try:
-            self.exchange((), unanswered=("BLPOP", *lists, wait))
-        except BaseException:
-            self.popping = False
-            raise
+            return self.exchange(
+                [self.evalsha(command) for command in commands],
+                unanswered=("BLPOP", *lists, wait),
+            )
+        except redis.exceptions.NoScriptError:
+            # The BLPOP waits all the same. Another connection loads the scripts for this one.
+            spare = Connection(self.shard)
+            try:
+                return spare.pipeline(commands)
+            finally:
+                spare.close()
 
-    def end_pop(self):
+    def begin_pop(self, lists: Sequence[str], wait: int) -> None:
+        """Send a BLPOP; end_pop() reads its reply."""
+        self.popping = True
+        self.exchange((), unanswered=("BLPOP", *lists, wait))
+
+    def end_pop(self, wait: float) -> list[bytes] | None:
+        """[list, entry], or None after the `wait` seconds that begin_pop() named."""
         try:
-            return self.wire.read_response()
-        except (redis.ConnectionError, redis.TimeoutError, OSError):
+            return self.wire.read_response(timeout=wait + ANSWER_WITHIN)
+        except BaseException as error:
             self.close()
+            if isinstance(error, redis.TimeoutError):
+                self.shard.lost(error)
             raise
         finally:
             self.popping = False
+
+
+def seconds(reply: Sequence[bytes]) -> float:
+    """Seconds after the epoch, of the reply to TIME."""
+    whole, micro = reply
+    return int(whole) + int(micro) / 1e6

@@ -8,6 +8,7 @@ from autobahn.websocket.protocol import TrafficStats
 from twisted.web import http
 
 from realtime.admission import Admission
+from realtime.codes import GOING_DOWN, TRY_AGAIN_LATER
 from realtime.groups import Groups
 from realtime.handshake import read_handshake
 from realtime.http import Channel, Door, Request
@@ -225,7 +226,7 @@ def deliver_to_websocket(protocol, channel, message):
     close = message.get("close")
     if close is None or close is False:
         return
-    if protocol.state == protocol.STATE_CONNECTING:
+    if protocol.state == protocol.STATE_CONNECTING and close not in (GOING_DOWN, TRY_AGAIN_LATER):
         protocol.serverReject()
     else:
         protocol.serverClose(close)

@@ -3,6 +3,8 @@
 import threading
 from contextlib import contextmanager
 
+from realtime.commands import Command
+
 PROCESS = "realtime."  # begins the names of channels that our interface servers hold
 
 current = threading.local()
@@ -42,11 +44,11 @@ def said(channel):
         current.fresh = None
 
 
-def defer(write):
-    """Keep a (shard, script) pair that goes out with what the consumer sends at its end."""
+def defer(write: Command) -> None:
+    """Keep a command that goes out with what the consumer sends at its end."""
     current.writes.append(write)
 
 
-def take_writes() -> list:
+def take_writes() -> list[Command]:
     writes, current.writes = current.writes, []
     return writes

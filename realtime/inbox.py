@@ -1,12 +1,15 @@
 """What workers send to this interface server: read from its list, handed to its sockets."""
 
 import logging
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from twisted.internet import reactor
 
+from realtime.connection import seconds
 from realtime.envelope import GROUP, JOIN, LEAVE, MESSAGE, BadEnvelope, stamp
 from realtime.frames import encode_message
-from realtime.link import Lost
+from realtime.link import Link, Lost
 
 logger = logging.getLogger("realtime.inbox")
 
@@ -25,62 +28,83 @@ class Inbox:
     message), join(group, channel), leave(group, channel).
     """
 
-    def __init__(self, layer, process, sockets, metrics):
+    def __init__(self, layer, process: str, sockets, metrics) -> None:
         self.layer = layer
         self.process = process
         self.list = layer.prefix + process
-        self.lost = False  # whether an answer of Redis did not arrive
+        self.lost = False  # whether a reply of Redis did not arrive
         self.sockets = sockets
         self.metrics = metrics
 
-    def listen(self, link):
+    def listen(self, link: Link) -> None:
         """Begin to wait, on a link that was just opened."""
         self.link = link
         if self.lost:
-            # With the last answer, joins may have been lost; Redis knows them, if it kept its keys.
+            # With the last reply, joins may have been lost; Redis holds them, if it kept its keys.
             key = f"{self.layer.prefix}:groups:{self.process}"
             link.script(self.rejoin, "memberships", [key], (self.layer.prefix, self.process))
         self.wait()
 
-    def rejoin(self, answer):
-        if isinstance(answer, list):
-            for group, names in answer:
+    def rejoin(self, reply: Any) -> None:
+        if isinstance(reply, list):
+            for group, names in reply:
                 for name in names:
                     self.sockets.join(group.decode(), self.process + name.decode())
 
-    def wait(self):
-        self.link.command(self.woken, "BLPOP", self.list, BLOCK)
+    def wait(self) -> None:
+        self.link.command(self.woken, "BLPOP", self.list, BLOCK, wait=BLOCK)
 
-    def woken(self, answer):
-        if isinstance(answer, Lost):
+    def woken(self, reply: Any) -> None:
+        if isinstance(reply, Lost):
             self.lost = True  # the link opens again and calls listen()
-        elif answer is None:
+        elif reply is None:
             self.wait()
-        elif isinstance(answer, Exception):
-            logger.error("Redis refuses to be read from: %s", answer)
+        elif isinstance(reply, Exception):
+            logger.error("Redis refuses to be read from: %s", reply)
             reactor.callLater(REFUSED, self.wait)
         else:
-            self.handle([answer[1]])
-            reactor.callLater(PAUSE, self.drain)
+            self.take([reply[1]], lambda: reactor.callLater(PAUSE, self.drain))
 
-    def drain(self):
+    def drain(self) -> None:
         self.link.command(self.drained, "LPOP", self.list, BATCH)
 
-    def drained(self, answer):
-        if isinstance(answer, list):
-            self.handle(answer)
-            if len(answer) == BATCH:
-                self.drain()
-                return
-        if isinstance(answer, Lost):
+    def drained(self, reply: Any) -> None:
+        if isinstance(reply, list):
+            self.take(reply, self.drain if len(reply) == BATCH else self.wait)
+        elif isinstance(reply, Lost):
             self.lost = True
         else:
             self.wait()
 
-    def handle(self, entries):
+    def take(self, entries: Sequence[bytes], then: Callable[[], Any]) -> None:
+        """Handle the entries and go on with `then`.
+
+        Where their stamps do not fit our idea of Redis's clock, which may have been set, the time
+        is read before an entry is taken for an old one.
+        """
+        clock = self.link.shard.clock
+        stamps = [stamp(entry) for entry in entries]
+        fits = min(stamps) >= clock.now() - self.layer.expiry and max(stamps) <= clock.now() + 1
+        if fits or clock.is_fresh():
+            self.handle(entries)
+            then()
+            return
+
+        def read(reply: Any) -> None:
+            if isinstance(reply, list):
+                clock.set(seconds(reply))
+            self.handle(entries)
+            if isinstance(reply, Lost):
+                self.lost = True
+            else:
+                then()
+
+        self.link.command(read, "TIME")
+
+    def handle(self, entries: Sequence[bytes]) -> None:
         """Hand the entries over in their order, runs of broadcasts to one group as one write."""
-        oldest = self.link.connection.now() - self.layer.expiry
-        runs = {}  # group -> frames that wait to be written together
+        oldest = self.link.shard.clock.now() - self.layer.expiry
+        runs: dict[str, list[bytes]] = {}  # group -> frames that wait to be written together
         for entry in entries:
             try:
                 kind, name, content = self.layer.codec.unpack(entry)
@@ -90,7 +114,7 @@ class Inbox:
                 continue
             if kind in (GROUP, MESSAGE):
                 if stamp(entry) < oldest:
-                    self.metrics.drop("expired")
+                    self.layer.drop_expired(1, name)
                     continue
                 frame = encode_message(content) if kind == GROUP else None
                 if frame is not None:

@@ -58,6 +58,14 @@ def has_hung_up(transport):
         return True
 
 
+def new_connection(pool):
+    """A redis-py connection as the pool would make it, which the pool does not count.
+
+    The pool's own counter goes up with each connection that it makes and never down.
+    """
+    return pool.connection_class(**pool.connection_kwargs)
+
+
 def take_socket(wire):
     """The connected socket of a redis-py connection, which keeps it alive."""
     return wire._sock

@@ -11,6 +11,10 @@ import socket
 import time
 from collections import Counter
 
+import redis
+
+from realtime.commands import Command
+
 PUBLISH = 10  # s between two writes of a worker
 FORGET = 60  # s without a write: the process has ended
 
@@ -53,9 +57,10 @@ class Metrics:
         values = {**self.values, **gauges}
         return json.dumps({"values": values, "drops": self.drops, "times": self.times})
 
-    def publication(self, layer):
-        """The script, keys and arguments that publish the counters."""
-        return "metrics", (metrics_key(layer),), (self.process, self.snapshot())
+    def publication(self, layer) -> Command:
+        """The command that publishes the counters."""
+        arguments = (self.process, self.snapshot())
+        return Command(layer.home(self.process), "metrics", (metrics_key(layer),), arguments)
 
 
 def metrics_key(layer):
@@ -63,20 +68,23 @@ def metrics_key(layer):
 
 
 def processes(layer) -> dict:
-    """What every living process published last, over all shards.
+    """What every living process published last, over all shards that answer.
 
     name -> {values, drops, times, published}; `published` in whole s by Redis's clock.
+    Raises redis.RedisError where no shard answers.
     """
-    found = {}
-    for index in range(layer.ring_size):
-        connection = layer.connection(index)
-        now = connection.time()[0]
-        for name, text in connection.hgetall(metrics_key(layer)).items():
+    found: dict[str, dict] = {}
+
+    def read(client: redis.Redis) -> None:
+        now = client.time()[0]
+        for name, text in client.hgetall(metrics_key(layer)).items():
             seconds, _, snapshot = text.decode().partition(" ")
             if now - int(seconds) > FORGET:
-                connection.hdel(metrics_key(layer), name)
-            else:
+                client.hdel(metrics_key(layer), name)
+            elif found.get(name.decode(), {"published": 0})["published"] < int(seconds):
                 found[name.decode()] = json.loads(snapshot) | {"published": int(seconds)}
+
+    layer.on_each_shard(read)
     return found
 
 

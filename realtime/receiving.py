@@ -3,11 +3,22 @@
 import logging
 import time
 from collections import deque
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
+from realtime.commands import Command
+from realtime.connection import Connection
 from realtime.envelope import GROUP, MESSAGE, BadEnvelope, stamp
 from realtime.waiting import Waiting
 
 logger = logging.getLogger("realtime.layer")
+
+
+class Found(NamedTuple):
+    """What a channel's list held."""
+
+    list: bytes
+    entry: bytes
 
 
 class Receiving:
@@ -35,21 +46,20 @@ class Receiving:
         """The name that Channels 1.x calls; the base class warns on every call of it."""
         return self.receive(channels, block)
 
-    def send_and_wait(self, scripts, channels):
-        """Run (shard, script) pairs and begin to wait as receive() does, in one round trip.
+    def send_and_wait(self, commands: Sequence[Command], channels: list[str]) -> list[Any]:
+        """Run the commands and begin to wait as receive() does, in one round trip.
 
-        Returns the answers. The next receive() must be for the same channels and with `block`.
+        Returns the replies. The next receive() must be for the same channels and with `block`.
         """
         if self.ring_size > 1:
-            return self.run_many(scripts)
+            return self.run_many(commands)
         connection = self.shard(0)
-        wanted = [script for _, script in scripts]
-        answers = connection.pipeline_and_pop(wanted, self.lists(channels), self.blpop_timeout)
-        if 0 in answers:
+        replies = connection.pipeline_and_pop(commands, self.lists(channels), self.blpop_timeout)
+        if 0 in replies:
             # A channel was full; the caller wants to try again before it waits.
             self.connection(0).client_unblock(connection.client_id)
-            self.local.early = connection.end_pop()
-        return answers
+            self.local.early = connection.end_pop(self.blpop_timeout)
+        return replies
 
     def lists(self, channels):
         """The channels' lists, another one first each time."""
@@ -57,42 +67,56 @@ class Receiving:
         self.local.turn = turn + 1
         return [self.prefix + channel for channel in channels[turn:] + channels[:turn]]
 
-    def pop_now(self, lists):
-        """(list, entry) of the first shard that has one, beginning with another one each time."""
+    def pop_now(self, lists: list[str]) -> Found | None:
+        """The entry of the first shard that has one, beginning with another one each time."""
         first = next(self._receive_index_generator)
         for step in range(self.ring_size):
-            shard = self.shard((first + step) % self.ring_size)
-            if answer := shard.run("receive", lists, [self.expiry]):
-                return answer
+            index = (first + step) % self.ring_size
+            if self.ring_size > 1 and self.ring[index].is_away:
+                continue
+            expired, *found = self.shard(index).run("receive", lists, [self.expiry])
+            if expired:
+                self.drop_expired(expired, lists[0].removeprefix(self.prefix))
+            if found:
+                return Found(*found)
         return None
 
-    def pop_blocking(self, channels, lists):
-        """(list, entry), or None after `blpop_timeout` seconds."""
-        if answer := self.local.__dict__.pop("early", None):
-            return answer
+    def pop_blocking(self, channels: list[str], lists: list[str]) -> Found | None:
+        """An entry, or None after `blpop_timeout` seconds."""
+        if early := self.local.__dict__.pop("early", None):
+            return Found(*early)
         deadline = time.monotonic() + self.blpop_timeout
         while (left := deadline - time.monotonic()) > 0:
             if self.ring_size == 1:
                 connection = self.shard(0)
                 if not connection.popping:  # send_and_wait() may have begun
                     connection.begin_pop(lists, self.blpop_timeout)
-                answer = connection.end_pop()
-            elif answer := self.waiting(channels, lists).pop(max(1, int(left))):
-                connection, *answer = answer
-            if not answer:
-                return None
-            if entry := self.fresh(connection, answer):
-                return entry
+                popped = connection.end_pop(self.blpop_timeout)
+                if not popped:
+                    return None
+                found = Found(*popped)
+            else:
+                entry = self.waiting(channels, lists).pop(max(1, int(left)))
+                if entry is None:
+                    return None
+                connection, found = entry.connection, Found(entry.list, entry.content)
+            if not self.is_expired(connection, found):
+                return found
         return None
 
-    def fresh(self, connection, answer):
-        """The answer of a BLPOP, unless it is none or its entry has expired."""
-        if answer and stamp(answer[1]) <= connection.now() - self.expiry:
-            self.drop("expired")
-            return None
-        return answer
+    def is_expired(self, connection: Connection, found: Found) -> bool:
+        """Whether the entry waited for too long; if so it is counted."""
+        clock, stamped = connection.shard.clock, stamp(found.entry)
+        if clock.now() - self.expiry < stamped <= clock.now() + 1:
+            return False
+        # Perhaps not the message is old, or from the future, but Redis's clock has been set.
+        connection.read_clock()
+        if clock.now() - self.expiry < stamped:
+            return False
+        self.drop_expired(1, found.list.decode().removeprefix(self.prefix))
+        return True
 
-    def waiting(self, channels, lists):
+    def waiting(self, channels: list[str], lists: list[str]) -> Waiting:
         """This thread's wait at all shards for these channels."""
         waits = self.local.__dict__.setdefault("waits", {})
         key = frozenset(channels)
@@ -108,15 +132,18 @@ class Receiving:
         """
         for waiting in self.local.__dict__.get("waits", {}).values():
             self.interrupt()
-            for _, name, entry in waiting.leftover():
-                if found := self.open_entry(name, entry):
+            for entry in waiting.leftover():
+                if found := self.open_entry(entry.list, entry.content):
                     yield found
 
-    def interrupt(self):
-        """End every blocked receive() of this process early. A message it has is not lost."""
-        for index, connection in list(self.opened):
-            if connection.popping:
-                self.connection(index).client_unblock(connection.client_id)
+    def interrupt(self) -> None:
+        """End every blocked receive() of this process early. A message it has is not lost.
+
+        Raises redis.RedisError.
+        """
+        for connection in list(self.opened):
+            if connection.popping and not connection.shard.is_away:
+                connection.shard.client.client_unblock(connection.client_id)
 
     def open_entry(self, name, entry):
         """(channel, message) of a list's entry, or None where it holds none for this process."""

@@ -1,9 +1,12 @@
 """An interface server at work: its listeners, its links to Redis, its heartbeat and its end."""
 
 import gc
+import itertools
 import logging
 import secrets
 import time
+from collections.abc import Sequence
+from typing import Any
 
 from daphne.server import Server as DaphneServer
 from twisted.internet import defer, reactor
@@ -12,6 +15,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import STDLibLogObserver, globalLogBeginner
 
 from realtime.codes import GOING_DOWN
+from realtime.connection import seconds
 from realtime.factory import Factory
 from realtime.http import Request
 from realtime.inbox import Inbox
@@ -25,7 +29,7 @@ from realtime.websocket import WebSocket
 logger = logging.getLogger("realtime.interface")
 
 CHECK = 2  # s between looks at timeouts and silent sockets
-AT_ONCE = 1000  # members a registration: Lua's unpack() bears some 8,000
+BATCH_SIZE = 1000  # members per script call; Lua's unpack() fails at about 8,000
 LISTEN_WITHIN = 2  # s: clients are better told that Redis is away than kept waiting
 DRAIN_STEP = 0.05  # s between two handfuls of sockets that are told to go
 GRACE = 3  # s for what should take milliseconds
@@ -55,7 +59,8 @@ class Server(DaphneServer):
         )
         self.factory.forgotten = self.forgotten
         self.listeners = []
-        self.links = []
+        self.readers: list[Link] = []  # the links of each shard that the inboxes read from
+        self.suspects: dict[str, int] = {}  # group -> members that Redis held at the last look
         self.unforgotten = {}  # shard -> (name, groups) that it must still hear of
         self.listening = False
         self.beats = 0
@@ -68,13 +73,13 @@ class Server(DaphneServer):
             redirectStandardIO=False,
             discardBuffer=True,
         )
-        for index in range(self.layer.ring_size):
-            pool = self.layer.connection(index).connection_pool
+        self.layer.metrics = self.metrics
+        for shard in self.layer.ring:
             inbox = Inbox(self.layer, self.process, self.factory, self.metrics)
-            reading = Link(pool, inbox.listen)
-            writing = Link(pool, lambda link, index=index: self.writing_opened(index, link))
+            reading = Link(shard, inbox.listen)
+            writing = Link(shard, self.writing_opened)
             self.outbox.links.append(writing)
-            self.links += [writing, reading]
+            self.readers.append(reading)
             reactor.callWhenRunning(reading.open)
             reactor.callWhenRunning(writing.open)
         # Python's 700 suits short scripts. Here a few connections make as many objects, which stay:
@@ -120,41 +125,56 @@ class Server(DaphneServer):
 
     # Redis
 
-    def writing_opened(self, index, link):
-        """Redis is there, or there again: say that we live before anything else."""
-        self.beat_on(index, link)
+    def writing_opened(self, link: Link) -> None:
+        """Redis is there, or there again: renew the lease before anything else."""
+        index = link.shard.index
+        self.beat_on(link)
         for name, groups in self.unforgotten.pop(index, []):
             self.forget_on(index, name, groups)
         self.outbox.opened(link)
         if not self.listening and all(link.is_open for link in self.outbox.links):
             self.listen()
 
-    def beat(self):
+    def beat(self) -> None:
+        """Called every HEARTBEAT seconds."""
         self.beats += 1
-        for index, link in enumerate(self.outbox.links):
-            if link.is_open:
-                self.beat_on(index, link)
+        now = time.monotonic()
+        for writing, reading in zip(self.outbox.links, self.readers, strict=True):
+            if writing.check(now):
+                reading.lose("its Redis does not answer")
+            else:
+                reading.check(now)
+            if writing.is_open:
+                self.beat_on(writing)
+        self.outbox.check_time()
 
-    def beat_on(self, index, link):
-        def answered(answer):
-            if isinstance(answer, Lost):
+    def beat_on(self, link: Link) -> None:
+        index = link.shard.index
+
+        def answered(reply: Any) -> None:
+            if isinstance(reply, Lost):
                 return
-            if isinstance(answer, Exception):
-                logger.error("Redis refuses the heartbeat: %s", answer)
+            if isinstance(reply, Exception):
+                logger.error("%s refuses the heartbeat: %s", link.shard, reply)
                 return
-            unknown, dead = answer
+            unknown, dead, *now = reply
+            link.shard.clock.set(seconds(now))
             if unknown:
-                self.register(index, link)
+                self.register_all(link)
             for process in dead:
                 logger.warning("Interface server %s is dead; removing its members", process)
                 arguments = (self.layer.prefix, process, DEAD_AFTER, self.layer.expiry)
-                link.script(ignore, "bury", [self.layer.processes_key], arguments)
+                link.script(ignore, "remove_process", [self.layer.processes_key], arguments)
 
-        # In turn: a look for the dead, who are passed over anyway, and the news of this process.
+        # In turn: a look for dead processes, which senders pass over anyway, and the counters of
+        # this process with a look at what Redis holds of its groups.
         look = self.beats % 2 == 0
         about, counters = "", ""
-        if not look and index == 0:
-            about, counters = self.metrics.process, self.metrics.snapshot(**self.factory.gauges())
+        if not look:
+            self.verify(link)
+            if index == self.layer.home(self.metrics.process):
+                about = self.metrics.process
+                counters = self.metrics.snapshot(**self.factory.gauges())
         link.script(
             answered,
             "heartbeat",
@@ -162,19 +182,84 @@ class Server(DaphneServer):
             (self.process, DEAD_AFTER if look else 0, self.layer.prefix, about, counters),
         )
 
-    def register(self, index, link):
-        """Write every group membership down on a shard that does not know this process."""
-        for group, members in self.factory.groups.members.items():
-            if self.layer.consistent_hash(group) != index:
+    def members_on(self, link: Link) -> dict[str, list[str]]:
+        """group -> names of its members after the "!", of the groups that lie on the shard."""
+        return {
+            group: [member.reply_channel.partition("!")[2] for member in members]
+            for group, members in self.factory.groups.members.items()
+            if self.layer.consistent_hash(group) == link.shard.index
+        }
+
+    def register_all(self, link: Link) -> None:
+        """Store every group membership on a shard that has lost this process."""
+        for group, names in self.members_on(link).items():
+            self.register(link, group, names)
+
+    def register(self, link: Link, group: str, names: Sequence[str], replace: bool = False) -> None:
+        """Store the members of a group; with `replace`, and no others."""
+        for start in range(0, len(names), BATCH_SIZE):
+            link.script(
+                ignore,
+                "register",
+                [self.layer.group_keys(group)[0]],
+                (
+                    self.layer.prefix,
+                    group,
+                    self.process,
+                    int(replace and start == 0),
+                    *names[start : start + BATCH_SIZE],
+                ),
+            )
+
+    def verify(self, link: Link) -> None:
+        """Compare the groups of this process with what the shard holds, and repair them.
+
+        Redis may lose some keys without losing the process: by eviction, by a restored snapshot
+        or by a failover that lost the last writes.
+        """
+        groups = [
+            group
+            for group in self.factory.groups.members
+            if self.layer.consistent_hash(group) == link.shard.index
+        ]
+        for start in range(0, len(groups), BATCH_SIZE):
+            batch = groups[start : start + BATCH_SIZE]
+            pairs = [(group, len(self.factory.groups.members[group])) for group in batch]
+            link.script(
+                lambda reply, batch=batch: self.verified(link, batch, reply),
+                "verify",
+                (),
+                (self.layer.prefix, self.process, *itertools.chain.from_iterable(pairs)),
+            )
+
+    def verified(self, link: Link, batch: Sequence[str], reply: Any) -> None:
+        if not isinstance(reply, list):
+            ignore(reply)
+            return
+        differing = {name.decode(): (found, leads) for name, found, leads in reply}
+        for group in batch:
+            found, leads = differing.get(group, (0, 1))
+            suspected = self.suspects.pop(group, None) is not None
+            members = self.factory.groups.members.get(group)
+            if group not in differing or not members:
                 continue
-            names = [m.reply_channel.partition("!")[2] for m in members]
-            for start in range(0, len(names), AT_ONCE):
-                link.script(
-                    ignore,
-                    "register",
-                    [self.layer.group_keys(group)[0]],
-                    (self.layer.prefix, group, self.process, *names[start : start + AT_ONCE]),
+            names = [member.reply_channel.partition("!")[2] for member in members]
+            if not leads:
+                logger.warning("Redis had lost group %s; its members are registered again", group)
+                self.metrics.count("groups_repaired")
+                self.register(link, group, names)
+            elif suspected:
+                # Not a join or leave that was on its way at the last look.
+                logger.warning(
+                    "Redis held %d members of group %s instead of %d; they are registered again",
+                    found,
+                    group,
+                    len(names),
                 )
+                self.metrics.count("groups_repaired")
+                self.register(link, group, names, replace=True)
+            else:
+                self.suspects[group] = found
 
     def forgotten(self, channel, groups):
         """A socket has left these groups for good."""
@@ -227,19 +312,19 @@ class Server(DaphneServer):
         yield sleep(0)
         while not self.outbox.is_empty() and time.monotonic() < deadline + 2 * GRACE:
             yield sleep(DRAIN_STEP)
-        if self.outbox.kept:
-            logger.error("%d disconnects could not be delivered", len(self.outbox.kept))
+        if left := len(self.outbox.kept) + len(self.outbox.behind):
+            logger.error("%d messages could not be delivered", left)
         self.beating.stop()
         for link in self.outbox.links:
             if link.is_open:
                 arguments = (self.layer.prefix, self.process, 0, self.layer.expiry)
-                link.script(ignore, "bury", [self.layer.processes_key], arguments)
+                link.script(ignore, "remove_process", [self.layer.processes_key], arguments)
                 link.flush()
-        while any(link.waiting for link in self.outbox.links):
+        while any(link.awaited for link in self.outbox.links):
             if time.monotonic() > deadline + 3 * GRACE:
                 break
             yield sleep(DRAIN_STEP)
-        for link in self.links:
+        for link in self.outbox.links + self.readers:
             link.close()
 
 

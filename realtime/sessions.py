@@ -13,15 +13,16 @@ from django.conf import settings
 from django.contrib.sessions.backends.base import CreateError, SessionBase
 
 from realtime import handling
+from realtime.commands import Command, Value
 from realtime.envelope import MESSAGE, STAMP
 
 
 def take_writes(message):
-    """The (shard, script) pairs that save the connect's session, or delete a disconnect's."""
+    """The commands that save the connect's session, or delete a disconnect's."""
     writes = handling.take_writes()
     name = message.content.get("reply_channel")
     if message.channel.name == "websocket.disconnect" and name and is_our_engine():
-        writes.append(SessionStore(reply_channel=name).script("session_delete"))
+        writes.append(SessionStore(reply_channel=name).command("session_delete"))
     return writes
 
 
@@ -45,21 +46,18 @@ class SessionStore(SessionBase):
         session._get_session()
         return session
 
-    def script(self, name, *arguments):
-        """(shard, script) of one of realtime/lua/session_*.lua."""
+    def command(self, script: str, *arguments: Value) -> Command:
+        """The command that runs one of realtime/lua/session_*.lua."""
         process = self.layer.non_local_name(self.reply_channel)
         keys = (f"{self.layer.prefix}:sessions:{process}", self.layer.processes_key)
         field = self.reply_channel[len(process) :]
         expiry = settings.SESSION_COOKIE_AGE
-        return (
-            self.layer.consistent_hash(process),
-            (name, keys, (field, process, expiry, *arguments)),
-        )
+        return Command(self.layer.home(process), script, keys, (field, process, expiry, *arguments))
 
     def load(self):
         if handling.is_fresh(self.reply_channel):
             return {}
-        [packed] = self.layer.run_many([self.script("session_load")])
+        [packed] = self.layer.run_many([self.command("session_load")])
         if packed is None:
             return {}
         self.found = True
@@ -79,14 +77,14 @@ class SessionStore(SessionBase):
             self.found = True
             return  # an empty session is as good as none
         values = dict(self._get_session(no_load=must_create))
-        write = self.script("session_save", self.layer.codec.pack(MESSAGE, None, values))
+        write = self.command("session_save", self.layer.codec.pack(MESSAGE, None, values))
         if handling.is_fresh(self.reply_channel):
             handling.defer(write)
         else:
             self.layer.run_many([write])
 
     def delete(self, session_key=None):
-        self.layer.run_many([self.script("session_delete")])
+        self.layer.run_many([self.command("session_delete")])
 
     @classmethod
     def clear_expired(cls):

@@ -12,6 +12,7 @@ from realtime.frames import BINARY, TEXT, encode_frame
 from realtime.handshake import accept_handshake
 from realtime.internals import connect_protocol, raw_socket, unsent
 from realtime.limits import Allowance
+from realtime.outbox import FOREVER
 from realtime.proxy import client_address
 from realtime.refusals import refusal
 
@@ -19,6 +20,7 @@ logger = logging.getLogger("realtime.websocket")
 
 CLOSE_WITHIN = 5  # s between a close frame and the end of the connection
 BUSY = "Busy; please try again in a moment."
+RECEIVE_PATIENCE = 20  # s that a client's message may wait for Redis before its socket is closed
 MOST_EARLY = 100  # frames kept for a socket whose handshake is not answered yet
 
 
@@ -109,7 +111,9 @@ class WebSocket(DaphneWebSocket):
             message["bytes"] = payload
         else:
             message["text"] = payload.decode()
-        self.main_factory.outbox.send("websocket.receive", message, self.receive_refused)
+        self.main_factory.outbox.send(
+            "websocket.receive", message, self.receive_refused, RECEIVE_PATIENCE
+        )
 
     def is_within_rate(self):
         """Note that something came; close the socket where it is too much."""
@@ -159,7 +163,7 @@ class WebSocket(DaphneWebSocket):
                 "path": self.path,
                 "order": self.packets_received + 1,
             }
-            self.main_factory.outbox.send("websocket.disconnect", disconnect, keep=True)
+            self.main_factory.outbox.send("websocket.disconnect", disconnect, patience=FOREVER)
         self.log_action("disconnected")
 
     # From the workers

@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from contextlib import suppress
+from typing import NamedTuple
 
 import redis
 from channels.exceptions import ChannelSocketException, ConsumeLater, DenyConnection
@@ -17,12 +18,16 @@ from channels.utils import name_that_thing
 from channels.worker import Worker as ChannelsWorker
 
 from realtime import handling, ordering, sessions
+from realtime.codes import TRY_AGAIN_LATER
+from realtime.commands import Command
 from realtime.metrics import Metrics
 from realtime.sending import refused, run, send_groups, take_pending
 
 logger = logging.getLogger("django.channels")
 
-BACK_OFF = (0.1, 0.2, 0.5, 1.0)  # s between tries where Redis is away; the last one repeated
+BACK_OFF = (0.1, 0.2, 0.5)  # s between tries where Redis is away; the last one repeats
+MOST_HELD = 1000  # commands that wait for a shard that is away
+CONVERSATION = ("websocket.connect", "websocket.receive")  # what a socket waits for an answer to
 NUDGE = 0.2  # s between two wake-ups of a worker that is told to stop while it waits
 
 
@@ -37,12 +42,20 @@ class Address(Message):
         return Address(dict(self.content), self.channel.name, self.channel_layer)
 
 
+class Held(NamedTuple):
+    """A command that waits for its shard, `until` a time of the monotonic clock."""
+
+    command: Command
+    until: float
+
+
 class Worker(ChannelsWorker):
     """One thread's loop. Arguments as channels' own."""
 
     def __init__(self, *args, metrics=None, **kwargs):
         super().__init__(*args, **kwargs)
         self.stopping = threading.Event()
+        self.held: list[Held] = []
         self.metrics = metrics or Metrics("worker")
         # Channels wraps the layer to add its routing.
         getattr(self.channel_layer, "channel_layer", self.channel_layer).metrics = self.metrics
@@ -89,14 +102,17 @@ class Worker(ChannelsWorker):
         finally:
             self.finished = True
 
-    def handle_messages(self, channels):
+    def handle_messages(self, channels: list[str]) -> None:
         failures = 0
-        unsent = []  # what the last consumer sent: it goes in one round trip with the next wait
+        unsent: list[Command] = []  # goes in one round trip with the next wait for a message
         while not self.stopping.is_set():
             try:
+                self.hold(unsent)
+                unsent = self.take_sendable()
                 if unsent:
-                    batch, unsent = unsent, []
-                    self.send_and_wait(batch, channels)
+                    replies = self.channel_layer.send_and_wait(unsent, channels)
+                    full, unsent = refused(unsent, replies), []
+                    self.deliver(full)
                 channel, content = self.channel_layer.receive(channels, block=True)
             except (redis.RedisError, OSError) as error:
                 if failures == 0:
@@ -109,28 +125,42 @@ class Worker(ChannelsWorker):
                 failures = 0
             unsent = self.handle(channel, content) if channel is not None else []
             if self.metrics.is_due():
-                unsent.append((0, self.metrics.publication(self.channel_layer)))
+                unsent.append(self.metrics.publication(self.channel_layer))
             if ordering.overdue:
                 with suppress(redis.RedisError, OSError):  # receive() is about to say so
                     ordering.give_up_overdue()
-        self.deliver(unsent)
+        self.deliver([held.command for held in self.held] + unsent)
 
-    def send_and_wait(self, batch, channels):
-        """Send (shard, script) pairs and begin to wait for the next message."""
-        try:
-            answers = self.channel_layer.send_and_wait(batch, channels)
-        except (redis.RedisError, OSError):
-            self.metrics.drop("redis_lost", len(batch))
-            raise
-        self.deliver(refused(batch, answers))
+    def hold(self, commands: list[Command]) -> None:
+        """Keep commands until their shard takes them."""
+        until = time.monotonic() + self.channel_layer.expiry
+        self.held += [Held(command, until) for command in commands]
+        if (surplus := len(self.held) - MOST_HELD) > 0:
+            del self.held[:surplus]
+            self.lose(surplus, "too many waited for Redis")
 
-    def deliver(self, batch):
-        """Send (shard, script) pairs; what stays undeliverable is counted and logged."""
+    def take_sendable(self) -> list[Command]:
+        """Those of the held commands whose shard answers; what waited too long is dropped."""
+        if not self.held:
+            return []
+        now, ring = time.monotonic(), self.channel_layer.ring
+        ready = [h.command for h in self.held if not ring[h.command.shard].is_away]
+        waiting = [h for h in self.held if ring[h.command.shard].is_away]
+        self.held = [h for h in waiting if h.until > now]
+        if late := len(waiting) - len(self.held):
+            self.lose(late, "Redis was away for too long")
+        return ready
+
+    def lose(self, number: int, reason: str) -> None:
+        self.metrics.drop("redis_lost", number)
+        logger.error("%d messages of consumers were lost: %s", number, reason)
+
+    def deliver(self, batch: list[Command]) -> None:
+        """Run the commands; what stays undeliverable is counted and logged."""
         try:
             self.report(run(self.channel_layer, batch))
         except (redis.RedisError, OSError) as error:
-            self.metrics.drop("redis_lost", len(batch))
-            logger.error("What a consumer sent was lost with Redis: %s", error)
+            self.lose(len(batch), str(error))
 
     def report(self, undelivered):
         for name in undelivered:
@@ -170,11 +200,14 @@ class Worker(ChannelsWorker):
             if self.callback:
                 self.callback(message.channel.name, message)
             self.run_consumer(consumer, arguments, message)
-        except BaseException:
+        except BaseException as error:
             # Also SystemExit: a consumer does not decide when the worker ends.
             self.metrics.count("consumer_errors")
             where = name_that_thing(consumer) if consumer else "routing.py"
             logger.exception("Error in consumer %s", where)
+            if isinstance(error, redis.RedisError) and message.channel.name in CONVERSATION:
+                # The message is lost, so the conversation is: the client must begin another.
+                message.reply_channel.send({"close": TRY_AGAIN_LATER})
 
     def run_consumer(self, consumer, arguments, message):
         try:

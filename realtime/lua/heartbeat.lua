@@ -1,10 +1,12 @@
--- A process says that it lives and what it counts, and hears who does not.
+-- A process renews its lease, publishes its counters and finds those whose lease has ended.
 -- KEYS: processes, metrics
 -- ARGV: process, dead after s (0: do not look), prefix, its name in the metrics ("" for no news),
 --       its counters
--- Returns {1 where Redis did not know the process, dead processes}.
+-- Returns {1 where Redis did not hold the process, dead processes, time in s, in µs}.
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
+local dead_after = tonumber(ARGV[2])
+local before = dead_after > 0 and redis.call('ZSCORE', KEYS[1], ARGV[1])
 local added = redis.call('ZADD', KEYS[1], now, ARGV[1])
 if added == 1 then
     -- Who joined since Redis lost the process was written down for a few seconds only.
@@ -21,7 +23,9 @@ if ARGV[4] ~= '' then
     redis.call('HSET', KEYS[2], ARGV[4], time[1] .. ' ' .. ARGV[5])
 end
 local dead = {}
-if ARGV[2] ~= '0' then
-    dead = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[2])
+-- Where the caller's own lease looks old, Redis was away or its clock has been set: the others
+-- get the time until the next look to renew theirs.
+if before and now - before < dead_after / 2 then
+    dead = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now - dead_after)
 end
-return {added, dead}
+return {added, dead, time[1], time[2]}

@@ -1,8 +1,11 @@
--- A process writes down who of its sockets is in a group, after Redis has lost it.
--- KEYS: group   ARGV: prefix, group name, process, names after the "!"…
+-- Stores which sockets of a process are in a group, after Redis has lost it or holds others.
+-- KEYS: group   ARGV: prefix, group name, process, 1 to remove other members, names after the "!"…
 local members = ARGV[1] .. ':members:' .. ARGV[2] .. ':' .. ARGV[3]
 local groups = ARGV[1] .. ':groups:' .. ARGV[3]
-redis.call('SADD', members, unpack(ARGV, 4))
+if ARGV[4] == '1' then
+    redis.call('DEL', members)
+end
+redis.call('SADD', members, unpack(ARGV, 5))
 redis.call('SADD', groups, ARGV[2])
 redis.call('ZADD', KEYS[1], 'inf', ARGV[3])
 for _, key in ipairs({members, groups, KEYS[1]}) do

@@ -1,8 +1,14 @@
 -- Appends one entry to a channel's list, unless the list is full.
--- KEYS: list, processes, channel's message count, global message count, channel's and global full count
+-- KEYS: list, processes, channel's message count, global message count, channel's and global full
+--       count, writes of the sender
 -- ARGV: entry, expiry s, capacity, process ("" for none), process capacity,
---       expiry s of the channel's counters, of the global ones
--- Returns 1, or 0 where the channel is full.
+--       expiry s of the channel's counters, of the global ones, slot and number of this write
+-- Returns 1, or 0 where the channel is full. A write that is sent again, because its reply was
+-- lost, is not done again.
+local done = redis.call('HGET', KEYS[7], ARGV[8])
+if done == ARGV[9] then
+    return 1
+end
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
 local registered = ARGV[4] ~= '' and redis.call('ZSCORE', KEYS[2], ARGV[4])
@@ -31,4 +37,7 @@ if not registered then
     redis.call('EXPIRE', KEYS[1], ARGV[2] + 1)
 end
 count(KEYS[3], KEYS[4])
+if redis.call('HSET', KEYS[7], ARGV[8], ARGV[9]) == 1 or ARGV[8] == '0' then
+    redis.call('EXPIRE', KEYS[7], 3600)
+end
 return 1

@@ -1,14 +1,16 @@
 -- Sends one entry to a group: one copy for each process however many members it holds, and one
 -- for each member that is an ordinary channel. A full list is passed over and counted.
--- KEYS: group, processes, global message count, global full count
+-- KEYS: group, processes, global message count, global full count, writes of the sender
 -- ARGV: prefix, entry, message expiry s, group expiry s, capacity, process capacity, dead after s,
 --       1 where ordinary members are left to the caller, prefix of the counters,
---       expiry s of a channel's counters, of the global ones
--- Returns {full lists, members left to the caller}.
+--       expiry s of a channel's counters, of the global ones, slot and number of this write
+-- Returns {full lists, members left to the caller}. A write that is sent again, because its reply
+-- was lost, is not done again.
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
 local stamped = struct.pack('>d', now) .. ARGV[2]
 local full, left = {}, {}
+local done = redis.call('HGET', KEYS[5], ARGV[12]) == ARGV[13]
 
 local function count(channel, name, global_key)
     local key = ARGV[9] .. channel .. ':' .. name
@@ -23,10 +25,10 @@ for _, member in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
     local process = string.sub(member, -1) == '!'
     local beat = process and redis.call('ZSCORE', KEYS[2], member)
     if beat and now - beat >= tonumber(ARGV[7]) then
-        -- Dead: the next heartbeat of another process buries it.
+        -- Dead: the next heartbeat of another process removes it.
     elseif not process and ARGV[8] == '1' then
         left[#left + 1] = member
-    else
+    elseif not done then
         local list = ARGV[1] .. member
         if redis.call('LLEN', list) >= tonumber(beat and ARGV[6] or ARGV[5]) then
             full[#full + 1] = member
@@ -39,5 +41,8 @@ for _, member in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
             count(member, 'messages_count', KEYS[3])
         end
     end
+end
+if redis.call('HSET', KEYS[5], ARGV[12], ARGV[13]) == 1 or ARGV[12] == '0' then
+    redis.call('EXPIRE', KEYS[5], 3600)
 end
 return {full, left}

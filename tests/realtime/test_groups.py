@@ -61,13 +61,13 @@ class Interface:
 
     def beat(self):
         layer = self.layer
-        unknown, _ = layer.shard(0).run(
+        unknown, *_ = layer.shard(0).run(
             "heartbeat", [layer.processes_key, "none"], [self.name, 3600, layer.prefix, "", ""]
         )
         if unknown:
             for group, members in self.groups.members.items():
                 locals_ = [member.partition("!")[2] for member in members]
-                arguments = (layer.prefix, group, self.name, *locals_)
+                arguments = (layer.prefix, group, self.name, 0, *locals_)
                 layer.shard(0).run("register", [layer.group_keys(group)[0]], arguments)
 
     def read(self):
@@ -159,7 +159,7 @@ class GroupsInRedis(RuleBasedStateMachine):
     def die(self, name):
         """The process is killed and buried; another one starts under its name."""
         arguments = (self.layer.prefix, name, 0, self.layer.expiry)
-        assert self.layer.shard(0).run("bury", [self.layer.processes_key], arguments) == 1
+        assert self.layer.shard(0).run("remove_process", [self.layer.processes_key], arguments) == 1
         self.model = {(g, c) for g, c in self.model if not c.startswith(name)}
         self.interfaces_at_work[name] = Interface(self.layer, name)
         self.interfaces_at_work[name].beat()

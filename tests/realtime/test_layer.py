@@ -42,7 +42,7 @@ def receive_all(layer, channel):
 
 def beat(layer, process):
     """The heartbeat of a process, by which it is registered; returns those that are dead."""
-    unknown, dead = layer.shard(0).run(
+    _, dead, *_ = layer.shard(0).run(
         "heartbeat", [layer.processes_key, "none"], [process, "0.000001", layer.prefix, "", ""]
     )
     return dead
@@ -50,7 +50,7 @@ def beat(layer, process):
 
 def bury(layer, process, dead_after=0):
     arguments = (layer.prefix, process, dead_after, layer.expiry)
-    return layer.shard(0).run("bury", [layer.processes_key], arguments)
+    return layer.shard(0).run("remove_process", [layer.processes_key], arguments)
 
 
 # Encryption
@@ -216,7 +216,7 @@ def test_members_of_a_dead_process_are_neither_listed_nor_sent_to_nor_kept(make_
     layer.send_group("crowd", {"text": "hello"})
     assert layer.connection(0).llen(f"{layer.prefix}{dead}") == 0
     assert layer.connection(0).llen(f"{layer.prefix}{alive}") == 1
-    unknown, found = layer.shard(0).run(
+    unknown, found, *_ = layer.shard(0).run(
         "heartbeat", [layer.processes_key, "none"], [alive, 12, layer.prefix, "", ""]
     )
     assert (unknown, found) == (0, [dead.encode()])

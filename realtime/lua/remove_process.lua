@@ -1,6 +1,6 @@
 -- Removes what a dead process left: its memberships and its list. Its sockets' sessions stay for
 -- the consumers of their disconnects.
--- KEYS: processes   ARGV: prefix, process, dead after s (0: it says goodbye itself), session expiry s
+-- KEYS: processes   ARGV: prefix, process, dead after s (0: it ends by itself), session expiry s
 -- Returns 1, or 0 where it turned out to live.
 local time = redis.call('TIME')
 local prefix, process = ARGV[1], ARGV[2]
