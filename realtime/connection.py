@@ -161,6 +161,8 @@ class Connection:
 
     def begin_pop(self, lists: Sequence[str], wait: int) -> None:
         """Send a BLPOP; end_pop() reads its reply."""
+        if self.wire is None:
+            self.open()
         self.popping = True
         self.exchange((), unanswered=("BLPOP", *lists, wait))
 

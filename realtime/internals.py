@@ -7,6 +7,7 @@ tests/realtime/test_internals.py notices when one of these changes.
 """
 
 import socket
+import time
 
 import autobahn.websocket.protocol
 from twisted.internet import tcp
@@ -56,6 +57,12 @@ def has_hung_up(transport):
         return False
     except OSError:
         return True
+
+
+def keep_time_monotonically(reactor):
+    """Twisted's reactor counts its timers by the wall clock, a step of which stops or fires them
+    all: heartbeats would end for as long as the clock was set back."""
+    reactor.seconds = time.monotonic
 
 
 def new_connection(pool):

@@ -19,6 +19,7 @@ from realtime.connection import seconds
 from realtime.factory import Factory
 from realtime.http import Request
 from realtime.inbox import Inbox
+from realtime.internals import keep_time_monotonically
 from realtime.layer import DEAD_AFTER, HEARTBEAT, PROCESS
 from realtime.link import Link, Lost
 from realtime.metrics import Metrics, metrics_key
@@ -41,6 +42,7 @@ class Server(DaphneServer):
     exit_code = 0
 
     def __init__(self, channel_layer, endpoints, options, action_logger=None):
+        keep_time_monotonically(reactor)
         self.layer = channel_layer
         self.endpoints = endpoints
         self.options = options

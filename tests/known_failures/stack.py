@@ -29,7 +29,12 @@ STOCK_DAPHNE = (
 
 
 class Stack:
-    """`kind`: ours or stock. Starts its Redis; interface() and worker() start the rest."""
+    """Starts its Redis; interface() and worker() start the rest.
+
+    Args:
+        kind: ours or stock.
+        url: where the channel layer finds its Redis, if not at that of the stack.
+    """
 
     def __init__(self, kind="ours", capacity=100, group_expiry=86400, redis_options=(), url=None):
         self.kind = kind
@@ -46,19 +51,20 @@ class Stack:
         (self.folder / "sessions").mkdir()
         self.redis_server.start()
         self.exits.callback(self.redis_server.stop, signal.SIGKILL)
-        self.redis = redis.Redis.from_url(self.url)
+        self.redis = redis.Redis.from_url(self.redis_server.url)
         self.environ = {k: v for k, v in os.environ.items() if k != "DJANGO_SETTINGS_MODULE"} | {
             "PYTHONPATH": str(ROOT),
             "PYTHONUNBUFFERED": "1",
             "SMALL_STACK": self.kind,
             "SMALL_REDIS": self.url,
+            "SMALL_BOOK": self.redis_server.url,
             "SMALL_CAPACITY": str(self.capacity),
             "SMALL_GROUP_EXPIRY": str(self.group_expiry),
             "SMALL_SESSIONS": str(self.folder / "sessions"),
         }
         layer_class = RedisChannelLayer if self.ours else asgi_redis.RedisChannelLayer
         self.layer = layer_class(
-            hosts=[self.url], capacity=self.capacity, group_expiry=self.group_expiry
+            hosts=[self.redis_server.url], capacity=self.capacity, group_expiry=self.group_expiry
         )
         return self
 

@@ -1,14 +1,16 @@
 """Each reach into Twisted, autobahn and redis-py still finds there what it was written for."""
 
 import socket
+import time
 
 import autobahn.websocket.protocol
 import pytest
 import redis
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
 from twisted.internet import tcp, unix
+from twisted.internet.base import ReactorBase
 from twisted.internet.protocol import Protocol
-from twisted.internet.testing import StringTransport
+from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 
 from realtime import internals
@@ -145,3 +147,21 @@ def test_the_socket_of_a_redis_connection_speaks_to_redis():
     assert taken.recv(100) == b"+PONG\r\n"
     wire.disconnect()
     assert taken.fileno() == -1
+
+
+def test_the_reactor_counts_its_timers_by_a_clock_that_nobody_sets():
+    reactor = MemoryReactorClock()
+    assert ReactorBase.seconds is time.time, "Twisted needs no other clock any more"
+    internals.keep_time_monotonically(reactor)
+    assert reactor.seconds is time.monotonic
+
+
+def test_connections_are_not_counted_by_the_pool_whose_counter_never_goes_down():
+    pool = redis.ConnectionPool.from_url(redis_server.url, max_connections=1)
+    for _ in range(3):
+        wire = internals.new_connection(pool)
+        wire.connect()
+        wire.disconnect()
+    pool.make_connection()
+    with pytest.raises(redis.ConnectionError):
+        pool.make_connection()

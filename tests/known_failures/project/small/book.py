@@ -5,7 +5,7 @@ import time
 
 import redis
 
-client = redis.Redis.from_url(os.environ["SMALL_REDIS"])
+client = redis.Redis.from_url(os.environ["SMALL_BOOK"])
 
 
 def write(page, line):

@@ -13,12 +13,22 @@ SESSION_ENGINE = "django.contrib.sessions.backends.file"
 SESSION_FILE_PATH = os.environ["SMALL_SESSIONS"]
 if OURS:
     CHANNEL_SESSION_ENGINE = "realtime.sessions"
+
+# "sentinel:PORT/SERVICE", or the addresses of one or several Redis servers.
+REDIS = os.environ["SMALL_REDIS"]
+if REDIS.startswith("sentinel:"):
+    port, _, service = REDIS.removeprefix("sentinel:").partition("/")
+    LAYER = "realtime.layer.RedisSentinelChannelLayer"
+    HOSTS = {"hosts": [("127.0.0.1", int(port))], "services": [service]}
+else:
+    LAYER = "realtime.layer.RedisChannelLayer" if OURS else "asgi_redis.RedisChannelLayer"
+    HOSTS = {"hosts": REDIS.split(",")}
 CHANNEL_LAYERS = {
     "default": {
-        "BACKEND": "realtime.layer.RedisChannelLayer" if OURS else "asgi_redis.RedisChannelLayer",
+        "BACKEND": LAYER,
         "ROUTING": "small.routing.channel_routing",
-        "CONFIG": {
-            "hosts": [os.environ["SMALL_REDIS"]],
+        "CONFIG": HOSTS
+        | {
             "capacity": int(os.environ["SMALL_CAPACITY"]),
             "group_expiry": int(os.environ["SMALL_GROUP_EXPIRY"]),
         },
