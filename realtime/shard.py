@@ -24,7 +24,6 @@ REMIND = 30.0  # s between two log lines about the same outage
 DEADLINES = {
     "socket_timeout": ANSWER_WITHIN,
     "socket_connect_timeout": CONNECT_WITHIN,
-    "socket_keepalive": True,
     "retry": Retry(NoBackoff(), 0),
 }
 
@@ -84,6 +83,8 @@ class Shard:
         self.client = client
         self.pool = client.connection_pool
         self.pool.connection_kwargs.update(DEADLINES)
+        if issubclass(self.pool.connection_class, redis.Connection):  # no unix socket
+            self.pool.connection_kwargs["socket_keepalive"] = True
         self.clock = Clock()
         self.away_since: float | None = None
         self.lock = threading.Lock()
