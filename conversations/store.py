@@ -10,8 +10,8 @@ def layer():
 
 
 def redis():
-    """A redis-py client of the first shard."""
-    return layer().connection(0)
+    """A redis-py client of the shard that holds the conversations, or of the next that answers."""
+    return layer().ring[layer().home("conversations")].client
 
 
 def key(kind: str, *names: str) -> str:

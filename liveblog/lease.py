@@ -1,7 +1,7 @@
 """A lease in Redis: of several processes, on however many hosts, one is active.
 
-It is a key that holds the holder's token and expires. Who dies stops renewing it; who waits learns
-when it would expire and looks again just then.
+It is a key that holds the holder's token and expires. A process that dies stops renewing its lease;
+a standby is told when the lease would expire and tries again just then.
 """
 
 import time
@@ -9,6 +9,9 @@ from secrets import token_hex
 
 import hiredis
 import redis
+
+from realtime.connection import Connection
+from realtime.layer import Transport
 
 TTL = 4.5  # s; a standby takes over within 5
 MARGIN = 0.5  # s before the end at which a holder no longer trusts its own clock
@@ -32,23 +35,18 @@ return 0
 """
 
 
-def ask(connection, commands):
-    """The answers to plain commands; tried twice, for a restarted Redis leaves a closed socket."""
-    try:
-        return connection.exchange(commands)
-    except redis.ConnectionError:
-        return connection.exchange(commands)
-
-
 class Lease:
-    """`layer`: a channel layer of ours; with several shards the lease lies on the first."""
+    """`layer`: a channel layer of ours; with several shards the lease lies on one that answers."""
 
-    def __init__(self, layer, name, ttl=TTL):
+    def __init__(self, layer: Transport, name: str, ttl: float = TTL) -> None:
         self.layer = layer
         self.key = f"{layer.prefix}:{name}"
         self.ttl = ttl
         self.token = token_hex(16)
         self.renewed = self.checked = float("-inf")
+
+    def connection(self) -> Connection:
+        return self.layer.shard(self.layer.home(self.key))
 
     def hold(self) -> float:
         """Take or renew it. Returns 0 where it is ours, else the seconds to wait.
@@ -56,23 +54,24 @@ class Lease:
         Raises redis.RedisError and OSError.
         """
         now = time.monotonic()  # before Redis counts: we are never surer than it is
-        connection, milliseconds = self.layer.shard(0), int(1000 * self.ttl)
+        connection, milliseconds = self.connection(), int(1000 * self.ttl)
         sure = now < self.renewed + self.ttl - MARGIN and now < self.checked + CHECK_EVERY
         # While we are sure, nobody else can have taken it. Were this process stopped just here for
         # long enough, two would hold it until the next check.
-        if sure and ask(connection, [("PEXPIRE", self.key, milliseconds)]) == [1]:
+        if sure and connection.ask([("PEXPIRE", self.key, milliseconds)]) == [1]:
             self.renewed = now
             return 0
-        [left] = ask(connection, [("EVAL", TAKE, 1, self.key, self.token, milliseconds)])
+        [left] = connection.ask([("EVAL", TAKE, 1, self.key, self.token, milliseconds)])
         if left:
             return max(SHORTEST_WAIT, left / 1000)
         self.renewed = self.checked = now
         return 0
 
-    def release(self):
+    def release(self) -> None:
         """Give it up if it is ours. Never raises, and never waits for a Redis that hangs."""
         self.renewed = float("-inf")
-        wire = self.layer.shard(0).wire
+        connection = self.connection()
+        wire = connection.wire
         if wire is None:
             return
         command = hiredis.pack_command(("EVAL", RELEASE, 1, self.key, self.token))
@@ -82,4 +81,4 @@ class Lease:
             pass  # it expires
         finally:
             # The answer is not read, so the connection is of no more use.
-            self.layer.shard(0).close()
+            connection.close()

@@ -2,8 +2,8 @@
 
 from collections import defaultdict
 
-from liveblog.lease import ask
 from liveblog.models import LiveBlog
+from realtime.shard import ShardAway
 
 
 def count_readers(layer, slugs) -> dict[str, int]:
@@ -16,9 +16,14 @@ def count_readers(layer, slugs) -> dict[str, int]:
     for slug in slugs:
         group = LiveBlog.group_name_of(slug)
         shards[layer.consistent_hash(group)][layer.group_keys(group)[0]] = slug
-    read = [
-        slugs[key] for shard, slugs in shards.items() for key in existing(layer.shard(shard), slugs)
-    ]
+    read = []
+    for shard, slugs in shards.items():
+        try:
+            read += [slugs[key] for key in existing(layer.shard(shard), slugs)]
+        except ShardAway:
+            if layer.ring_size == 1:
+                raise
+            # Its readers cannot be reached; those on the other shards can.
     counts = {slug: layer.group_size(LiveBlog.group_name_of(slug)) for slug in read}
     return {slug: count for slug, count in counts.items() if count}
 
@@ -27,7 +32,7 @@ def existing(connection, keys) -> list[str]:
     """Those of the keys that Redis holds. It halves what it asks about: few of many cost little."""
     found, spans = [], [list(keys)]
     while spans:
-        counts = ask(connection, [("EXISTS", *span) for span in spans])
+        counts = connection.ask([("EXISTS", *span) for span in spans])
         rest = []
         for span, count in zip(spans, counts, strict=True):
             if count == len(span):

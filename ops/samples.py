@@ -14,7 +14,7 @@ def fresh_sample():
     """A sample, or None where any worker has taken one within EVERY seconds."""
     layer = channel_layers[DEFAULT_CHANNEL_LAYER]
     key = f"{layer.prefix}:ops-sample"
-    if layer.connection(0).set(key, 1, nx=True, px=int(1000 * EVERY)):
+    if layer.ring[layer.home(key)].client.set(key, 1, nx=True, px=int(1000 * EVERY)):
         return sample()
     return None
 

@@ -4,7 +4,7 @@ redis-py opens it (addresses, TLS, passwords, Sentinel) and speaks the protocol;
 would cost more than the commands do.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -89,9 +89,19 @@ class Connection:
 
         Raises ShardAway after PATIENCE seconds without Redis, or another redis.RedisError.
         """
+        return self.repeat(lambda: [self.evalsha(command) for command in commands])
+
+    def ask(self, commands: Sequence[Sequence[Value]]) -> list[Any]:
+        """As pipeline(), for plain Redis commands that may as well be carried out twice."""
+        return self.repeat(lambda: commands)
+
+    def repeat(self, commands: Callable[[], Sequence[Sequence[Value]]]) -> list[Any]:
+        """Send what `commands` returns once the connection is open, until it is answered."""
         for last in (False, False, True):  # the connection was lost; opening failed; Redis is back
             try:
-                return self.attempt(commands)
+                if self.wire is None:
+                    self.open()
+                return self.exchange(commands())
             except ShardAway:
                 raise
             except redis.exceptions.NoScriptError:
@@ -104,11 +114,6 @@ class Connection:
                 if last:
                     raise
         raise AssertionError("the last attempt returns or raises")
-
-    def attempt(self, commands: Sequence[Command]) -> list[Any]:
-        if self.wire is None:
-            self.open()
-        return self.exchange([self.evalsha(command) for command in commands])
 
     def exchange(
         self,
