@@ -7,6 +7,7 @@ from channels import DEFAULT_CHANNEL_LAYER, channel_layers
 from realtime.metrics import processes, queues
 
 GROUP = "ops"
+SHOWN_LETTERS = 20  # dead letters that the page lists
 EVERY = 1.0  # s between two looks, however many pages ask
 
 
@@ -21,7 +22,8 @@ def fresh_sample():
 
 def sample() -> dict:
     """`processes`: name -> sockets; deliveries, drops since it started; the second in which it
-    published them; `queues`: channel -> waiting, age in s; `time` in s by the server's clock."""
+    published them; `queues`: channel -> waiting, age in s; `dead_letters`: how many there are, and
+    the newest with time, channel and reason; `time` in s by the server's clock."""
     layer = channel_layers[DEFAULT_CHANNEL_LAYER]
     return {
         "type": "sample",
@@ -41,5 +43,12 @@ def sample() -> dict:
                 "age": max(0.0, statistics["messages_max_age"]),
             }
             for name, statistics in queues(layer, layer.router.channels).items()
+        },
+        "dead_letters": {
+            "number": layer.acknowledgements.count_dead_letters(),
+            "newest": [
+                {"time": letter.time, "channel": letter.channel, "reason": letter.reason}
+                for letter in layer.acknowledgements.dead_letters(SHOWN_LETTERS)
+            ],
         },
     }

@@ -106,6 +106,9 @@ def channel_layer():
         "symmetric_encryption_keys": environment.CHANNEL_KEYS,
         # What workers can do in about a second; beyond, clients are told to come again.
         "capacity": 2000,
+        # Their messages stay in Redis until a worker has finished with them: a mail must go out,
+        # and who has left a room must not stay in its list, even where a worker dies.
+        "acknowledged": ["accounts.low-balance-mail", "websocket.disconnect"],
     }
     if not environment.REDIS_URL[0].startswith("sentinel://"):
         return "realtime.layer.RedisChannelLayer", config | {"hosts": environment.REDIS_URL}

@@ -4,6 +4,7 @@ redis-py opens it (addresses, TLS, passwords, Sentinel) and speaks the protocol;
 would cost more than the commands do.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ import redis
 
 from realtime.commands import Command, Value
 from realtime.shard import ANSWER_WITHIN, FAILURES, PATIENCE, Shard, ShardAway
+
+logger = logging.getLogger("realtime.redis")
 
 SCRIPTS = {path.stem: path.read_text() for path in (Path(__file__).parent / "lua").glob("*.lua")}
 
@@ -26,6 +29,7 @@ class Connection:
         self.hashes: dict[str, str] = {}
         self.client_id = 0
         self.popping = False
+        self.unread = 0  # replies to post() that nobody has read yet
 
     def open(self, patience: float = PATIENCE) -> None:
         """Connect as dial() does, and let everybody know where that fails.
@@ -56,6 +60,7 @@ class Connection:
 
     def close(self) -> None:
         self.popping = False
+        self.unread = 0
         if self.wire is not None:
             self.wire.disconnect()
             self.wire = None
@@ -115,6 +120,21 @@ class Connection:
                     raise
         raise AssertionError("the last attempt returns or raises")
 
+    def post(self, command: Command) -> None:
+        """Run a script without waiting for its reply, which the next exchange() reads.
+
+        It gets lost where the connection does. Raises redis.RedisError or OSError.
+        """
+        if self.wire is None:
+            self.open()
+        try:
+            packed = hiredis.pack_command(self.evalsha(command))
+            self.wire.send_packed_command([packed], check_health=False)
+        except BaseException:
+            self.close()
+            raise
+        self.unread += 1
+
     def exchange(
         self,
         commands: Sequence[Sequence[Value]],
@@ -128,6 +148,10 @@ class Connection:
             if unanswered:
                 packed += hiredis.pack_command(tuple(unanswered))
             self.wire.send_packed_command([packed], check_health=False)
+            while self.unread:
+                self.unread -= 1
+                if isinstance(error := self.read(), Exception):
+                    logger.error("Redis refused a command: %s", error)
             replies = [self.read() for _ in commands]
         except BaseException:
             # Whatever ended it, also a signal: replies that nobody read may follow.

@@ -7,18 +7,28 @@ it there, and then the envelope: MessagePack, encrypted as a whole where the lay
     [GROUP, group, message]       for every member of the group that the list's owner holds
     [JOIN, group, channel]        the channel is now in the group
     [LEAVE, group, channel]       the channel is no longer in the group
+    [ACKNOWLEDGED, id, message]   for the list's channel, whose messages are acknowledged
 """
 
 import struct
+from typing import Any, NamedTuple
 
 import msgpack
 
-MESSAGE, GROUP, JOIN, LEAVE = range(4)
+MESSAGE, GROUP, JOIN, LEAVE, ACKNOWLEDGED = range(5)
 STAMP = struct.Struct(">d")
 
 
 class BadEnvelope(Exception):
     """An entry that is no envelope, or that none of our keys decrypts."""
+
+
+class Envelope(NamedTuple):
+    """`name`: a channel, a group or an id, as the kind says."""
+
+    kind: int
+    name: str | None
+    content: Any
 
 
 class Codec:
@@ -31,8 +41,8 @@ class Codec:
         packed = msgpack.packb([kind, name, content], use_bin_type=True)
         return self.crypter.encrypt(packed) if self.crypter else packed
 
-    def unpack(self, entry: bytes) -> tuple[int, str | None, object]:
-        """(kind, name, content) of an entry as it lay in the list. Raises BadEnvelope."""
+    def unpack(self, entry: bytes) -> Envelope:
+        """The envelope of an entry as it lay in the list. Raises BadEnvelope."""
         packed = entry[STAMP.size :]
         try:
             if self.crypter:
@@ -42,10 +52,10 @@ class Codec:
             kind, name, content = parts
         except Exception as error:
             raise BadEnvelope(repr(error)) from error
-        known = type(parts) is list and kind in (MESSAGE, GROUP, JOIN, LEAVE)
+        known = type(parts) is list and kind in (MESSAGE, GROUP, JOIN, LEAVE, ACKNOWLEDGED)
         if not known or not isinstance(name, str | None):
             raise BadEnvelope(f"kind {kind!r} of {name!r}")
-        return kind, name, content
+        return Envelope(kind, name, content)
 
 
 def stamp(entry: bytes) -> float:

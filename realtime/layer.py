@@ -17,7 +17,7 @@ import secrets
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from realtime import compat, handling
@@ -28,9 +28,10 @@ import asgi_redis  # noqa: E402
 import redis  # noqa: E402
 from asgi_redis.core import BaseRedisChannelLayer  # noqa: E402
 
+from realtime.acknowledged import ATTEMPTS, Acknowledgements  # noqa: E402
 from realtime.commands import Command  # noqa: E402
 from realtime.connection import Connection  # noqa: E402
-from realtime.envelope import GROUP, JOIN, LEAVE, MESSAGE, Codec, stamp  # noqa: E402
+from realtime.envelope import ACKNOWLEDGED, GROUP, JOIN, LEAVE, MESSAGE, Codec, stamp  # noqa: E402
 from realtime.handling import PROCESS  # noqa: E402
 from realtime.metrics import Metrics  # noqa: E402
 from realtime.receiving import Receiving  # noqa: E402
@@ -53,8 +54,8 @@ class Transport(Receiving, BaseRedisChannelLayer):
     extensions = ["groups", "flush", "statistics"]
     metrics: Metrics | None = None  # where to count drops; the worker sets it
 
-    def prepare(self) -> None:
-        """Called once the hosts are known."""
+    def prepare(self, acknowledged: Iterable[str], attempts: int) -> None:
+        """Called once the hosts are known. Arguments: see Acknowledgements."""
         self.codec = Codec(self.crypter)
         self.local = threading.local()
         self.ring = [Shard(index, self.connection(index)) for index in range(self.ring_size)]
@@ -64,8 +65,10 @@ class Transport(Receiving, BaseRedisChannelLayer):
         self.processes_key = f"{self.prefix}:processes"
         self.global_count_key = f"{self.stats_prefix}{self.global_stats_key}:messages_count"
         self.global_full_key = f"{self.stats_prefix}{self.global_stats_key}:channel_full_count"
-        self.writes_key = f"{self.prefix}:writes:{secrets.token_hex(8)}"
+        self.writer = secrets.token_hex(8)
+        self.writes_key = f"{self.prefix}:writes:{self.writer}"
         self.writes = itertools.count(1)
+        self.acknowledgements = Acknowledgements(self, acknowledged, attempts)
         self.expired = 0  # messages since the last log line about them
         self.expired_logged = float("-inf")
 
@@ -157,7 +160,13 @@ class Transport(Receiving, BaseRedisChannelLayer):
             assert self.valid_channel_name(channel), "Channel name not valid"
             if "?" not in channel:  # those are as many as there are conversations
                 self.valid_names.add(channel)
-        entry = self.codec.pack(MESSAGE, channel if process else None, message)
+        write = self.next_write()
+        if self.acknowledgements.include(channel):
+            identity = f"{self.writer}:{write[1]}"
+            entry = self.codec.pack(ACKNOWLEDGED, identity, message)
+        else:
+            identity = ""
+            entry = self.codec.pack(MESSAGE, channel if process else None, message)
         counters = self.stats_prefix + name
         return Command(
             self.shard_of(channel) if shard is None else shard,
@@ -170,6 +179,7 @@ class Transport(Receiving, BaseRedisChannelLayer):
                 f"{counters}:channel_full_count",
                 self.global_full_key,
                 self.writes_key,
+                self.acknowledgements.key(channel),
             ),
             (
                 entry,
@@ -179,7 +189,8 @@ class Transport(Receiving, BaseRedisChannelLayer):
                 PROCESS_CAPACITY,
                 self.channel_statistics_expiry,
                 self.global_statistics_expiry,
-                *self.next_write(),
+                *write,
+                identity,
             ),
         )
 
@@ -227,8 +238,13 @@ class Transport(Receiving, BaseRedisChannelLayer):
         """Send the message to every member of the group. Never raises ChannelFull."""
         assert self.valid_group_name(group), "Group name not valid"
         assert isinstance(message, dict), "message is not a dict"
-        # Capacities of their own and other shards are known here, not in the script.
-        leave_ordinary = self.ring_size > 1 or bool(self.channel_capacity)
+        # Capacities of their own, other shards and acknowledgements are known here, not in the
+        # script.
+        leave_ordinary = (
+            self.ring_size > 1
+            or bool(self.channel_capacity)
+            or bool(self.acknowledgements.patterns)
+        )
         full, left = self.shard(self.consistent_hash(group)).run(
             "send_group",
             (
@@ -262,6 +278,11 @@ class Transport(Receiving, BaseRedisChannelLayer):
             self.drop("group_full", len(full))
             logger.warning("A message to group %s did not fit into %s", group, ", ".join(full))
 
+    def count(self, name: str, number: int = 1) -> None:
+        """Count what happened, if somebody wants to know."""
+        if self.metrics is not None:
+            self.metrics.count(name, number)
+
     def drop(self, reason: str, number: int = 1) -> None:
         """Count messages that were lost."""
         if self.metrics is not None:
@@ -294,7 +315,6 @@ class Transport(Receiving, BaseRedisChannelLayer):
             try:
                 results.append(read(shard.client))
             except FAILURES as error:
-                shard.lost(error)
                 failure = error
         if failure is not None and not results:
             raise failure
@@ -337,9 +357,11 @@ def add_up(statistics: Sequence[dict[str, Any]]) -> dict[str, Any]:
 class RedisChannelLayer(Transport, asgi_redis.RedisChannelLayer):
     """Redis servers named by address; several are shards."""
 
-    def __init__(self, **config: Any) -> None:
+    def __init__(
+        self, acknowledged: Iterable[str] = (), attempts: int = ATTEMPTS, **config: Any
+    ) -> None:
         super().__init__(**config)
-        self.prepare()
+        self.prepare(acknowledged, attempts)
 
 
 class RedisSentinelChannelLayer(Transport, asgi_redis.RedisSentinelChannelLayer):
@@ -348,7 +370,13 @@ class RedisSentinelChannelLayer(Transport, asgi_redis.RedisSentinelChannelLayer)
     Each new connection asks the Sentinels for the present master.
     """
 
-    def __init__(self, connection_kwargs: dict[str, Any] | None = None, **config: Any) -> None:
+    def __init__(
+        self,
+        acknowledged: Iterable[str] = (),
+        attempts: int = ATTEMPTS,
+        connection_kwargs: dict[str, Any] | None = None,
+        **config: Any,
+    ) -> None:
         connection_kwargs = dict(connection_kwargs or {})
         # The Sentinels are asked with the same deadlines as Redis itself, each of them once.
         sentinel_kwargs = DEADLINES | connection_kwargs.pop("sentinel_kwargs", {})
@@ -356,7 +384,7 @@ class RedisSentinelChannelLayer(Transport, asgi_redis.RedisSentinelChannelLayer)
         super().__init__(
             connection_kwargs=connection_kwargs | {"sentinel_kwargs": sentinel_kwargs}, **config
         )
-        self.prepare()
+        self.prepare(acknowledged, attempts)
 
     def connection(self, index: int | None) -> redis.Redis:
         """The client of a shard; its pool looks the master up for every connection."""

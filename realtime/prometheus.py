@@ -25,6 +25,8 @@ COUNTERS = {
     "websockets_opened": "WebSockets accepted",
     "http_requests": "HTTP requests passed to workers",
     "consumer_errors": "Exceptions in consumers",
+    "redelivered": "Acknowledged messages of dead workers that were delivered again",
+    "groups_repaired": "Groups that Redis had lost and that were registered again",
 }
 QUEUES = {
     "messages_pending": ("queue_length", "Messages that wait in the channel"),
@@ -37,16 +39,23 @@ def metrics_view(request):
     """/metrics of a project: `path("metrics", metrics_view)`."""
     layer = channel_layers[DEFAULT_CHANNEL_LAYER]
     registry = CollectorRegistry()
-    registry.register(Snapshot(processes(layer), queues(layer, layer.router.channels)))
+    registry.register(
+        Snapshot(
+            processes(layer),
+            queues(layer, layer.router.channels),
+            layer.acknowledgements.count_dead_letters(),
+        )
+    )
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
 class Snapshot:
     """A prometheus_client collector over what realtime.metrics collected."""
 
-    def __init__(self, processes, queues):
+    def __init__(self, processes, queues, dead_letters: int) -> None:
         self.processes = processes
         self.queues = queues
+        self.dead_letters = dead_letters
 
     def collect(self):
         for names, family in ((GAUGES, GaugeMetricFamily), (COUNTERS, CounterMetricFamily)):
@@ -80,3 +89,8 @@ class Snapshot:
         for channel, statistics in self.queues.items():
             full.add_metric([channel], statistics["channel_full_count"])
         yield full
+        yield GaugeMetricFamily(
+            "realtime_dead_letters",
+            "Acknowledged messages that were given up",
+            value=self.dead_letters,
+        )

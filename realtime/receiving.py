@@ -3,44 +3,70 @@
 import logging
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from realtime.acknowledged import Receipt
 from realtime.commands import Command
 from realtime.connection import Connection
-from realtime.envelope import GROUP, MESSAGE, BadEnvelope, stamp
+from realtime.envelope import ACKNOWLEDGED, GROUP, MESSAGE, BadEnvelope, stamp
 from realtime.waiting import Waiting
 
 logger = logging.getLogger("realtime.layer")
 
 
 class Found(NamedTuple):
-    """What a channel's list held."""
+    """What a channel's list held, and the shard on which it lay."""
 
+    shard: int
     list: bytes
     entry: bytes
+
+
+class Delivery(NamedTuple):
+    """A message for a consumer."""
+
+    channel: str
+    content: dict
+    receipt: Receipt | None = None
 
 
 class Receiving:
     """The half of realtime.layer.Transport that receives."""
 
-    def receive(self, channels, block=False):
-        """The next message of one of the channels as (channel, message), or (None, None).
+    def take(self, channels: Iterable[str], block: bool = False) -> Delivery | None:
+        """The next message of one of the channels, or None.
 
         With `block` it waits up to `blpop_timeout` seconds. Channels take turns at being first.
+        A message with a receipt stays in Redis until it is acknowledged; see
+        realtime.acknowledged. Raises redis.RedisError or OSError.
         """
         channels = list(channels)
         for channel in channels:
             assert self.valid_channel_name(channel, receive=True), "Channel name invalid"
             if waiting := self.expanded.get(channel):
-                return waiting.popleft()
+                return Delivery(*waiting.popleft())
         if not channels:
-            return None, None
+            return None
         lists = self.lists(channels)
-        while entry := self.pop_blocking(channels, lists) if block else self.pop_now(lists):
-            if found := self.open_entry(*entry):
-                return found
-        return None, None
+        while found := self.pop_blocking(channels, lists) if block else self.pop_now(lists):
+            if delivery := self.open_entry(found):
+                return delivery
+        return None
+
+    def receive(
+        self, channels: Iterable[str], block: bool = False
+    ) -> tuple[str, dict] | tuple[None, None]:
+        """As take(), in the form that Channels 1.x calls: (channel, message) or (None, None).
+
+        An acknowledged message is acknowledged at once.
+        """
+        delivery = self.take(channels, block)
+        if delivery is None:
+            return None, None
+        if delivery.receipt is not None:
+            self.run_many([self.acknowledgements.finish(delivery.receipt)])
+        return delivery.channel, delivery.content
 
     def receive_many(self, channels, block=False):
         """The name that Channels 1.x calls; the base class warns on every call of it."""
@@ -78,13 +104,13 @@ class Receiving:
             if expired:
                 self.drop_expired(expired, lists[0].removeprefix(self.prefix))
             if found:
-                return Found(*found)
+                return Found(index, *found)
         return None
 
     def pop_blocking(self, channels: list[str], lists: list[str]) -> Found | None:
         """An entry, or None after `blpop_timeout` seconds."""
         if early := self.local.__dict__.pop("early", None):
-            return Found(*early)
+            return Found(0, *early)
         deadline = time.monotonic() + self.blpop_timeout
         while (left := deadline - time.monotonic()) > 0:
             if self.ring_size == 1:
@@ -94,12 +120,13 @@ class Receiving:
                 popped = connection.end_pop(self.blpop_timeout)
                 if not popped:
                     return None
-                found = Found(*popped)
+                found = Found(0, *popped)
             else:
                 entry = self.waiting(channels, lists).pop(max(1, int(left)))
                 if entry is None:
                     return None
-                connection, found = entry.connection, Found(entry.list, entry.content)
+                connection = entry.connection
+                found = Found(connection.shard.index, entry.list, entry.content)
             if not self.is_expired(connection, found):
                 return found
         return None
@@ -107,13 +134,16 @@ class Receiving:
     def is_expired(self, connection: Connection, found: Found) -> bool:
         """Whether the entry waited for too long; if so it is counted."""
         clock, stamped = connection.shard.clock, stamp(found.entry)
+        name = found.list.decode().removeprefix(self.prefix)
+        if self.acknowledgements.include(name):
+            return False  # it stays until a consumer has finished with it
         if clock.now() - self.expiry < stamped <= clock.now() + 1:
             return False
         # Perhaps not the message is old, or from the future, but Redis's clock has been set.
         connection.read_clock()
         if clock.now() - self.expiry < stamped:
             return False
-        self.drop_expired(1, found.list.decode().removeprefix(self.prefix))
+        self.drop_expired(1, name)
         return True
 
     def waiting(self, channels: list[str], lists: list[str]) -> Waiting:
@@ -125,16 +155,17 @@ class Receiving:
             waits[key] = Waiting(connections, lists)
         return waits[key]
 
-    def leftover(self):
-        """(channel, message) pairs that this thread's waits brought after the last receive().
+    def leftover(self) -> Iterator[Delivery]:
+        """Messages that this thread's waits brought after the last take().
 
         A thread that stops receiving must ask; see realtime.waiting.
         """
         for waiting in self.local.__dict__.get("waits", {}).values():
             self.interrupt()
             for entry in waiting.leftover():
-                if found := self.open_entry(entry.list, entry.content):
-                    yield found
+                found = Found(entry.connection.shard.index, entry.list, entry.content)
+                if delivery := self.open_entry(found):
+                    yield delivery
 
     def interrupt(self) -> None:
         """End every blocked receive() of this process early. A message it has is not lost.
@@ -145,22 +176,24 @@ class Receiving:
             if connection.popping and not connection.shard.is_away:
                 connection.shard.client.client_unblock(connection.client_id)
 
-    def open_entry(self, name, entry):
-        """(channel, message) of a list's entry, or None where it holds none for this process."""
-        name = name.decode()[len(self.prefix) :]
+    def open_entry(self, found: Found) -> Delivery | None:
+        """The message of a list's entry, or None where it holds none for this process."""
+        name = found.list.decode()[len(self.prefix) :]
         try:
-            kind, channel, content = self.codec.unpack(entry)
+            kind, channel, content = self.codec.unpack(found.entry)
         except BadEnvelope as reason:
             self.drop("unreadable")
             logger.error("Dropped an entry of %s that cannot be read: %s", name, reason)
             return None
         if kind == MESSAGE:
-            return channel or name, content
+            return Delivery(channel or name, content)
+        if kind == ACKNOWLEDGED:
+            return Delivery(name, content, Receipt(found.shard, name, channel))
         if kind != GROUP:
             return None
         if not name.endswith("!"):
-            return name, content
+            return Delivery(name, content)
         # A process that does not know its members: one message for each.
         waiting = self.expanded.setdefault(name, deque())
         waiting.extend((m, content) for m in self.group_channels(channel) if m.startswith(name))
-        return waiting.popleft() if waiting else None
+        return Delivery(*waiting.popleft()) if waiting else None

@@ -7,7 +7,8 @@ import logging
 import signal
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 import redis
@@ -18,9 +19,11 @@ from channels.utils import name_that_thing
 from channels.worker import Worker as ChannelsWorker
 
 from realtime import handling, ordering, sessions
+from realtime.acknowledged import Receipt, WorkerLease
 from realtime.codes import TRY_AGAIN_LATER
 from realtime.commands import Command
 from realtime.metrics import Metrics
+from realtime.receiving import Delivery
 from realtime.sending import refused, run, send_groups, take_pending
 
 logger = logging.getLogger("django.channels")
@@ -88,6 +91,7 @@ class Worker(ChannelsWorker):
     # Work
 
     finished = False
+    holds_lease = True  # one lease per process
 
     def run(self):
         """Handle messages until told to stop."""
@@ -95,10 +99,28 @@ class Worker(ChannelsWorker):
             self.install_signal_handler()
         channels = self.apply_channel_filters(self.channel_layer.router.channels)
         logger.info("Listening on channels %s", ", ".join(sorted(channels)))
+        with self.lease():
+            self.work(sorted(channels))
+
+    @contextmanager
+    def lease(self) -> Iterator[None]:
+        """Hold this process's lease, which says that what it has claimed is under way."""
+        acknowledgements = self.channel_layer.acknowledgements
+        if not (self.holds_lease and acknowledgements.patterns):
+            yield
+            return
+        lease = WorkerLease(acknowledgements, self.channel_layer.router.channels)
+        lease.start()
         try:
-            self.handle_messages(sorted(channels))
-            for channel, content in self.channel_layer.leftover():
-                self.deliver(self.handle(channel, content))
+            yield
+        finally:
+            lease.end()
+
+    def work(self, channels: list[str]) -> None:
+        try:
+            self.handle_messages(channels)
+            for delivery in self.channel_layer.leftover():
+                self.deliver(self.handle(delivery))
         finally:
             self.finished = True
 
@@ -113,7 +135,7 @@ class Worker(ChannelsWorker):
                     replies = self.channel_layer.send_and_wait(unsent, channels)
                     full, unsent = refused(unsent, replies), []
                     self.deliver(full)
-                channel, content = self.channel_layer.receive(channels, block=True)
+                delivery = self.channel_layer.take(channels, block=True)
             except (redis.RedisError, OSError) as error:
                 if failures == 0:
                     logger.error("Redis cannot be read from, trying again: %s", error)
@@ -123,7 +145,7 @@ class Worker(ChannelsWorker):
             if failures:
                 logger.info("Redis is back")
                 failures = 0
-            unsent = self.handle(channel, content) if channel is not None else []
+            unsent = self.handle(delivery) if delivery is not None else []
             if self.metrics.is_due():
                 unsent.append(self.metrics.publication(self.channel_layer))
             if ordering.overdue:
@@ -167,27 +189,47 @@ class Worker(ChannelsWorker):
             self.metrics.drop("channel_full")
             logger.error("A message for %s was dropped: the channel stayed full.", name)
 
-    def handle(self, channel, content):
+    def handle(self, delivery: Delivery) -> list[Command]:
         """Run the consumer of one message. Returns what is left to be sent. Never raises."""
+        channel, content, receipt = delivery
         message = Message(content=content, channel_name=channel, channel_layer=self.channel_layer)
         if content.get("__retries__", 0) == self.message_retries:
             message.__doomed__ = True
         started = time.perf_counter()
+        failure: BaseException | None = None
+        unsent: list[Command] = []
         try:
+            if receipt is not None:
+                self.claim(receipt)
             consumer_started.send(sender=self.__class__, environ={})
             with handling.of(message):
-                self.consume(message)
-                return self.flush(message)
-        except BaseException:
+                failure = self.consume(message)
+                unsent = self.flush(message)
+        except BaseException as error:
+            failure = error
             self.metrics.count("consumer_errors")
             logger.exception("What a consumer sent could not be delivered")
-            return []
         finally:
             self.finish()
             self.metrics.time(channel, time.perf_counter() - started)
+        if receipt is not None:
+            unsent.append(self.acknowledge(receipt, failure))
+        return unsent
 
-    def consume(self, message):
-        """Find the consumer and run it; an exception in it is logged and counted."""
+    def claim(self, receipt: Receipt) -> None:
+        with suppress(redis.RedisError, OSError):  # it is claimed by nobody, and comes again
+            self.channel_layer.acknowledgements.claim(receipt)
+
+    def acknowledge(self, receipt: Receipt, failure: BaseException | None) -> Command:
+        """The command that removes a message whose consumer has run."""
+        if failure is None:
+            return self.channel_layer.acknowledgements.finish(receipt)
+        self.metrics.drop("dead_letter")
+        logger.error("A message on %s is a dead letter: its consumer failed", receipt.channel)
+        return self.channel_layer.acknowledgements.finish(receipt, repr(failure))
+
+    def consume(self, message: Message) -> BaseException | None:
+        """Find the consumer and run it; an exception in it is logged, counted and returned."""
         consumer = None
         try:
             address = Address(message.content, message.channel.name, self.channel_layer)
@@ -195,7 +237,7 @@ class Worker(ChannelsWorker):
             if match is None:
                 self.metrics.drop("no_consumer")
                 logger.error("No consumer for a message on %s; check routing.py.", address.channel)
-                return
+                return LookupError("no consumer")
             consumer, arguments = match
             if self.callback:
                 self.callback(message.channel.name, message)
@@ -208,6 +250,8 @@ class Worker(ChannelsWorker):
             if isinstance(error, redis.RedisError) and message.channel.name in CONVERSATION:
                 # The message is lost, so the conversation is: the client must begin another.
                 message.reply_channel.send({"close": TRY_AGAIN_LATER})
+            return error
+        return None
 
     def run_consumer(self, consumer, arguments, message):
         try:
@@ -258,6 +302,7 @@ class WorkerGroup(Worker):
         self.workers = [Worker(*args, metrics=self.metrics, **kwargs) for _ in range(n_threads)]
         for worker in self.workers:
             worker.stopping = self.stopping
+            worker.holds_lease = False
 
     def ready(self):
         for worker in self.workers:
@@ -270,6 +315,10 @@ class WorkerGroup(Worker):
         """Start the threads, replace any that dies, wait for all once told to stop."""
         if self.signal_handlers:
             self.install_signal_handler()
+        with self.lease():
+            self.run_threads()
+
+    def run_threads(self) -> None:
         threads = [self.start(worker) for worker in self.workers]
         while not self.stopping.wait(1):
             for index, worker in enumerate(self.workers):

@@ -1,8 +1,9 @@
 -- Appends one entry to a channel's list, unless the list is full.
 -- KEYS: list, processes, channel's message count, global message count, channel's and global full
---       count, writes of the sender
+--       count, writes of the sender, unacknowledged messages of the channel
 -- ARGV: entry, expiry s, capacity, process ("" for none), process capacity,
---       expiry s of the channel's counters, of the global ones, slot and number of this write
+--       expiry s of the channel's counters, of the global ones, slot and number of this write,
+--       id of an acknowledged message ("" for another)
 -- Returns 1, or 0 where the channel is full. A write that is sent again, because its reply was
 -- lost, is not done again.
 local done = redis.call('HGET', KEYS[7], ARGV[8])
@@ -25,15 +26,19 @@ local length = redis.call('LLEN', KEYS[1])
 while length >= capacity do
     -- Entries that nobody may read any more do not count.
     local oldest = redis.call('LINDEX', KEYS[1], 0)
-    if #oldest >= 8 and struct.unpack('>d', oldest) + ARGV[2] > now then
+    if ARGV[10] ~= '' or #oldest >= 8 and struct.unpack('>d', oldest) + ARGV[2] > now then
         count(KEYS[5], KEYS[6])
         return 0
     end
     redis.call('LPOP', KEYS[1])
     length = length - 1
 end
-redis.call('RPUSH', KEYS[1], struct.pack('>d', now) .. ARGV[1])
-if not registered then
+local entry = struct.pack('>d', now) .. ARGV[1]
+redis.call('RPUSH', KEYS[1], entry)
+if ARGV[10] ~= '' then
+    redis.call('HSET', KEYS[8], ARGV[10], entry)
+    redis.call('PERSIST', KEYS[1])
+elseif not registered then
     redis.call('EXPIRE', KEYS[1], ARGV[2] + 1)
 end
 count(KEYS[3], KEYS[4])

@@ -38,6 +38,19 @@ def test_staff_see_the_sockets_and_the_charts_move(stack, page, blog):
         expect(page.locator("[data-processes]")).to_contain_text("interface@")
 
 
+def test_a_mail_that_was_given_up_is_a_dead_letter_on_the_page(stack, page):
+    stack.shell(USERS.format(name="operator", staff=True))
+    log_in(page, stack, "operator")
+    page.wait_for_selector('.page-ops [data-status="live"]')
+    stack.shell(
+        "from channels import Channel;"
+        "Channel('accounts.low-balance-mail').send({'account': 'none'}, immediately=True)"
+    )
+    letters = page.locator("[data-letters]")
+    expect(letters).to_contain_text("accounts.low-balance-mail", timeout=1000 * PATIENCE)
+    expect(letters).to_contain_text("Dead letters (1)")
+
+
 def test_readers_are_sent_to_the_login_and_their_socket_is_closed(stack, page):
     stack.shell(USERS.format(name="guest", staff=False))
     with Reader(f"ws://{stack.address}/channel/ops/") as anybody:

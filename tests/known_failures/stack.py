@@ -59,13 +59,15 @@ class Stack:
             "SMALL_REDIS": self.url,
             "SMALL_BOOK": self.redis_server.url,
             "SMALL_CAPACITY": str(self.capacity),
+            "SMALL_ATTEMPTS": "2",
             "SMALL_GROUP_EXPIRY": str(self.group_expiry),
             "SMALL_SESSIONS": str(self.folder / "sessions"),
         }
+        config = {"capacity": self.capacity, "group_expiry": self.group_expiry}
+        if self.ours:
+            config |= {"acknowledged": ["careful"]}
         layer_class = RedisChannelLayer if self.ours else asgi_redis.RedisChannelLayer
-        self.layer = layer_class(
-            hosts=[self.redis_server.url], capacity=self.capacity, group_expiry=self.group_expiry
-        )
+        self.layer = layer_class(hosts=[self.redis_server.url], **config)
         return self
 
     def __exit__(self, *_):

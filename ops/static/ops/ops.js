@@ -5,6 +5,10 @@ import { add, begin, path } from "./series.js";
 
 const EVERY = 2000; // ms
 const number = new Intl.NumberFormat(document.documentElement.lang, { maximumFractionDigits: 1 });
+const clock = new Intl.DateTimeFormat(document.documentElement.lang, {
+  dateStyle: "short",
+  timeStyle: "medium",
+});
 const status = document.querySelector("[data-status]");
 let state = begin();
 
@@ -32,13 +36,30 @@ function draw() {
     range.textContent = range.dataset.most.replace("{n}", shown(most));
     chart.querySelector("[data-line]").setAttribute("d", path(points, 300, 80));
   }
-  const rows = Object.entries(state.last.processes).sort(([a], [b]) => (a < b ? -1 : 1));
-  document.querySelector("[data-processes]").replaceChildren(
-    ...rows.map(([name, { sockets, deliveries, drops }]) => {
+  const processes = Object.entries(state.last.processes).sort(([a], [b]) => (a < b ? -1 : 1));
+  fill(
+    "[data-processes]",
+    processes.map(([name, { sockets, deliveries, drops }]) => [
+      name,
+      ...[sockets, deliveries, drops].map((value) => number.format(value)),
+    ]),
+  );
+  const letters = state.last.dead_letters;
+  document.querySelector("[data-letters]").hidden = letters.number === 0;
+  document.querySelector("[data-letters-number]").textContent = number.format(letters.number);
+  fill(
+    "[data-letters-rows]",
+    letters.newest.map(({ channel, reason, time }) => [channel, reason, clock.format(1000 * time)]),
+  );
+}
+
+/** Replace a table's rows. */
+function fill(selector, rows) {
+  document.querySelector(selector).replaceChildren(
+    ...rows.map((texts) => {
       const row = document.createElement("tr");
-      const cells = [name, ...[sockets, deliveries, drops].map((value) => number.format(value))];
       row.append(
-        ...cells.map((text) => {
+        ...texts.map((text) => {
           const cell = document.createElement("td");
           cell.textContent = text;
           return cell;

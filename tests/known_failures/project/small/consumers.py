@@ -145,3 +145,12 @@ def held_response(message):
 def write_number(message):
     book.write("numbers", message["number"])
     Channel("answers").send({"number": message["number"]})
+
+
+def careful(message):
+    """Holds an acknowledged message at the gate; `fail` makes it fail."""
+    book.write("taken", message["number"])
+    if message.get("fail"):
+        fail(message)
+    book.wait_at_gate("hold")
+    book.write("done", message["number"])

@@ -25,6 +25,7 @@ channel_routing = [
     route("websocket.disconnect", consumers.session_disconnect, path=r"^/session/$"),
     route("http.request", consumers.endless_response, path=r"^/endless/$"),
     route("http.request", consumers.held_response, path=r"^/held/$"),
+    route("careful", consumers.careful),
     route("numbers", consumers.write_number),
     route("picky", consumers.write_number, number=r"^1$"),
 ]

@@ -31,7 +31,12 @@ CHANNEL_LAYERS = {
         | {
             "capacity": int(os.environ["SMALL_CAPACITY"]),
             "group_expiry": int(os.environ["SMALL_GROUP_EXPIRY"]),
-        },
+        }
+        | (
+            {"acknowledged": ["careful"], "attempts": int(os.environ["SMALL_ATTEMPTS"])}
+            if OURS
+            else {}
+        ),
     }
 }
 # Each worker connects once before it says that it listens.
