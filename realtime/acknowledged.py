@@ -1,20 +1,19 @@
 """Channels whose messages stay in Redis until a consumer has finished with them.
 
 The sender stores such a message twice: in the channel's list, from which workers take it as any
-other, and in a hash, from which it is removed when the consumer has finished. A worker notes what
-it takes under its own name (a write whose reply nobody waits for) and acknowledges with its next
-round trip. Every worker renews a lease; the messages of one whose lease has ended go back to their
-channels, and after ATTEMPTS workers have died on one it becomes a dead letter. So does a message
+other, and in a hash, from which the worker's next round trip removes it when the consumer has
+finished. A thread of each worker claims what its consumers have had in hand for longer than RENEW
+seconds. A message that is in no list and that nobody claims belonged to a worker that died: it goes
+back to its channel. After ATTEMPTS such deaths it becomes a dead letter, and so does a message
 whose consumer raised an exception.
 
-Delivery is therefore at least once: a worker that froze and goes on after its lease has ended
+Delivery is therefore at least once: a worker that froze for longer than its claim and then goes on
 finishes a message that another one has taken meanwhile.
 """
 
 import logging
-import secrets
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -30,9 +29,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger("realtime.acknowledged")
 
 ATTEMPTS = 3  # workers that may die on one message
-RENEW = 3.0  # s between two renewals of a worker's lease
-DEAD_AFTER = 12.0  # s without renewal; with the next look, a message is back within 15 s
-ORPHANS_EVERY = 3  # renewals between two looks for messages that no worker has claimed
+RENEW = 4.0  # s between two renewals of a worker's claims, and two looks for lost messages
+CLAIM_FOR = 10.0  # s; two renewals may be late. With the next look, a message is back within 15 s
+GRACE = 5.0  # s that a message may be under way without a claim
 MOST_DEAD_LETTERS = 1000  # per shard; the oldest are dropped first
 
 
@@ -66,11 +65,9 @@ class Acknowledgements:
         self.layer = layer
         self.patterns = tuple(channels)
         self.attempts = attempts
-        self.worker = secrets.token_hex(8)
-        self.attempts_key = f"{layer.prefix}:attempts"
-        self.workers_key = f"{layer.prefix}:workers"
-        self.letters_key = f"{layer.prefix}:dead_letters"
-        self.claims_key = f"{layer.prefix}:claims:{self.worker}"
+        names = ("claims", "suspects", "attempts", "dead_letters", "redelivery")
+        self.keys = tuple(f"{layer.prefix}:{name}" for name in names)
+        self.letters_key = self.keys[3]
 
     def include(self, channel: str) -> bool:
         """Whether the messages of the channel are acknowledged. Never those of one process."""
@@ -85,43 +82,45 @@ class Acknowledgements:
         """The hash of the channel's messages that are not acknowledged: id -> entry."""
         return f"{self.layer.prefix}:unacknowledged:{channel}"
 
-    def claim(self, receipt: Receipt) -> None:
-        """Note that this process has taken the message. Does not wait for Redis's reply."""
-        self.layer.shard(receipt.shard).post(
-            Command(receipt.shard, "claim", (self.claims_key,), (receipt.id, receipt.channel))
-        )
+    def finish(self, receipt: Receipt) -> Command:
+        """The command that removes a message whose consumer has finished."""
+        return Command(receipt.shard, "acknowledge", (self.key(receipt.channel),), (receipt.id,))
 
-    def finish(self, receipt: Receipt, reason: str = "") -> Command:
-        """The command that removes the message; with a `reason`, to the dead letters."""
-        keys = (self.key(receipt.channel), self.claims_key, self.attempts_key, self.letters_key)
+    def give_up(self, receipt: Receipt, reason: str) -> Command:
+        """The command that makes a message a dead letter."""
+        keys = (self.key(receipt.channel), self.letters_key)
         arguments = (receipt.id, receipt.channel, reason, MOST_DEAD_LETTERS)
-        return Command(receipt.shard, "acknowledge", keys, arguments)
+        return Command(receipt.shard, "give_up", keys, arguments)
 
-    def renew(self, channels: Iterable[str], look_for_orphans: bool) -> None:
-        """Renew this process's lease on every shard, and take care of dead workers' messages.
+    def renew(self, in_hand: Iterable[Receipt], channels: Iterable[str]) -> None:
+        """Claim what this process has in hand, and take care of dead workers' messages.
 
         `channels`: those that the project's routing names.
         """
+        receipts = tuple(in_hand)
         names = [channel for channel in channels if self.include(channel)]
         for shard in self.layer.ring:
             if shard.is_away:
                 continue
+            ids = [receipt.id for receipt in receipts if receipt.shard == shard.index]
             try:
                 returned, given_up = self.layer.shard(shard.index).run(
-                    "renew_worker",
-                    (self.workers_key, self.attempts_key, self.letters_key),
+                    "redeliver",
+                    self.keys,
                     (
-                        self.worker,
-                        DEAD_AFTER,
                         self.layer.prefix,
+                        CLAIM_FOR,
+                        GRACE,
+                        RENEW,
                         self.attempts,
                         MOST_DEAD_LETTERS,
-                        int(look_for_orphans),
+                        len(ids),
+                        *ids,
                         *names,
                     ),
                 )
             except redis.RedisError as error:
-                logger.warning("The lease of this worker could not be renewed: %s", error)
+                logger.warning("The claims of this worker could not be renewed: %s", error)
                 continue
             if returned:
                 self.layer.count("redelivered", returned)
@@ -155,22 +154,30 @@ class Acknowledgements:
         return DeadLetter(int(time), channel.decode(), reason.decode(), message)
 
 
-class WorkerLease(threading.Thread):
-    """Renews the lease of a worker process while its consumers run."""
+class Claims(threading.Thread):
+    """Renews the claims of a worker process while its consumers run.
 
-    def __init__(self, acknowledgements: Acknowledgements, channels: Iterable[str]) -> None:
-        super().__init__(name="worker lease", daemon=True)
+    Args:
+        acknowledgements: of the layer that the worker reads.
+        in_hand: returns the receipts of the messages whose consumers run just now.
+        channels: those that the project's routing names.
+    """
+
+    def __init__(
+        self,
+        acknowledgements: Acknowledgements,
+        in_hand: Callable[[], Iterable[Receipt]],
+        channels: Iterable[str],
+    ) -> None:
+        super().__init__(name="claims", daemon=True)
         self.acknowledgements = acknowledgements
+        self.in_hand = in_hand
         self.channels = tuple(channels)
         self.ended = threading.Event()
 
     def run(self) -> None:
-        turn = 0
-        while True:
-            self.acknowledgements.renew(self.channels, turn % ORPHANS_EVERY == 0)
-            turn += 1
-            if self.ended.wait(RENEW):
-                return
+        while not self.ended.wait(RENEW):
+            self.acknowledgements.renew(self.in_hand(), self.channels)
 
     def end(self) -> None:
         self.ended.set()

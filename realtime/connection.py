@@ -4,7 +4,6 @@ redis-py opens it (addresses, TLS, passwords, Sentinel) and speaks the protocol;
 would cost more than the commands do.
 """
 
-import logging
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,7 @@ import hiredis
 import redis
 
 from realtime.commands import Command, Value
-from realtime.shard import ANSWER_WITHIN, FAILURES, PATIENCE, Shard, ShardAway
-
-logger = logging.getLogger("realtime.redis")
+from realtime.shard import FAILURES, PATIENCE, Shard, ShardAway
 
 SCRIPTS = {path.stem: path.read_text() for path in (Path(__file__).parent / "lua").glob("*.lua")}
 
@@ -29,7 +26,6 @@ class Connection:
         self.hashes: dict[str, str] = {}
         self.client_id = 0
         self.popping = False
-        self.unread = 0  # replies to post() that nobody has read yet
 
     def open(self, patience: float = PATIENCE) -> None:
         """Connect as dial() does, and let everybody know where that fails.
@@ -60,7 +56,6 @@ class Connection:
 
     def close(self) -> None:
         self.popping = False
-        self.unread = 0
         if self.wire is not None:
             self.wire.disconnect()
             self.wire = None
@@ -120,21 +115,6 @@ class Connection:
                     raise
         raise AssertionError("the last attempt returns or raises")
 
-    def post(self, command: Command) -> None:
-        """Run a script without waiting for its reply, which the next exchange() reads.
-
-        It gets lost where the connection does. Raises redis.RedisError or OSError.
-        """
-        if self.wire is None:
-            self.open()
-        try:
-            packed = hiredis.pack_command(self.evalsha(command))
-            self.wire.send_packed_command([packed], check_health=False)
-        except BaseException:
-            self.close()
-            raise
-        self.unread += 1
-
     def exchange(
         self,
         commands: Sequence[Sequence[Value]],
@@ -148,10 +128,6 @@ class Connection:
             if unanswered:
                 packed += hiredis.pack_command(tuple(unanswered))
             self.wire.send_packed_command([packed], check_health=False)
-            while self.unread:
-                self.unread -= 1
-                if isinstance(error := self.read(), Exception):
-                    logger.error("Redis refused a command: %s", error)
             replies = [self.read() for _ in commands]
         except BaseException:
             # Whatever ended it, also a signal: replies that nobody read may follow.
@@ -195,10 +171,14 @@ class Connection:
         self.popping = True
         self.exchange((), unanswered=("BLPOP", *lists, wait))
 
-    def end_pop(self, wait: float) -> list[bytes] | None:
-        """[list, entry], or None after the `wait` seconds that begin_pop() named."""
+    def end_pop(self) -> list[bytes] | None:
+        """[list, entry], or None after the seconds that begin_pop() named.
+
+        These must be fewer than ANSWER_WITHIN: another deadline for each reply costs two system
+        calls per message.
+        """
         try:
-            return self.wire.read_response(timeout=wait + ANSWER_WITHIN)
+            return self.wire.read_response()
         except BaseException as error:
             self.close()
             if isinstance(error, redis.TimeoutError):

@@ -52,6 +52,7 @@ class Transport(Receiving, BaseRedisChannelLayer):
     """What is the same whether Redis is named by address or found through Sentinel."""
 
     extensions = ["groups", "flush", "statistics"]
+    blpop_timeout = 3  # s that a receive() waits; fewer than shard.ANSWER_WITHIN
     metrics: Metrics | None = None  # where to count drops; the worker sets it
 
     def prepare(self, acknowledged: Iterable[str], attempts: int) -> None:

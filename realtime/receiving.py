@@ -84,7 +84,7 @@ class Receiving:
         if 0 in replies:
             # A channel was full; the caller wants to try again before it waits.
             self.connection(0).client_unblock(connection.client_id)
-            self.local.early = connection.end_pop(self.blpop_timeout)
+            self.local.early = connection.end_pop()
         return replies
 
     def lists(self, channels):
@@ -117,7 +117,7 @@ class Receiving:
                 connection = self.shard(0)
                 if not connection.popping:  # send_and_wait() may have begun
                     connection.begin_pop(lists, self.blpop_timeout)
-                popped = connection.end_pop(self.blpop_timeout)
+                popped = connection.end_pop()
                 if not popped:
                     return None
                 found = Found(0, *popped)

@@ -49,7 +49,7 @@ class Waiting:
         for step in range(len(ready)):
             connection = by_socket[ready[(self.turn + step) % len(ready)]]
             try:
-                found = connection.end_pop(0)
+                found = connection.end_pop()
             except (redis.RedisError, OSError):
                 continue  # the next begin() opens it again
             if found:
@@ -78,5 +78,5 @@ class Waiting:
     def leftover(self) -> Iterator[Entry]:
         """What the waits that are still open brought; they must have been interrupted before."""
         for connection in self.connections:
-            if connection.popping and (found := connection.end_pop(0)):
+            if connection.popping and (found := connection.end_pop()):
                 yield Entry(connection, *found)

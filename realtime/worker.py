@@ -7,7 +7,7 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ from channels.utils import name_that_thing
 from channels.worker import Worker as ChannelsWorker
 
 from realtime import handling, ordering, sessions
-from realtime.acknowledged import Receipt, WorkerLease
+from realtime.acknowledged import Claims, Receipt
 from realtime.codes import TRY_AGAIN_LATER
 from realtime.commands import Command
 from realtime.metrics import Metrics
@@ -91,32 +91,37 @@ class Worker(ChannelsWorker):
     # Work
 
     finished = False
-    holds_lease = True  # one lease per process
+    in_hand: Receipt | None = None  # of the message whose consumer runs
 
     def run(self):
         """Handle messages until told to stop."""
         if self.signal_handlers:
             self.install_signal_handler()
-        channels = self.apply_channel_filters(self.channel_layer.router.channels)
-        logger.info("Listening on channels %s", ", ".join(sorted(channels)))
-        with self.lease():
-            self.work(sorted(channels))
+        with self.claims([self]):
+            self.work()
 
     @contextmanager
-    def lease(self) -> Iterator[None]:
-        """Hold this process's lease, which says that what it has claimed is under way."""
+    def claims(self, workers: Sequence["Worker"]) -> Iterator[None]:
+        """Meanwhile a thread claims what these workers have in hand."""
         acknowledgements = self.channel_layer.acknowledgements
-        if not (self.holds_lease and acknowledgements.patterns):
+        if not acknowledgements.patterns:
             yield
             return
-        lease = WorkerLease(acknowledgements, self.channel_layer.router.channels)
-        lease.start()
+        claims = Claims(
+            acknowledgements,
+            lambda: [receipt for worker in workers if (receipt := worker.in_hand)],
+            self.channel_layer.router.channels,
+        )
+        claims.start()
         try:
             yield
         finally:
-            lease.end()
+            claims.end()
 
-    def work(self, channels: list[str]) -> None:
+    def work(self) -> None:
+        """Handle messages in this thread until told to stop."""
+        channels = sorted(self.apply_channel_filters(self.channel_layer.router.channels))
+        logger.info("Listening on channels %s", ", ".join(channels))
         try:
             self.handle_messages(channels)
             for delivery in self.channel_layer.leftover():
@@ -199,8 +204,7 @@ class Worker(ChannelsWorker):
         failure: BaseException | None = None
         unsent: list[Command] = []
         try:
-            if receipt is not None:
-                self.claim(receipt)
+            self.in_hand = receipt
             consumer_started.send(sender=self.__class__, environ={})
             with handling.of(message):
                 failure = self.consume(message)
@@ -213,12 +217,9 @@ class Worker(ChannelsWorker):
             self.finish()
             self.metrics.time(channel, time.perf_counter() - started)
         if receipt is not None:
+            self.in_hand = None
             unsent.append(self.acknowledge(receipt, failure))
         return unsent
-
-    def claim(self, receipt: Receipt) -> None:
-        with suppress(redis.RedisError, OSError):  # it is claimed by nobody, and comes again
-            self.channel_layer.acknowledgements.claim(receipt)
 
     def acknowledge(self, receipt: Receipt, failure: BaseException | None) -> Command:
         """The command that removes a message whose consumer has run."""
@@ -226,7 +227,7 @@ class Worker(ChannelsWorker):
             return self.channel_layer.acknowledgements.finish(receipt)
         self.metrics.drop("dead_letter")
         logger.error("A message on %s is a dead letter: its consumer failed", receipt.channel)
-        return self.channel_layer.acknowledgements.finish(receipt, repr(failure))
+        return self.channel_layer.acknowledgements.give_up(receipt, repr(failure))
 
     def consume(self, message: Message) -> BaseException | None:
         """Find the consumer and run it; an exception in it is logged, counted and returned."""
@@ -302,7 +303,6 @@ class WorkerGroup(Worker):
         self.workers = [Worker(*args, metrics=self.metrics, **kwargs) for _ in range(n_threads)]
         for worker in self.workers:
             worker.stopping = self.stopping
-            worker.holds_lease = False
 
     def ready(self):
         for worker in self.workers:
@@ -315,7 +315,7 @@ class WorkerGroup(Worker):
         """Start the threads, replace any that dies, wait for all once told to stop."""
         if self.signal_handlers:
             self.install_signal_handler()
-        with self.lease():
+        with self.claims(self.workers):
             self.run_threads()
 
     def run_threads(self) -> None:
@@ -331,6 +331,6 @@ class WorkerGroup(Worker):
 
     @staticmethod
     def start(worker):
-        thread = threading.Thread(target=worker.run, daemon=True)
+        thread = threading.Thread(target=worker.work, daemon=True)
         thread.start()
         return thread

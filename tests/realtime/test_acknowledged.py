@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from realtime.acknowledged import MOST_DEAD_LETTERS
+from realtime.acknowledged import CLAIM_FOR, MOST_DEAD_LETTERS
 from tests.known_failures.stack import Stack
 from tests.services import wait_until
 
@@ -45,13 +45,12 @@ def test_a_message_goes_to_another_worker_when_its_own_is_killed(stack):
     assert stack.layer.acknowledgements.dead_letters() == []
 
 
-def test_a_message_that_was_taken_and_never_claimed_is_found(stack):
-    """As where the worker dies at once, or its connection is lost."""
+def test_a_message_that_was_lost_on_the_way_to_its_worker_is_found(stack):
     stack.layer.send("careful", {"number": 1})
     assert stack.redis.lpop(f"{stack.layer.prefix}careful")
     stack.worker()
     stack.open_gate()
-    wait_until(lambda: stack.book("done"), "the orphan", 2 * REDELIVERED)
+    wait_until(lambda: stack.book("done"), "the second delivery", REDELIVERED)
     wait_until(lambda: not unacknowledged(stack), "the acknowledgement")
 
 
@@ -110,6 +109,26 @@ def test_no_message_is_lost_when_workers_are_killed_again_and_again(stack):
 def test_an_acknowledged_message_does_not_expire(stack):
     stack.layer.send("careful", {"number": 1})
     assert stack.redis.ttl(f"{stack.layer.prefix}careful") == -1
+
+
+def test_a_message_whose_consumer_takes_long_is_not_delivered_twice(stack):
+    stack.worker()
+    stack.worker("--threads", "2")
+    stack.layer.send("careful", {"number": 1})
+    stack.wait_for_lines("taken", 1)
+    claims = stack.layer.acknowledgements.keys[0]
+    wait_until(lambda: stack.redis.zcard(claims), "the claim", REDELIVERED)
+    first = stack.redis.zrange(claims, 0, -1, withscores=True)
+
+    def renewed_often():
+        [(_, until)] = stack.redis.zrange(claims, 0, -1, withscores=True)
+        return until - first[0][1] > CLAIM_FOR
+
+    wait_until(renewed_often, "more time than a claim lasts")
+    assert stack.book("taken") == ["1"]
+    stack.open_gate()
+    wait_until(lambda: not unacknowledged(stack), "the acknowledgement")
+    assert stack.book("done") == ["1"]
 
 
 def test_receive_acknowledges_for_those_who_do_not(stack):

@@ -9,9 +9,19 @@ from cryptography.fernet import MultiFernet
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from realtime.envelope import GROUP, JOIN, LEAVE, MESSAGE, STAMP, BadEnvelope, Codec, stamp
+from realtime.envelope import (
+    ACKNOWLEDGED,
+    GROUP,
+    JOIN,
+    LEAVE,
+    MESSAGE,
+    STAMP,
+    BadEnvelope,
+    Codec,
+    stamp,
+)
 
-KINDS = (MESSAGE, GROUP, JOIN, LEAVE)
+KINDS = (MESSAGE, GROUP, JOIN, LEAVE, ACKNOWLEDGED)
 
 
 def crypter(*keys):

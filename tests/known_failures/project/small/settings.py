@@ -33,7 +33,10 @@ CHANNEL_LAYERS = {
             "group_expiry": int(os.environ["SMALL_GROUP_EXPIRY"]),
         }
         | (
-            {"acknowledged": ["careful"], "attempts": int(os.environ["SMALL_ATTEMPTS"])}
+            {
+                "acknowledged": os.environ.get("SMALL_ACKNOWLEDGED", "careful").split(","),
+                "attempts": int(os.environ["SMALL_ATTEMPTS"]),
+            }
             if OURS
             else {}
         ),
