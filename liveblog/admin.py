@@ -2,7 +2,8 @@
 
 from django import forms
 from django.contrib import admin
-from django.db import transaction
+from django.db import models, transaction
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -131,12 +132,26 @@ class PastVersionAdmin(admin.ModelAdmin):
 
 @admin.register(Webhook)
 class WebhookAdmin(admin.ModelAdmin):
-    list_display = ["url", "blog", "active", "created"]
+    list_display = ["url", "blog", "active", "failures", "paused_until", "dropped", "created"]
     list_filter = ["active", "blog"]
     list_select_related = ["blog"]
     autocomplete_fields = ["blog"]
-    fields = ["blog", "url", "active", "secret", "created"]
-    readonly_fields = ["secret", "created"]
+    fields = [
+        *["blog", "url", "active", "secret", "created"],
+        *["failures", "paused_until", "dropped"],
+    ]
+    readonly_fields = ["secret", "created", "failures", "paused_until", "dropped"]
+
+    def save_model(
+        self, request: HttpRequest, obj: Webhook, form: forms.ModelForm, change: bool
+    ) -> None:
+        """Save what was edited and nothing else: the process that delivers writes to the row."""
+        if not change:
+            super().save_model(request, obj, form, change)
+        elif form.changed_data:
+            # Whoever has corrected it wants to see now whether it works.
+            obj.failures, obj.paused_until = 0, None
+            obj.save(update_fields=[*form.changed_data, "failures", "paused_until"])
 
 
 @admin.register(Delivery)
@@ -159,6 +174,8 @@ class DeliveryAdmin(admin.ModelAdmin):
         return False
 
     @admin.action(description=_("Send again"), permissions=["view"])
-    def send_again(self, request, queryset):
-        count = queryset.update(due=timezone.now(), attempts=0, delivered=None)
+    def send_again(self, request: HttpRequest, queryset: models.QuerySet[Delivery]) -> None:
+        now = timezone.now()
+        Webhook.objects.filter(deliveries__in=queryset).update(paused_until=None)
+        count = queryset.update(due=now, queued=now, attempts=0, delivered=None)
         self.message_user(request, _("Deliveries that are sent again: %d.") % count)

@@ -373,7 +373,7 @@ def new_secret() -> str:
 
 
 class Webhook(models.Model):
-    """An address that is told of every change of a blog; see liveblog.webhooks."""
+    """A URL that receives every change of a blog; see liveblog.webhooks."""
 
     blog = models.ForeignKey(
         LiveBlog, models.CASCADE, related_name="webhooks", verbose_name=_("live blog")
@@ -384,6 +384,19 @@ class Webhook(models.Model):
     secret = models.CharField(_("secret"), max_length=60, default=new_secret, editable=False)
     active = models.BooleanField(_("active"), default=True)
     created = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+    # Failures in a row of the whole webhook, and when it is tried next after one. The database
+    # has the defaults too: workers of the last release write while a release is under way.
+    failures = models.PositiveIntegerField(
+        _("failures in a row"), default=0, db_default=0, editable=False
+    )
+    paused_until = models.DateTimeField(_("paused until"), null=True, editable=False)
+    # The process that delivers to it holds a claim until then; `served`: when it last claimed it.
+    claimed_until = models.DateTimeField(null=True, editable=False)
+    served = models.DateTimeField(null=True, editable=False)
+    # Deliveries that were given up: they failed too often, became too old, or were too many.
+    dropped = models.PositiveBigIntegerField(
+        _("deliveries given up"), default=0, db_default=0, editable=False
+    )
 
     class Meta:
         verbose_name = _("webhook")
@@ -394,7 +407,11 @@ class Webhook(models.Model):
 
 
 class Delivery(models.Model):
-    """One message to a webhook. `due`: when it is tried next; null once it came or was given up."""
+    """One message to a webhook.
+
+    `due`: when it may be sent next; null once it was delivered or given up. `queued`: when it was
+    written, or when staff had it sent again.
+    """
 
     webhook = models.ForeignKey(
         Webhook, models.CASCADE, related_name="deliveries", verbose_name=_("webhook")
@@ -403,6 +420,7 @@ class Delivery(models.Model):
     revision = models.PositiveBigIntegerField(_("revision"))
     body = models.TextField(_("body"))
     created = models.DateTimeField(_("created"), default=timezone.now)
+    queued = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
     due = models.DateTimeField(_("next try"), null=True, default=timezone.now)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     status = models.PositiveSmallIntegerField(_("HTTP status"), null=True)
@@ -413,7 +431,9 @@ class Delivery(models.Model):
         ordering = ["-created", "-id"]
         indexes = [
             models.Index(
-                fields=["due", "id"], condition=models.Q(due__isnull=False), name="deliveries_due"
+                fields=["webhook", "due", "id"],
+                condition=models.Q(due__isnull=False),
+                name="webhook_backlog",
             )
         ]
         verbose_name = _("webhook delivery")

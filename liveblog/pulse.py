@@ -7,7 +7,8 @@ title. So the pulse needs no memory of what it said before, and one that is kill
 A pulse that is lost itself is followed by the next. Whoever still holds a socket of a coverage
 that has ended was not told so: the pulse tells it, and closes the socket.
 
-It also publishes what is scheduled, lets webhooks be told, and forgets old idempotency keys.
+After that it does its other tasks (liveblog.rounds): publishing what is scheduled, delivering to
+webhooks, deleting what is old.
 """
 
 import logging
@@ -18,21 +19,19 @@ from channels import Group
 from django.db import Error as DatabaseError
 from django.db import close_old_connections
 
-from liveblog import writes
+from liveblog.failures import FailureLog
 from liveblog.frames import encode, ended_frame, pulse_frame
 from liveblog.lease import Lease
 from liveblog.models import LiveBlog
 from liveblog.readers import count_readers
-from liveblog.schedule import publish_due
-from liveblog.webhooks import Courier
-from liveblog.webhooks import prune as prune_deliveries
+from liveblog.rounds import Round
 from realtime.codes import ENDED
+from realtime.layer import RedisChannelLayer
 
 logger = logging.getLogger(__name__)
 
 EVERY = 2.0  # s; the reader's script misses it after 5
 IDLE = 3.5  # s between two looks where nobody reads; the first reader hears within 4
-PRUNE_EVERY = 600.0  # s
 REDIS_AWAY = 1.0  # s between two tries
 # s between tries where the database is away. The last is longer than the lease: perhaps another
 # host reaches it.
@@ -42,18 +41,17 @@ DATABASE_AWAY = (1.0, 1.0, 1.0, 1.0, 5.0)
 class Pulse:
     """`layer`: the channel layer. One round is beat(); run() repeats it until stop()."""
 
-    def __init__(self, layer):
+    def __init__(self, layer: RedisChannelLayer) -> None:
         self.layer = layer
         self.lease = Lease(layer, "pulse")
         self.active = False
         self.stopping = self.resting = False
-        self.pruned = float("-inf")
-        self.redis = Complaint("Redis")
-        self.database = Complaint("The database")
-        self.courier = Courier()
-        self.chores = Complaint("Publishing what is scheduled")
+        self.redis = FailureLog("Redis")
+        self.database = FailureLog("The database")
+        self.telling = FailureLog("Telling readers the newest revision")
+        self.round = Round()
 
-    def run(self):
+    def run(self) -> None:
         """Pulse until stopped. Whatever is away is waited for."""
         try:
             while not self.stopping:
@@ -66,7 +64,7 @@ class Pulse:
         if self.resting:  # else the connection is in the middle of something
             self.lease.release()
 
-    def stop(self, *_):
+    def stop(self, *_: object) -> None:
         """A signal handler: ends run() at once. What a transaction has begun is rolled back."""
         self.stopping = True
         raise Stopped
@@ -76,56 +74,68 @@ class Pulse:
         started = time.monotonic()
         try:
             wait = self.beat()
-        except (redis.RedisError, OSError) as error:
-            self.redis.begin(error)
-            return REDIS_AWAY
         except DatabaseError as error:
-            failures = self.database.begin(error)
+            failures = self.database.note_failure(error)
             wait = DATABASE_AWAY[min(failures, len(DATABASE_AWAY)) - 1]
             if wait > self.lease.ttl:
                 self.lease.release()
             return wait
-        self.redis.end()
-        self.database.end()
+        self.database.note_success()
         return max(0.0, wait - (time.monotonic() - started))
 
     def beat(self) -> float:
-        """Pulse for each blog that is read, then do the chores. Returns the period in seconds.
+        """Pulse for each blog that is read, then do the other tasks. Returns the period in seconds.
 
-        Raises redis.RedisError, OSError and Django's database errors.
+        Where Redis is away nobody can be told, and which process is active is not known. The other
+        tasks are then done all the same: the database lets each be done by one process.
+
+        Raises Django's database errors.
         """
-        if wait := self.lease.hold():
-            self.say(False)
-            return wait
-        self.say(True)
-        close_old_connections()
+        try:
+            if wait := self.lease.hold():
+                self.say(False)
+                return wait
+            self.say(True)
+            close_old_connections()
+            wait = self.tell_readers()
+        except DatabaseError:
+            raise
+        except (redis.RedisError, OSError) as error:
+            self.redis.note_failure(error)
+            wait = REDIS_AWAY
+        except Exception as error:
+            self.telling.note_failure(error, trace=True)
+            wait = EVERY
+        else:
+            self.redis.note_success()
+            self.telling.note_success()
+        self.round.run()
+        return wait
+
+    def tell_readers(self) -> float:
+        """Pulse for each blog that is read. Returns the seconds until they are told again.
+
+        A blog whose readers cannot be told keeps no other from it; what was in the way is raised
+        at the end. Raises redis.RedisError, OSError and Django's database errors.
+        """
         rows = LiveBlog.objects.order_by().values_list("slug", "revision", "state")
         heads = {slug: (revision, state) for slug, revision, state in rows}
-        readers = count_readers(self.layer, heads)
-        for slug, count in readers.items():
+        found = count_readers(self.layer, heads)
+        errors = [*found.errors]
+        for slug, count in found.counts.items():
             revision, state = heads[slug]
             message = {"text": encode(pulse_frame(revision, count))}
             if state == LiveBlog.State.ENDED:
                 message = {"text": encode(ended_frame(revision)), "close": ENDED}
-            Group(LiveBlog.group_name_of(slug)).send(message, immediately=True)
-        self.do_chores()
-        return EVERY if readers else IDLE
+            try:
+                Group(LiveBlog.group_name_of(slug)).send(message, immediately=True)
+            except Exception as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
+        return EVERY if found.counts else IDLE
 
-    def do_chores(self):
-        """What writes to the database. A writer that blocks it must not end the pulses."""
-        try:
-            publish_due()
-            self.courier.go()
-            if time.monotonic() > self.pruned + PRUNE_EVERY:
-                writes.prune()
-                prune_deliveries()
-                self.pruned = time.monotonic()
-        except DatabaseError as error:
-            self.chores.begin(error)
-        else:
-            self.chores.end()
-
-    def say(self, active):
+    def say(self, active: bool) -> None:
         if active != self.active:
             self.active = active
             logger.info("This process pulses." if active else "Another process pulses now.")
@@ -133,24 +143,3 @@ class Pulse:
 
 class Stopped(BaseException):
     """Told to stop."""
-
-
-class Complaint:
-    """Logs the first of several failures in a row, and their end."""
-
-    def __init__(self, subject):
-        self.subject = subject
-        self.failures = 0
-
-    def begin(self, error) -> int:
-        """Returns how many failures there were in a row."""
-        self.failures += 1
-        if self.failures == 1:
-            reason, *_ = str(error).split("\n")
-            logger.error("%s fails, trying again: %s", self.subject, reason)
-        return self.failures
-
-    def end(self):
-        if self.failures:
-            logger.info("%s works again", self.subject)
-        self.failures = 0

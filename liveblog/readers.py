@@ -1,34 +1,46 @@
 """How many readers each blog has, at a cost that grows with neither readers nor quiet blogs."""
 
 from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import redis
 
 from liveblog.models import LiveBlog
-from realtime.shard import ShardAway
+from realtime.connection import Connection
+from realtime.layer import RedisChannelLayer
 
 
-def count_readers(layer, slugs) -> dict[str, int]:
-    """slug -> open sockets, for the blogs that have any. Raises redis.RedisError and OSError.
+@dataclass(frozen=True)
+class Readers:
+    """`counts`: slug -> open sockets, for the blogs that have any. `errors`: of shards of Redis."""
 
-    Where nobody reads this is one command a shard. Members of a dead interface server are not
+    counts: dict[str, int]
+    errors: list[Exception]
+
+
+def count_readers(layer: RedisChannelLayer, slugs: Iterable[str]) -> Readers:
+    """Count the readers of these blogs. A shard that is away costs those on the others nothing.
+
+    Where nobody reads this is one command per shard. Members of a dead interface server are not
     counted 12 s after its last sign of life.
     """
-    shards = defaultdict(dict)
+    shards: defaultdict[int, dict[str, str]] = defaultdict(dict)
     for slug in slugs:
         group = LiveBlog.group_name_of(slug)
         shards[layer.consistent_hash(group)][layer.group_keys(group)[0]] = slug
-    read = []
-    for shard, slugs in shards.items():
+    counts: dict[str, int] = {}
+    errors: list[Exception] = []
+    for shard, names in shards.items():
         try:
-            read += [slugs[key] for key in existing(layer.shard(shard), slugs)]
-        except ShardAway:
-            if layer.ring_size == 1:
-                raise
-            # Its readers cannot be reached; those on the other shards can.
-    counts = {slug: layer.group_size(LiveBlog.group_name_of(slug)) for slug in read}
-    return {slug: count for slug, count in counts.items() if count}
+            read = [names[key] for key in existing(layer.shard(shard), names)]
+            counts |= {slug: layer.group_size(LiveBlog.group_name_of(slug)) for slug in read}
+        except (redis.RedisError, OSError) as error:
+            errors.append(error)
+    return Readers({slug: count for slug, count in counts.items() if count}, errors)
 
 
-def existing(connection, keys) -> list[str]:
+def existing(connection: Connection, keys: Iterable[str]) -> list[str]:
     """Those of the keys that Redis holds. It halves what it asks about: few of many cost little."""
     found, spans = [], [list(keys)]
     while spans:

@@ -1,40 +1,104 @@
-"""Publishes scheduled updates once they are due."""
+"""Publishes scheduled updates once they are due, each blog and each update by itself."""
 
-from django.db import connection, transaction
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.db import Error as DatabaseError
+from django.db import connection, models, transaction
+from django.db.models import Min
 from django.utils import timezone
 
+from liveblog.locks import limit_lock_waits
 from liveblog.models import BlogUpdate, LiveBlog
 
-AT_ONCE = 20  # updates in one call, so that a call is short
+logger = logging.getLogger(__name__)
 
-# A second is what the caller can wait for another writer; then it comes again.
-WAIT_BRIEFLY = {
-    "sqlite": "PRAGMA busy_timeout = 1000",
-    "postgresql": "SET lock_timeout = '1s'",
-}
+MOST_OF_A_BLOG = 20  # updates in one call: a long list does not keep the other blogs waiting
+BUDGET = 1.0  # s of one call, for readers miss the pulse after 5; the next call does the rest
+FIRST_PAUSE, LONGEST_PAUSE = 2.0, 60.0  # s before an update that failed is tried again
 
 
-def publish_due() -> int:
-    """Publish what is due, each in its own transaction. Returns how many.
+@dataclass
+class Failing:
+    """An update that could not be published. `again`: when it is tried next (time.monotonic)."""
 
-    However many processes do this at once, each update is published by one: under the blog's lock
-    the row is read again. Raises Django's database errors; what was published by then stays.
-    """
-    due = due_updates().order_by("publish_at", "pk").values_list("pk", "blog_id")[:AT_ONCE]
-    rows = list(due)
-    if rows:
-        wait_briefly()
-    return sum(publish(*row) for row in rows)
+    pause: float
+    again: float
 
 
-def due_updates():
+class Publisher:
+    """Publishes what is due. Remembers what failed, so that it costs the others nothing."""
+
+    def __init__(self) -> None:
+        self.failing: dict[int, Failing] = {}
+
+    def publish_due(self) -> int:
+        """Publish what is due, each update in its own transaction. Returns how many.
+
+        However many processes do this at once, each update is published by one: under the blog's
+        lock the row is read again. A blog that another transaction has locked is left to the next
+        call, an update that fails to a later one. Raises Django's database errors where the
+        database as a whole is away or locked.
+        """
+        paused = self.paused()
+        due = due_updates().exclude(pk__in=paused)
+        blogs = due.values("blog_id").annotate(first=Min("publish_at")).order_by("first", "blog_id")
+        found = [row["blog_id"] for row in blogs]
+        if not found:
+            return 0
+        limit_lock_waits()
+        ends, count = time.monotonic() + BUDGET, 0
+        for blog_id in found:
+            for pk in keys_of(due, blog_id):
+                if time.monotonic() > ends:
+                    return count
+                count += self.attempt(pk, blog_id)
+        return count
+
+    def paused(self) -> list[int]:
+        now = time.monotonic()
+        return [pk for pk, failing in self.failing.items() if failing.again > now]
+
+    def attempt(self, pk: int, blog_id: int) -> bool:
+        """Publish one update; returns whether it was. Only its own failure is kept back."""
+        try:
+            published = publish(pk, blog_id)
+        except Exception as error:
+            # SQLite has one lock for all, and no other statement works on a lost connection.
+            if isinstance(error, DatabaseError) and not locks_rows_only():
+                raise
+            self.note_failure(pk, error)
+            return False
+        self.failing.pop(pk, None)
+        return published
+
+    def note_failure(self, pk: int, error: Exception) -> None:
+        before = self.failing.get(pk)
+        pause = min(2 * before.pause, LONGEST_PAUSE) if before else FIRST_PAUSE
+        self.failing[pk] = Failing(pause, time.monotonic() + pause)
+        logger.error(
+            "Scheduled update %s was not published, next try in %g s: %s",
+            *(pk, pause, error),
+            exc_info=None if isinstance(error, DatabaseError) else error,
+        )
+
+
+def keys_of(due: models.QuerySet[BlogUpdate], blog_id: int) -> Iterator[int]:
+    rows = due.filter(blog_id=blog_id).order_by("publish_at", "pk")
+    return iter(list(rows.values_list("pk", flat=True)[:MOST_OF_A_BLOG]))
+
+
+def due_updates() -> models.QuerySet[BlogUpdate]:
     return BlogUpdate.objects.hidden().filter(publish_at__lte=timezone.now())
 
 
 @transaction.atomic
-def publish(pk, blog_id) -> bool:
-    """Publish the update unless it is no longer due; returns whether it was."""
-    if not LiveBlog.objects.select_for_update().filter(pk=blog_id).first():
+def publish(pk: int, blog_id: int) -> bool:
+    """Publish the update unless it is no longer due, or its blog is locked. Returns whether."""
+    free = LiveBlog.objects.select_for_update(skip_locked=True)
+    if not free.filter(pk=blog_id).first():
         return False
     update = due_updates().filter(pk=pk).first()
     if update is None:
@@ -44,7 +108,6 @@ def publish(pk, blog_id) -> bool:
     return True
 
 
-def wait_briefly():
-    """Make this connection give up early where another writer holds the lock."""
-    with connection.cursor() as cursor:
-        cursor.execute(WAIT_BRIEFLY[connection.vendor])
+def locks_rows_only() -> bool:
+    """Whether a failure on this connection may concern a single row."""
+    return connection.vendor == "postgresql" and connection.is_usable()

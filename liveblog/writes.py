@@ -22,6 +22,7 @@ from django.utils import timezone
 
 from liveblog.frames import action_of
 from liveblog.models import BlogUpdate, LiveBlog, Write
+from liveblog.pruning import delete_in_batches
 
 KEPT = timedelta(hours=24)  # a laptop that is opened again the next morning
 # What a change may set; the rest are the model's own.
@@ -138,8 +139,8 @@ def delete(
 
 
 def prune() -> int:
-    """Forget the keys that are older than KEPT. Returns how many."""
-    return Write.objects.filter(created__lt=timezone.now() - KEPT).delete()[0]
+    """Delete keys that are older than KEPT, at most some thousands. Returns how many."""
+    return delete_in_batches(Write.objects.filter(created__lt=timezone.now() - KEPT))
 
 
 def locked(blog: LiveBlog) -> LiveBlog:

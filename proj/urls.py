@@ -6,6 +6,7 @@ from django.urls import include, path
 
 from accounts.views import balance
 from conversations.methods import read_only
+from liveblog.webhooks.collector import WebhookCollector
 from proj.health import healthz
 from realtime.prometheus import metrics_view
 
@@ -18,5 +19,5 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("healthz", read_only(healthz)),
     path("ops/", include("ops.urls")),
-    path("metrics", read_only(metrics_view)),
+    path("metrics", read_only(metrics_view), {"collectors": [WebhookCollector()]}),
 ]

@@ -1,7 +1,9 @@
 """The counters in Prometheus' text format."""
 
+from collections.abc import Sequence
+
 from channels import DEFAULT_CHANNEL_LAYER, channel_layers
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import (
@@ -9,6 +11,7 @@ from prometheus_client.core import (
     GaugeMetricFamily,
     SummaryMetricFamily,
 )
+from prometheus_client.registry import Collector
 
 from realtime.metrics import processes, queues
 
@@ -35,8 +38,11 @@ QUEUES = {
 
 
 @never_cache
-def metrics_view(request):
-    """/metrics of a project: `path("metrics", metrics_view)`."""
+def metrics_view(request: HttpRequest, collectors: Sequence[Collector] = ()) -> HttpResponse:
+    """/metrics of a project: `path("metrics", metrics_view)`.
+
+    `collectors`: the project's own, as `path("metrics", metrics_view, {"collectors": […]})`.
+    """
     layer = channel_layers[DEFAULT_CHANNEL_LAYER]
     registry = CollectorRegistry()
     registry.register(
@@ -46,6 +52,8 @@ def metrics_view(request):
             layer.acknowledgements.count_dead_letters(),
         )
     )
+    for collector in collectors:
+        registry.register(collector)
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 

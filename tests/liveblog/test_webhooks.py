@@ -5,12 +5,7 @@ import hashlib
 import hmac
 import itertools
 import json
-import socket
-import threading
-import time
-from contextlib import suppress
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from channels import DEFAULT_CHANNEL_LAYER, channel_layers
@@ -19,43 +14,20 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from liveblog import webhooks
 from liveblog.models import BlogUpdate, Delivery, LiveBlog, Webhook
 from liveblog.pulse import Pulse
-from liveblog.webhooks import BACKOFF, KEPT, deliver_due, prune
+from liveblog.webhooks import backlog, client
+from liveblog.webhooks.backlog import BACKOFF, KEPT, prune
+from liveblog.webhooks.delivery import deliver_due
+from tests.liveblog.webhook_servers import answering, closed, receiving
 
 pytestmark = pytest.mark.django_db
 
 
-class Receiver(ThreadingHTTPServer):
-    """Keeps what it is sent, and answers with the statuses that it is given, then with 204."""
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.got, self.answers = [], []
-        self.url = f"http://127.0.0.1:{self.server_port}/hook"
-
-
-class Handler(BaseHTTPRequestHandler):
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.got.append((self.headers, body))
-        self.send_response(self.server.answers.pop(0) if self.server.answers else 204)
-        self.send_header("Location", self.server.url)
-        self.end_headers()
-
-    def log_message(self, *args):
-        pass
-
-
 @pytest.fixture
 def receiver():
-    with Receiver() as server:
-        thread = threading.Thread(target=server.serve_forever, args=[0.01])
-        thread.start()
+    with receiving() as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
@@ -74,6 +46,7 @@ def post(blog, body="Hello", **more):
 
 def make_due():
     Delivery.objects.exclude(due=None).update(due=timezone.now())
+    Webhook.objects.update(paused_until=None)
 
 
 def test_every_change_is_told_with_what_readers_get(blog, hook, receiver):
@@ -144,15 +117,14 @@ def test_what_is_refused_is_tried_again_with_growing_delays_then_given_up(blog, 
 def test_one_that_works_again_gets_all_it_missed(blog, hook, receiver):
     receiver.answers = [503]
     post(blog, "One"), post(blog, "Two")
-    assert deliver_due() == 0 and len(receiver.got) == 1  # left alone for the rest of the round
+    assert deliver_due() == 0 and len(receiver.got) == 1  # it is paused
     make_due()
     assert deliver_due() == 2
     assert not Delivery.objects.filter(delivered=None).exists()
 
 
 def test_one_that_is_down_does_not_hold_up_the_others(blog, hook, receiver):
-    with Receiver() as closed:
-        url = closed.url
+    url = closed()
     Webhook.objects.create(blog=blog, url=url)
     post(blog), post(blog)
     assert deliver_due() == 2
@@ -168,39 +140,21 @@ def test_no_redirect_is_followed(blog, hook, receiver, status):
     assert len(receiver.got) == 1 and Delivery.objects.get().status == status
 
 
-@pytest.fixture
-def talker():
-    """talker(sends): the address of a server that sends what it is told, a part in 50 ms."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def talk(parts):
-            connection, _ = listener.accept()
-            with connection, suppress(OSError):
-                connection.recv(65536)
-                for part in parts:
-                    connection.sendall(part)
-                    time.sleep(0.05)
-
-        def start(parts):
-            threading.Thread(target=talk, args=[parts], daemon=True).start()
-            return f"http://127.0.0.1:{listener.getsockname()[1]}/hook"
-
-        yield start
-
-
-def test_one_that_answers_without_end_is_given_up(blog, talker, monkeypatch):
-    monkeypatch.setattr(webhooks, "TIMEOUT", 0.3)
+def test_one_that_answers_without_end_is_given_up(blog, monkeypatch):
+    monkeypatch.setattr(client, "TIMEOUT", 0.3)
     endless = itertools.chain([b"HTTP/1.1 200 OK\r\nX: "], itertools.repeat(b"x"))
-    Webhook.objects.create(blog=blog, url=talker(endless))
-    post(blog)
-    assert deliver_due() == 0
+    with answering(endless) as port:
+        Webhook.objects.create(blog=blog, url=f"http://127.0.0.1:{port}/hook")
+        post(blog)
+        assert deliver_due() == 0
     assert Delivery.objects.get().error == "no answer within 0.3 s"
 
 
-def test_what_is_no_http_is_noted_so_that_every_database_takes_it(blog, talker):
-    Webhook.objects.create(blog=blog, url=talker([b"\0\xff\r\n\r\n"]))
-    post(blog)
-    assert deliver_due() == 0
+def test_what_is_no_http_is_noted_so_that_every_database_takes_it(blog):
+    with answering([b"\0\xff\r\n\r\n"]) as port:
+        Webhook.objects.create(blog=blog, url=f"http://127.0.0.1:{port}/hook")
+        post(blog)
+        assert deliver_due() == 0
     [delivery] = Delivery.objects.all()
     assert delivery.error.isprintable() and delivery.due
 
@@ -211,15 +165,14 @@ def test_an_address_may_hold_other_letters(blog, receiver):
     assert deliver_due() == 1
 
 
-def test_what_another_process_has_claimed_is_left_to_it(blog, hook, receiver, monkeypatch):
-    def meanwhile(delivery):
-        Delivery.objects.filter(pk=delivery.pk).update(due=timezone.now() + webhooks.CLAIM)
-        return claim(delivery)
-
-    claim = webhooks.claim
-    monkeypatch.setattr(webhooks, "claim", meanwhile)
+def test_a_webhook_that_another_process_has_claimed_is_left_to_it(blog, hook, receiver):
     post(blog)
+    [claimed] = backlog.claim(1, 1)
+    assert claimed == hook
     assert deliver_due() == 0 and receiver.got == []
+    # That process has died.
+    Webhook.objects.update(claimed_until=timezone.now())
+    assert deliver_due() == 1
 
 
 def test_the_log_forgets_what_is_over_and_old(blog, hook):
@@ -239,12 +192,12 @@ def test_an_address_that_is_none_is_refused(blog, url):
 
 @pytest.mark.django_db(transaction=True)
 def test_the_pulse_lets_them_be_told(blog, hook, receiver):
-    pulse = Pulse(channel_layers[DEFAULT_CHANNEL_LAYER])
-    pulse.do_chores()
-    assert pulse.courier.thread is None  # nothing is due
+    others = Pulse(channel_layers[DEFAULT_CHANNEL_LAYER]).round
+    others.run()
+    assert others.deliveries.thread is None  # nothing is due
     post(blog)
-    pulse.do_chores()
-    pulse.courier.thread.join()
+    others.run()
+    others.deliveries.thread.join()
     assert len(receiver.got) == 1 and Delivery.objects.get().delivered
 
 

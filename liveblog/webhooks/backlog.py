@@ -1,0 +1,206 @@
+"""The deliveries that are due, in the database: who may send which, and what became of them.
+
+A webhook fails as a whole: after a failure it is paused, first for 10 s, then for longer, and one
+request finds out whether it works again. A process claims a webhook before it delivers to it, so
+that several do not; the claim of one that died expires. What is queued for a webhook is bounded in
+number and in age. What is given up is counted at the webhook, and logged.
+"""
+
+import logging
+import time
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from django.db import models, transaction
+from django.db.models import Count, Exists, F, Min, OuterRef, Q
+from django.utils import timezone
+
+from liveblog.frames import timestamp
+from liveblog.locks import limit_lock_waits
+from liveblog.models import Delivery, Webhook
+from liveblog.pruning import BATCH, BUDGET, delete_in_batches
+from liveblog.webhooks.messages import Response
+
+logger = logging.getLogger(__name__)
+
+# s after a delivery's first, second … failure; the last is the day after, when somebody has looked.
+BACKOFF = (10, 30, 120, 600, 3600, 6 * 3600, 24 * 3600)
+# s: a server that is repaired gets its messages after that at the latest. One request in this time
+# costs neither side anything.
+LONGEST_PAUSE = 600
+CLAIM = timedelta(seconds=60)  # a process that claims a webhook and dies delays it by this
+LIFETIME = timedelta(days=3)  # an outage over a weekend loses nothing
+MOST_WAITING = 1000  # deliveries of one webhook; some 20 MB of the longest posts
+KEPT = timedelta(days=7)  # in the log
+LONGEST_ERROR = 200  # characters
+
+# Answers that say "not now", though their number is one of a wrong request.
+LATER = {408, 425, 429}
+
+
+def claimable(now: datetime) -> models.QuerySet[Webhook]:
+    """The webhooks that something may be sent to now."""
+    due = Delivery.objects.filter(webhook=OuterRef("pk"), due__lte=now)
+    return Webhook.objects.filter(
+        Q(paused_until=None) | Q(paused_until__lte=now),
+        Q(claimed_until=None) | Q(claimed_until__lte=now),
+        Exists(due),
+        active=True,
+    )
+
+
+def anything_due() -> bool:
+    return claimable(timezone.now()).exists()
+
+
+def claim(most: int, most_failing: int, besides: Collection[int] = ()) -> list[Webhook]:
+    """Claim up to `most` webhooks, those first that have waited longest for their turn.
+
+    Of them at most `most_failing` are webhooks whose last request failed, and those come last: a
+    webhook that works does not wait for one that does not.
+    """
+    now = timezone.now()
+    rows = claimable(now).exclude(pk__in=besides).order_by(F("served").asc(nulls_first=True), "pk")
+    # A change that is being written refers to the webhook's row; `no_key` lets it. A row that is
+    # locked otherwise is somebody's who edits the webhook: the next round has it.
+    free = rows.select_for_update(skip_locked=True, no_key=True, of=("self",))
+    if not rows.exists():  # on SQLite a transaction would take the write lock
+        return []
+    with transaction.atomic():
+        claimed = list(free.filter(failures=0)[:most])
+        claimed += free.filter(failures__gt=0)[: max(0, min(most - len(claimed), most_failing))]
+        Webhook.objects.filter(pk__in=[hook.pk for hook in claimed]).update(
+            claimed_until=now + CLAIM, served=now
+        )
+    return claimed
+
+
+def release(webhook_id: int) -> None:
+    Webhook.objects.filter(pk=webhook_id).update(claimed_until=None)
+
+
+def next_delivery(webhook_id: int) -> Delivery | None:
+    """The oldest one that is due."""
+    rows = Delivery.objects.filter(
+        webhook=webhook_id, webhook__active=True, due__lte=timezone.now()
+    )
+    return rows.select_related("webhook").order_by("due", "pk").first()
+
+
+@transaction.atomic
+def note_response(delivery: Delivery, response: Response) -> None:
+    """Write down what became of the delivery, and whether its webhook works."""
+    now, again = timezone.now(), None
+    attempts = delivery.attempts + 1
+    if not response.succeeded and attempts <= len(BACKOFF):
+        again = now + timedelta(seconds=BACKOFF[attempts - 1])
+    Delivery.objects.filter(pk=delivery.pk).update(
+        attempts=attempts,
+        status=response.status,
+        error=response.error[:LONGEST_ERROR],
+        delivered=now if response.succeeded else None,
+        due=again,
+    )
+    if response.succeeded:
+        note_success(delivery.webhook, now)
+    else:
+        note_failure(delivery, response, now, again)
+
+
+def note_success(hook: Webhook, now: datetime) -> None:
+    if not hook.failures:
+        return
+    Webhook.objects.filter(pk=hook.pk).update(failures=0, paused_until=None)
+    if hook.failures > 1:
+        # It was away, and is back: what it missed need not wait for a next try of its own.
+        missed = Delivery.objects.filter(webhook=hook, due__gt=now)
+        missed.filter(Q(status=None) | Q(status__gte=500) | Q(status__in=LATER)).update(due=now)
+
+
+def note_failure(
+    delivery: Delivery, response: Response, now: datetime, again: datetime | None
+) -> None:
+    # A server that refuses one message works: it is not tried less and less often for that.
+    failures = 0 if is_refusal(response) else delivery.webhook.failures + 1
+    pause = min(BACKOFF[min(max(failures, 1), len(BACKOFF)) - 1], LONGEST_PAUSE)
+    Webhook.objects.filter(pk=delivery.webhook_id).update(
+        failures=failures,
+        paused_until=now + timedelta(seconds=pause),
+        dropped=F("dropped") + (again is None),
+    )
+    outlook = f"next try at {timestamp(again)}" if again else "given up"
+    logger.warning(
+        "Webhook %s did not accept delivery %s: %s; %s",
+        *(delivery.webhook_id, delivery.pk, response.error, outlook),
+    )
+
+
+def is_refusal(response: Response) -> bool:
+    """Whether the server works and does not want this message."""
+    status = response.status
+    return status is not None and 400 <= status < 500 and status not in LATER
+
+
+# Giving up
+
+
+class Waiting(NamedTuple):
+    """The deliveries that wait for a webhook. `oldest`: when the first of them was queued."""
+
+    webhook_id: int
+    number: int
+    oldest: datetime
+
+
+def waiting_by_webhook() -> list[Waiting]:
+    """For each webhook that has any, those of webhooks that are switched off included."""
+    rows = Delivery.objects.exclude(due=None).order_by().values("webhook_id")
+    counted = rows.annotate(number=Count("pk"), oldest=Min("queued"))
+    return [Waiting(row["webhook_id"], row["number"], row["oldest"]) for row in counted]
+
+
+def expire() -> int:
+    """Give up deliveries that are older than LIFETIME, and the oldest beyond MOST_WAITING.
+
+    Returns how many.
+    """
+    limit, count = timezone.now() - LIFETIME, 0
+    for hook in waiting_by_webhook():
+        queue = Delivery.objects.filter(webhook=hook.webhook_id).exclude(due=None)
+        rows = queue.order_by("queued", "pk")
+        given_up = 0
+        if hook.oldest < limit:
+            reason = f"not delivered within {LIFETIME.days} days"
+            old = rows.filter(queued__lt=limit)
+            given_up = give_up(hook.webhook_id, old, hook.number, reason)
+        excess = hook.number - given_up - MOST_WAITING
+        if excess > 0:
+            reason = f"more than {MOST_WAITING} deliveries were waiting"
+            given_up += give_up(hook.webhook_id, rows, excess, reason)
+        count += given_up
+    return count
+
+
+def give_up(webhook_id: int, rows: models.QuerySet[Delivery], most: int, reason: str) -> int:
+    """Give up the first `most` of the rows, as far as BUDGET goes. Returns how many."""
+    limit_lock_waits()
+    ends, count = time.monotonic() + BUDGET, 0
+    while count < most and time.monotonic() < ends:
+        with transaction.atomic():
+            batch = rows.select_for_update(skip_locked=True, of=("self",))
+            keys = list(batch.values_list("pk", flat=True)[: min(BATCH, most - count)])
+            Delivery.objects.filter(pk__in=keys).update(due=None, error=f"given up: {reason}")
+            hook = Webhook.objects.filter(pk=webhook_id)
+            hook.update(dropped=F("dropped") + len(keys))
+        if not keys:
+            break
+        count += len(keys)
+    if count:
+        logger.error("Webhook %s: %d deliveries were given up: %s", webhook_id, count, reason)
+    return count
+
+
+def prune() -> int:
+    """Delete what was delivered or given up longer ago than KEPT from the log. Returns how many."""
+    return delete_in_batches(Delivery.objects.filter(due=None, created__lt=timezone.now() - KEPT))

@@ -1,0 +1,186 @@
+"""Sends webhooks' requests: several at a time, each under one deadline.
+
+The deadline covers everything: resolving the name, every address of the host, the TLS handshake,
+and an answer that comes byte by byte. Addresses are tried as RFC 8305 says (Happy Eyeballs): the
+next one 0.25 s after the last, so one that is dead does not matter where another answers. No
+redirect is followed, and no proxy of the environment is used.
+"""
+
+import asyncio
+import os
+import socket
+import ssl
+import threading
+from concurrent.futures import Future
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from django.utils.encoding import iri_to_uri
+from yarl import URL
+
+from liveblog.webhooks.messages import Request, Response
+
+TIMEOUT = 5.0  # s, for a whole request
+
+
+class WebhookClient:
+    """A context manager. Its requests run in an event loop, in a thread of its own."""
+
+    def __enter__(self) -> Self:
+        self.tls = ssl.create_default_context()  # reads the system's certificates: once is enough
+        self.loop = asyncio.new_event_loop()
+        self.thread = threading.Thread(target=self.loop.run_forever, name="webhooks", daemon=True)
+        self.thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Cancel what is still under way."""
+        asyncio.run_coroutine_threadsafe(cancel_all(), self.loop).result()
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join()
+        self.loop.close()
+
+    def post(self, request: Request) -> Future[Response]:
+        """Send it. The future never holds an exception but CancelledError."""
+        return asyncio.run_coroutine_threadsafe(post(request, self.tls), self.loop)
+
+
+async def cancel_all() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+
+
+async def post(request: Request, tls: ssl.SSLContext) -> Response:
+    """POST it within TIMEOUT. Raises nothing: whatever fails is the response's error."""
+    try:
+        async with asyncio.timeout(TIMEOUT):
+            status = await status_of(request, tls)
+    except TimeoutError:
+        return Response(None, f"no answer within {TIMEOUT:g} s")
+    except Exception as error:
+        return Response(None, printable(reason_of(error)))
+    return Response(status, "" if 200 <= status < 300 else f"HTTP {status}")
+
+
+async def status_of(request: Request, tls: ssl.SSLContext) -> int:
+    connector = aiohttp.TCPConnector(
+        resolver=Resolver(),
+        socket_factory=open_socket,
+        use_dns_cache=False,
+        force_close=True,
+        ssl=tls,
+    )
+    unlimited = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
+    async with (
+        aiohttp.ClientSession(connector=connector, timeout=unlimited) as session,
+        session.post(
+            ascii_url(request.url),
+            data=request.body,
+            headers=request.headers,
+            allow_redirects=False,
+        ) as answer,
+    ):
+        return answer.status
+
+
+def open_socket(address: aiohttp.AddrInfoType) -> socket.socket:
+    """The socket for one address. Every address comes here, looked up or written in the URL."""
+    family, kind, protocol, _, _ = address
+    return socket.socket(family, kind, protocol)
+
+
+class Resolver(AbstractResolver):
+    """Looks names up in a daemon thread for each.
+
+    The threads of asyncio's own executor would keep the process from ending while the system's
+    resolver hangs, which it does for half a minute.
+    """
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """Every address of the host. Raises OSError."""
+        loop = asyncio.get_running_loop()
+        found: asyncio.Future[list[ResolveResult]] = loop.create_future()
+
+        def settle(result: list[ResolveResult] | Exception) -> None:
+            if found.done():  # cancelled: the deadline has passed
+                return
+            if isinstance(result, Exception):
+                found.set_exception(result)
+            else:
+                found.set_result(result)
+
+        def look_up() -> None:
+            result: list[ResolveResult] | Exception
+            try:
+                result = addresses_of(host, port, family)
+            except Exception as error:
+                result = error
+            with suppress(RuntimeError):  # the loop is closed
+                loop.call_soon_threadsafe(settle, result)
+
+        threading.Thread(target=look_up, name="webhooks-resolver", daemon=True).start()
+        return await found
+
+    async def close(self) -> None:
+        pass
+
+
+def addresses_of(host: str, port: int, family: int) -> list[ResolveResult]:
+    found = socket.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM)
+    return [
+        ResolveResult(
+            hostname=host,
+            host=str(address[0]),
+            port=port,
+            family=kind,
+            proto=protocol,
+            flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+        )
+        for kind, _, protocol, _, address in found
+    ]
+
+
+def ascii_url(url: str) -> URL:
+    """The URL with what is not ASCII encoded, and nothing else changed. Raises ValueError."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if not host.isascii():
+        encoded = host.encode("idna").decode()
+        before, at, place = parts.netloc.rpartition("@")
+        _, colon, port = place.partition(":")
+        parts = parts._replace(netloc=before + at + encoded + colon + port)
+    parts = parts._replace(path=iri_to_uri(parts.path), query=iri_to_uri(parts.query))
+    return URL(parts.geturl(), encoded=True)
+
+
+def reason_of(error: Exception) -> str:
+    """What the system or aiohttp says, without the URL, which may hold a secret."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return str(error.certificate_error)
+    if isinstance(error, aiohttp.ClientConnectorError):
+        error = error.os_error
+    if isinstance(error, aiohttp.ClientResponseError):
+        return f"no HTTP: {error.message}"
+    if isinstance(error, OSError) and error.errno and not isinstance(error, socket.gaierror):
+        return error.strerror if isinstance(error, ssl.SSLError) else os.strerror(error.errno)
+    return str(getattr(error, "strerror", None) or error) or type(error).__name__
+
+
+def printable(text: str) -> str:
+    """It may quote what the other side sent, and no database accepts all of that."""
+    return "".join(
+        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
+    )

@@ -1,0 +1,199 @@
+"""Delivers what is due: to many webhooks at a time, to each of them one message after the other.
+
+All of the database is in one thread, all requests are in another (`client`), and events pass from
+the second to the first. A webhook has a turn of limited length, so that a long backlog does not
+hold the others up where there are more webhooks than places.
+"""
+
+import logging
+import threading
+import time
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from functools import partial
+from queue import Empty, SimpleQueue
+
+from django.db import Error as DatabaseError
+from django.db import connection
+
+from liveblog.failures import FailureLog
+from liveblog.locks import limit_lock_waits
+from liveblog.models import Delivery, Webhook
+from liveblog.webhooks import backlog
+from liveblog.webhooks.client import WebhookClient
+from liveblog.webhooks.messages import Request, Response
+from liveblog.webhooks.signing import headers_of
+
+logger = logging.getLogger(__name__)
+
+PLACES = 32  # requests at a time: some 30 file descriptors, and no thread for each
+# Places that webhooks may take whose last request failed. One that hangs keeps its place for 5 s.
+FAILING_PLACES = 8
+TURN = 20.0  # s; with the last request far less than backlog.CLAIM
+TURN_LENGTH = 50  # deliveries
+# s between two tries to store a response where another writer holds the database, and how long the
+# tries go on: until another process may claim the webhook
+STORE_AGAIN = 1.0
+STORE_PATIENCE = 30.0
+
+
+@dataclass
+class Turn:
+    """A webhook that this process has claimed, with the delivery that is under way."""
+
+    webhook_id: int
+    delivery: Delivery
+    failing: bool
+    started: float = field(default_factory=time.monotonic)
+    length: int = 1
+
+    @property
+    def is_over(self) -> bool:
+        return self.length >= TURN_LENGTH or time.monotonic() > self.started + TURN
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A request has ended."""
+
+    webhook_id: int
+    response: Response
+    received: float = field(default_factory=time.monotonic)
+
+
+@dataclass(frozen=True)
+class LookAgain:
+    """Something may be due for a webhook that has no turn."""
+
+
+Events = SimpleQueue[Answered | LookAgain]
+
+
+class DeliveryWorker:
+    """Delivers in a thread of its own, which lasts as long as there is something to do."""
+
+    def __init__(self) -> None:
+        self.thread: threading.Thread | None = None
+        self.events: Events = SimpleQueue()
+        self.failures = FailureLog("Delivering to webhooks")
+
+    def wake(self) -> None:
+        """Deliver what is due, unless nothing is. Raises Django's database errors."""
+        if self.thread is not None and self.thread.is_alive():
+            self.events.put(LookAgain())
+        elif backlog.anything_due():
+            self.events = SimpleQueue()
+            self.thread = threading.Thread(target=self.run, name="deliveries", daemon=True)
+            self.thread.start()
+
+    def run(self) -> None:
+        try:
+            limit_lock_waits()
+            deliver_due(self.events)
+        except DatabaseError as error:  # claims expire, and what is due is found again
+            self.failures.note_failure(error)
+        else:
+            self.failures.note_success()
+        finally:
+            connection.close()
+
+
+def deliver_due(events: Events | None = None) -> int:
+    """Deliver until nothing is due or under way. Returns how many deliveries were accepted.
+
+    Raises Django's database errors.
+    """
+    with WebhookClient() as client:
+        return Deliveries(client, events or SimpleQueue()).run()
+
+
+class Deliveries:
+    """The turns of webhooks, until there is none left."""
+
+    def __init__(self, client: WebhookClient, events: Events) -> None:
+        self.client = client
+        self.events = events
+        self.turns: dict[int, Turn] = {}
+        self.not_stored: list[Answered] = []
+
+    def run(self) -> int:
+        accepted = 0
+        while True:
+            self.begin_turns()
+            if not self.turns:
+                return accepted
+            for event in self.next_events():
+                accepted += self.handle(event)
+
+    def begin_turns(self) -> None:
+        failing = sum(turn.failing for turn in self.turns.values())
+        free = PLACES - len(self.turns)
+        try:
+            for hook in backlog.claim(free, FAILING_PLACES - failing, besides=self.turns):
+                self.begin_turn(hook)
+        except DatabaseError as error:
+            if not self.turns:
+                raise
+            # Responses that are on their way must still be stored.
+            logger.error("No further deliveries begin: %s", error)
+
+    def begin_turn(self, hook: Webhook) -> None:
+        delivery = backlog.next_delivery(hook.pk)
+        if delivery is None:  # the webhook was switched off in the meantime
+            backlog.release(hook.pk)
+            return
+        self.turns[hook.pk] = Turn(hook.pk, delivery, failing=hook.failures > 0)
+        self.send(delivery)
+
+    def next_events(self) -> list[Answered]:
+        """Wait for a response, or for the time to store an earlier one again."""
+        try:
+            event = self.events.get(timeout=STORE_AGAIN if self.not_stored else None)
+        except Empty:
+            again, self.not_stored = self.not_stored, []
+            return again
+        return [event] if isinstance(event, Answered) else []
+
+    def handle(self, event: Answered) -> bool:
+        """Store the response and go on with the webhook. Returns whether it was accepted."""
+        try:
+            backlog.note_response(self.turns[event.webhook_id].delivery, event.response)
+            self.go_on(event)
+        except DatabaseError as error:
+            if time.monotonic() < event.received + STORE_PATIENCE:
+                self.not_stored.append(event)
+            else:
+                turn = self.turns.pop(event.webhook_id)
+                logger.error(
+                    "The response to delivery %s was not stored; it is sent again: %s",
+                    *(turn.delivery.pk, error),
+                )
+            return False
+        return event.response.succeeded
+
+    def go_on(self, event: Answered) -> None:
+        """Send the webhook's next delivery, or end its turn."""
+        turn = self.turns[event.webhook_id]
+        following = None
+        if event.response.succeeded and not turn.is_over:
+            following = backlog.next_delivery(turn.webhook_id)
+        if following is None:
+            backlog.release(turn.webhook_id)
+            del self.turns[turn.webhook_id]
+            return
+        turn.delivery, turn.length = following, turn.length + 1
+        self.send(following)
+
+    def send(self, delivery: Delivery) -> None:
+        try:
+            body = delivery.body.encode()
+            request = Request(delivery.webhook.url, headers_of(delivery, body), body)
+        except Exception as error:  # its secret or body is none: that is this delivery's failure
+            response = Response(None, f"it cannot be signed: {type(error).__name__}")
+            self.events.put(Answered(delivery.webhook_id, response))
+            return
+        self.client.post(request).add_done_callback(partial(self.answered, delivery.webhook_id))
+
+    def answered(self, webhook_id: int, future: Future[Response]) -> None:
+        if not future.cancelled():
+            self.events.put(Answered(webhook_id, future.result()))
