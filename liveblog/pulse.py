@@ -84,7 +84,8 @@ class Pulse:
         return max(0.0, wait - (time.monotonic() - started))
 
     def beat(self) -> float:
-        """Pulse for each blog that is read, then do the other tasks. Returns the period in seconds.
+        """Pulse for each blog that is read, then do the other tasks. Returns the period in seconds,
+        0 where more is to be done at once.
 
         Where Redis is away nobody can be told, and which process is active is not known. The other
         tasks are then done all the same: the database lets each be done by one process.
@@ -109,8 +110,7 @@ class Pulse:
         else:
             self.redis.note_success()
             self.telling.note_success()
-        self.round.run()
-        return wait
+        return 0.0 if self.round.run() else wait
 
     def tell_readers(self) -> float:
         """Pulse for each blog that is read. Returns the seconds until they are told again.

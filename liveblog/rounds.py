@@ -63,6 +63,8 @@ class Round:
             Task("Deleting old idempotency keys", writes.prune, PRUNE_EVERY),
         ]
 
-    def run(self) -> None:
+    def run(self) -> bool:
+        """One attempt of each task. Returns whether more is due at once."""
         for task in self.tasks:
             task.attempt()
+        return self.publisher.unfinished

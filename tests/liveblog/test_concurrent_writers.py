@@ -71,7 +71,7 @@ from datetime import timedelta
 from django.db import OperationalError, connection
 from django.utils import timezone
 from liveblog.models import BlogUpdate, LiveBlog
-from liveblog.schedule import due_updates, publish_due
+from liveblog.schedule import Publisher, due_updates
 blog = LiveBlog.objects.get(slug="busy")
 due = timezone.now() - timedelta(seconds=1)
 for number in range(10):
@@ -81,7 +81,7 @@ for _ in range(4):
     if os.fork() == 0:
         while due_updates().exists():
             try:
-                publish_due()
+                Publisher().publish_due()
             except OperationalError:
                 pass  # it waits for the lock but briefly, and comes again
         os._exit(0)

@@ -12,7 +12,7 @@ from django.utils import timezone
 from liveblog.differences import AROUND, difference
 from liveblog.frames import encode, replay_frame, update_frame
 from liveblog.models import MOST_PAST, BlogUpdate, LiveBlog, PastVersion
-from liveblog.schedule import publish_due
+from liveblog.schedule import Publisher
 from liveblog.transfer import document
 from tests.liveblog.test_editor import EDITOR, ask
 from tests.liveblog.test_roles import member
@@ -105,7 +105,7 @@ class TestKept:
         ask(editor, {"body": "Due", "publish_at": "2999-01-01T00:00"})
         row = blog.updates.get()
         BlogUpdate._base_manager.filter(pk=row.pk).update(publish_at=timezone.now())
-        assert publish_due() == 1
+        assert Publisher().publish_due() == 1
         row.refresh_from_db()
         assert (row.draft, row.editor, past(row)) == (False, "Edda Berg", [])
 
@@ -215,7 +215,7 @@ class TestPublisher:
         later = {"body": "Mine", "publish_at": "2999-01-01T00:00", "version": -1}
         ask(editor, later, f"{EDITOR}?update={draft.pk}")
         BlogUpdate._base_manager.filter(pk=draft.pk).update(publish_at=timezone.now())
-        assert publish_due() == 1
+        assert Publisher().publish_due() == 1
         assert self.said(editor, draft) == ["Edda Berg"]
 
     def test_is_nobody_where_a_program_without_a_name_published_it(self, blog, editor):

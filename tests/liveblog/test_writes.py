@@ -8,7 +8,7 @@ from django.utils import timezone
 from liveblog import writes
 from liveblog.frames import encode, replay_frame
 from liveblog.models import BlogUpdate, LiveBlog, Write
-from liveblog.schedule import publish_due
+from liveblog.schedule import Publisher
 
 pytestmark = pytest.mark.django_db
 
@@ -215,7 +215,7 @@ class TestPublishing:
         plain = BlogUpdate.objects.create(blog=blog, body="A draft", draft=True)
         gone = BlogUpdate.objects.create(blog=blog, body="Gone", draft=True, publish_at=now)
         gone.delete()
-        assert (publish_due(), publish_due()) == (2, 0)
+        assert (Publisher().publish_due(), Publisher().publish_due()) == (2, 0)
         for row in (*rows, plain, gone):
             row.refresh_from_db()
         assert [rows[1].revision, rows[0].revision, head(blog)] == [1, 2, 2]
@@ -225,5 +225,5 @@ class TestPublishing:
     def test_what_is_not_due_waits(self, blog):
         soon = timezone.now() + timedelta(seconds=60)
         writes.create(blog, "a", body="One", publish_at=soon)
-        assert publish_due() == 0
+        assert Publisher().publish_due() == 0
         assert Write.objects.get().action == "scheduled"

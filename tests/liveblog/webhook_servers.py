@@ -19,6 +19,7 @@ class Received(NamedTuple):
 
     headers: Message
     body: bytes
+    path: str
 
 
 class Receiver(ThreadingHTTPServer):
@@ -41,7 +42,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.times.append(time.monotonic())
-        self.server.got.append(Received(self.headers, body))
+        self.server.got.append(Received(self.headers, body, self.path))
         status = self.server.answers.pop(0) if self.server.answers else 204
         if self.server.refused and self.server.refused in body:
             status = 500
