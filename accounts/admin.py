@@ -6,6 +6,7 @@ from django.contrib.auth.models import User
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Account
+from conversations.stale_forms import StaleFormsAdmin
 
 admin.site.unregister(User)
 
@@ -31,7 +32,7 @@ def within_reach(request, user):
 
 
 @admin.register(Account)
-class AccountAdmin(admin.ModelAdmin):
+class AccountAdmin(StaleFormsAdmin):
     list_display = ["user", "balance", "low_mark", "is_insufficient"]
     list_filter = ["is_insufficient"]
     list_select_related = ["user"]

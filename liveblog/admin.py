@@ -7,20 +7,23 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from conversations.stale_forms import StaleFormsAdmin
 from liveblog.models import BlogUpdate, Delivery, LiveBlog, PastVersion, Webhook
 from liveblog.roles import name_of
 
 
-class UnchangedStaysUnsaved(admin.ModelAdmin):
-    """Save pressed without a change takes no revision and tells no reader."""
+class RevisionedAdmin(StaleFormsAdmin):
+    """Save pressed without a change takes no revision and sends nothing to readers."""
 
-    def save_model(self, request, obj, form, change):
+    def save_model(
+        self, request: HttpRequest, obj: models.Model, form: forms.ModelForm, change: bool
+    ) -> None:
         if form.changed_data or not change:
             super().save_model(request, obj, form, change)
 
 
 @admin.register(LiveBlog)
-class LiveBlogAdmin(UnchangedStaysUnsaved):
+class LiveBlogAdmin(RevisionedAdmin):
     list_display = ["title", "slug", "state", "revision", "created"]
     list_filter = ["state"]
     search_fields = ["title", "slug", "description"]
@@ -36,32 +39,8 @@ class LiveBlogAdmin(UnchangedStaysUnsaved):
         return [*self.readonly_fields, "slug"] if obj else self.readonly_fields
 
 
-class VersionedForm(forms.ModelForm):
-    """Refuses to overwrite what its writer did not see."""
-
-    version = forms.IntegerField(required=False, widget=forms.HiddenInput)
-
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        if self.instance.pk:
-            self.fields["version"].initial = self.instance.version
-
-    @property
-    def changed_data(self):
-        return [name for name in super().changed_data if name != "version"]
-
-    def clean(self):
-        seen = self.cleaned_data.get("version")
-        if self.instance.pk and seen is not None and seen != self.instance.version:
-            raise forms.ValidationError(
-                _("This update was changed meanwhile. Nothing was saved; load the page again.")
-            )
-        return super().clean()
-
-
 @admin.register(BlogUpdate)
-class BlogUpdateAdmin(UnchangedStaysUnsaved):
-    form = VersionedForm
+class BlogUpdateAdmin(RevisionedAdmin):
     list_display = [
         *["__str__", "blog", "author", "draft", "key_event", "pinned", "created", "revision"]
     ]
@@ -72,7 +51,7 @@ class BlogUpdateAdmin(UnchangedStaysUnsaved):
     autocomplete_fields = ["blog"]
     fields = [
         *["blog", "headline", "body", "author", "key_event", "pinned", "draft", "publish_at"],
-        *["revision", "created", "edited", "version"],
+        *["revision", "created", "edited"],
     ]
     readonly_fields = ["revision", "created", "edited"]
 
@@ -87,13 +66,9 @@ class BlogUpdateAdmin(UnchangedStaysUnsaved):
         # What readers have seen does not become a draft again.
         return fixed if obj.draft else [*fixed, "draft", "publish_at"]
 
-    def get_object(self, request, object_id, from_field=None):
-        update = super().get_object(request, object_id, from_field)
-        if update is not None and request.method == "POST":
-            # Writers queue at the blog's row: read again, nobody deletes it before it is saved.
-            LiveBlog.objects.select_for_update().get(pk=update.blog_id)
-            update = super().get_object(request, object_id, from_field)
-        return update
+    def lock(self, row: BlogUpdate) -> None:
+        # Every writer takes the lock of the blog first. Nobody deletes the update meanwhile.
+        LiveBlog.objects.select_for_update().get(pk=row.blog_id)
 
     def save_model(self, request, obj, form, change):
         obj.saved_by = name_of(request.user)
@@ -131,7 +106,7 @@ class PastVersionAdmin(admin.ModelAdmin):
 
 
 @admin.register(Webhook)
-class WebhookAdmin(admin.ModelAdmin):
+class WebhookAdmin(StaleFormsAdmin):
     list_display = ["url", "blog", "active", "failures", "paused_until", "dropped", "created"]
     list_filter = ["active", "blog"]
     list_select_related = ["blog"]

@@ -261,17 +261,3 @@ class TestAdmin:
         assert admin_client.post(address, data | {"draft": "on"}).status_code == 302
         draft.refresh_from_db()
         assert not draft.draft
-
-    def test_what_was_changed_meanwhile_is_not_overwritten_there(self, admin_client, update):
-        address = f"/admin/liveblog/blogupdate/{update.pk}/change/"
-        (version,) = Tags(admin_client.get(address)).all("input", name="version")
-        update.body = "Theirs"
-        update.save()
-        data = {"headline": "", "body": "Mine", "author": "", "version": version["value"]}
-        response = admin_client.post(address, data)
-        assert response.status_code == 200 and "was changed meanwhile" in text_of(response)
-        update.refresh_from_db()
-        assert update.body == "Theirs"
-        assert admin_client.post(address, data | {"version": 2}).status_code == 302
-        update.refresh_from_db()
-        assert update.body == "Mine"
