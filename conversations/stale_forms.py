@@ -44,12 +44,12 @@ class StaleForm(forms.ModelForm):
         return [name for name in super().changed_data if name != "seen" and not self.is_same(name)]
 
     def is_same(self, name: str) -> bool:
-        """Whether a text differs from the stored one in its line ends at most.
+        """Whether a text or time differs from the stored one in what no form can keep, at most.
 
-        Browsers send two characters for each, whatever they were given.
+        Browsers send two characters for each line end, and a field for times has no microseconds.
         """
-        text = getattr(self, "cleaned_data", {}).get(name)
-        return isinstance(text, str) and digest(text) == digest(self.before.get(name))
+        sent = getattr(self, "cleaned_data", {}).get(name)
+        return isinstance(sent, str | datetime) and digest(sent) == digest(self.before.get(name))
 
     def clean(self) -> dict | None:
         cleaned = super().clean()

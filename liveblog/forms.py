@@ -1,6 +1,6 @@
 """What editors fill in."""
 
-from datetime import UTC
+from datetime import UTC, datetime
 
 from django import forms
 from django.core.validators import RegexValidator
@@ -40,6 +40,9 @@ class UpdateForm(KeyForm, forms.ModelForm):
         choices=[(PUBLISH, _("Publish")), (DRAFT, _("Save as draft"))], required=False
     )
 
+    # The moment that the form was rendered with; `publish_at` shows its minute alone.
+    scheduled = forms.DateTimeField(required=False, widget=forms.HiddenInput)
+
     class Meta:
         model = BlogUpdate
         fields = ["headline", "body", "author", "key_event", "pinned", "publish_at"]
@@ -60,8 +63,10 @@ class UpdateForm(KeyForm, forms.ModelForm):
         if self.instance.pk:
             self.fields["version"].required = True
             self.fields["version"].initial = self.instance.version
+        if self.instance.publish_at:
+            self.fields["scheduled"].initial = self.instance.publish_at.isoformat()
 
-    def clean_publish_at(self):
+    def clean_publish_at(self) -> datetime | None:
         """The moment in UTC. Without an offset the field means UTC already."""
         moment = self.cleaned_data["publish_at"]
         try:
@@ -69,8 +74,11 @@ class UpdateForm(KeyForm, forms.ModelForm):
         except OverflowError:
             raise forms.ValidationError(_("This is out of the calendar.")) from None
 
-    def clean(self):
+    def clean(self) -> dict:
         cleaned = super().clean()
+        moment, scheduled = cleaned.get("publish_at"), cleaned.get("scheduled")
+        if moment and scheduled and moment == scheduled.replace(second=0, microsecond=0):
+            cleaned["publish_at"] = scheduled  # nobody has edited it
         if self.instance.pk and not self.instance.draft:
             published = _("This update is published already.")
             if cleaned.get("action") == self.DRAFT:

@@ -9,7 +9,6 @@ import {
   begin,
   same,
   step,
-  withOffset,
 } from "../../liveblog/static/liveblog/editor-state.js";
 import { generator } from "./world.mjs";
 
@@ -308,13 +307,6 @@ test("two forms are the same whichever button was pressed", () => {
   assert.ok(same(text("a", { action: "draft" }), text("a")));
   assert.ok(!same(text("a"), text("b")));
   assert.ok(same({ body: "" }, {}));
-});
-
-test("a local time is sent with its offset", () => {
-  assert.equal(withOffset("2030-01-02T03:04", -330), "2030-01-02T03:04+05:30");
-  assert.equal(withOffset("2030-01-02T03:04", 480), "2030-01-02T03:04-08:00");
-  assert.equal(withOffset("2030-01-02T03:04", 0), "2030-01-02T03:04+00:00");
-  assert.equal(withOffset("", 60), "");
 });
 
 /** A server that keeps its word about keys, behind a line that loses questions and answers. */

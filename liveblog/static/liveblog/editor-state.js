@@ -50,15 +50,6 @@ export function same(a, b) {
   return [...names].every((name) => (a[name] ?? "") === (b[name] ?? ""));
 }
 
-/** The value of a datetime-local field as ISO 8601 with its offset, in minutes west of UTC. */
-export function withOffset(local, minutesWest) {
-  if (!local) return "";
-  const minutes = Math.abs(minutesWest);
-  const two = (number) => String(number).padStart(2, "0");
-  const sign = minutesWest > 0 ? "-" : "+";
-  return `${local}${sign}${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`;
-}
-
 const HIDDEN = new Set(["drafted", "scheduled"]); // what readers do not see yet
 
 const EVENTS = { submit, answer, now, timer, mine, theirs, discard };

@@ -4,10 +4,11 @@
 import { refreshDrafts } from "./drafts.js";
 import { begin, same } from "./editor-state.js";
 import { showErrors } from "./errors.js";
-import { fieldsNow, fill, rendered, toLocal } from "./fields.js";
+import { fieldsNow, fill, rendered } from "./fields.js";
 import { drop, load, save, slotOf } from "./kept.js";
 import { withoutPlaceholders } from "./markdown.js";
 import { put } from "./page.js";
+import { showMoment, takeTyped, watchMoment } from "./publish-time.js";
 import { desk } from "./server.js";
 import { freshKey, say, writer } from "./writer.js";
 
@@ -28,7 +29,9 @@ function compose() {
   const update = form.dataset.update ? Number(form.dataset.update) : null;
   const { publish_at: later } = elements;
   if (later) {
-    if (later.value === later.defaultValue) later.value = toLocal(form.dataset.publishAt);
+    if (later.value === later.defaultValue) showMoment(form, form.dataset.publishAt);
+    else takeTyped(form);
+    watchMoment(form);
     const help = document.getElementById(`${later.id}_helptext`);
     if (help) help.textContent = form.dataset.localTime;
   }
@@ -146,7 +149,7 @@ function compose() {
     const hidden = action === "drafted" || action === "scheduled";
     const mode = hidden ? "draft" : "change";
     setMode(mode, id);
-    if (mode === "change" && elements.publish_at) elements.publish_at.value = "";
+    if (mode === "change" && later) showMoment(form, "");
     if (!state().write) say(status, "continued");
     keep();
     refreshDrafts();
