@@ -26,7 +26,7 @@ from liveblog.models import LiveBlog
 from liveblog.readers import count_readers
 from liveblog.rounds import Round
 from realtime.codes import ENDED
-from realtime.layer import RedisChannelLayer
+from realtime.layer import Transport
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ DATABASE_AWAY = (1.0, 1.0, 1.0, 1.0, 5.0)
 class Pulse:
     """`layer`: the channel layer. One round is beat(); run() repeats it until stop()."""
 
-    def __init__(self, layer: RedisChannelLayer) -> None:
+    def __init__(self, layer: Transport) -> None:
         self.layer = layer
         self.lease = Lease(layer, "pulse")
         self.active = False

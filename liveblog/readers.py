@@ -8,7 +8,7 @@ import redis
 
 from liveblog.models import LiveBlog
 from realtime.connection import Connection
-from realtime.layer import RedisChannelLayer
+from realtime.layer import Transport
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Readers:
     errors: list[Exception]
 
 
-def count_readers(layer: RedisChannelLayer, slugs: Iterable[str]) -> Readers:
+def count_readers(layer: Transport, slugs: Iterable[str]) -> Readers:
     """Count the readers of these blogs. A shard that is away costs those on the others nothing.
 
     Where nobody reads this is one command per shard. Members of a dead interface server are not
