@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import time
 
 from channels import Channel, Group
 from channels.sessions import channel_session
@@ -47,6 +49,16 @@ def hold(message):
     return "released"
 
 
+def stick(message):
+    """A pattern that backtracks for years, in C code that never lets another thread run."""
+    re.match(r"(a+)+b", "a" * 60)
+
+
+def stick_in_python(message):
+    while True:
+        time.sleep(0.1)
+
+
 def leave(message):
     raise SystemExit(1)
 
@@ -64,6 +76,8 @@ COMMANDS = {
     "pid": tell_pid,
     "name": tell_name,
     "hold": hold,
+    "stick": stick,
+    "stick in python": stick_in_python,
     "leave": leave,
     "fail": fail,
     "answer and fail": answer_and_fail,

@@ -1,0 +1,1 @@
+READY_CHANNEL = "http.ready"
