@@ -6,7 +6,7 @@ from django.urls import include, path
 
 from accounts.views import balance
 from conversations.methods import read_only
-from proj.health import healthz
+from proj.health import healthz, readyz
 from realtime.prometheus import metrics_view
 
 urlpatterns = [
@@ -18,5 +18,6 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("healthz", read_only(healthz)),
     path("ops/", include("ops.urls")),
+    path("readyz", read_only(readyz)),
     path("metrics", read_only(metrics_view)),
 ]

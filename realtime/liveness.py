@@ -1,83 +1,80 @@
-"""/healthz: whether this interface server can do its work, known without asking anybody."""
+"""Health checks as an interface server answers them: whether it can do its work itself, at
+--health-path, without asking anybody; and what it says when no worker answers at --ready-path."""
 
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
-LOST_FOR = 5.0  # s without Redis; a restart of it takes 1
+LOST_FOR = 3.0  # s without Redis; a restart of it takes 1 to 2
+READY_CHANNEL = "http.ready"  # of requests at --ready-path
+# s for a worker's answer at --ready-path, which waits behind no other request
+READY_WITHIN = 10.0
 
 
-class Connected(Protocol):
-    """What is asked of a realtime.link.Link."""
+class Reachable(Protocol):
+    """What is asked of a realtime.shard.Shard."""
 
-    @property
-    def is_open(self) -> bool: ...
+    away_since: float | None  # monotonic clock
+
+
+HEADERS = ((b"Content-Type", b"application/json"), (b"Cache-Control", b"no-store"))
 
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP answer in JSON."""
+    """An HTTP answer."""
 
     status: int
     body: bytes
-    headers: Sequence[tuple[bytes, bytes]] = (
-        (b"Content-Type", b"application/json"),
-        (b"Cache-Control", b"no-store"),
-    )
+    headers: Sequence[tuple[bytes, bytes]] = HEADERS
 
 
-def failing(problem: str) -> Answer:
-    """The answer of a health check that could not even be made."""
-    return Answer(503, encode({"status": "failing", "problems": [problem], "checks": {}}))
+ONLY_READ = Answer(
+    405,
+    b"This address can only be read: use GET.",
+    ((b"Content-Type", b"text/plain; charset=utf-8"), (b"Allow", b"GET, HEAD")),
+)
 
 
-def encode(answer: dict[str, Any]) -> bytes:
-    return json.dumps(answer).encode() + b"\n"
+def unanswered(problem: str) -> Answer:
+    """The answer where the checks themselves could not be made."""
+    return answer(503, "failing", [problem], {})
+
+
+def answer(status: int, state: str, problems: Sequence[str], checks: dict[str, Any]) -> Answer:
+    """`problems`: one sentence each; `checks`: name -> its state and facts."""
+    document = {"status": state, "problems": problems, "checks": checks}
+    return Answer(status, json.dumps(document).encode() + b"\n")
 
 
 @dataclass
 class Liveness:
-    """`shards`: for each Redis the links to it; `check_time` is to be called every few seconds."""
+    """`shards`: the Redis servers of the channel layer."""
 
-    shards: Sequence[Sequence[Connected]]
+    shards: Sequence[Reachable]
     is_draining: bool = False
-    lost_since: dict[int, float] = field(default_factory=dict)  # shard -> monotonic clock
-
-    def check_time(self, now: float) -> None:
-        for index, links in enumerate(self.shards):
-            if all(link.is_open for link in links):
-                self.lost_since.pop(index, None)
-            else:
-                self.lost_since.setdefault(index, now)
 
     def answer(self, connections: int) -> Answer:
-        """200 as long as the server can serve anybody, otherwise 503. `connections`: its number."""
+        """200 as long as the server can serve somebody, otherwise 503. `connections`: how many."""
         now = time.monotonic()
-        self.check_time(now)
         number = len(self.shards)
         problems = []
-        for index, since in sorted(self.lost_since.items()):
-            if now - since > LOST_FOR:
-                name = f"Redis {index + 1} of {number}" if number > 1 else "Redis"
-                problems.append(
-                    f"This interface server has had no connection to {name} for {now - since:.0f} s."
-                )
+        for index, shard in enumerate(self.shards, 1):
+            away = 0.0 if shard.away_since is None else now - shard.away_since
+            if away > LOST_FOR:
+                name = f"Redis {index} of {number}" if number > 1 else "Redis"
+                problems.append(f"This interface server has not reached {name} for {away:.0f} s.")
         # What does not belong to the lost one of several goes on.
-        can_serve = len(problems) < number
-        redis = {"status": state(problems, can_serve), "shards": number}
-        checks: dict[str, Any] = {"redis": redis, "serving": {"status": "ok"}}
+        redis = "failing" if len(problems) == number else "degraded" if problems else "ok"
+        serving = "failing" if self.is_draining else "ok"
         if self.is_draining:
-            can_serve = False
             problems.append("This interface server is about to end and sends its readers away.")
-            checks["serving"]["status"] = "failing"
-        checks["serving"]["connections"] = connections
-        answer = {"status": state(problems, can_serve), "problems": problems, "checks": checks}
-        return Answer(200 if can_serve else 503, encode(answer))
-
-
-def state(problems: Sequence[str], can_serve: bool) -> str:
-    if not can_serve:
-        return "failing"
-    return "degraded" if problems else "ok"
+        states = (redis, serving)
+        state = next((state for state in ("failing", "degraded") if state in states), "ok")
+        checks = {
+            "redis": {"status": redis, "shards": number},
+            "serving": {"status": serving, "connections": connections},
+        }
+        return answer(503 if state == "failing" else 200, state, problems, checks)

@@ -35,6 +35,7 @@ class Metrics:
         self.times = {}
         self.published = time.monotonic()
         self.at_hand: Callable[[], list[AtHand]] | None = None  # set by a worker that runs
+        self.ended = False
 
     def count(self, name, number=1):
         self.values[name] += number
@@ -56,11 +57,17 @@ class Metrics:
         """All of it, and these gauges, as what a process publishes of itself."""
         values = {**self.values, **gauges}
         snapshot = {"values": values, "drops": self.drops, "times": self.times}
+        snapshot["ended"] = self.ended
         if name := os.environ.get("SUPERVISOR_PROCESS_NAME"):
             snapshot["name"] = name
         if self.at_hand is not None:
             snapshot["at_hand"] = [asdict(message) for message in self.at_hand()]
         return json.dumps(snapshot)
+
+    def farewell(self, layer) -> Command:
+        """The command that publishes the counters for the last time: the process ends."""
+        self.ended = True
+        return self.publication(layer)
 
     def publication(self, layer) -> Command:
         """The command that publishes the counters."""
@@ -76,9 +83,9 @@ def metrics_key(layer):
 def processes(layer) -> dict:
     """What every living process published last, over all shards that answer.
 
-    name -> {values, drops, times, published, age, and sometimes name, at_hand}; `published` and
-    `age` in whole seconds by Redis's clock, `name` as supervisord calls the process, `at_hand` the
-    messages that a worker's threads handle (realtime.activity.AtHand).
+    name -> {values, drops, times, ended, published, age, and sometimes name, at_hand}; `ended`
+    where it said that it ends, `published` and `age` in whole seconds by Redis's clock, `name` as
+    supervisord calls it, `at_hand` what a worker's threads handle (realtime.activity.AtHand).
     Raises redis.RedisError where no shard answers.
     """
     found: dict[str, dict] = {}

@@ -1,14 +1,13 @@
 """Publishes the counters of a worker and what it has at hand, also while its consumers are busy."""
 
-import logging
 import threading
+from contextlib import suppress
 from types import TracebackType
 
 import redis
 
+from realtime.commands import Command
 from realtime.metrics import Metrics
-
-logger = logging.getLogger("django.channels")
 
 EVERY = 5.0  # s; realtime.readiness misses a worker after three of these
 
@@ -31,12 +30,14 @@ class Vitals:
         traceback: TracebackType | None,
     ) -> None:
         self.stopping.set()  # not waited for: Redis may keep the thread
+        self.run(self.metrics.farewell(self.layer))
 
     def publish(self) -> None:
         while True:
-            try:
-                self.layer.run_many([self.metrics.publication(self.layer)])
-            except (redis.RedisError, OSError):
-                pass  # the worker itself is about to say so
+            self.run(self.metrics.publication(self.layer))
             if self.stopping.wait(EVERY):
                 return
+
+    def run(self, command: Command) -> None:
+        with suppress(redis.RedisError, OSError):  # the worker itself logs that Redis is away
+            self.layer.run_many([command])

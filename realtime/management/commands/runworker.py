@@ -12,7 +12,7 @@ from channels.routing import route
 from django.core.management.base import CommandError
 
 from realtime import timeouts, worker
-from realtime.readiness import READY_CHANNEL
+from realtime.liveness import READY_CHANNEL
 from realtime.recycling import Limits, can_measure_memory
 
 
