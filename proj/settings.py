@@ -7,6 +7,7 @@ from contextlib import suppress
 import dj_database_url
 
 from proj.environment import ROOT, Environment, parse_sentinel
+from proj.logs import is_no_readiness_check
 
 environment = Environment()
 
@@ -206,7 +207,19 @@ LOGGING = {
         "text": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
         "json": {"()": "proj.logs.JsonFormatter"},
     },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": environment.LOG_FORMAT}},
+    "filters": {
+        "readiness": {
+            "()": "django.utils.log.CallbackFilter",
+            "callback": is_no_readiness_check,
+        }
+    },
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "formatter": environment.LOG_FORMAT,
+            "filters": ["readiness"],
+        }
+    },
     "root": {"handlers": ["stderr"], "level": "INFO"},
     # channels.log adds a handler of its own to this one.
     "loggers": {"django.channels": {"handlers": [], "propagate": False}},

@@ -170,9 +170,9 @@ class Server(DaphneServer):
                 arguments = (self.layer.prefix, process, DEAD_AFTER, self.layer.expiry)
                 link.script(ignore, "remove_process", [self.layer.processes_key], arguments)
 
-        # In turn: a look for dead processes, which senders pass over anyway, and the counters of
-        # this process with a look at what Redis holds of its groups.
-        look = self.beats % 2 == 0
+        # In turn: the counters of this process with a look at what Redis holds of its groups, and a
+        # look for dead processes, which senders pass over anyway.
+        look = self.beats % 2 == 1
         about, counters = "", ""
         if not look:
             self.verify(link)

@@ -17,6 +17,9 @@ else:
     from small.stock import enforce_ordering
 
 
+kept = []
+
+
 def tool_connect(message):
     message.reply_channel.send({"accept": True})
 
@@ -59,6 +62,12 @@ def stick_in_python(message):
         time.sleep(0.1)
 
 
+def grow(message):
+    """Keeps 300 MiB for good."""
+    kept.append(bytearray(b"x") * (300 << 20))
+    return "grown by 300 MiB"
+
+
 def leave(message):
     raise SystemExit(1)
 
@@ -78,6 +87,7 @@ COMMANDS = {
     "hold": hold,
     "stick": stick,
     "stick in python": stick_in_python,
+    "grow": grow,
     "leave": leave,
     "fail": fail,
     "answer and fail": answer_and_fail,
