@@ -214,7 +214,7 @@ class Request(WebRequest):
         """Called every 2 s: ends a request that took too long."""
         waited = now - self.request_start
         if self.is_ready_check and not self._got_response_start and waited > READY_WITHIN:
-            problem = f"No worker that reads {READY_CHANNEL} has answered for {READY_WITHIN:g} s."
+            problem = f"No worker has answered this check within {READY_WITHIN:g} s."
             self.answer_json(unanswered(problem))
             return
         if self.factory.timeout < 0 or waited <= self.factory.timeout:

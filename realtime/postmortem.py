@@ -1,4 +1,4 @@
-"""Logs and counts a worker that hangs; realtime.watcher runs it before it kills the worker.
+"""Logs a worker that hangs, before realtime.watcher kills it, and counts it.
 
 It is a process of its own, because the worker can say nothing any more and the watcher is too small
 to load the project's settings: `python -m realtime.postmortem FACTS... ARGUMENTS...`, the latter
@@ -8,6 +8,7 @@ those of the watcher.
 import logging
 import os
 import re
+import signal
 import sys
 import time
 from collections import Counter
@@ -18,6 +19,7 @@ from realtime.activity import CELL, CELLS, AtHand, WatchedChannel, read_at_hand
 
 logger = logging.getLogger("realtime.watchdog")
 
+COUNT_WITHIN = 30  # s
 LONGEST_STACK = 100_000  # bytes; 100 threads of 100 lines can be more
 SECTION = re.compile(r"^(?:Current t|T)hread 0x([0-9a-f]+) .*\n((?:  .*\n)*)", re.MULTILINE)
 STOPPED = "the process is stopped, by SIGSTOP or a debugger"
@@ -146,7 +148,11 @@ def count(report: Report) -> None:
 def main(arguments: Sequence[str]) -> None:
     report = read_report(arguments)
     log(report)
-    count(report)
+    logging.shutdown()
+    # The watcher waits for the log alone. Redis may be slow, or the reason for all this.
+    if os.fork() == 0:
+        signal.alarm(COUNT_WITHIN)
+        count(report)
 
 
 if __name__ == "__main__":

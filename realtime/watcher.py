@@ -16,7 +16,7 @@ import time
 CELL, CELLS = 8, 3  # as in realtime.activity, which is too large to be imported
 STACKS_WITHIN = 2.0  # s for the worker to write its stacks; it takes milliseconds
 STACKS_PAUSE = 0.1  # s without another byte: the stacks are complete
-REPORT_WITHIN = 15.0  # s for the report; loading the project's settings takes about 1
+REPORT_WITHIN = 30.0  # s for the log; loading the project's settings takes 1 on an idle machine
 END_WITHIN = 10.0  # s for an idle worker that was stopped to handle what Redis gave it, and to end
 STOPPED = ("T", "t")  # proc(5): by a signal, by a debugger
 
@@ -140,7 +140,7 @@ class Watcher:
         return not self.lives()
 
     def report(self, event, place, state):
-        """Run realtime.postmortem to its end, but not for ever."""
+        """Run realtime.postmortem until it has logged what happened."""
         waited = f"{self.waited[place]:.1f}"
         facts = [event, str(self.worker), str(place), waited, state]
         command = [sys.executable, "-m", "realtime.postmortem", *facts, *self.arguments]

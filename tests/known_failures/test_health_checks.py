@@ -83,7 +83,7 @@ def test_readiness_waits_behind_no_other_request(stack):
 def test_readiness_without_a_worker_is_answered_in_time(stack):
     status, answer = health(stack.front, "/ready/")
     assert status == 503
-    assert answer["problems"] == ["No worker that reads http.ready has answered for 10 s."]
+    assert answer["problems"] == ["No worker has answered this check within 10 s."]
     stack.redis_server.stop(signal.SIGKILL)
     wait_until(lambda: "Redis" in health(stack.front, "/ready/")[1]["problems"][0], "the reason")
     stack.redis_server.start()
