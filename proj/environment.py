@@ -275,7 +275,8 @@ VARIABLES = (
         "CONSUMER_TIMEOUT",
         "60",
         timeouts.ALLOWED,
-        "how long a worker may take for a message; one that hangs is killed and replaced",
+        "s a worker may take for a message before it is killed and replaced; also by channel: "
+        "`60,accounts.*=300`; `0`: no limit",
         timeouts.parse,
     ),
     Variable(
