@@ -12,8 +12,8 @@ from realtime.codes import GOING_DOWN, TRY_AGAIN_LATER
 from realtime.groups import Groups
 from realtime.handshake import read_handshake
 from realtime.http import Channel, Door, Request
-from realtime.liveness import Liveness
 from realtime.internals import quiet_autobahn, share_options
+from realtime.liveness import Liveness
 from realtime.refusals import Refused
 from realtime.websocket import WebSocket
 

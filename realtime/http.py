@@ -180,7 +180,9 @@ class Request(WebRequest):
         if self._disconnected or self._got_response_start:
             return
         if self.is_ready_check:
-            self.answer_json(unanswered("Redis is away, or does not take a message for the workers."))
+            self.answer_json(
+                unanswered("Redis is away, or does not take a message for the workers.")
+            )
         else:
             self.basic_error(503, b"Service Unavailable", "Busy; please try again in a moment.")
 

@@ -31,6 +31,7 @@ def at_least(least, parse):
 
 whole, positive, amount = at_least(0, int), at_least(1, int), at_least(0, float)
 
+
 def path(text: str) -> str:
     if text and not text.startswith("/"):
         raise ArgumentTypeError(f"{text} does not begin with a slash")

@@ -110,7 +110,7 @@ def read_report(arguments: Sequence[str]) -> Report:
 
 
 def stack_of(stacks: str, thread: int) -> str:
-    """The newest stack of one thread in what faulthandler has written, or all if it is not there."""
+    """The newest stack of one thread in what faulthandler has written, or all of it."""
     found = [match[2] for match in SECTION.finditer(stacks) if int(match[1], 16) == thread]
     return found[-1] if found else stacks
 

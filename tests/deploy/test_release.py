@@ -22,7 +22,11 @@ def test_releases_replace_every_worker_and_drop_no_reader(site):
         with Newsroom(site) as newsroom:
             for number in range(RELEASES):
                 old = set(site.pids(WORKERS))
-                site.replace("realtime/readiness.py", '"status": next', f'"release {number}": 1, "status": next')
+                site.replace(
+                    "realtime/readiness.py",
+                    '"status": next',
+                    f'"release {number}": 1, "status": next',
+                )
                 told = site.release()
                 new = set(site.pids(WORKERS))
                 assert len(new) == 2 and not old & new

@@ -1,4 +1,4 @@
-"""Row 52 on the whole product: who looks at it learns of a worker that hangs, and it is replaced."""
+"""Row 52 on the whole product: a worker that hangs is named by /readyz, and replaced."""
 
 import json
 import os
