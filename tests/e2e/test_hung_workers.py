@@ -56,7 +56,7 @@ def environment_of(pid: int) -> dict[str, str]:
 
 
 def test_row_52_a_frozen_worker_is_replaced_counted_and_logged():
-    with Stack(CONSUMER_TIMEOUT="3", LOG_FORMAT="json") as stack:
+    with Stack(CONSUMER_TIMEOUT="5", LOG_FORMAT="json") as stack:
         before = set(stack.pids(WORKERS))
         watchers = stack.pids("watcher.py")
         assert len(watchers) == len(before) == 2

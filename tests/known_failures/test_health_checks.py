@@ -50,7 +50,7 @@ def test_liveness_fails_without_redis_and_recovers_with_it(stack, fault):
         wait_until(lambda: health(stack.front)[0] == 503, "the failure")
         _, answer = health(stack.front)
         assert answer["problems"][0].startswith("This interface server has not reached Redis for")
-    wait_until(lambda: health(stack.front)[0] == 200, "the recovery", patience=10)
+    wait_until(lambda: health(stack.front)[0] == 200, "the recovery")
 
 
 def test_liveness_fails_while_the_server_drains(stack):

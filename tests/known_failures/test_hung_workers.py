@@ -11,7 +11,7 @@ from realtime.metrics import hung_workers
 from tests.known_failures.stack import Process, Stack, status_of
 from tests.services import stopped, wait_until
 
-LIMIT = "1"  # s; CONSUMER_TIMEOUT in these tests
+LIMIT = "4"  # s; CONSUMER_TIMEOUT in these tests: a busy machine may stop a worker for a while
 
 
 @pytest.fixture
@@ -96,13 +96,13 @@ def test_row_52_a_channel_may_take_longer_than_the_others(stack):
     with stack.front.raw() as slow, stack.front.websocket() as socket:
         socket.send("hold")
         stack.wait_for_lines("held", 1)
-        pass_time(stack, 3 * float(LIMIT))
+        pass_time(stack, 2 * float(LIMIT))
         stack.open_gate()
         assert socket.recv() == "released"
         stack.clear_book()
         slow.sendall(b"GET /held/ HTTP/1.1\r\nHost: localhost\r\n\r\n")
         stack.wait_for_lines("held", 1)
-        pass_time(stack, 3 * float(LIMIT))
+        pass_time(stack, 2 * float(LIMIT))
         stack.open_gate()
         assert status_of(slow) == 200
     assert worker.is_running()
@@ -139,7 +139,7 @@ def test_row_52_a_stop_of_the_whole_machine_kills_nobody(stack):
         socket.send("hold")
         stack.wait_for_lines("held", 1)
         with stopped(watcher, worker.pid):
-            pass_time(stack, 3 * float(LIMIT))
+            pass_time(stack, 2 * float(LIMIT))
         stack.open_gate()
         assert socket.recv() == "released"
     assert worker.is_running()

@@ -1,6 +1,7 @@
 """/readyz names each part that does not work; /healthz has a view for other interface servers."""
 
 import json
+import re
 import socket
 
 import pytest
@@ -106,7 +107,9 @@ def test_a_worker_whose_message_may_take_long_is_no_problem(client, site):
 def test_a_worker_that_reports_no_more_is_named(client, site):
     site.report("worker@elsewhere:3", age=31, name="worker_01", at_hand=[])
     status, problems, _ = ask(client)
-    assert (status, problems) == (503, ["worker_01 of another host has not reported for 31 s."])
+    assert status == 503
+    [problem] = problems
+    assert re.fullmatch(r"worker_01 of another host has not reported for 3\d s\.", problem)
 
 
 @pytest.mark.parametrize("facts", [{"ended": True, "age": 30}, {"ended": True}])
