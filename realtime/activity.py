@@ -14,7 +14,7 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from realtime.timeouts import ConsumerTimeouts
@@ -26,10 +26,15 @@ CELLS = 3  # per thread
 
 @dataclass(frozen=True)
 class WatchedChannel:
-    """A channel that the worker listens to; its messages may take `limit` seconds (0: any time)."""
+    """A channel that the worker listens to.
+
+    Its messages may take `limit` seconds (0: any time). Those of an acknowledged one stay in Redis
+    until they are handled, and go to another worker if this one dies.
+    """
 
     name: str
     limit: float
+    is_acknowledged: bool
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,7 @@ class AtHand:
     seconds: float
     limit: float  # s; 0: none
     thread: int
+    is_acknowledged: bool
 
 
 class Slot:
@@ -69,10 +75,22 @@ def unwatched() -> Slot:
 
 
 class Activity:
-    """The memory of one worker process. `names`: the channels that it listens to."""
+    """The memory of one worker process.
 
-    def __init__(self, names: Sequence[str], threads: int, timeouts: ConsumerTimeouts) -> None:
-        self.channels = [WatchedChannel(name, timeouts.of(name)) for name in (OTHER, *names)]
+    `names`: the channels that it listens to; `acknowledged`: those of them that are.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        threads: int,
+        timeouts: ConsumerTimeouts,
+        acknowledged: Collection[str] = (),
+    ) -> None:
+        self.channels = [
+            WatchedChannel(name, timeouts.of(name), name in acknowledged)
+            for name in (OTHER, *names)
+        ]
         self.silence = timeouts.default  # s without a sign of life that are allowed; 0: any time
         self.descriptor = open_memory()
         size = CELL * (1 + CELLS * threads)
@@ -105,7 +123,9 @@ def read_at_hand(
         if since:
             channel = channels[int(number)]
             seconds = max(0.0, now - since)
-            found.append(AtHand(channel.name, seconds, channel.limit, int(thread)))
+            found.append(
+                AtHand(channel.name, seconds, channel.limit, int(thread), channel.is_acknowledged)
+            )
     return found
 
 

@@ -52,7 +52,12 @@ class Report:
     @property
     def lost(self) -> Counter[str]:
         """channel -> number of messages that end with the worker."""
-        return Counter(message.channel for message in self.messages)
+        return Counter(m.channel for m in self.messages if not m.is_acknowledged)
+
+    @property
+    def returned(self) -> Counter[str]:
+        """channel -> number of messages that go to another worker."""
+        return Counter(m.channel for m in self.messages if m.is_acknowledged)
 
     def __str__(self) -> str:
         what = STATES.get(self.state)
@@ -69,11 +74,11 @@ class Report:
         else:
             reason = f"it has given no sign of life for {self.waited:g} s"
         sentences = [f"Killing the worker (process {self.pid}): {reason}."]
-        if self.messages:
-            number = len(self.messages)
-            words = "1 message is" if number == 1 else f"{number} messages are"
-            names = ", ".join(sorted(message.channel for message in self.messages))
-            sentences.append(f"{words} lost: {names}.")
+        for counts, what_happens in ((self.lost, "lost"), (self.returned, "delivered again")):
+            if number := counts.total():
+                words = "1 message is" if number == 1 else f"{number} messages are"
+                names = ", ".join(sorted(counts.elements()))
+                sentences.append(f"{words} {what_happens}: {names}.")
         if what:
             sentences.append(f"There is no stack: {what}.")
         elif self.stacks:
@@ -85,10 +90,11 @@ class Report:
 
 def read_report(arguments: Sequence[str]) -> Report:
     """The Report that the arguments and the memory that they name describe."""
-    event, pid, place, waited, state, memory, threads, _, limits, names, alias = arguments
+    event, pid, place, waited, state, memory, threads, _, limits, names, flags, alias = arguments
     descriptor, size = int(memory), CELL * (1 + CELLS * int(threads))
     _, *seconds = map(float, limits.split(","))
-    channels = list(map(WatchedChannel, names.split(","), seconds))
+    acknowledged = [flag == "1" for flag in flags.split(",")]
+    channels = list(map(WatchedChannel, names.split(","), seconds, acknowledged))
     cells = memoryview(os.pread(descriptor, size, 0)).cast("d").tolist()
     found = os.pread(descriptor, LONGEST_STACK, size).decode(errors="replace")
     stuck, stacks = None, found

@@ -74,6 +74,7 @@ class Watchdog:
                 ",".join(str(int(number)) for number in signals),
                 ",".join(f"{limit:g}" for limit in self.limits),
                 ",".join(channel.name for channel in self.activity.channels),
+                ",".join(str(int(channel.is_acknowledged)) for channel in self.activity.channels),
                 self.alias,
             ],
             stdin=subprocess.DEVNULL,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from realtime.metrics import hung_workers
+from realtime.metrics import Hung, hung_workers
 from tests.known_failures.stack import Process, Stack, status_of
 from tests.services import stopped, wait_until
 
@@ -70,6 +70,17 @@ def test_row_52_the_log_has_the_stack_and_the_lost_message(stack):
     wait_until(lambda: hung_workers(stack.layer), "the count")
     [(channel, count)] = hung_workers(stack.layer).items()
     assert (channel, count.workers, count.messages) == ("websocket.receive", 1, 1)
+
+
+def test_row_52_an_acknowledged_message_goes_to_the_next_worker(stack):
+    worker = stack.worker(CONSUMER_TIMEOUT=LIMIT)
+    stack.layer.send("careful", {"number": 1})
+    assert "1 message is delivered again: careful" in wait_for_report(worker)
+    stack.open_gate()
+    stack.worker()
+    assert stack.wait_for_lines("done", 1) == ["1"]
+    wait_until(lambda: hung_workers(stack.layer), "the count")
+    assert hung_workers(stack.layer)["careful"] == Hung(workers=1, messages=0)
 
 
 def test_row_52_a_worker_that_is_stuck_in_c_code_is_killed_with_its_stack(stack):
