@@ -8,7 +8,7 @@ from consumers.refusals import our_pages_only, refuse, reply
 from conversations.wire import BadMessage, encode, error_frame, expected, parse
 from ops.probing import identity
 from ops.samples import GROUP, fresh_sample, sample
-from proj.health import Failing, check_database
+from proj.health import check_database
 from realtime.codes import NOT_ALLOWED, NOT_LOGGED_IN
 
 ASK = {"ask": "sample"}
@@ -52,9 +52,5 @@ def ws_disconnect(message):
 
 def probe(message):
     """The consumer of `ops.probe`: says which worker this is, and whether it can work."""
-    trouble = ""
-    try:
-        check_database()
-    except Failing as failing:
-        trouble = f"{failing}: {failing.__cause__}"
+    trouble = " ".join(check_database().problems)
     message.reply_channel.send({"worker": identity(), "trouble": trouble})

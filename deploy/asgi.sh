@@ -6,5 +6,6 @@ export DJANGO_SETTINGS_MODULE=proj.settings
 if [ "${TRUSTED_HOPS:-0}" != 0 ]; then
     set -- --proxy-headers --trusted-hops "$TRUSTED_HOPS" "$@"
 fi
-exec .venv/bin/python deploy/launch.py realtime.interface -v 0 -e fd:fileno=0 "$@" \
+exec .venv/bin/python deploy/launch.py realtime.interface -v 0 -e fd:fileno=0 \
+    --health-path /healthz --ready-path /readyz "$@" \
     proj.asgi:channel_layer

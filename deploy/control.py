@@ -1,4 +1,4 @@
-"""The running tree as deploy/run.py and deploy/release.py see it: supervisord and /healthz."""
+"""The running tree as deploy/run.py and deploy/release.py see it: supervisord, health checks."""
 
 import http.client
 import time
@@ -16,12 +16,21 @@ def address(environment) -> str:
     return "127.0.0.1" if environment.HOST == "0.0.0.0" else environment.HOST
 
 
-def healthz(environment, timeout=10) -> bool:
-    """Whether the product says that it is well. Raises OSError where nothing answers."""
+def is_alive(environment, timeout: float = 10) -> bool:
+    """Whether an interface server can do its work. Raises OSError where nothing answers."""
+    return answers_well(environment, "/healthz", timeout)
+
+
+def is_ready(environment, timeout: float = 10) -> bool:
+    """Whether everything works. Raises OSError where nothing answers."""
+    return answers_well(environment, "/readyz", timeout)
+
+
+def answers_well(environment, path: str, timeout: float) -> bool:
     connection = http.client.HTTPConnection(address(environment), environment.PORT, timeout=timeout)
     try:
         # HOST is always among the allowed hosts.
-        connection.request("GET", "/healthz", headers={"Host": environment.HOST})
+        connection.request("GET", path, headers={"Host": environment.HOST})
         return connection.getresponse().status == 200
     except http.client.HTTPException as error:
         raise OSError(str(error)) from error

@@ -18,6 +18,7 @@ import time
 HOPELESS = (2, 3)  # supervisord.conf: exitcodes
 STARTSECS = 1.0  # s; supervisord.conf: startsecs
 PR_SET_PDEATHSIG = 1  # prctl(2); it outlives an exec
+PR_SET_CHILD_SUBREAPER = 36
 SUPERVISED = "SUPERVISOR_ENABLED" in os.environ
 
 started = time.monotonic()
@@ -28,6 +29,9 @@ def main():
     is_child = SUPERVISED or program == "supervisor.supervisord"
     if is_child and sys.platform == "linux":  # no other system has it
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        if program == "supervisor.supervisord":
+            # supervisord collects what its processes leave behind: in a container nobody else does.
+            ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
     sys.argv = sys.argv[1:]
     sys.path[0] = os.getcwd()
     try:

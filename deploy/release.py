@@ -16,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from deploy.control import Supervisor, healthz, wait_until  # noqa: E402
+from deploy.control import Supervisor, is_ready, wait_until  # noqa: E402
 from proj.environment import VARIABLES, Environment, WrongValue  # noqa: E402
 
 READY_WITHIN = 60  # s from the start of a process to its first answer; a small machine takes 3
@@ -132,7 +132,7 @@ class Release:
             left = READY_WITHIN - (time.monotonic() - began)
             wait_until(lambda: self.supervisor.is_running(name) or not alive(), left)
             if not (self.supervisor.is_running(name) and self.is_well()):
-                trouble = "/healthz does not answer with 200"
+                trouble = "/readyz does not answer with 200"
         elif trouble is None:
             trouble = "it does not answer" if alive() else "it ended"
         if trouble:
@@ -154,7 +154,7 @@ class Release:
 
     def is_well(self):
         with suppress(OSError):
-            return healthz(self.environment)
+            return is_ready(self.environment)
 
     # Interface servers
 

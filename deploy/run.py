@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from deploy.control import address, healthz  # noqa: E402
+from deploy.control import address, is_ready  # noqa: E402
 from proj.environment import POOLS, Environment, WrongValue, parse_sentinel  # noqa: E402
 
 READY_WITHIN = 60  # s from the start of the processes to the first answer; a small machine takes 5
@@ -247,7 +247,7 @@ class Tree:
             if self.stopping.wait(0.2):
                 return
             with suppress(OSError):
-                if healthz(self.environment, timeout=5):
+                if is_ready(self.environment, timeout=5):
                     break
         else:
             print(f"Nothing answered within {READY_WITHIN} s; ending.", file=sys.stderr)

@@ -11,6 +11,8 @@ from urllib.parse import quote, unquote, urlsplit
 
 import dj_database_url
 
+from realtime import timeouts
+
 ROOT = Path(__file__).resolve().parent.parent
 # A unix socket's path holds at most 107 bytes (unix(7)); names in the run folder take up to 20.
 LONGEST_RUN_DIR = 87
@@ -268,6 +270,14 @@ VARIABLES = (
         "http:N,websocket:N,slow:N, each N a whole number from 1 to 256",
         "instead of `WORKERS`: separate pools, such as `http:2,websocket:2,slow:1`",
         worker_pools,
+    ),
+    Variable(
+        "CONSUMER_TIMEOUT",
+        "60",
+        timeouts.ALLOWED,
+        "s a worker may take for a message before it is killed and replaced; also by channel: "
+        "`60,accounts.*=300`; `0`: no limit",
+        timeouts.parse,
     ),
     Variable(
         "TRUSTED_HOPS",

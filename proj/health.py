@@ -1,79 +1,104 @@
-"""/healthz: the answer passed interface server, Redis and worker, and read the database.
+"""/healthz and /readyz.
 
-Each part is named, with `ok` or what is wrong with it. The log says why: the address is public.
+`/healthz`: whether an interface server does its work; ours answers it itself (deploy/asgi.sh). The
+view here answers behind another one, such as Daphne as it comes.
+
+`/readyz`: whether everything works; a worker answers. Add a check to CHECKS to have one more.
 """
 
 import logging
+import os
+import socket
+from collections.abc import Mapping
 
-import redis
 from channels import DEFAULT_CHANNEL_LAYER, channel_layers
+from django.conf import settings
 from django.db import Error, connection
-from django.http import JsonResponse
+from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 
-from realtime.layer import DEAD_AFTER
+from proj.environment import POOLS, Environment
+from realtime import readiness
+from realtime.readiness import FAILING, OK, Check, Finding, failing, needs_redis
 
 logger = logging.getLogger(__name__)
 
-
-class Failing(Exception):
-    """A part does not work. Its sentence names no host and no user."""
+LEASE = "pulse"  # the name of the lease that the active pulse holds
 
 
 @never_cache
-def healthz(request):
-    """200 where every part is `ok`, else 503."""
-    parts = {}
-    for name, check in PARTS.items():
-        try:
-            check()
-            parts[name] = "ok"
-        except Failing as failing:
-            logger.error("/healthz: %s: %s", name, failing.__cause__ or failing)
-            parts[name] = str(failing)
-    well = all(state == "ok" for state in parts.values())
-    answer = {"status": "ok" if well else "failing", **parts}
-    return JsonResponse(answer, status=200 if well else 503)
+def healthz(request: HttpRequest) -> JsonResponse:
+    """200: an interface server has passed the request on, and a worker answers it."""
+    return JsonResponse({"status": OK, "problems": [], "checks": {"worker": {"status": OK}}})
 
 
-def check_database():
+@never_cache
+def readyz(request: HttpRequest) -> JsonResponse:
+    """200 where every check is `ok` or `busy`, otherwise 503."""
+    answer = readiness.run_checks(CHECKS)
+    return JsonResponse(answer, status=503 if answer["status"] == FAILING else 200)
+
+
+def layer():
+    return channel_layers[DEFAULT_CHANNEL_LAYER]
+
+
+def check_database() -> Finding:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
     except Error as error:
-        raise Failing("the database does not answer") from error
+        # The sentence is public; the log has the reason, which may name hosts and users.
+        logger.error("The database does not answer: %s", error)
+        return failing("The database does not answer.")
+    return Finding()
 
 
-def check_redis():
-    """A round trip to each shard."""
-    layer = channel_layers[DEFAULT_CHANNEL_LAYER]
-    for index in range(layer.ring_size):
-        try:
-            layer.connection(index).ping()
-        except (redis.RedisError, OSError) as error:
-            raise Failing(f"Redis {index + 1} of {layer.ring_size} does not answer") from error
+def check_redis() -> Finding:
+    return readiness.check_redis(layer())
 
 
-def check_worker():
-    """That this runs: no worker, no answer. nginx then answers in its place."""
+def check_workers() -> Finding:
+    expected = worker_names(settings.ENVIRONMENT) if is_supervised(os.environ) else ()
+    return readiness.check_processes(layer(), "worker", socket.gethostname(), expected)
 
 
-def check_interface():
-    """An interface server has said lately that it lives."""
-    layer = channel_layers[DEFAULT_CHANNEL_LAYER]
-    try:
-        connection = layer.connection(0)
-        since = connection.time()[0] - DEAD_AFTER
-        alive = connection.zcount(layer.processes_key, since, "+inf")
-    except (redis.RedisError, OSError) as error:
-        raise Failing("Redis, which knows, does not answer") from error
-    if not alive:
-        raise Failing(f"no interface server has said for {DEAD_AFTER:g} s that it lives")
+def check_interfaces() -> Finding:
+    number = settings.ENVIRONMENT.INTERFACES if is_supervised(os.environ) else 0
+    expected = [f"interface_{index:02}" for index in range(number)]
+    return readiness.check_processes(layer(), "interface", socket.gethostname(), expected)
 
 
-PARTS = {
+def check_queues() -> Finding:
+    return readiness.check_queues(layer())
+
+
+@needs_redis
+def check_pulse() -> Finding:
+    """Whether a pulse is active, here or on another host."""
+    held = layer().on_each_shard(lambda client: client.exists(f"{layer().prefix}:{LEASE}"))
+    if not any(held):
+        return failing("No pulse is active: nobody publishes what is scheduled.")
+    return Finding()
+
+
+def is_supervised(environ: Mapping[str, str]) -> bool:
+    """Whether supervisord started this process: only then it is known which others there are."""
+    return "SUPERVISOR_ENABLED" in environ
+
+
+def worker_names(environment: Environment) -> list[str]:
+    """The names that supervisord.conf gives to the workers of one host."""
+    pools = environment.WORKER_POOLS or {"worker": environment.WORKERS}
+    assert set(pools) <= {"worker", *POOLS}
+    return [f"{pool}_{index:02}" for pool, number in pools.items() for index in range(number)]
+
+
+CHECKS: dict[str, Check] = {
     "database": check_database,
     "redis": check_redis,
-    "worker": check_worker,
-    "interface": check_interface,
+    "workers": check_workers,
+    "queues": check_queues,
+    "interfaces": check_interfaces,
+    "pulse": check_pulse,
 }

@@ -32,3 +32,9 @@ class JsonHandler(logging.StreamHandler):
 
     def setFormatter(self, formatter):
         """Keep ours."""
+
+
+def is_no_readiness_check(record: logging.LogRecord) -> bool:
+    """A logging filter: Django would log each 503 of /readyz, whose checks log the reasons."""
+    request = getattr(record, "request", None)
+    return getattr(request, "path", None) != "/readyz"

@@ -7,6 +7,7 @@ from contextlib import suppress
 import dj_database_url
 
 from proj.environment import ROOT, Environment, parse_sentinel
+from proj.logs import is_no_readiness_check
 
 environment = Environment()
 
@@ -128,6 +129,8 @@ CHANNEL_LAYERS = {
 # What the consumers of a socket remember ends with the socket; logins do not.
 CHANNEL_SESSION_ENGINE = "realtime.sessions"
 
+CONSUMER_TIMEOUT = environment.CONSUMER_TIMEOUT
+
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
@@ -143,7 +146,7 @@ CSRF_TRUSTED_ORIGINS = [
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = environment.HTTPS
 SECURE_SSL_REDIRECT = environment.HTTPS
 # Asked from inside, past the proxy.
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^metrics$"]
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_HSTS_SECONDS = 31_536_000 if environment.HTTPS else 0  # s; a year
 # Whether other sites below the same domain are ready for HSTS, only their owner knows.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
@@ -204,7 +207,19 @@ LOGGING = {
         "text": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
         "json": {"()": "proj.logs.JsonFormatter"},
     },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": environment.LOG_FORMAT}},
+    "filters": {
+        "readiness": {
+            "()": "django.utils.log.CallbackFilter",
+            "callback": is_no_readiness_check,
+        }
+    },
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "formatter": environment.LOG_FORMAT,
+            "filters": ["readiness"],
+        }
+    },
     "root": {"handlers": ["stderr"], "level": "INFO"},
     # channels.log adds a handler of its own to this one.
     "loggers": {"django.channels": {"handlers": [], "propagate": False}},

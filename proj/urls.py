@@ -7,7 +7,7 @@ from django.urls import include, path
 from accounts.views import balance
 from conversations.methods import read_only
 from liveblog.webhooks.collector import WebhookCollector
-from proj.health import healthz
+from proj.health import healthz, readyz
 from realtime.prometheus import metrics_view
 
 urlpatterns = [
@@ -19,5 +19,6 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("healthz", read_only(healthz)),
     path("ops/", include("ops.urls")),
+    path("readyz", read_only(readyz)),
     path("metrics", read_only(metrics_view), {"collectors": [WebhookCollector()]}),
 ]

@@ -13,6 +13,7 @@ from realtime.groups import Groups
 from realtime.handshake import read_handshake
 from realtime.http import Channel, Door, Request
 from realtime.internals import quiet_autobahn, share_options
+from realtime.liveness import Liveness
 from realtime.refusals import Refused
 from realtime.websocket import WebSocket
 
@@ -64,6 +65,9 @@ class Factory(http.HTTPFactory):
         self.max_upload = options.max_upload
         self.write_buffer = options.write_buffer
         self.message_rate = options.message_rate
+        self.health_path = options.health_path.encode()
+        self.ready_path = options.ready_path.encode()
+        self.liveness = Liveness(())  # of the server
         self.reply_protocols = {}
         self.doors = set()  # connections that have not sent a whole request header yet
         self.groups = Groups()

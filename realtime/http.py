@@ -9,6 +9,7 @@ from daphne.http_protocol import WebRequest
 from twisted.internet.protocol import Protocol
 from twisted.web import http
 
+from realtime.liveness import ONLY_READ, READY_CHANNEL, READY_WITHIN, Answer, unanswered
 from realtime.proxy import client_address
 from realtime.refusals import refusal
 
@@ -115,6 +116,9 @@ class Request(WebRequest):
             self.hand_over()
             return
         self.request_start = time.monotonic()
+        if self.factory.health_path and self.path == self.factory.health_path:
+            self.answer_health()
+            return
         try:
             path = unquote(self.path.decode("ascii"))
         except UnicodeDecodeError:
@@ -139,7 +143,7 @@ class Request(WebRequest):
         self.content.seek(0)
         self.factory.metrics.count("http_requests")
         self.factory.outbox.send(
-            "http.request",
+            READY_CHANNEL if self.is_ready_check else "http.request",
             {
                 "reply_channel": self.reply_channel,
                 "http_version": self.clientproto.split(b"/")[-1].decode("ascii"),
@@ -156,9 +160,30 @@ class Request(WebRequest):
             self.refused,
         )
 
+    @property
+    def is_ready_check(self) -> bool:
+        return bool(self.factory.ready_path) and self.path == self.factory.ready_path
+
+    def answer_health(self) -> None:
+        """Answer for this process, whatever Redis and the workers do."""
+        self.client_addr = None
+        is_read = self.method in (b"GET", b"HEAD")
+        connections = len(self.factory.reply_protocols) - 1  # without this one
+        self.answer_json(self.factory.liveness.answer(connections) if is_read else ONLY_READ)
+
+    def answer_json(self, answer: Answer) -> None:
+        headers = list(answer.headers)
+        self.serverResponse({"status": answer.status, "headers": headers, "content": answer.body})
+
     def refused(self):
         """The workers are behind, or Redis away."""
-        if not self._disconnected and not self._got_response_start:
+        if self._disconnected or self._got_response_start:
+            return
+        if self.is_ready_check:
+            self.answer_json(
+                unanswered("Redis is away, or does not take a message for the workers.")
+            )
+        else:
             self.basic_error(503, b"Service Unavailable", "Busy; please try again in a moment.")
 
     def hand_over(self):
@@ -189,7 +214,12 @@ class Request(WebRequest):
 
     def check_time(self, now):
         """Called every 2 s: ends a request that took too long."""
-        if self.factory.timeout < 0 or now - self.request_start <= self.factory.timeout:
+        waited = now - self.request_start
+        if self.is_ready_check and not self._got_response_start and waited > READY_WITHIN:
+            problem = f"No worker has answered this check within {READY_WITHIN:g} s."
+            self.answer_json(unanswered(problem))
+            return
+        if self.factory.timeout < 0 or waited <= self.factory.timeout:
             return
         self.factory.metrics.drop("http_timeout")
         if self._got_response_start:

@@ -31,6 +31,13 @@ def at_least(least, parse):
 
 whole, positive, amount = at_least(0, int), at_least(1, int), at_least(0, float)
 
+
+def path(text: str) -> str:
+    if text and not text.startswith("/"):
+        raise ArgumentTypeError(f"{text} does not begin with a slash")
+    return text
+
+
 OPTIONS = (
     # name, default, type, help
     ("--websocket_handshake_timeout", None, int, "the same as --websocket_connect_timeout"),
@@ -39,6 +46,8 @@ OPTIONS = (
     ("--write-buffer", 1 << 20, positive, "most bytes that wait for a slow client (close 1013)"),
     ("--message-rate", 50.0, amount, "messages a second from one socket (close 4429); 0: any"),
     ("--max-upload", 10 << 20, whole, "longest request body in bytes (status 413)"),
+    ("--health-path", "", path, "where this process answers itself whether it can work"),
+    ("--ready-path", "", path, "a view's address that waits behind no other request (http.ready)"),
     ("--trusted-hops", 1, whole, "proxies that append to X-Forwarded-For, with --proxy-headers"),
 )
 

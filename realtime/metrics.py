@@ -10,9 +10,12 @@ import os
 import socket
 import time
 from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 
 import redis
 
+from realtime.activity import AtHand
 from realtime.commands import Command
 
 PUBLISH = 10  # s between two writes of a worker
@@ -31,6 +34,8 @@ class Metrics:
         self.drops = Counter()
         self.times = {}
         self.published = time.monotonic()
+        self.at_hand: Callable[[], list[AtHand]] | None = None  # set by a worker that runs
+        self.ended = False
 
     def count(self, name, number=1):
         self.values[name] += number
@@ -45,20 +50,28 @@ class Metrics:
         total[1] += seconds
 
     def is_due(self) -> bool:
-        """Whether to publish now; true once every PUBLISH seconds."""
-        now = time.monotonic()
-        if now - self.published < PUBLISH:
-            return False
-        self.published = now
-        return True
+        """Whether nothing has been published for PUBLISH seconds."""
+        return time.monotonic() - self.published >= PUBLISH
 
     def snapshot(self, **gauges) -> str:
         """All of it, and these gauges, as what a process publishes of itself."""
         values = {**self.values, **gauges}
-        return json.dumps({"values": values, "drops": self.drops, "times": self.times})
+        snapshot = {"values": values, "drops": self.drops, "times": self.times}
+        snapshot["ended"] = self.ended
+        if name := os.environ.get("SUPERVISOR_PROCESS_NAME"):
+            snapshot["name"] = name
+        if self.at_hand is not None:
+            snapshot["at_hand"] = [asdict(message) for message in self.at_hand()]
+        return json.dumps(snapshot)
+
+    def farewell(self, layer) -> Command:
+        """The command that publishes the counters for the last time: the process ends."""
+        self.ended = True
+        return self.publication(layer)
 
     def publication(self, layer) -> Command:
         """The command that publishes the counters."""
+        self.published = time.monotonic()
         arguments = (self.process, self.snapshot())
         return Command(layer.home(self.process), "metrics", (metrics_key(layer),), arguments)
 
@@ -70,7 +83,9 @@ def metrics_key(layer):
 def processes(layer) -> dict:
     """What every living process published last, over all shards that answer.
 
-    name -> {values, drops, times, published}; `published` in whole s by Redis's clock.
+    name -> {values, drops, times, ended, published, age, and sometimes name, at_hand}; `ended`
+    where it said that it ends, `published` and `age` in whole seconds by Redis's clock, `name` as
+    supervisord calls it, `at_hand` what a worker's threads handle (realtime.activity.AtHand).
     Raises redis.RedisError where no shard answers.
     """
     found: dict[str, dict] = {}
@@ -82,7 +97,8 @@ def processes(layer) -> dict:
             if now - int(seconds) > FORGET:
                 client.hdel(metrics_key(layer), name)
             elif found.get(name.decode(), {"published": 0})["published"] < int(seconds):
-                found[name.decode()] = json.loads(snapshot) | {"published": int(seconds)}
+                about = {"published": int(seconds), "age": max(0, now - int(seconds))}
+                found[name.decode()] = json.loads(snapshot) | about
 
     layer.on_each_shard(read)
     return found
@@ -93,3 +109,42 @@ def queues(layer, channels) -> dict:
     # runworker adds the route of Django's views itself.
     names = sorted({"http.request", *channels})
     return {name: layer.channel_statistics(name) for name in names}
+
+
+@dataclass(frozen=True)
+class Hung:
+    """How many workers the watchdog has ended, and how many messages were lost with them."""
+
+    workers: int = 0
+    messages: int = 0
+
+
+def hung_key(layer) -> str:
+    return f"{layer.prefix}:hung"
+
+
+def count_hung(layer, channel: str, workers: int, lost: Mapping[str, int]) -> None:
+    """Count workers that hung at a message of the channel ("": at none), and what they had at hand.
+
+    The counters of the workers themselves are forgotten with their processes. Raises
+    redis.RedisError and OSError.
+    """
+    with layer.ring[layer.home(hung_key(layer))].client.pipeline() as pipeline:
+        if workers:
+            pipeline.hincrby(hung_key(layer), f"workers {channel}", workers)
+        for name, number in lost.items():
+            pipeline.hincrby(hung_key(layer), f"messages {name}", number)
+        pipeline.execute()
+
+
+def hung_workers(layer) -> dict[str, Hung]:
+    """channel -> what count_hung() has counted since Redis began, on the shards that answer."""
+    found: dict[str, Counter[str]] = {}
+
+    def read(client: redis.Redis) -> None:
+        for field, number in client.hgetall(hung_key(layer)).items():
+            kind, _, channel = field.decode().partition(" ")
+            found.setdefault(channel, Counter())[kind] += int(number)
+
+    layer.on_each_shard(read)
+    return {channel: Hung(**counts) for channel, counts in found.items()}

@@ -13,7 +13,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from realtime.metrics import processes, queues
+from realtime.metrics import Hung, hung_workers, processes, queues
 
 GAUGES = {
     "sockets": "Open WebSockets",
@@ -50,6 +50,7 @@ def metrics_view(request: HttpRequest, collectors: Sequence[Collector] = ()) -> 
             processes(layer),
             queues(layer, layer.router.channels),
             layer.acknowledgements.count_dead_letters(),
+            hung_workers(layer),
         )
     )
     for collector in collectors:
@@ -60,10 +61,13 @@ def metrics_view(request: HttpRequest, collectors: Sequence[Collector] = ()) -> 
 class Snapshot:
     """A prometheus_client collector over what realtime.metrics collected."""
 
-    def __init__(self, processes, queues, dead_letters: int) -> None:
+    def __init__(
+        self, processes: dict, queues: dict, dead_letters: int, hung: dict[str, Hung]
+    ) -> None:
         self.processes = processes
         self.queues = queues
         self.dead_letters = dead_letters
+        self.hung = hung
 
     def collect(self):
         for names, family in ((GAUGES, GaugeMetricFamily), (COUNTERS, CounterMetricFamily)):
@@ -102,3 +106,14 @@ class Snapshot:
             "Acknowledged messages that were given up",
             value=self.dead_letters,
         )
+        workers = CounterMetricFamily(
+            "realtime_hung_workers", "Workers that the watchdog has ended", labels=["channel"]
+        )
+        messages = CounterMetricFamily(
+            "realtime_hung_messages", "Messages that were lost with them", labels=["channel"]
+        )
+        for channel, count in self.hung.items():
+            workers.add_metric([channel], count.workers)
+            messages.add_metric([channel], count.messages)
+        yield workers
+        yield messages

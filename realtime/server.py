@@ -22,6 +22,7 @@ from realtime.inbox import Inbox
 from realtime.internals import keep_time_monotonically
 from realtime.layer import DEAD_AFTER, HEARTBEAT, PROCESS
 from realtime.link import Link, Lost
+from realtime.liveness import Liveness
 from realtime.metrics import Metrics, metrics_key
 from realtime.outbox import Outbox
 from realtime.proxy import TrustedProxies
@@ -60,6 +61,7 @@ class Server(DaphneServer):
             action_logger,
         )
         self.factory.forgotten = self.forgotten
+        self.factory.liveness = Liveness(channel_layer.ring)
         self.listeners = []
         self.readers: list[Link] = []  # the links of each shard that the inboxes read from
         self.suspects: dict[str, int] = {}  # group -> members that Redis held at the last look
@@ -168,9 +170,9 @@ class Server(DaphneServer):
                 arguments = (self.layer.prefix, process, DEAD_AFTER, self.layer.expiry)
                 link.script(ignore, "remove_process", [self.layer.processes_key], arguments)
 
-        # In turn: a look for dead processes, which senders pass over anyway, and the counters of
-        # this process with a look at what Redis holds of its groups.
-        look = self.beats % 2 == 0
+        # In turn: the counters of this process with a look at what Redis holds of its groups, and a
+        # look for dead processes, which senders pass over anyway.
+        look = self.beats % 2 == 1
         about, counters = "", ""
         if not look:
             self.verify(link)
@@ -288,6 +290,7 @@ class Server(DaphneServer):
     @defer.inlineCallbacks
     def drain(self):
         """Accept nobody, send everybody away a few at a time, deliver every disconnect."""
+        self.factory.liveness.is_draining = True
         for listener in self.listeners:
             yield defer.maybeDeferred(listener.stopListening)
         self.factory.admission.refuse_all()
@@ -317,6 +320,8 @@ class Server(DaphneServer):
         if left := len(self.outbox.kept) + len(self.outbox.behind):
             logger.error("%d messages could not be delivered", left)
         self.beating.stop()
+        farewell = self.metrics.farewell(self.layer)
+        self.outbox.links[farewell.shard].run(ignore, farewell)
         for link in self.outbox.links:
             if link.is_open:
                 arguments = (self.layer.prefix, self.process, 0, self.layer.expiry)

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 import redis
+from channels import DEFAULT_CHANNEL_LAYER
 from channels.exceptions import ChannelSocketException, ConsumeLater, DenyConnection
 from channels.message import Message
 from channels.signals import consumer_finished, consumer_started
@@ -20,11 +21,16 @@ from channels.worker import Worker as ChannelsWorker
 
 from realtime import handling, ordering, sessions
 from realtime.acknowledged import Claims, Receipt
+from realtime.activity import Activity, unwatched
 from realtime.codes import TRY_AGAIN_LATER
 from realtime.commands import Command
 from realtime.metrics import Metrics
 from realtime.receiving import Delivery
+from realtime.recycling import Limits, Recycling
 from realtime.sending import refused, run, send_groups, take_pending
+from realtime.timeouts import UNLIMITED, ConsumerTimeouts
+from realtime.vitals import Vitals
+from realtime.watchdog import Watchdog
 
 logger = logging.getLogger("django.channels")
 
@@ -53,13 +59,27 @@ class Held(NamedTuple):
 
 
 class Worker(ChannelsWorker):
-    """One thread's loop. Arguments as channels' own."""
+    """One thread's loop. Arguments as channels' own, and those of the process.
 
-    def __init__(self, *args, metrics=None, **kwargs):
+    `timeouts`: how long consumers may take; `limits`: when the process ends to be replaced.
+    """
+
+    def __init__(
+        self,
+        *args,
+        metrics: Metrics | None = None,
+        recycling: Recycling | None = None,
+        timeouts: ConsumerTimeouts = UNLIMITED,
+        limits: Limits = Limits(),  # noqa: B008  (frozen)
+        **kwargs,
+    ):
         super().__init__(*args, **kwargs)
         self.stopping = threading.Event()
         self.held: list[Held] = []
         self.metrics = metrics or Metrics("worker")
+        self.recycling = recycling or Recycling(limits, self.stop)
+        self.timeouts = timeouts
+        self.slot = unwatched()
         # Channels wraps the layer to add its routing.
         getattr(self.channel_layer, "channel_layer", self.channel_layer).metrics = self.metrics
 
@@ -71,6 +91,10 @@ class Worker(ChannelsWorker):
 
     def sigterm_handler(self, signo, stack_frame):
         """Finish the message at hand and end; raising here would lose it."""
+        self.stop()
+
+    def stop(self) -> None:
+        """Finish what is at hand and end. From any thread, and from a signal handler."""
         if not self.stopping.is_set():
             self.termed = True
             self.stopping.set()
@@ -93,12 +117,14 @@ class Worker(ChannelsWorker):
     finished = False
     in_hand: Receipt | None = None  # of the message whose consumer runs
 
-    def run(self):
+    def run(self) -> None:
         """Handle messages until told to stop."""
         if self.signal_handlers:
             self.install_signal_handler()
-        with self.claims([self]):
-            self.work()
+        channels = sorted(self.apply_channel_filters(self.channel_layer.router.channels))
+        with self.claims(self.threads()), self.watched(channels):
+            logger.info("Listening on channels %s", ", ".join(channels))
+            self.work(channels)
 
     @contextmanager
     def claims(self, workers: Sequence["Worker"]) -> Iterator[None]:
@@ -118,10 +144,27 @@ class Worker(ChannelsWorker):
         finally:
             claims.end()
 
-    def work(self) -> None:
-        """Handle messages in this thread until told to stop."""
-        channels = sorted(self.apply_channel_filters(self.channel_layer.router.channels))
-        logger.info("Listening on channels %s", ", ".join(channels))
+    @contextmanager
+    def watched(self, channels: list[str]) -> Iterator[None]:
+        """While the context lasts, this process gives signs of life and is killed if it hangs."""
+        threads = self.threads()
+        kept = list(filter(self.channel_layer.acknowledgements.include, channels))
+        activity = Activity(channels, len(threads), self.timeouts, kept)
+        for worker, slot in zip(threads, activity.slots, strict=True):
+            worker.slot = slot
+        self.metrics.at_hand = activity.at_hand
+        alias = getattr(self.channel_layer, "alias", DEFAULT_CHANNEL_LAYER)
+        with Watchdog(activity, alias), Vitals(self.channel_layer, self.metrics):
+            yield
+        activity.close()
+
+    def threads(self) -> "list[Worker]":
+        """The loops of this process."""
+        return [self]
+
+    def work(self, channels: list[str]) -> None:
+        """One thread's part of run()."""
+        self.slot.claim()
         try:
             self.handle_messages(channels)
             for delivery in self.channel_layer.leftover():
@@ -200,9 +243,10 @@ class Worker(ChannelsWorker):
         message = Message(content=content, channel_name=channel, channel_layer=self.channel_layer)
         if content.get("__retries__", 0) == self.message_retries:
             message.__doomed__ = True
-        started = time.perf_counter()
         failure: BaseException | None = None
         unsent: list[Command] = []
+        started = time.monotonic()
+        self.slot.begin(channel, started)
         try:
             self.in_hand = receipt
             consumer_started.send(sender=self.__class__, environ={})
@@ -215,7 +259,10 @@ class Worker(ChannelsWorker):
             logger.exception("What a consumer sent could not be delivered")
         finally:
             self.finish()
-            self.metrics.time(channel, time.perf_counter() - started)
+            now = time.monotonic()
+            self.slot.end()
+            self.metrics.time(channel, now - started)
+            self.recycling.count(now)
         if receipt is not None:
             self.in_hand = None
             unsent.append(self.acknowledge(receipt, failure))
@@ -299,8 +346,8 @@ class WorkerGroup(Worker):
 
     def __init__(self, *args, n_threads, **kwargs):
         super().__init__(*args, **kwargs)
-        kwargs["signal_handlers"] = False
-        self.workers = [Worker(*args, metrics=self.metrics, **kwargs) for _ in range(n_threads)]
+        kwargs |= {"signal_handlers": False, "metrics": self.metrics, "recycling": self.recycling}
+        self.workers = [Worker(*args, **kwargs) for _ in range(n_threads)]
         for worker in self.workers:
             worker.stopping = self.stopping
 
@@ -311,26 +358,23 @@ class WorkerGroup(Worker):
     def done(self):
         return all(worker.finished for worker in self.workers)
 
-    def run(self):
-        """Start the threads, replace any that dies, wait for all once told to stop."""
-        if self.signal_handlers:
-            self.install_signal_handler()
-        with self.claims(self.workers):
-            self.run_threads()
+    def threads(self) -> list[Worker]:
+        return self.workers
 
-    def run_threads(self) -> None:
-        threads = [self.start(worker) for worker in self.workers]
+    def work(self, channels: list[str]) -> None:
+        """Start the threads, replace any that dies, wait for all once told to stop."""
+        threads = [self.start(worker, channels) for worker in self.workers]
         while not self.stopping.wait(1):
             for index, worker in enumerate(self.workers):
                 if not threads[index].is_alive() and not self.stopping.is_set():
                     logger.error("A worker thread died; starting another")
                     worker.finished = False
-                    threads[index] = self.start(worker)
+                    threads[index] = self.start(worker, channels)
         for thread in threads:
             thread.join()
 
     @staticmethod
-    def start(worker):
-        thread = threading.Thread(target=worker.work, daemon=True)
+    def start(worker: Worker, channels: list[str]) -> threading.Thread:
+        thread = threading.Thread(target=worker.work, args=(channels,), daemon=True)
         thread.start()
         return thread

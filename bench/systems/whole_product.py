@@ -54,9 +54,9 @@ def configure(stack, port):
 
 
 def wait_ready(stack, product):
-    """Until /healthz says that every part is well; raises ProcessFailed."""
+    """Until /readyz says that every part works; raises ProcessFailed."""
     deadline = time.monotonic() + START_TIMEOUT
-    while get(stack, "/healthz").status != 200:
+    while get(stack, "/readyz").status != 200:
         product.check_alive()
         if time.monotonic() > deadline:
             raise ProcessFailed("product", "is not well", list(product.log))

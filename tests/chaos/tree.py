@@ -59,4 +59,4 @@ class Tree:
     def wait_whole(self):
         """Until every process runs and a request finds its way through all of them."""
         wait_until(self.is_whole, "all processes")
-        wait_until(self.stack.healthy, "an answer of /healthz")
+        wait_until(self.stack.healthy, "an answer of /readyz")

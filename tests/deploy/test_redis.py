@@ -50,4 +50,4 @@ def test_a_post_reaches_a_reader(way, tmp_path):
         assert reader.frame()["type"] == "replay"
         assert stack.manage("post", "demo", "Hello").returncode == 0
         assert reader.frame()["content"] == "<p>Hello</p>"
-        wait_until(stack.healthy, "/healthz")
+        wait_until(stack.healthy, "/readyz")

@@ -22,12 +22,16 @@ def test_releases_replace_every_worker_and_drop_no_reader(site):
         with Newsroom(site) as newsroom:
             for number in range(RELEASES):
                 old = set(site.pids(WORKERS))
-                site.replace("proj/health.py", '"status": ', f'"release {number}": 1, "status": ')
+                site.replace(
+                    "realtime/readiness.py",
+                    '"status": next',
+                    f'"release {number}": 1, "status": next',
+                )
                 told = site.release()
                 new = set(site.pids(WORKERS))
                 assert len(new) == 2 and not old & new
                 for _ in range(6):
-                    assert f"release {number}" in site.get("/healthz").read().decode()
+                    assert f"release {number}" in site.get("/readyz").read().decode()
                 assert f"{READERS} after" in told
         crowd.wait_for(newsroom.head)
         assert newsroom.head > RELEASES

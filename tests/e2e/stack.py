@@ -51,14 +51,15 @@ class Stack:
 
     def wait_ready(self):
         wait_until(
-            lambda: self.process.poll() is not None or self.healthy(), "an answer of /healthz"
+            lambda: self.process.poll() is not None or self.healthy(), "an answer of /readyz"
         )
         assert self.process.poll() is None, self.output()
         return self
 
     def healthy(self):
+        """Whether everything works."""
         with contextlib.suppress(OSError, http.client.HTTPException):
-            return self.get("/healthz").status == 200
+            return self.get("/readyz").status == 200
 
     def get(self, path):
         return urllib.request.urlopen(f"http://{self.address}{path}", timeout=PATIENCE)

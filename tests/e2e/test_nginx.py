@@ -495,12 +495,13 @@ def test_a_message_over_1_mib_is_closed_with_1009(nginx, blog, pieces):
         assert closed.value.rcvd.code == 1009
 
 
-def test_without_worker_or_interface_server_healthz_says_which():
-    faster = [("proxy_read_timeout 10s", "proxy_read_timeout 1s")]
-    with Stack() as stack, Nginx(stack, replaced=faster) as nginx:
+def test_without_worker_or_interface_server_it_says_which():
+    with Stack() as stack, Nginx(stack) as nginx:
         with stopped(*stack.pids("runworker")):
-            status, _, body = nginx.get("/healthz")
-            assert status == 503 and b'"worker": "no worker has answered' in body
+            status, _, body = nginx.get("/readyz")
+            assert status == 503 and b"No worker has answered this check within 10 s." in body
+            assert nginx.get("/healthz")[0] == 200
         stack.stop()
-        status, _, body = nginx.get("/healthz")
-        assert status == 503 and b'"interface": "no interface server answers"' in body
+        for path in ("/healthz", "/readyz"):
+            status, _, body = nginx.get(path)
+            assert status == 503 and b"No interface server answers." in body

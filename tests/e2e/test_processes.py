@@ -56,7 +56,7 @@ def test_a_second_copy_runs_beside_it(stack, blog):
 def test_a_killed_worker_and_a_killed_interface_server_come_back(stack, blog):
     for words in ("runworker", "realtime.interface"):
         kill_all(stack, words)
-        wait_until(stack.healthy, "an answer of /healthz")
+        wait_until(stack.healthy, "an answer of /readyz")
     with stack.reader(blog) as reader:
         reader.frame()
         stack.manage("post", blog, "Still here")

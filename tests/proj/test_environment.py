@@ -49,6 +49,7 @@ def test_a_relative_data_dir_belongs_to_the_project():
         ("DEBUG", "yes please"),
         ("SECRET_KEY", "short"),
         ("WORKERS", "0"),
+        ("CONSUMER_TIMEOUT", "0.5"),
         ("INTERFACES", "-1"),
         ("REDIS_URL", "memcached://localhost"),
         ("REDIS_URL", "redis://localhost:port"),

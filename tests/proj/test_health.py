@@ -1,66 +1,171 @@
-"""/healthz names each part, and the one that fails."""
+"""/readyz names each part that does not work; /healthz has a view for other interface servers."""
 
 import json
+import re
+import socket
 
 import pytest
 import redis
 from django.db import OperationalError
 
 from proj import health
+from proj.environment import Environment
+from realtime.metrics import metrics_key
 
 pytestmark = pytest.mark.django_db
 
+HOST = socket.gethostname()
+PARTS = ("database", "redis", "workers", "queues", "interfaces", "pulse")
+
 
 @pytest.fixture
-def interface(monkeypatch):
-    """An interface server that lives, as far as Redis knows."""
-    layer = health.channel_layers[health.DEFAULT_CHANNEL_LAYER]
-    connection = layer.connection(0)
-    connection.zadd(layer.processes_key, {"realtime.test!": connection.time()[0]})
-    yield
-    connection.zrem(layer.processes_key, "realtime.test!")
+def site(monkeypatch):
+    """A site whose worker, interface server and pulse are there, as far as Redis knows."""
+    monkeypatch.delenv("SUPERVISOR_ENABLED", raising=False)
+    site = Site(health.layer())
+    site.client.delete(site.key)
+    site.report("worker@elsewhere:1", name="worker_00", at_hand=[])
+    site.report("interface@elsewhere:2", name="interface_00")
+    site.client.set(f"{site.layer.prefix}:pulse", "token")
+    yield site
+    site.client.delete(site.key, f"{site.layer.prefix}:pulse")
+
+
+class Site:
+    def __init__(self, layer):
+        self.layer = layer
+        self.client = layer.ring[0].client
+        self.key = metrics_key(layer)
+
+    def report(self, identity, age=0, **facts):
+        """What a process published `age` seconds ago."""
+        snapshot = {"values": {}, "drops": {}, "times": {}, "ended": False} | facts
+        published = self.client.time()[0] - age
+        self.client.hset(self.key, identity, f"{published} {json.dumps(snapshot)}")
 
 
 def ask(client):
-    answer = client.get("/healthz")
-    return answer.status_code, json.loads(answer.content)
+    """(status, problems, checks), which say the same."""
+    response = client.get("/readyz")
+    answer = json.loads(response.content)
+    assert set(answer) == {"status", "problems", "checks"} and set(answer["checks"]) == set(PARTS)
+    assert (response.status_code == 503) == (answer["status"] == "failing")
+    return response.status_code, answer["problems"], answer["checks"]
 
 
-def test_all_is_well(client, interface):
-    assert ask(client) == (
-        200,
-        dict.fromkeys(("database", "redis", "worker", "interface"), "ok") | {"status": "ok"},
-    )
+def failed(checks):
+    return [name for name, check in checks.items() if check["status"] == "failing"]
 
 
-def test_no_interface_server_lives(client):
-    status, parts = ask(client)
-    assert status == 503 and parts["status"] == "failing"
-    assert parts["interface"] == "no interface server has said for 12 s that it lives"
-    assert parts["database"] == parts["redis"] == "ok"
+def test_all_is_well(client, site):
+    status, problems, checks = ask(client)
+    assert (status, problems, failed(checks)) == (200, [], [])
+    assert (checks["workers"]["working"], checks["workers"]["expected"]) == (1, 1)
 
 
-def test_the_database_is_away(client, interface, monkeypatch):
+def test_the_database_is_away(client, site, monkeypatch):
     def away():
         raise OperationalError("connection to 10.0.0.7 as user liveblog failed")
 
     monkeypatch.setattr(health.connection, "cursor", away)
-    status, parts = ask(client)
-    assert status == 503 and parts["database"] == "the database does not answer"
-    assert parts["redis"] == "ok"  # and nobody learns who is asked where
+    status, problems, checks = ask(client)
+    # The address is public: neither host nor user is named.
+    assert (status, problems) == (503, ["The database does not answer."])
+    assert failed(checks) == ["database"]
 
 
-def test_one_redis_of_several_is_away(client, interface, monkeypatch):
-    layer = health.channel_layers[health.DEFAULT_CHANNEL_LAYER]
-
+def test_one_redis_of_several_is_away(client, site, monkeypatch):
     class Away:
-        def ping(self):
-            raise redis.ConnectionError("Connection refused")
+        index = 1
 
-    there = layer.connection
-    monkeypatch.setattr(layer.channel_layer, "ring_size", 2)
+        class client:
+            @staticmethod
+            def ping():
+                raise redis.ConnectionError("Connection refused")
+
+    monkeypatch.setattr(site.layer.channel_layer, "ring", [*site.layer.ring, Away])
+    monkeypatch.setattr(site.layer.channel_layer, "ring_size", 2)
+    assert health.check_redis().problems == ("Redis 2 of 2 does not answer.",)
+
+
+def test_a_worker_that_hangs_is_named(client, site):
+    at_hand = [{"channel": "http.request", "seconds": 17.0, "limit": 60.0, "thread": 1}]
+    site.report("worker@elsewhere:3", name="worker_01", at_hand=at_hand)
+    status, problems, checks = ask(client)
+    assert (status, failed(checks)) == (503, ["workers"])
+    [problem] = problems
+    assert problem.startswith("worker_01 of another host hangs: a message on http.request has been")
+    assert (checks["workers"]["working"], checks["workers"]["expected"]) == (1, 2)
+
+
+def test_a_worker_whose_message_may_take_long_is_no_problem(client, site):
+    at_hand = [{"channel": "mail.send", "seconds": 17.0, "limit": 300.0, "thread": 1}]
+    site.report("worker@elsewhere:3", name="slow_00", at_hand=at_hand)
+    assert ask(client)[:2] == (200, [])
+
+
+def test_a_worker_that_reports_no_more_is_named(client, site):
+    site.report("worker@elsewhere:3", age=31, name="worker_01", at_hand=[])
+    status, problems, _ = ask(client)
+    assert status == 503
+    [problem] = problems
+    assert re.fullmatch(r"worker_01 of another host has not reported for 3\d s\.", problem)
+
+
+@pytest.mark.parametrize("facts", [{"ended": True, "age": 30}, {"ended": True}])
+def test_a_worker_that_said_goodbye_is_not_missed(client, site, facts):
+    site.report("worker@elsewhere:3", name="candidate", at_hand=[], **facts)
+    assert ask(client)[:2] == (200, [])
+
+
+def test_workers_that_should_run_here_and_do_not_are_named(client, site, monkeypatch):
+    monkeypatch.setenv("SUPERVISOR_ENABLED", "1")
+    monkeypatch.setattr(health.settings, "ENVIRONMENT", Environment({"WORKERS": "3"}))
+    site.report(f"worker@{HOST}:4", name="worker_00", at_hand=[])
+    site.report(f"worker@{HOST}:5", age=4, name="worker_01", ended=True)  # starts again
+    site.report(f"interface@{HOST}:6", name="interface_00")
+    status, problems, checks = ask(client)
+    assert (status, problems) == (503, ["worker_02 does not run."])
+    assert (checks["workers"]["working"], checks["workers"]["expected"]) == (3, 4)
+
+
+def test_of_a_worker_that_was_started_again_the_last_counts(client, site):
+    site.report("worker@elsewhere:0", age=20, name="worker_00", at_hand=[])
+    assert ask(client)[:2] == (200, [])
+
+
+def test_without_reports_nobody_works(client, site):
+    site.client.delete(site.key)
+    status, problems, _ = ask(client)
+    assert status == 503
+    assert problems == [
+        "No worker has reported for 15 s.",
+        "No interface server has reported for 12 s.",
+    ]
+
+
+def test_no_pulse_is_active(client, site):
+    site.client.delete(f"{site.layer.prefix}:pulse")
+    status, _, checks = ask(client)
+    assert (status, failed(checks)) == (503, ["pulse"])
+
+
+def test_a_busy_site_is_not_a_dead_one(client, site, monkeypatch):
+    statistics = {"messages_pending": 1204, "messages_max_age": 6.2}
     monkeypatch.setattr(
-        layer.channel_layer, "connection", lambda index: Away() if index else there(index)
+        "realtime.readiness.queues", lambda layer, channels: {"websocket.connect": statistics}
     )
-    status, parts = ask(client)
-    assert status == 503 and parts["redis"] == "Redis 2 of 2 does not answer"
+    status, problems, checks = ask(client)
+    sentence = "1204 messages wait on websocket.connect, the oldest for 6 s."
+    assert (status, problems) == (200, [sentence])
+    assert checks["queues"] == {"status": "busy", "waiting": 1204, "oldest_seconds": 6.2}
+
+
+def test_healthz_is_200_also_behind_another_interface_server(client):
+    response = client.get("/healthz")
+    assert response.status_code == 200 and json.loads(response.content)["status"] == "ok"
+
+
+def test_pools_have_their_names():
+    pools = Environment({"WORKER_POOLS": "http:2,websocket:1,slow:1"})
+    assert health.worker_names(pools) == ["http_00", "http_01", "websocket_00", "slow_00"]

@@ -10,7 +10,7 @@ ADDRESSES = [
     *["/liveblog/moon/embed/", "/liveblog/moon/embed.js", "/liveblog/moon/{pk}/"],
     *["/liveblog/moon/export.json", "/liveblog/moon/edit/{pk}/history/", "/api/openapi.json"],
     *["/chat/", "/chat/lobby/", "/voice/lobby/", "/try/", "/accounts/balance/", "/ops/"],
-    *["/healthz", "/metrics"],
+    *["/healthz", "/readyz", "/metrics"],
 ]
 
 

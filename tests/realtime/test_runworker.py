@@ -8,6 +8,7 @@ from django.core.management import CommandError, call_command
     ("arguments", "sentence"),
     [
         (["--threads", "0"], "--threads is a whole number from 1."),
+        (["--max-messages", "-1"], "--max-messages and --max-memory are whole numbers from 0."),
         (["--only-channels", "http"], "leave no channel to read"),
         (["--exclude-channels", "*"], "leave no channel to read"),
     ],

@@ -4,7 +4,7 @@ import redis
 from channels import DEFAULT_CHANNEL_LAYER, channel_layers
 from django.core.management.base import BaseCommand, CommandError
 
-from realtime.metrics import PUBLISH, processes, queues
+from realtime.metrics import PUBLISH, Hung, hung_workers, processes, queues
 
 
 class Command(BaseCommand):
@@ -15,6 +15,7 @@ class Command(BaseCommand):
         try:
             found = processes(layer)
             waiting = queues(layer, layer.router.channels)
+            hung = hung_workers(layer)
         except redis.RedisError as error:
             raise CommandError(f"Redis does not answer: {error}") from error
         self.table(PROCESS_COLUMNS, [process_row(*item) for item in sorted(found.items())])
@@ -22,6 +23,9 @@ class Command(BaseCommand):
             self.stdout.write(f"No process has reported yet; each does every {PUBLISH} s.")
         self.stdout.write("")
         self.table(QUEUE_COLUMNS, [queue_row(*item) for item in waiting.items()])
+        if hung:
+            self.stdout.write("")
+            self.table(HUNG_COLUMNS, [hung_row(*item) for item in sorted(hung.items())])
 
     def table(self, columns, rows):
         """Columns as wide as their widest cell: text to the left, numbers to the right."""
@@ -34,6 +38,7 @@ class Command(BaseCommand):
 
 PROCESS_COLUMNS = ("process", "sockets", "broadcasts", "sent", "received", "messages", "dropped")
 QUEUE_COLUMNS = ("channel", "waiting", "oldest s", "in all", "refused")
+HUNG_COLUMNS = ("hung at", "workers", "lost messages")
 
 
 def process_row(name, snapshot):
@@ -54,3 +59,7 @@ def queue_row(channel, statistics):
         str(statistics["messages_count"]),
         str(statistics["channel_full_count"]),
     )
+
+
+def hung_row(channel: str, count: Hung) -> tuple[str, str, str]:
+    return (channel or "no message", str(count.workers), str(count.messages))

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import time
 
 from channels import Channel, Group
 from channels.sessions import channel_session
@@ -13,6 +15,9 @@ if settings.OURS:
     from channels.sessions import enforce_ordering
 else:
     from small.stock import enforce_ordering
+
+
+kept = []
 
 
 def tool_connect(message):
@@ -47,6 +52,22 @@ def hold(message):
     return "released"
 
 
+def stick(message):
+    """A pattern that backtracks for years, in C code that never lets another thread run."""
+    re.match(r"(a+)+b", "a" * 60)
+
+
+def stick_in_python(message):
+    while True:
+        time.sleep(0.1)
+
+
+def grow(message):
+    """Keeps 300 MiB for good."""
+    kept.append(bytearray(b"x") * (300 << 20))
+    return "grown by 300 MiB"
+
+
 def leave(message):
     raise SystemExit(1)
 
@@ -64,6 +85,9 @@ COMMANDS = {
     "pid": tell_pid,
     "name": tell_name,
     "hold": hold,
+    "stick": stick,
+    "stick in python": stick_in_python,
+    "grow": grow,
     "leave": leave,
     "fail": fail,
     "answer and fail": answer_and_fail,

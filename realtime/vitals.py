@@ -1,0 +1,43 @@
+"""Publishes the counters of a worker and what it has at hand, also while its consumers are busy."""
+
+import threading
+from contextlib import suppress
+from types import TracebackType
+
+import redis
+
+from realtime.commands import Command
+from realtime.metrics import Metrics
+
+EVERY = 5.0  # s; realtime.readiness misses a worker after three of these
+
+
+class Vitals:
+    """Publishes at once and then every few seconds, in a thread, while the context lasts."""
+
+    def __init__(self, layer, metrics: Metrics) -> None:
+        self.layer = layer
+        self.metrics = metrics
+        self.stopping = threading.Event()
+
+    def __enter__(self) -> None:
+        threading.Thread(target=self.publish, name="vitals", daemon=True).start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stopping.set()  # not waited for: Redis may keep the thread
+        self.run(self.metrics.farewell(self.layer))
+
+    def publish(self) -> None:
+        while True:
+            self.run(self.metrics.publication(self.layer))
+            if self.stopping.wait(EVERY):
+                return
+
+    def run(self, command: Command) -> None:
+        with suppress(redis.RedisError, OSError):  # the worker itself logs that Redis is away
+            self.layer.run_many([command])
