@@ -9,6 +9,8 @@ from conversations.methods import read_only
 from proj.health import healthz
 from realtime.prometheus import metrics_view
 
+handler500 = "liveblog.doors.server_error"
+
 urlpatterns = [
     path("", include("liveblog.urls")),
     path("", include("conversations.urls")),

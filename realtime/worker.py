@@ -17,8 +17,9 @@ from channels.message import Message
 from channels.signals import consumer_finished, consumer_started
 from channels.utils import name_that_thing
 from channels.worker import Worker as ChannelsWorker
+from django.db import connections
 
-from realtime import handling, ordering, sessions
+from realtime import handling, handoff, ordering, sessions
 from realtime.acknowledged import Receipt, WorkerLease
 from realtime.codes import TRY_AGAIN_LATER
 from realtime.commands import Command
@@ -60,6 +61,8 @@ class Worker(ChannelsWorker):
         self.stopping = threading.Event()
         self.held: list[Held] = []
         self.metrics = metrics or Metrics("worker")
+        self.spares = handoff.SpareThreads(self.run_spare)
+        self.waiting = False  # the consumer that runs has handed off
         # Channels wraps the layer to add its routing.
         getattr(self.channel_layer, "channel_layer", self.channel_layer).metrics = self.metrics
 
@@ -118,16 +121,38 @@ class Worker(ChannelsWorker):
 
     def work(self, channels: list[str]) -> None:
         try:
+            self.serve(channels)
+        finally:
+            self.spares.join()
+            self.finished = True
+
+    def serve(self, channels: list[str]) -> None:
+        """Handle messages as long as this thread is wanted; lose none at the end."""
+        with handoff.serving(self):
             self.handle_messages(channels)
             for delivery in self.channel_layer.leftover():
                 self.deliver(self.handle(delivery))
+
+    def wanted(self) -> bool:
+        return not self.stopping.is_set()
+
+    def hand_off(self) -> bool:
+        """The consumer that runs is about to wait; see realtime.handoff."""
+        self.waiting = self.waiting or self.spares.begin_wait()
+        return self.waiting
+
+    def run_spare(self) -> None:
+        """What a spare thread does until it is one too many. The lease is the process's."""
+        spare = Spare(self)
+        try:
+            spare.serve(sorted(spare.apply_channel_filters(self.channel_layer.router.channels)))
         finally:
-            self.finished = True
+            connections.close_all()  # it may be long until it is needed again
 
     def handle_messages(self, channels: list[str]) -> None:
         failures = 0
         unsent: list[Command] = []  # goes in one round trip with the next wait for a message
-        while not self.stopping.is_set():
+        while self.wanted():
             try:
                 self.hold(unsent)
                 unsent = self.take_sendable()
@@ -211,6 +236,9 @@ class Worker(ChannelsWorker):
             logger.exception("What a consumer sent could not be delivered")
         finally:
             self.finish()
+            if self.waiting:
+                self.waiting = False
+                self.spares.end_wait()
             self.metrics.time(channel, time.perf_counter() - started)
         if receipt is not None:
             unsent.append(self.acknowledge(receipt, failure))
@@ -291,6 +319,27 @@ class Worker(ChannelsWorker):
             consumer_finished.send(sender=self.__class__)
         except Exception:
             logger.exception("Error after a consumer")
+
+
+class Spare(Worker):
+    """The loop of a spare thread of another worker."""
+
+    def __init__(self, worker: Worker) -> None:
+        super().__init__(
+            worker.channel_layer,
+            callback=worker.callback,
+            message_retries=worker.message_retries,
+            signal_handlers=False,
+            only_channels=worker.only_channels,
+            exclude_channels=worker.exclude_channels,
+            metrics=worker.metrics,
+        )
+        self.stopping = worker.stopping
+        self.spares = worker.spares
+
+    def wanted(self) -> bool:
+        # What is held would be lost with the thread's end.
+        return super().wanted() and (bool(self.held) or not self.spares.park())
 
 
 class WorkerGroup(Worker):
