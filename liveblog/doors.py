@@ -11,7 +11,6 @@ from functools import wraps
 
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
-from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
@@ -19,6 +18,7 @@ from django.views import csrf, defaults
 from django.views.decorators.cache import never_cache
 
 from conversations.wire import error_frame
+from database.outages import OUTAGES, reason_of
 from liveblog.frames import unknown_blog
 from liveblog.models import LiveBlog
 from liveblog.roles import may_not_edit, rights_of
@@ -26,8 +26,6 @@ from liveblog.views import json_answer
 
 logger = logging.getLogger(__name__)
 
-# The database is away, locked for too long, or its disk is full; no fault of the request's.
-OUTAGES = (OperationalError, InterfaceError)
 RETRY_AFTER = "2"  # s
 PROGRAMS = "/api/"  # addresses below are for programs, whatever they accept
 
@@ -80,8 +78,8 @@ def answers_in_kind(view):
 
 def unavailable(request: HttpRequest, error: Exception) -> HttpResponse:
     """The answer while the database does not do what it is asked: try again."""
-    reason, *_rest = str(error).split("\n")  # PostgreSQL quotes the statement below it
-    logger.error("%s %s: the database failed: %s", request.method, request.path, reason)
+    where = f"{request.method} {request.path}"
+    logger.error("%s: the database failed: %s", where, reason_of(error))
     if wants_json(request) or request.path.startswith(PROGRAMS):
         sentence = _("The database did not take it. Send it again with the same key.")
         answer = json_answer(error_frame("unavailable", sentence), 503)

@@ -1,10 +1,14 @@
 """While somebody holds SQLite's write lock, reading goes on and writers wait for a bounded time."""
 
+import contextlib
 import http.client
 import json
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
+import urllib.error
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -134,3 +138,55 @@ def test_row_39_a_page_whose_write_waits_too_long_says_so(stack: Stack) -> None:
     assert "just now" in answer.body.decode()
     assert "Traceback" not in answer.body.decode()
     assert http_request(stack.port, "POST", "/accounts/login/", body, headers).status == 302
+
+
+def exported_blog(slug: str, updates: int) -> str:
+    """A document as `manage.py export` writes it."""
+    moment = "2026-01-01T00:00:00+00:00"
+    blog = {"slug": slug, "title": slug, "description": "", "state": "live", "chat": False}
+    update = {"headline": "", "author": "", "key_event": False, "pinned": False, "draft": False}
+    update |= {"created": moment, "edited": None, "publish_at": None}
+    return json.dumps(
+        {
+            "format": "liveblog",
+            "version": 1,
+            "blog": blog | {"created": moment, "ended": None},
+            "updates": [update | {"body": f"row {number}"} for number in range(updates)],
+        }
+    )
+
+
+def test_row_39_an_import_lets_others_write_and_goes_on_after_it_was_killed(
+    stack: Stack, tmp_path: Path
+) -> None:
+    file = tmp_path / "blog.json"
+    file.write_text(exported_blog("brought", 3000))
+    address = "/liveblog/brought/updates.json"
+
+    def start() -> subprocess.Popen:
+        command = [sys.executable, "manage.py", "import", str(file)]
+        return subprocess.Popen(command, cwd=stack.root, env=stack.environ)
+
+    def head() -> int:
+        with contextlib.suppress(urllib.error.HTTPError):
+            return json.load(stack.get(address))["revision"]
+        return 0
+
+    importing = start()
+    try:
+        wait_until(lambda: head() or importing.poll() is not None, "the first batch")
+        before = head()
+        assert post(stack, "meanwhile").status == 201
+        assert importing.poll() is None  # it was not waited for
+    finally:
+        importing.kill()
+        importing.wait()
+    assert before < 3000
+    assert start().wait(2 * PATIENCE) == 0
+    assert head() == 3000
+    texts = stack.shell(
+        "from liveblog.models import LiveBlog;"
+        "rows = LiveBlog.objects.get(slug='brought').updates.order_by('pk');"
+        "print(*rows.values_list('body', flat=True), sep='\\n')"
+    )
+    assert texts.split("\n")[:-1] == [f"row {number}" for number in range(3000)]
