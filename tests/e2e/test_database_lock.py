@@ -119,13 +119,16 @@ def test_row_39_a_writer_that_waits_too_long_is_refused_and_nothing_is_changed(
     assert len(bodies(stack)) == len(before) + 1
 
 
-def test_row_39_a_page_whose_write_waits_too_long_says_so(stack: Stack) -> None:
-    # A login writes a session. It is Django's own view, which catches no database error.
+def add_user(stack: Stack) -> None:
     stack.shell(
         "from django.contrib.auth.models import User;"
         "User.objects.filter(username='jo').exists() or"
         " User.objects.create_user('jo', password='a long password')"
     )
+
+
+def log_in(stack: Stack) -> http.client.HTTPResponse:
+    """A login writes a session. It is Django's own view, which catches no database error."""
     form = http_request(stack.port, "GET", "/accounts/login/")
     token = form.headers["Set-Cookie"].split("csrftoken=")[1].partition(";")[0]
     headers = {
@@ -133,14 +136,19 @@ def test_row_39_a_page_whose_write_waits_too_long_says_so(stack: Stack) -> None:
         "Content-Type": "application/x-www-form-urlencoded",
         "X-CSRFToken": token,
     }
+    body = "username=jo&password=a+long+password"
+    return http_request(stack.port, "POST", "/accounts/login/", body, headers)
+
+
+def test_row_39_a_page_whose_write_waits_too_long_says_so(stack: Stack) -> None:
+    add_user(stack)
     with write_lock(stack):
-        body = "username=jo&password=a+long+password"
-        answer = http_request(stack.port, "POST", "/accounts/login/", body, headers)
+        answer = log_in(stack)
     assert answer.status == 503
     assert int(answer.headers["Retry-After"]) > 0
     assert "just now" in answer.body.decode()
     assert "Traceback" not in answer.body.decode()
-    assert http_request(stack.port, "POST", "/accounts/login/", body, headers).status == 302
+    assert log_in(stack).status == 302
 
 
 def exported_blog(slug: str, updates: int) -> str:
