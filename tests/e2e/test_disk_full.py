@@ -42,8 +42,10 @@ def filled(folder: Path) -> Iterator[None]:
                 os.write(file.fileno(), bytes(size))
             except OSError:
                 size //= 2
-    yield
-    rest.unlink()
+    try:
+        yield
+    finally:
+        rest.unlink()
 
 
 @contextmanager
@@ -53,9 +55,11 @@ def broken_writes(stack: Stack) -> Iterator[None]:
     before = [resource.prlimit(pid, resource.RLIMIT_FSIZE) for pid in workers]
     for pid, (_, hard) in zip(workers, before, strict=True):
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (1, hard))
-    yield
-    for pid, limits in zip(workers, before, strict=True):
-        resource.prlimit(pid, resource.RLIMIT_FSIZE, limits)
+    try:
+        yield
+    finally:
+        for pid, limits in zip(workers, before, strict=True):
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, limits)
 
 
 def test_a_full_disk_refuses_writes_and_nothing_else(tmp_path: Path) -> None:

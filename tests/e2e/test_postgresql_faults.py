@@ -37,9 +37,11 @@ SECONDS = int(os.environ.get("FAULT_SECONDS", "15"))  # of a long fault; more th
 @contextmanager
 def killed(database: PostgresServer, seconds: float) -> Iterator[None]:
     database.kill()
-    yield
-    time.sleep(seconds)
-    database.start()
+    try:
+        yield
+        time.sleep(seconds)
+    finally:
+        database.start()
 
 
 @contextmanager
@@ -96,9 +98,10 @@ class Newsroom:
             key = f"{name}-{number}-{time.time_ns()}"
             while (answer := self.post(key)).status != 201:
                 self.answers.append(answer)
-                time.sleep(int(answer.headers.get("Retry-After", 1)))
+                if self.stopping.wait(int(answer.headers.get("Retry-After", 1))):
+                    return
             self.acknowledged.append(key)
-            time.sleep(0.2)
+            self.stopping.wait(0.2)
 
     def post(self, key: str) -> http.client.HTTPResponse:
         headers = {
@@ -200,9 +203,11 @@ def unreachable(namespace: str, address: str, seconds: float) -> Iterator[None]:
     neighbour = [address, "lladdr", json.loads(shown)[0]["address"], "dev", BRIDGE]
     Network.ip("neigh", "replace", *neighbour, "nud", "permanent")
     Network.ip("link", "set", link, "nomaster")
-    yield
-    time.sleep(seconds)
-    Network.ip("link", "set", link, "master", BRIDGE)
+    try:
+        yield
+        time.sleep(seconds)
+    finally:
+        Network.ip("link", "set", link, "master", BRIDGE)
 
 
 @pytest.mark.alone
