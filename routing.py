@@ -18,6 +18,7 @@ from consumers import (
     rooms,
     voice,
 )
+from consumers.refusals import answers_outages
 from ops.probing import PROBE_CHANNEL
 
 SLUG = r"(?P<slug>[-a-zA-Z0-9_]{1,80})/$"
@@ -28,8 +29,8 @@ ROOM = r"(?P<room_name>[^/]+)/$"
 def conversation(module, path):
     """What happens to the sockets under a path goes to the three functions of one file."""
     return [
-        route("websocket.connect", module.ws_connect, path=path),
-        route("websocket.receive", module.ws_receive, path=path),
+        route("websocket.connect", answers_outages(module.ws_connect), path=path),
+        route("websocket.receive", answers_outages(module.ws_receive), path=path),
         route("websocket.disconnect", module.ws_disconnect, path=path),
     ]
 

@@ -1,13 +1,23 @@
 """Refusing a WebSocket: one sentence in an `error` frame, then the close code."""
 
 import functools
+import logging
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlsplit
 
 from channels.exceptions import DenyConnection
+from channels.message import Message
 from django.conf import settings
 from django.http.request import validate_host
+from django.utils.translation import gettext as _
 
+from conversations.wire import error_frame
+from database.outages import OUTAGES, reason_of
 from liveblog.frames import encode
+from realtime.codes import TRY_AGAIN_LATER
+
+logger = logging.getLogger(__name__)
 
 
 def refuse(message, code, frame):
@@ -18,6 +28,28 @@ def refuse(message, code, frame):
 def reply(message, frame):
     """Answer this socket alone; it stays open."""
     message.reply_channel.send({"text": encode(frame)})
+
+
+def answers_outages(consumer: Callable[..., None]) -> Callable[..., None]:
+    """The decorator for consumers that read the database: where it fails, the client is told.
+
+    A connect is refused with TRY_AGAIN_LATER. An open socket stays, and its client asks again.
+    """
+
+    @functools.wraps(consumer)
+    def inner(message: Message, *args: Any, **kwargs: Any) -> None:
+        try:
+            consumer(message, *args, **kwargs)
+        except OUTAGES as error:
+            logger.error("%s: the database failed: %s", message.channel.name, reason_of(error))
+            sentence = _("The database cannot do this just now. Please try again in a moment.")
+            frame = error_frame("unavailable", sentence)
+            if message.channel.name == "websocket.connect":
+                refuse(message, TRY_AGAIN_LATER, frame)
+            else:
+                reply(message, frame)
+
+    return inner
 
 
 def same_origin_only(message):

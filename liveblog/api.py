@@ -13,13 +13,13 @@ from functools import wraps
 import redis
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
-from django.db import InterfaceError, OperationalError
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 
 from conversations.limits import Limit
 from conversations.tokens import token_of
+from database.outages import OUTAGES, reason_of
 from liveblog import uploads, writes
 from liveblog.forms import KeyForm, UpdateForm
 from liveblog.frames import editors_frame, encode, update_frame
@@ -62,8 +62,8 @@ def api(*methods):
                 refusal = Refusal("unknown_blog")
             except BlogUpdate.DoesNotExist:
                 refusal = Refusal("not_found")
-            except (redis.RedisError, OperationalError, InterfaceError):
-                logger.exception("The API could not do a request")
+            except (redis.RedisError, *OUTAGES) as error:
+                logger.error("%s %s failed: %s", request.method, request.path, reason_of(error))
                 refusal = Refusal("unavailable", {"Retry-After": "1"})
             return json_answer(refusal.frame, refusal.status, **refusal.headers)
 

@@ -6,23 +6,28 @@ frame: 401 `not_logged_in`, 403 `not_allowed` or `csrf`, 404 `unknown_blog` or `
 """
 
 import logging
+import sys
 from functools import wraps
 
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
-from django.db import InterfaceError, OperationalError
-from django.http import Http404
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
-from django.views import csrf
+from django.views import csrf, defaults
 from django.views.decorators.cache import never_cache
 
 from conversations.wire import error_frame
+from database.outages import OUTAGES, reason_of
 from liveblog.frames import unknown_blog
 from liveblog.models import LiveBlog
 from liveblog.roles import may_not_edit, rights_of
 from liveblog.views import json_answer
 
 logger = logging.getLogger(__name__)
+
+RETRY_AFTER = "2"  # s
+PROGRAMS = "/api/"  # addresses below are for programs, whatever they accept
 
 
 def wants_json(request) -> bool:
@@ -65,14 +70,33 @@ def answers_in_kind(view):
             if isinstance(error, ObjectDoesNotExist):
                 raise Http404 from error
             raise
-        except (OperationalError, InterfaceError):
-            if not wants_json(request):
-                raise
-            logger.exception("The database did not take a write")
-            sentence = _("The database did not take it. Send it again with the same key.")
-            return json_answer(error_frame("unavailable", sentence), 503)
+        except OUTAGES as error:
+            return unavailable(request, error)
 
     return answering
+
+
+def unavailable(request: HttpRequest, error: Exception) -> HttpResponse:
+    """The answer while the database does not do what it is asked: try again."""
+    where = f"{request.method} {request.path}"
+    logger.error("%s: the database failed: %s", where, reason_of(error))
+    if wants_json(request) or request.path.startswith(PROGRAMS):
+        sentence = _("The database did not take it. Send it again with the same key.")
+        answer = json_answer(error_frame("unavailable", sentence), 503)
+    else:
+        # Without the request: who is logged in would be read from the database.
+        answer = HttpResponse(render_to_string("503.html"), status=503)
+    answer["Retry-After"] = RETRY_AFTER
+    answer["Cache-Control"] = "no-store"
+    return answer
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Django's handler500: what no view has caught."""
+    error = sys.exception()
+    if isinstance(error, OUTAGES):
+        return unavailable(request, error)
+    return defaults.server_error(request)
 
 
 def refusal(error):

@@ -12,15 +12,20 @@ again. Pictures are not in it: the Markdown names their addresses, and the files
 `DATA_DIR/media` are copied to the other site beside it.
 """
 
+import time
 from datetime import UTC, datetime
+from itertools import islice, zip_longest
+from typing import Any, NamedTuple
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from liveblog.models import TEXT as TEXTS
 from liveblog.models import BlogUpdate, LiveBlog
 
 FORMAT, VERSION = "liveblog", 1
 LARGEST = 64 << 20  # bytes of a file; some 100,000 updates
+BATCH = 0.25  # s that one transaction holds SQLite's write lock; an editor's post waits as long
 
 TEXT, FLAG, TIME, TIME_OR_NULL = "text", "true or false", "a time with its offset", "that or null"
 BLOG = {
@@ -75,31 +80,75 @@ def written(row, fields) -> dict:
     }
 
 
-@transaction.atomic
-def load(found, slug: str | None = None) -> LiveBlog:
-    """Make the blog of a document, with `slug` instead of its own. All or nothing.
+class Document(NamedTuple):
+    """A document whose every field was checked: the values as the models take them."""
 
-    Raises Refused, and Django's database errors.
-    """
+    blog: dict[str, Any]
+    updates: list[dict[str, Any]]
+
+
+class Interfered(Exception):
+    """Somebody else has changed the blog since its position was read."""
+
+
+def checked(found: object, slug: str | None = None) -> Document:
+    """The document, with `slug` instead of its own. Raises Refused; nothing was written then."""
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         raise Refused("The file", "it is no export of a live blog")
     if found.get("version") != VERSION:
         raise Refused("The file", f"it has version {found.get('version')!r}, not {VERSION}")
     if found.keys() != {"format", "version", "blog", "updates"}:
         raise Refused("The file", "it must hold format, version, blog and updates, and no more")
-    fields = read("blog", found["blog"], BLOG)
-    blog = LiveBlog(**fields | ({"slug": slug} if slug is not None else {}))
-    check("blog", blog)
-    blog.save()
+    fields = read("blog", found["blog"], BLOG) | ({} if slug is None else {"slug": slug})
+    check("blog", LiveBlog(**fields))
     if not isinstance(found["updates"], list):
         raise Refused("updates", "it must be a list")
+    updates = []
     for number, value in enumerate(found["updates"], 1):
         place = f"update {number}"
-        update = BlogUpdate(blog=blog, **read(place, value, UPDATE))
-        check(place, update)
+        updates.append(read(place, value, UPDATE))
+        check(place, BlogUpdate(**updates[-1]))
+    return Document(fields, updates)
+
+
+def begun(document: Document) -> tuple[LiveBlog, int]:
+    """The document's blog, made if it is not there, and how many of the updates it has.
+
+    So an import that was interrupted goes on where it was, and one that was not does nothing.
+    Raises Refused where the slug belongs to another blog, and Django's database errors.
+    """
+    fields = document.blog
+    blog = LiveBlog.objects.filter(slug=fields["slug"]).first()
+    if blog is None:
+        blog = LiveBlog(**fields)
+        blog.save()
+        return blog, 0
+    rows = blog.updates.order_by("pk").values(*TEXTS)
+    texts = ({name: values[name] for name in TEXTS} for values in document.updates)
+    same = all(row == text for row, text in zip_longest(rows, islice(texts, len(rows))))
+    if blog.created != fields["created"] or not same:
+        raise Refused("blog", "slug: Live blog with this Slug already exists")
+    return blog, len(rows)
+
+
+@transaction.atomic
+def load_batch(document: Document, blog: LiveBlog, position: int) -> int:
+    """Write updates from `position` on for BATCH seconds. Returns the position behind them.
+
+    Raises Interfered, LiveBlog.DoesNotExist and Django's database errors.
+    """
+    blog = LiveBlog.objects.select_for_update().get(pk=blog.pk)
+    if blog.updates.count() != position:
+        raise Interfered
+    end = time.monotonic() + BATCH
+    for fields in document.updates[position:]:
+        update = BlogUpdate(blog=blog, **fields)
         update.saved_by = "manage.py import"
         update.save()
-    return blog
+        position += 1
+        if time.monotonic() > end:
+            break
+    return position
 
 
 def read(place, value, fields) -> dict:
@@ -139,8 +188,8 @@ def moment_of(value) -> datetime | None:
 def check(place, row):
     """Raises Refused where the row cannot be stored, as an editor would be refused."""
     try:
-        # save() takes the revisions; that the parent exists was seen to.
-        row.full_clean(exclude=["blog", "revision", "created_revision"])
+        # save() takes the revisions; that the parent exists, and is no other blog, is seen to.
+        row.full_clean(exclude=["blog", "revision", "created_revision"], validate_unique=False)
     except ValidationError as error:
         name, sentences = next(iter(error.message_dict.items()))
         raise Refused(place, f"{name}: {sentences[0].rstrip('.')}") from error

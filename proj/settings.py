@@ -88,14 +88,17 @@ DATABASES = {
         conn_health_checks=True,
     )
 }
-if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
-    named = DATABASES["default"]["NAME"] if environment.DATABASE_URL else DATA_DIR / "db.sqlite3"
+DATABASE = DATABASES["default"]
+# Django's backends, with deadlines.
+DATABASE["ENGINE"] = DATABASE["ENGINE"].replace("django.db.backends", "database")
+if DATABASE["ENGINE"] == "database.sqlite3":
+    named = DATABASE["NAME"] if environment.DATABASE_URL else DATA_DIR / "db.sqlite3"
     # Relative to the project, as DATA_DIR.
-    DATABASES["default"]["NAME"] = ROOT / named
-    DATABASES["default"]["OPTIONS"] = {
-        # Writers queue at BEGIN for up to 20 s; a deferred one would fail at its first write.
+    DATABASE["NAME"] = ROOT / named
+    DATABASE["OPTIONS"] = {
+        # Writers queue at BEGIN; a deferred one would fail at its first write.
         "transaction_mode": "IMMEDIATE",
-        "timeout": 20,
+        "timeout": 20,  # s for the lock; workers have a shorter one, see database/sqlite3
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

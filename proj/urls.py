@@ -10,6 +10,8 @@ from liveblog.webhooks.collector import WebhookCollector
 from proj.health import healthz, readyz
 from realtime.prometheus import metrics_view
 
+handler500 = "liveblog.doors.server_error"
+
 urlpatterns = [
     path("", include("liveblog.urls")),
     path("", include("conversations.urls")),

@@ -18,10 +18,11 @@ from channels.message import Message
 from channels.signals import consumer_finished, consumer_started
 from channels.utils import name_that_thing
 from channels.worker import Worker as ChannelsWorker
+from django.db import connections
 
-from realtime import handling, ordering, sessions
+from realtime import handling, handoff, ordering, sessions
 from realtime.acknowledged import Claims, Receipt
-from realtime.activity import Activity, unwatched
+from realtime.activity import Activity, Slot, unwatched
 from realtime.codes import TRY_AGAIN_LATER
 from realtime.commands import Command
 from realtime.metrics import Metrics
@@ -80,6 +81,10 @@ class Worker(ChannelsWorker):
         self.recycling = recycling or Recycling(limits, self.stop)
         self.timeouts = timeouts
         self.slot = unwatched()
+        self.spare_slots: list[Slot] = []
+        self.spare_loops: list[Worker] = []
+        self.spares = handoff.SpareThreads(self.run_spare)
+        self.waiting = False  # the consumer that runs has handed off
         # Channels wraps the layer to add its routing.
         getattr(self.channel_layer, "channel_layer", self.channel_layer).metrics = self.metrics
 
@@ -135,7 +140,12 @@ class Worker(ChannelsWorker):
             return
         claims = Claims(
             acknowledgements,
-            lambda: [receipt for worker in workers if (receipt := worker.in_hand)],
+            lambda: [
+                receipt
+                for worker in workers
+                for loop in (worker, *worker.spare_loops)
+                if (receipt := loop.in_hand)
+            ],
             self.channel_layer.router.channels,
         )
         claims.start()
@@ -149,9 +159,10 @@ class Worker(ChannelsWorker):
         """While the context lasts, this process gives signs of life and is killed if it hangs."""
         threads = self.threads()
         kept = list(filter(self.channel_layer.acknowledgements.include, channels))
-        activity = Activity(channels, len(threads), self.timeouts, kept)
-        for worker, slot in zip(threads, activity.slots, strict=True):
-            worker.slot = slot
+        each = 1 + handoff.MOST_WAITING
+        activity = Activity(channels, each * len(threads), self.timeouts, kept)
+        for number, worker in enumerate(threads):
+            worker.slot, *worker.spare_slots = activity.slots[number * each :][:each]
         self.metrics.at_hand = activity.at_hand
         alias = getattr(self.channel_layer, "alias", DEFAULT_CHANNEL_LAYER)
         with Watchdog(activity, alias), Vitals(self.channel_layer, self.metrics):
@@ -166,16 +177,43 @@ class Worker(ChannelsWorker):
         """One thread's part of run()."""
         self.slot.claim()
         try:
+            self.serve(channels)
+        finally:
+            self.spares.join()
+            self.finished = True
+
+    def serve(self, channels: list[str]) -> None:
+        """Handle messages as long as this thread is wanted; lose none at the end."""
+        with handoff.serving(self):
             self.handle_messages(channels)
             for delivery in self.channel_layer.leftover():
                 self.deliver(self.handle(delivery))
+
+    def wanted(self) -> bool:
+        return not self.stopping.is_set()
+
+    def hand_off(self) -> bool:
+        """The consumer that runs is about to wait; see realtime.handoff."""
+        self.waiting = self.waiting or self.spares.begin_wait()
+        return self.waiting
+
+    def run_spare(self) -> None:
+        """What a spare thread does until it is one too many."""
+        spare = Spare(self)
+        spare.slot = self.spare_slots.pop()
+        spare.slot.claim()
+        self.spare_loops.append(spare)
+        try:
+            spare.serve(sorted(spare.apply_channel_filters(self.channel_layer.router.channels)))
         finally:
-            self.finished = True
+            self.spare_loops.remove(spare)
+            self.spare_slots.append(spare.slot)
+            connections.close_all()  # it may be long until it is needed again
 
     def handle_messages(self, channels: list[str]) -> None:
         failures = 0
         unsent: list[Command] = []  # goes in one round trip with the next wait for a message
-        while not self.stopping.is_set():
+        while self.wanted():
             try:
                 self.hold(unsent)
                 unsent = self.take_sendable()
@@ -259,6 +297,9 @@ class Worker(ChannelsWorker):
             logger.exception("What a consumer sent could not be delivered")
         finally:
             self.finish()
+            if self.waiting:
+                self.waiting = False
+                self.spares.end_wait()
             now = time.monotonic()
             self.slot.end()
             self.metrics.time(channel, now - started)
@@ -339,6 +380,28 @@ class Worker(ChannelsWorker):
             consumer_finished.send(sender=self.__class__)
         except Exception:
             logger.exception("Error after a consumer")
+
+
+class Spare(Worker):
+    """The loop of a spare thread of another worker."""
+
+    def __init__(self, worker: Worker) -> None:
+        super().__init__(
+            worker.channel_layer,
+            callback=worker.callback,
+            message_retries=worker.message_retries,
+            signal_handlers=False,
+            only_channels=worker.only_channels,
+            exclude_channels=worker.exclude_channels,
+            metrics=worker.metrics,
+            recycling=worker.recycling,
+        )
+        self.stopping = worker.stopping
+        self.spares = worker.spares
+
+    def wanted(self) -> bool:
+        # What is held would be lost with the thread's end.
+        return super().wanted() and (bool(self.held) or not self.spares.park())
 
 
 class WorkerGroup(Worker):

@@ -73,13 +73,16 @@ class Network:
         self.ip("-n", name, "link", "set", "lo", "up")
         return name, address
 
-    def ip(self, *arguments):
+    @staticmethod
+    def ip(*arguments):
+        """Run ip and return what it prints."""
         done = subprocess.run(["ip", *arguments], capture_output=True, text=True)
         if done.returncode:
             pytest.fail(
                 f"ip {' '.join(arguments)}: {done.stderr.strip()}. This test makes network"
                 " namespaces: it needs root's capabilities and apt-get install iproute2."
             )
+        return done.stdout
 
 
 class Host(Stack):

@@ -61,8 +61,8 @@ class Stack:
         with contextlib.suppress(OSError, http.client.HTTPException):
             return self.get("/readyz").status == 200
 
-    def get(self, path):
-        return urllib.request.urlopen(f"http://{self.address}{path}", timeout=PATIENCE)
+    def get(self, path, timeout=PATIENCE):
+        return urllib.request.urlopen(f"http://{self.address}{path}", timeout=timeout)
 
     def output(self):
         return (Path(self.folder.name) / "terminal.log").read_text()
@@ -143,7 +143,7 @@ class Reader:
     """A WebSocket client that speaks frames. A context manager."""
 
     def __init__(self, url, **options):
-        self.connection = connect(url, open_timeout=PATIENCE, proxy=None, **options)
+        self.connection = connect(url, proxy=None, **{"open_timeout": PATIENCE} | options)
         self.socket = self.connection.__enter__()
 
     def frame(self):

@@ -1,8 +1,10 @@
 """Export and import: what goes out comes in again, and what is no export changes nothing."""
 
 import copy
+import importlib
 import io
 import json
+import signal
 import sys
 from datetime import timedelta
 
@@ -12,8 +14,12 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError
 from django.utils import timezone
 
+from liveblog import transfer
 from liveblog.models import BlogUpdate, LiveBlog
 from liveblog.transfer import document
+
+# `import` is a keyword.
+importing = importlib.import_module("liveblog.management.commands.import")
 
 pytestmark = pytest.mark.django_db
 ADDRESS = "/liveblog/demo/export"
@@ -72,6 +78,73 @@ def test_an_import_makes_an_equal_blog_with_revisions_of_its_own(blog, bring):
     assert copied.updates.hidden().count() == 2
 
 
+@pytest.fixture
+def small_batches(monkeypatch):
+    """Each update is a batch of its own."""
+    monkeypatch.setattr(transfer, "BATCH", 0)
+    monkeypatch.setattr(importing, "PAUSE", 0)
+
+
+def test_an_import_that_is_interrupted_goes_on_where_it_was(
+    exported, bring, small_batches, monkeypatch
+):
+    exported["blog"]["slug"] = "copy"
+    load_batch = importing.load_batch
+
+    def interrupted(document, blog, position):
+        position = load_batch(document, blog, position)
+        if position == 2:
+            signal.raise_signal(signal.SIGINT)
+        return position
+
+    monkeypatch.setattr(importing, "load_batch", interrupted)
+    with pytest.raises(CommandError, match=r"^2 of 4 updates are imported\. The same command"):
+        bring(exported)
+    assert LiveBlog.objects.get(slug="copy").updates.count() == 2
+    assert bring(exported) == "Imported 4 updates: /liveblog/copy/\n"
+    made = document(LiveBlog.objects.get(slug="copy"))
+    assert made == exported
+
+
+def test_an_import_of_what_is_there_does_nothing(exported, bring):
+    exported["blog"]["slug"] = "copy"
+    bring(exported)
+    before = LiveBlog.objects.get(slug="copy").revision
+    assert bring(exported) == "Imported 4 updates: /liveblog/copy/\n"
+    assert LiveBlog.objects.get(slug="copy").revision == before
+
+
+def test_an_import_outlives_a_database_that_is_away(exported, bring, small_batches, monkeypatch):
+    exported["blog"]["slug"] = "copy"
+    load_batch, failures = importing.load_batch, iter([False, True, False, True])
+    monkeypatch.setattr(importing, "AGAIN", 0)
+    monkeypatch.setattr(importing.connection, "close", lambda: None)  # the test's transaction
+
+    def failing(document, blog, position):
+        position = load_batch(document, blog, position)
+        if next(failures, False):
+            raise OperationalError("the connection was lost after the commit")
+        return position
+
+    monkeypatch.setattr(importing, "load_batch", failing)
+    bring(exported)
+    assert document(LiveBlog.objects.get(slug="copy")) == exported
+
+
+def test_an_import_ends_with_a_sentence_where_the_database_stays_away(exported, bring, monkeypatch):
+    exported["blog"]["slug"] = "copy"
+    monkeypatch.setattr(importing, "PATIENCE", 0)
+    monkeypatch.setattr(importing.connection, "close", lambda: None)
+
+    def away(*_):
+        raise OperationalError("database is locked\nLINE 1")
+
+    monkeypatch.setattr(importing, "load_batch", away)
+    sentence = r"^0 of 4 updates are imported\. The database did not take it: database is locked\."
+    with pytest.raises(CommandError, match=sentence):
+        bring(exported)
+
+
 def test_import_reads_standard_input(exported, monkeypatch):
     exported["blog"]["slug"] = "copy"
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(json.dumps(exported).encode())))
@@ -106,7 +179,14 @@ def test_import_reads_standard_input(exported, monkeypatch):
         ),
         (lambda d: d["blog"].update(state="never"), "blog: state: Value 'never'"),
         (lambda d: d["blog"].update(slug="a b"), "blog: slug: Enter a valid"),
-        (lambda d: d["blog"].update(slug="demo"), "blog: slug: Live blog with this Slug"),
+        (
+            lambda d: d["blog"].update(slug="demo", created="2024-01-01T00:00:00Z"),
+            "blog: slug: Live blog with this Slug",
+        ),
+        (
+            lambda d: [d["blog"].update(slug="demo"), d["updates"][1].update(body="Other")],
+            "blog: slug: Live blog with this Slug",
+        ),
         (lambda d: d["blog"].update(title=""), "blog: title: This field cannot be blank."),
     ],
 )

@@ -1,0 +1,1 @@
+"""Django's database backends with deadlines: nothing waits for a database without a bound."""

@@ -1,0 +1,99 @@
+"""PostgreSQL, with a deadline for everything that waits for it.
+
+What is set here yields to what the operator has set: libpq's parameters to those of DATABASE_URL,
+the session's to DATABASE_URL (`options`), to the role's, the database's and the server's.
+"""
+
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import psycopg
+from django.db.backends.postgresql import base
+from psycopg.abc import RV, PQGen
+
+from database import deadlines
+from database.deadlines import milliseconds
+from realtime import handoff
+
+# A statement that has not ended in time is no error of psycopg's public ones: it converts this one.
+WaitTimeout = psycopg.errors._WaitTimeout
+
+PARAMETERS = {
+    "connect_timeout": deadlines.CONNECT,
+    "tcp_user_timeout": deadlines.UNACKNOWLEDGED,
+    "keepalives_idle": deadlines.KEEPALIVE_IDLE,
+    "keepalives_interval": deadlines.KEEPALIVE_INTERVAL,
+    "keepalives_count": deadlines.KEEPALIVE_COUNT,
+}
+# Of every session: the server notices that a client vanished, and ends what it holds locked.
+SESSION = {
+    "tcp_user_timeout": deadlines.UNACKNOWLEDGED,
+    "tcp_keepalives_idle": deadlines.KEEPALIVE_IDLE,
+    "tcp_keepalives_interval": deadlines.KEEPALIVE_INTERVAL,
+    "tcp_keepalives_count": deadlines.KEEPALIVE_COUNT,
+    "client_connection_check_interval": deadlines.UNACKNOWLEDGED,
+}
+# Of a worker's: commands such as migrate may take as long as they need.
+WORKER = {
+    "lock_timeout": milliseconds(deadlines.LOCK),
+    "statement_timeout": milliseconds(deadlines.STATEMENT),
+    "idle_in_transaction_session_timeout": milliseconds(deadlines.IDLE_IN_TRANSACTION),
+}
+# An older server lacks some of them; what somebody has set has another source.
+SET_DEFAULTS = """
+SELECT set_config(name, wanted.value, false)
+FROM pg_settings JOIN unnest(%s::text[], %s::text[]) AS wanted (name, value) USING (name)
+WHERE source = 'default'
+"""
+
+
+class Connection(psycopg.Connection):
+    """In a worker it waits for an answer no longer than the deadlines."""
+
+    def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
+        """Wait until the server has answered. Raises OperationalError, and closes then."""
+        if timeout is not None or not handoff.is_worker():
+            return super().wait(gen, interval, timeout)
+        # Outside of a transaction Django's connections commit every statement.
+        if not self.autocommit:
+            try:
+                return super().wait(gen, interval, deadlines.SLOW)
+            except WaitTimeout:
+                if not handoff.hand_off():
+                    self.close()
+                    raise psycopg.OperationalError("too many writers wait for locks") from None
+        try:
+            return super().wait(gen, interval, deadlines.ANSWER)
+        except WaitTimeout:
+            self.close()
+            sentence = f"the server has not answered within {deadlines.ANSWER:g} s"
+            raise psycopg.OperationalError(sentence) from None
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    # As Django's module of that name, but for the class of the connections.
+    Database = SimpleNamespace(**vars(psycopg) | {"connect": Connection.connect})
+
+    # When this process's workers may connect again to a server that did not answer. Those who wait
+    # for them would each wait for CONNECT; so most are refused at once.
+    connect_after = float("-inf")
+
+    def get_connection_params(self) -> dict[str, Any]:
+        return PARAMETERS | super().get_connection_params()
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> psycopg.Connection:
+        started = time.monotonic()
+        if handoff.is_worker() and started < DatabaseWrapper.connect_after:
+            raise psycopg.OperationalError("the server did not answer a moment ago")
+        try:
+            return super().get_new_connection(conn_params)
+        except psycopg.errors.ConnectionTimeout:
+            DatabaseWrapper.connect_after = time.monotonic() + deadlines.RETRY
+            raise
+
+    def init_connection_state(self) -> None:
+        super().init_connection_state()
+        wanted = SESSION | (WORKER if handoff.is_worker() else {})
+        values = [str(value) for value in wanted.values()]
+        self.connection.execute(SET_DEFAULTS, [list(wanted), values])

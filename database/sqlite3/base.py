@@ -1,0 +1,57 @@
+"""SQLite, with writers that wait for its one write lock without keeping readers waiting.
+
+A worker tries to get the lock for BRIEFLY. Where somebody holds it for longer, a spare thread takes
+the worker's messages (realtime.handoff), and the writer waits in its own, for LOCK at most. Where
+too many wait already, it fails at once. Both raise OperationalError, "database is locked", before
+anything was written. Other processes wait for as long as the option `timeout` says.
+"""
+
+import sqlite3
+import time
+from typing import Any
+
+from django.db.backends.sqlite3 import base
+
+from database.deadlines import BRIEFLY, LOCK, PAUSE, milliseconds
+from realtime import handoff
+
+
+def set_busy_timeout(connection: sqlite3.Connection, seconds: float) -> None:
+    connection.execute(f"PRAGMA busy_timeout = {milliseconds(seconds)}")
+
+
+def is_busy(error: sqlite3.OperationalError) -> bool:
+    """Whether another connection holds the lock. Extended codes have the primary in 8 bits."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+
+
+class Cursor(base.SQLiteCursorWrapper):
+    def execute(self, query: str, params: Any = None) -> Any:
+        """Execute the statement; one that did not get the lock has done nothing and is repeated."""
+        connection = self.connection
+        # In WAL mode reading waits for nobody.
+        reads = query.startswith("SELECT")
+        if reads or connection.in_transaction or not handoff.is_worker():
+            return super().execute(query, params)
+        try:
+            set_busy_timeout(connection, BRIEFLY)
+            return super().execute(query, params)
+        except sqlite3.OperationalError as error:
+            if not is_busy(error) or not handoff.hand_off():
+                raise
+        # Not by SQLite's own wait: a connection is locked while it lasts, and the garbage collector
+        # would make another thread wait that finds an old cursor of this connection.
+        set_busy_timeout(connection, 0)
+        deadline = time.monotonic() + LOCK
+        while True:
+            time.sleep(PAUSE)
+            try:
+                return super().execute(query, params)
+            except sqlite3.OperationalError as error:
+                if not is_busy(error) or time.monotonic() > deadline:
+                    raise
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    def create_cursor(self, name: str | None = None) -> sqlite3.Cursor:
+        return self.connection.cursor(factory=Cursor)
