@@ -31,6 +31,7 @@ class Letter:
 
     `sent`: when, on the monotonic clock; `patience`: seconds that it may wait for Redis;
     `command`: set once it may have reached Redis, which knows by its number if it has.
+    `taken`: called once Redis has it.
     """
 
     channel: str
@@ -40,6 +41,7 @@ class Letter:
     refused: Callable[[], None] | None
     shard: int = 0
     command: Command | None = None
+    taken: Callable[[], None] | None = None
 
     @property
     def size(self) -> int:
@@ -91,6 +93,8 @@ class Outbox:
 
         def answered(reply: object) -> None:
             if reply == 1:
+                if letter.taken is not None:
+                    letter.taken()
                 return
             if isinstance(reply, Lost):
                 self.keep(letter)  # the command's number tells Redis if it was done already
