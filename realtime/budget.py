@@ -11,8 +11,9 @@ DEFAULT = 1 << 30  # bytes; a small server sets less, one with more than 60,000 
 # Bytes of Python objects per connection. An open WebSocket takes 6.4 KiB, an idle HTTP
 # connection less.
 CONNECTION = 8 << 10
-# The largest upload must fit into its part although encryption makes it a third longer.
-LARGEST_SHARE = 16
+# The largest upload, a third longer where it is encrypted, must fit into `links`, a sixteenth of
+# the budget, and leave room there for others.
+LARGEST_SHARE = 24
 UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
@@ -46,7 +47,7 @@ class Budget:
         return cls(
             total=total,
             # The purpose of the process is to hold sockets: nearly half.
-            connections=30 * part // CONNECTION,
+            connections=28 * part // CONNECTION,
             # Headers and bodies of HTTP requests until a worker answers. A body leaves the process
             # for Redis, so the same number bounds what one process keeps there.
             requests=8 * part,
@@ -65,8 +66,9 @@ class Budget:
             disconnects=2 * part,
             # Messages that wait for Redis to come back, for as long as their senders can wait.
             outbox=2 * part,
-            # Commands that Redis has not taken yet, on all links of the process.
-            links=2 * part,
+            # Commands that Redis has not taken yet, on all links of the process: one upload at a
+            # time, and what others send meanwhile.
+            links=4 * part,
             # Copies: a body while it is packed and encrypted, a batch of entries while it is read.
             working=4 * part,
             # In Redis: what waits for this process in its list.

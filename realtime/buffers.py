@@ -4,19 +4,18 @@ import logging
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
+from twisted.internet.interfaces import ITransport
+
+from realtime.internals import cut
 from realtime.metrics import Metrics
 
 logger = logging.getLogger("realtime.buffers")
 
 
-class Transport(Protocol):
-    def abortConnection(self) -> None: ...
-
-
 class Holder(Protocol):
     """A connection."""
 
-    transport: Transport
+    transport: ITransport
 
 
 H = TypeVar("H", bound=Holder)
@@ -64,6 +63,11 @@ class Buffers(Generic[H]):
         if self.held > self.look_at:
             self.look()
 
+    def forget(self, holder: Holder) -> None:
+        """The connection has ended, and what it held is freed with it."""
+        self.holders.discard(holder)
+        self.closed.discard(holder)
+
     def look(self) -> None:
         """Measure what is held; close or cut connections where it is too much."""
         sizes = {holder: size for holder in self.holders if (size := self.measure(holder)) > 0}
@@ -93,7 +97,7 @@ class Buffers(Generic[H]):
             self.close(holder)
         held = {holder: self.measure(holder) for holder in biggest}
         self.held = sum(held.values())
-        cut = 0
+        cuts = 0
         if self.held > self.limit:
             for holder in biggest:
                 if self.held <= self.soft:
@@ -102,13 +106,13 @@ class Buffers(Generic[H]):
                     self.held -= held[holder]
                     self.holders.discard(holder)
                     self.closed.discard(holder)
-                    holder.transport.abortConnection()
-                    cut += 1
-        if closing or cut:
+                    cut(holder.transport)
+                    cuts += 1
+        if closing or cuts:
             logger.warning(
                 "Buffers of %s reach their limit of %d bytes: closed %d connections, cut %d",
                 self.name,
                 self.limit,
                 len(closing),
-                cut,
+                cuts,
             )

@@ -54,7 +54,9 @@ class Factory(http.HTTPFactory):
 
     protocol = Door
 
-    def __init__(self, reactor, options, process, outbox, metrics, proxy, action_logger=None):
+    def __init__(
+        self, reactor, options, budget: Budget, process, outbox, metrics, proxy, action_logger=None
+    ):
         super().__init__(timeout=60, reactor=reactor)  # s that an idle HTTP connection is kept
         self.outbox = outbox
         self.metrics = metrics
@@ -81,7 +83,7 @@ class Factory(http.HTTPFactory):
         self.forgotten = lambda channel, groups: None  # set by the server
         self.numbers = itertools.count(1)
         self.ws_factory = WebSocketFactory(options)
-        self.budget = Budget.of(options.memory_budget)
+        self.budget = budget
         self.connections = 0
         patience = options.websocket_connect_timeout
         self.admission = Admission(self.admit, patience, self.budget.handshakes, metrics)
@@ -118,9 +120,11 @@ class Factory(http.HTTPFactory):
         self.metrics.drop("connections_full")
         return False
 
-    def disconnected(self) -> None:
+    def disconnected(self, connection: WebSocket | Channel | Door) -> None:
         """A connection has ended."""
         self.connections -= 1
+        for buffers in (self.writes, self.messages, self.headers):
+            buffers.forget(connection)
 
     def make_send_channel(self):
         """A new reply channel of this process."""

@@ -69,7 +69,7 @@ class Door(Protocol):
 
     def connectionLost(self, reason: Failure) -> None:
         self.factory.doors.discard(self)
-        self.factory.disconnected()
+        self.factory.disconnected(self)
 
     def check_time(self, now: float) -> None:
         """Called every 2 s: ends a connection whose first request header does not come."""
@@ -285,7 +285,7 @@ class Channel(http.HTTPChannel):
             super()._send100Continue()
 
     def connectionLost(self, reason: Failure) -> None:
-        self.factory.disconnected()
+        self.factory.disconnected(self)
         super().connectionLost(reason)
 
     # What it holds: see realtime.buffers

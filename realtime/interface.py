@@ -99,8 +99,10 @@ class Interface(CommandLineInterface):
                 f"argument channel_layer: {options.channel_layer!r} names no channel layer,"
                 " as path.to.module:object would"
             )
+        from realtime.internals import return_freed_memory
         from realtime.server import Server
 
+        return_freed_memory()
         self.server = Server(layer, endpoints(options), options, access_log(options))
         return self.server.run()
 

@@ -6,16 +6,30 @@ the link spell out what `unsent` reads, because a call costs a tenth of a delive
 tests/realtime/test_internals.py notices when one of these changes.
 """
 
+import ctypes
 import socket
 import time
+from contextlib import suppress
 
 import autobahn.websocket.protocol
 from twisted.internet import abstract, interfaces, tcp
 from twisted.protocols.policies import ProtocolWrapper
 from twisted.web import http
 
+M_MMAP_THRESHOLD = -3  # mallopt(3)
+MAPPED = 512 << 10  # bytes; above what is read from Redis at once, which must stay cheap
 PIECE = 64  # bytes that a short bytes object and its place in a list take beside its content
 MOST_PIECES = 1000  # of an unfinished message; joined above that
+
+
+def return_freed_memory() -> None:
+    """Have glibc return large buffers to the system as soon as they are freed.
+
+    By default the size from which it does so grows with each buffer that is freed, up to 32 MiB:
+    after a burst of uploads the process would keep what they took.
+    """
+    with suppress(AttributeError, OSError):  # another C library
+        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, MAPPED)
 
 
 def quiet_autobahn():
@@ -58,6 +72,19 @@ def buffered(transport: interfaces.ITransport) -> int:
     if not isinstance(transport, abstract.FileDescriptor) or transport.disconnected:
         return 0
     return transport._tempDataLen + len(transport.dataBuffer)
+
+
+def cut(transport: interfaces.ITransport) -> None:
+    """End a connection and free what it had to send now, not in the reactor's next turn.
+
+    One broadcast may find thousands of slow clients within one turn.
+    """
+    transport.abortConnection()
+    while isinstance(transport, ProtocolWrapper):
+        transport = transport.transport
+    if isinstance(transport, abstract.FileDescriptor):
+        transport._tempDataBuffer, transport._tempDataLen = [], 0
+        transport.dataBuffer, transport.offset = b"", 0
 
 
 def half_received(protocol: autobahn.websocket.protocol.WebSocketProtocol) -> int:

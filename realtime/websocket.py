@@ -9,7 +9,7 @@ from daphne.ws_protocol import WebSocketProtocol as DaphneWebSocket
 from twisted.python.failure import Failure
 
 from realtime.codes import FLOOD, GOING_DOWN, TRY_AGAIN_LATER
-from realtime.frames import BINARY, TEXT, encode_frame
+from realtime.frames import BINARY, CONTINUATION, TEXT, encode_frame
 from realtime.handshake import accept_handshake
 from realtime.internals import (
     PIECE,
@@ -122,7 +122,7 @@ class WebSocket(DaphneWebSocket):
         drop_half_received(self)
 
     def connectionLost(self, reason: Failure) -> None:
-        self.main_factory.disconnected()
+        self.main_factory.disconnected(self)
         super().connectionLost(reason)
 
     def connect_refused(self):
@@ -150,7 +150,13 @@ class WebSocket(DaphneWebSocket):
             "websocket.receive", message, self.receive_refused, RECEIVE_PATIENCE
         )
 
-    def is_within_rate(self):
+    def onMessageFrameBegin(self, length: int) -> None:
+        """The parts of a message count like messages: each costs as much as a short one."""
+        super().onMessageFrameBegin(length)
+        if self.current_frame.opcode == CONTINUATION and not self.muted:
+            self.is_within_rate()
+
+    def is_within_rate(self) -> bool:
         """Note that something came; close the socket where it is too much."""
         self.last_data = time.monotonic()
         rate = self.main_factory.message_rate
@@ -162,6 +168,10 @@ class WebSocket(DaphneWebSocket):
             return True
         self.main_factory.metrics.drop("flood")
         self.close_with(FLOOD)
+        drop_half_received(self)
+        # What follows is not even parsed. check_time() ends a client that goes on sending.
+        self.data = b""
+        self.transport.pauseProducing()
         return False
 
     def receive_refused(self):
