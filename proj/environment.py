@@ -11,6 +11,8 @@ from urllib.parse import quote, unquote, urlsplit
 
 import dj_database_url
 
+from realtime.budget import parse_size
+
 ROOT = Path(__file__).resolve().parent.parent
 # A unix socket's path holds at most 107 bytes (unix(7)); names in the run folder take up to 20.
 LONGEST_RUN_DIR = 87
@@ -62,6 +64,14 @@ def whole(low, high):
         return int(text)
 
     return parse
+
+
+def memory_budget(text: str) -> int:
+    """Bytes. Below 256M an upload of 10 MiB leaves no room for anything else."""
+    size = parse_size(text)
+    if not 256 << 20 <= size <= 1 << 40:
+        raise ValueError(text)
+    return size
 
 
 def words(text):
@@ -268,6 +278,13 @@ VARIABLES = (
         "http:N,websocket:N,slow:N, each N a whole number from 1 to 256",
         "instead of `WORKERS`: separate pools, such as `http:2,websocket:2,slow:1`",
         worker_pools,
+    ),
+    Variable(
+        "MEMORY_BUDGET",
+        "1G",
+        "a number of bytes from 256M to 1024G, such as 512M or 2G",
+        "memory that the connections and buffers of one interface process may take at worst",
+        memory_budget,
     ),
     Variable(
         "TRUSTED_HOPS",

@@ -17,7 +17,7 @@ from realtime.codes import GOING_DOWN, TRY_AGAIN_LATER
 from realtime.groups import Groups
 from realtime.handshake import read_handshake
 from realtime.http import Channel, Door
-from realtime.internals import quiet_autobahn, share_options
+from realtime.internals import quiet_autobahn, share_options, trim_memory
 from realtime.refusals import Refused
 from realtime.websocket import WebSocket
 
@@ -85,6 +85,7 @@ class Factory(http.HTTPFactory):
         self.ws_factory = WebSocketFactory(options)
         self.budget = budget
         self.connections = 0
+        self.was_full = False  # whether buffers have held much since memory was last returned
         patience = options.websocket_connect_timeout
         self.admission = Admission(self.admit, patience, self.budget.handshakes, metrics)
         self.bodies = Bodies(self.budget, outbox, metrics)
@@ -170,6 +171,16 @@ class Factory(http.HTTPFactory):
         groups = self.groups.forget(protocol)
         if groups:
             self.forgotten(protocol.reply_channel, groups)
+
+    def trim_memory(self) -> None:
+        """Return memory to the system once buffers that held much are empty again."""
+        held = self.bodies.held + self.admission.held
+        held += sum(buffers.held for buffers in (self.writes, self.messages, self.headers))
+        if held > self.budget.working:
+            self.was_full = True
+        elif self.was_full and held < self.budget.working // 8:
+            self.was_full = False
+            trim_memory()
 
     def gauges(self) -> dict[str, int]:
         """What is there now, by the names of realtime.prometheus."""
@@ -263,6 +274,7 @@ class Factory(http.HTTPFactory):
         self.bodies.check_time(now)
         for buffers in (self.writes, self.messages, self.headers):
             buffers.look()
+        self.trim_memory()
         for protocol in (*self.reply_protocols.values(), *self.doors):
             try:
                 protocol.check_time(now)

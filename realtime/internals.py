@@ -32,6 +32,12 @@ def return_freed_memory() -> None:
         ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, MAPPED)
 
 
+def trim_memory() -> None:
+    """Have glibc return all it can, also what lies between buffers that are still used."""
+    with suppress(AttributeError, OSError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def quiet_autobahn():
     """autobahn pretty-prints its whole configuration for a debug line at every connection, whether
     the line is logged or not: a third of a handshake's CPU. The log formats it when it is shown.
