@@ -65,6 +65,7 @@ class Bodies:
         self.metrics = metrics
         self.charges: dict[str, Charge] = {}  # by reply channel
         self.held = 0  # bytes of all charges
+        self.peak = 0  # the most that was held since memory was last returned to the system
         self.large = 0  # bytes of large bodies
         self.uploads: deque[Upload] = deque()
         self.sending = False  # whether one of them is being packed, or sent to Redis
@@ -105,6 +106,7 @@ class Bodies:
             self.held += sign * size
             if size > LARGE:
                 self.large += sign * size
+        self.peak = max(self.peak, self.held)
         charge.size += body - charge.body
         charge.body = body
 

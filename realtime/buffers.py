@@ -54,6 +54,7 @@ class Buffers(Generic[H]):
         self.holders: set[H] = set()
         self.closed: set[H] = set()  # of the holders
         self.held = 0
+        self.peak = 0  # the most that was held since memory was last returned to the system
         self.look_at = self.soft
 
     def note(self, holder: H, size: int) -> None:
@@ -74,6 +75,7 @@ class Buffers(Generic[H]):
         self.holders = set(sizes)
         self.closed &= self.holders
         self.held = sum(sizes.values())
+        self.peak = max(self.peak, self.held)
         # Set before anything is closed: a close frame is a write, and notes itself.
         self.look_at = self.held + self.limit
         if self.held > self.soft:

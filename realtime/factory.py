@@ -85,7 +85,6 @@ class Factory(http.HTTPFactory):
         self.ws_factory = WebSocketFactory(options)
         self.budget = budget
         self.connections = 0
-        self.was_full = False  # whether buffers have held much since memory was last returned
         patience = options.websocket_connect_timeout
         self.admission = Admission(self.admit, patience, self.budget.handshakes, metrics)
         self.bodies = Bodies(self.budget, outbox, metrics)
@@ -174,13 +173,13 @@ class Factory(http.HTTPFactory):
 
     def trim_memory(self) -> None:
         """Return memory to the system once buffers that held much are empty again."""
-        held = self.bodies.held + self.admission.held
-        held += sum(buffers.held for buffers in (self.writes, self.messages, self.headers))
-        if held > self.budget.working:
-            self.was_full = True
-        elif self.was_full and held < self.budget.working // 8:
-            self.was_full = False
-            trim_memory()
+        parts = (self.bodies, self.writes, self.messages, self.headers)
+        enough = self.budget.working // 2
+        if max(part.peak for part in parts) < enough or sum(part.held for part in parts) > enough:
+            return
+        for part in parts:
+            part.peak = 0
+        trim_memory()
 
     def gauges(self) -> dict[str, int]:
         """What is there now, by the names of realtime.prometheus."""
