@@ -133,6 +133,18 @@ def drop_half_received(protocol: autobahn.websocket.protocol.WebSocketProtocol) 
         protocol.data = b""
 
 
+def free(protocol: autobahn.websocket.protocol.WebSocketProtocol) -> None:
+    """Let go of what an autobahn protocol holds, after its connection has ended.
+
+    Its futures refer to it, and it to them, so that it would wait for the garbage collector, which
+    runs rarely in a server: with it would wait up to a whole message that was not complete.
+    """
+    protocol.data = b""
+    protocol.message_data = protocol.frame_data = protocol.control_frame_data = None
+    protocol.current_frame = None
+    protocol.is_open = protocol.is_closed = None
+
+
 def header_size(channel: http.HTTPChannel) -> int:
     """Bytes of the header of the request that is being received."""
     return channel._receivedHeaderSize

@@ -16,6 +16,7 @@ from realtime.internals import (
     buffered,
     connect_protocol,
     drop_half_received,
+    free,
     half_received,
     join_pieces,
     raw_socket,
@@ -124,6 +125,8 @@ class WebSocket(DaphneWebSocket):
     def connectionLost(self, reason: Failure) -> None:
         self.main_factory.disconnected(self)
         super().connectionLost(reason)
+        self.early, self.early_size = None, 0
+        free(self)
 
     def connect_refused(self):
         """The workers are behind, or Redis away: the client may try again later."""

@@ -7,8 +7,10 @@ import os
 import resource
 import socket
 import struct
+import termios
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
+from fcntl import ioctl
 
 import pytest
 
@@ -178,6 +180,23 @@ def test_incomplete_messages_hold_a_bounded_number_of_bytes_in_all(site):
         assert memory_of(site.front.pid) <= PROGRAM + BUDGET
         assert close_code(halves[0]) in (1013, None)
     site.assert_others_are_served()
+
+
+def test_incomplete_messages_of_clients_that_hang_up_are_free_at_once(site):
+    for _ in range(40):
+        with site.sockets(2, "/tool/") as halves:
+            for connection in halves:
+                connection.sendall(large_frame(MIB, 900_000))
+                read_by_server(connection)
+    assert memory_of(site.front.pid) <= site.memory + 16 * MIB
+
+
+def read_by_server(connection):
+    """Wait until the kernel holds nothing more of what was sent (tcp(7), SIOCOUTQ)."""
+    wait_until(
+        lambda: not struct.unpack("i", ioctl(connection, termios.TIOCOUTQ, bytes(4)))[0],
+        "the server to read",
+    )
 
 
 def test_a_message_in_many_parts_is_closed_with_4429(site):
