@@ -185,6 +185,7 @@ class Tree:
             "POOL_ANY": "0" if environment.WORKER_POOLS else str(environment.WORKERS),
             **{f"POOL_{p.upper()}": str(environment.WORKER_POOLS.get(p, 0)) for p in POOLS},
             "TRUSTED_HOPS": str(environment.TRUSTED_HOPS),
+            "MEMORY_BUDGET": str(environment.MEMORY_BUDGET),
             "RUN_UID": str(os.getuid()),
             "MINFDS": str(minfds),
             "PYTHONUNBUFFERED": "1",

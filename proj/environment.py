@@ -12,6 +12,7 @@ from urllib.parse import quote, unquote, urlsplit
 import dj_database_url
 
 from realtime import timeouts
+from realtime.budget import parse_size
 
 ROOT = Path(__file__).resolve().parent.parent
 # A unix socket's path holds at most 107 bytes (unix(7)); names in the run folder take up to 20.
@@ -64,6 +65,14 @@ def whole(low, high):
         return int(text)
 
     return parse
+
+
+def memory_budget(text: str) -> int:
+    """Bytes. Below 256M an upload of 10 MiB leaves no room for anything else."""
+    size = parse_size(text)
+    if not 256 << 20 <= size <= 1 << 40:
+        raise ValueError(text)
+    return size
 
 
 def words(text):
@@ -278,6 +287,13 @@ VARIABLES = (
         "s a worker may take for a message before it is killed and replaced; also by channel: "
         "`60,accounts.*=300`; `0`: no limit",
         timeouts.parse,
+    ),
+    Variable(
+        "MEMORY_BUDGET",
+        "1G",
+        "a number of bytes from 256M to 1024G, such as 512M or 2G",
+        "memory that the connections and buffers of one interface process may take at worst",
+        memory_budget,
     ),
     Variable(
         "TRUSTED_HOPS",

@@ -2,17 +2,22 @@
 
 import itertools
 import logging
+from typing import Any
 
 from autobahn.twisted.websocket import WebSocketServerFactory
 from autobahn.websocket.protocol import TrafficStats
+from twisted.internet.interfaces import ITransport
 from twisted.web import http
 
-from realtime.admission import Admission
+from realtime.admission import Admission, UnreadHandshake
+from realtime.bodies import Bodies
+from realtime.budget import Budget
+from realtime.buffers import Buffers
 from realtime.codes import GOING_DOWN, TRY_AGAIN_LATER
 from realtime.groups import Groups
 from realtime.handshake import read_handshake
-from realtime.http import Channel, Door, Request
-from realtime.internals import quiet_autobahn, share_options
+from realtime.http import Channel, Door
+from realtime.internals import quiet_autobahn, share_options, trim_memory
 from realtime.liveness import Liveness
 from realtime.refusals import Refused
 from realtime.websocket import WebSocket
@@ -50,7 +55,9 @@ class Factory(http.HTTPFactory):
 
     protocol = Door
 
-    def __init__(self, reactor, options, process, outbox, metrics, proxy, action_logger=None):
+    def __init__(
+        self, reactor, options, budget: Budget, process, outbox, metrics, proxy, action_logger=None
+    ):
         super().__init__(timeout=60, reactor=reactor)  # s that an idle HTTP connection is kept
         self.outbox = outbox
         self.metrics = metrics
@@ -63,6 +70,12 @@ class Factory(http.HTTPFactory):
         self.ping_interval = options.ping_interval
         self.root_path = options.root_path
         self.max_upload = options.max_upload
+        self.max_anonymous_upload = (
+            options.max_upload
+            if options.max_anonymous_upload is None
+            else options.max_anonymous_upload
+        )
+        self.session_cookie = options.session_cookie.encode()
         self.write_buffer = options.write_buffer
         self.message_rate = options.message_rate
         self.health_path = options.health_path.encode()
@@ -74,9 +87,48 @@ class Factory(http.HTTPFactory):
         self.forgotten = lambda channel, groups: None  # set by the server
         self.numbers = itertools.count(1)
         self.ws_factory = WebSocketFactory(options)
-        self.admission = Admission(self.admit, options.websocket_connect_timeout, metrics)
+        self.budget = budget
+        self.connections = 0
+        patience = options.websocket_connect_timeout
+        self.admission = Admission(self.admit, patience, self.budget.handshakes, metrics)
+        self.bodies = Bodies(self.budget, outbox, metrics)
+        self.writes: Buffers[WebSocket | Channel] = Buffers(
+            "writes",
+            self.budget.writes,
+            lambda connection: connection.unsent_bytes(),
+            lambda connection: connection.close_slow(),
+            metrics,
+        )
+        self.messages: Buffers[WebSocket | Channel] = Buffers(
+            "messages",
+            self.budget.messages,
+            lambda connection: connection.received_bytes(),
+            lambda connection: connection.close_unfinished(),
+            metrics,
+        )
+        self.headers: Buffers[Door] = Buffers(
+            "headers",
+            self.budget.headers,
+            lambda door: door.received_bytes(),
+            lambda door: door.close_unfinished(),
+            metrics,
+        )
 
     # Connections
+
+    def connected(self) -> bool:
+        """A connection was opened. Returns whether there is room for it."""
+        self.connections += 1
+        if self.connections <= self.budget.connections:
+            return True
+        self.metrics.drop("connections_full")
+        return False
+
+    def disconnected(self, connection: WebSocket | Channel | Door) -> None:
+        """A connection has ended."""
+        self.connections -= 1
+        for buffers in (self.writes, self.messages, self.headers):
+            buffers.forget(connection)
 
     def make_send_channel(self):
         """A new reply channel of this process."""
@@ -92,15 +144,14 @@ class Factory(http.HTTPFactory):
         channel.makeConnection(transport)
         return channel
 
-    def upgrade(self, transport, data, end):
+    def upgrade(self, transport: ITransport, data: bytes, end: int) -> None:
         """A connection wants to be a WebSocket; `data` holds a header that ends at `end`."""
-        self.admission.come(transport, (data[:end], data[end + 4 :]))
+        self.admission.come(transport, UnreadHandshake(data[:end], data[end + 4 :]))
 
-    def admit(self, transport, data):
+    def admit(self, transport: ITransport, received: UnreadHandshake) -> None:
         """Put a WebSocket on a connection whose turn it is."""
-        head, rest = data
         try:
-            handshake = read_handshake(head)
+            handshake = read_handshake(received.header)
         except Refused as refused:
             self.metrics.drop("bad_header")
             transport.write(refused.answer)
@@ -111,7 +162,7 @@ class Factory(http.HTTPFactory):
         socket.main_factory = self
         transport.protocol = socket
         socket.makeConnection(transport)
-        socket.begin(handshake, rest)
+        socket.begin(handshake, received.rest)
 
     def forget(self, protocol):
         """The connection is gone: for its reply channel, its groups, and in Redis."""
@@ -124,13 +175,33 @@ class Factory(http.HTTPFactory):
         if groups:
             self.forgotten(protocol.reply_channel, groups)
 
-    def gauges(self):
+    def trim_memory(self) -> None:
+        """Return memory to the system once buffers that held much are empty again."""
+        parts = (self.bodies, self.writes, self.messages, self.headers)
+        enough = self.budget.working // 2
+        if max(part.peak for part in parts) < enough or sum(part.held for part in parts) > enough:
+            return
+        for part in parts:
+            part.peak = 0
+        trim_memory()
+
+    def gauges(self) -> dict[str, int]:
         """What is there now, by the names of realtime.prometheus."""
         sockets = sum(isinstance(p, WebSocket) for p in self.reply_protocols.values())
         return {
             "sockets": sockets,
             "groups": len(self.groups.members),
             "handshakes_waiting": len(self.admission.waiting),
+            "connections": self.connections,
+            "disconnects_waiting": len(self.outbox.behind),
+            "requests_bytes": self.bodies.held,
+            "writes_bytes": self.writes.held,
+            "messages_bytes": self.messages.held,
+            "headers_bytes": self.headers.held,
+            "handshakes_bytes": self.admission.held,
+            "outbox_bytes": self.outbox.kept_bytes,
+            "links_bytes": sum(link.backlog for link in self.outbox.links),
+            "budget_bytes": self.budget.total,
         }
 
     def log_action(self, protocol, action, details):
@@ -176,6 +247,7 @@ class Factory(http.HTTPFactory):
                     continue  # the reactor is about to notice that the peer is gone
                 if sent != size:
                     transport.write(data[sent:])
+                    self.writes.note(protocol, size - sent)
             else:
                 protocol.send_frames(data)
         self.metrics.count("broadcasts", len(frames))
@@ -187,17 +259,25 @@ class Factory(http.HTTPFactory):
         for protocol in tuple(self.groups.members.get(group, ())):
             self.deliver(protocol.reply_channel, message)
 
-    def deliver(self, channel, message):
+    def deliver(self, channel: str, message: dict[str, Any]) -> None:
         """A reply for one connection; one that is gone needs none. Raises ValueError."""
         protocol = self.reply_protocols.get(channel)
-        if isinstance(protocol, Request):
-            protocol.serverResponse(message)
-        elif protocol is not None:
+        if isinstance(protocol, WebSocket):
             deliver_to_websocket(protocol, channel, message)
+            return
+        self.bodies.release(channel)  # a worker has it, whether or not its client is still there
+        if protocol is not None:
+            connection = protocol.channel
+            protocol.serverResponse(message)
+            self.writes.note(connection, len(message.get("content", b"")))
 
-    def check_time(self, now):
+    def check_time(self, now: float) -> None:
         """Called every 2 s with the monotonic clock."""
         self.admission.check_time(now)
+        self.bodies.check_time(now)
+        for buffers in (self.writes, self.messages, self.headers):
+            buffers.look()
+        self.trim_memory()
         for protocol in (*self.reply_protocols.values(), *self.doors):
             try:
                 protocol.check_time(now)

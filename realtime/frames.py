@@ -3,6 +3,7 @@
 import struct
 
 TEXT, BINARY = 0x81, 0x82  # FIN set, and the opcode
+CONTINUATION = 0  # the opcode of a message's later frames
 
 
 def encode_frame(first_byte: int, payload: bytes) -> bytes:

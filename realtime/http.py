@@ -3,15 +3,19 @@
 import logging
 import re
 import time
+from io import BytesIO
+from typing import Any
 from urllib.parse import unquote
 
 from daphne.http_protocol import WebRequest
 from twisted.internet.protocol import Protocol
+from twisted.python.failure import Failure
 from twisted.web import http
 
+from realtime.internals import buffered, header_size, unparsed
 from realtime.liveness import ONLY_READ, READY_CHANNEL, READY_WITHIN, Answer, unanswered
 from realtime.proxy import client_address
-from realtime.refusals import refusal
+from realtime.refusals import BUSY, RETRY_AFTER, refusal
 
 logger = logging.getLogger("realtime.http")
 
@@ -29,86 +33,146 @@ class Door(Protocol):
     """
 
     head = b""
+    is_refused = False
 
-    def connectionMade(self):
+    def connectionMade(self) -> None:
         # The HTTP channel brings a timeout of its own.
         self.opened = time.monotonic()
-        self.factory.doors.add(self)
+        if self.factory.connected():
+            self.factory.doors.add(self)
+        else:
+            self.refuse(503, BUSY, RETRY_AFTER)
 
-    def dataReceived(self, data):
+    def dataReceived(self, data: bytes) -> None:
+        if self.is_refused:
+            return
         self.head += data
         end = self.head.find(b"\r\n\r\n")
         if end == -1 and len(self.head) <= LONGEST_HEADER:
+            self.factory.headers.note(self, len(data))
             return
         self.factory.doors.discard(self)
         if end == -1 or end > LONGEST_HEADER:
             self.factory.metrics.drop("bad_header")
-            self.transport.write(refusal(400, "The request header is too long."))
-            self.transport.loseConnection()
+            self.refuse(400, "The request header is too long.")
             return
-        if self.head.startswith(b"GET ") and UPGRADE.search(self.head, 0, end + 4):
-            self.factory.upgrade(self.transport, self.head, end)
+        head, self.head = self.head, b""
+        if head.startswith(b"GET ") and UPGRADE.search(head, 0, end + 4):
+            self.factory.upgrade(self.transport, head, end)
         else:
-            self.factory.make_channel(self.transport).dataReceived(self.head)
+            self.factory.make_channel(self.transport).dataReceived(head)
 
-    def connectionLost(self, reason):
+    def refuse(self, status: int, sentence: str, headers: bytes = b"") -> None:
+        self.is_refused = True
+        self.head = b""
+        self.transport.write(refusal(status, sentence, headers))
+        self.transport.loseConnection()
+
+    def connectionLost(self, reason: Failure) -> None:
         self.factory.doors.discard(self)
+        self.factory.disconnected(self)
 
-    def check_time(self, now):
+    def check_time(self, now: float) -> None:
         """Called every 2 s: ends a connection whose first request header does not come."""
         if now - self.opened > FIRST_BYTES:
             self.factory.metrics.drop("slow_header")
             self.transport.abortConnection()
 
+    def received_bytes(self) -> int:
+        return len(self.head)
+
+    def close_unfinished(self) -> None:
+        """Unfinished headers of all connections take too much memory, this one most of it."""
+        self.factory.doors.discard(self)
+        self.refuse(503, BUSY, RETRY_AFTER)
+
 
 class Request(WebRequest):
     """A request whose body is bounded and whose sends do not block."""
 
-    too_large = False
+    is_refused = False  # answered before its body was complete
+    body_limit = 0  # bytes
     # A request may be in a group, whose message answers it. To a broadcast of text it looks like
     # a socket that is not open.
     muted = False
     state = send_now = None
 
-    def send_frames(self, frames):
-        logger.error("A text for a group reached %s, a request", self.reply_channel)
-
-    def connectionLost(self, reason):
-        super().connectionLost(reason)
-        self.factory.leave_groups(self)
-
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         # Workers parse forms; the interface server would do it for nothing, and stand still for it.
         super().__init__(*args, parsePOSTFormSubmission=False, **kwargs)
         self.request_start = time.monotonic()
 
-    def duration(self):
+    def send_frames(self, frames: bytes) -> None:
+        logger.error("A text for a group reached %s, a request", self.reply_channel)
+
+    def connectionLost(self, reason: Failure) -> None:
+        super().connectionLost(reason)
+        self.factory.bodies.abandon(self.reply_channel)
+        self.factory.leave_groups(self)
+
+    def duration(self) -> float:
         return time.monotonic() - self.request_start
 
-    def gotLength(self, length):
-        super().gotLength(length)
-        if length is not None and length > self.factory.max_upload:
-            self.refuse_body()
+    # The body
 
-    def handleContentChunk(self, data):
-        if self.too_large:
+    def gotLength(self, length: int | None) -> None:
+        """The header is complete; `length` of the body, None where it comes in chunks."""
+        self.content = BytesIO()
+        self.body_limit = self.factory.max_upload
+        if length != 0 and not self.may_upload():
+            self.body_limit = min(self.body_limit, self.factory.max_anonymous_upload)
+        if length is not None and length > self.body_limit:
+            self.refuse_length()
+        elif not self.factory.bodies.begin(self.reply_channel, header_size(self.channel), length):
+            self.refuse_for_now()
+
+    def may_upload(self) -> bool:
+        """Whether the client sends a session cookie or a token. Workers validate them."""
+        return (
+            self.requestHeaders.hasHeader(b"Authorization")
+            or self.factory.session_cookie in self.received_cookies
+        )
+
+    def handleContentChunk(self, data: bytes) -> None:
+        if self.is_refused:
             return
-        super().handleContentChunk(data)
-        if self.content.tell() > self.factory.max_upload:
-            self.refuse_body()
+        if self.content.tell() + len(data) > self.body_limit:
+            self.refuse_length()
+        elif self.factory.bodies.grow(self.reply_channel, len(data)):
+            self.content.write(data)
+        else:
+            self.refuse_for_now()
 
-    def refuse_body(self):
+    def refuse_length(self) -> None:
+        limit = self.body_limit
+        if limit < self.factory.max_upload:
+            sentence = (
+                f"Without a session or an Authorization header a body has at most {limit} bytes."
+            )
+            self.refuse("anonymous_upload", 413, sentence)
+        else:
+            self.refuse("upload_too_large", 413, f"The body is longer than {limit} bytes.")
+
+    def refuse_for_now(self) -> None:
+        """Requests take all the memory that they may: workers are behind, or stopped."""
+        self.refuse("requests_full", 503, BUSY, RETRY_AFTER)
+
+    def refuse(self, reason: str, status: int, sentence: str, headers: bytes = b"") -> None:
         """Answer at once: the rest of the body would only cost both sides."""
-        self.too_large = True
-        self.factory.metrics.drop("upload_too_large")
-        limit = self.factory.max_upload
-        self.transport.write(refusal(413, f"The body is longer than {limit} bytes."))
+        self.is_refused = True
+        self.content = BytesIO()
+        self.factory.bodies.abandon(self.reply_channel)
+        self.factory.forget(self)
+        self.factory.metrics.drop(reason)
+        self.transport.write(refusal(status, sentence, headers))
         # A client that sends everything before it reads would see a reset instead of the reason.
         self.channel.transport.loseWriteConnection()
         self.factory.reactor.callLater(LINGER, self.channel.transport.abortConnection)
 
+    # To the workers
+
     def process(self):
-        if self.too_large:
+        if self.is_refused:
             self.channel.transport.loseConnection()
             return
         upgrade = self.requestHeaders.getRawHeaders(b"Upgrade", [b""])[0]
@@ -140,9 +204,10 @@ class Request(WebRequest):
                     headers.append((name, value))
         peer = [self.client.host, self.client.port] if hasattr(self.client, "port") else None
         self.client_addr, scheme = client_address(self.factory.proxy, headers, peer)
-        self.content.seek(0)
+        body = self.content.getvalue()
+        self.content = None  # the message has it
         self.factory.metrics.count("http_requests")
-        self.factory.outbox.send(
+        self.factory.bodies.send(
             READY_CHANNEL if self.is_ready_check else "http.request",
             {
                 "reply_channel": self.reply_channel,
@@ -153,7 +218,7 @@ class Request(WebRequest):
                 "scheme": scheme or ("https" if self.isSecure() else "http"),
                 "query_string": self.uri.partition(b"?")[2],
                 "headers": headers,
-                "body": self.content.read(),
+                "body": body,
                 "client": self.client_addr,
                 "server": [self.host.host, self.host.port] if hasattr(self.host, "port") else None,
             },
@@ -184,7 +249,7 @@ class Request(WebRequest):
                 unanswered("Redis is away, or does not take a message for the workers.")
             )
         else:
-            self.basic_error(503, b"Service Unavailable", "Busy; please try again in a moment.")
+            self.basic_error(503, b"Service Unavailable", BUSY)
 
     def hand_over(self):
         """A handshake on a connection that was used before: build its header again."""
@@ -193,6 +258,7 @@ class Request(WebRequest):
             lines += [name + b": " + value for value in values]
         head = b"\r\n".join(lines) + b"\r\n\r\n"
         self.factory.reply_protocols.pop(self.reply_channel, None)
+        self.factory.bodies.abandon(self.reply_channel)
         self.reply_channel = None
         transport = self.channel.transport
         self.channel.setTimeout(None)
@@ -203,6 +269,7 @@ class Request(WebRequest):
 
     def finish(self):
         """The response is complete. Daphne would tell workers, none of whom listens."""
+        self.factory.bodies.abandon(self.reply_channel)
         self.factory.forget(self)
         http.Request.finish(self)
 
@@ -221,6 +288,9 @@ class Request(WebRequest):
             return
         if self.factory.timeout < 0 or waited <= self.factory.timeout:
             return
+        if self.path is None:
+            self.refuse("slow_body", 408, "The request did not arrive in time.")
+            return
         self.factory.metrics.drop("http_timeout")
         if self._got_response_start:
             # Half a response was sent: only a cut tells the client that the rest is missing.
@@ -234,3 +304,30 @@ class Channel(http.HTTPChannel):
 
     requestFactory = Request
     totalHeadersSize = LONGEST_HEADER
+
+    def dataReceived(self, data: bytes) -> None:
+        super().dataReceived(data)
+        if unparsed(self):
+            self.factory.messages.note(self, len(data))
+
+    def _send100Continue(self) -> None:
+        if not self.requests[-1].is_refused:
+            super()._send100Continue()
+
+    def connectionLost(self, reason: Failure) -> None:
+        self.factory.disconnected(self)
+        super().connectionLost(reason)
+
+    # What it holds: see realtime.buffers
+
+    def received_bytes(self) -> int:
+        return unparsed(self)
+
+    def unsent_bytes(self) -> int:
+        return buffered(self.transport)
+
+    def close(self) -> None:
+        """The memory for its kind of buffer is used up. No answer can stand before others."""
+        self.transport.abortConnection()
+
+    close_unfinished = close_slow = close

@@ -3,7 +3,7 @@
 import importlib
 import logging
 import sys
-from argparse import ArgumentTypeError
+from argparse import ArgumentTypeError, Namespace
 
 from realtime import compat
 
@@ -12,6 +12,8 @@ compat.install()
 from daphne.access import AccessLogGenerator  # noqa: E402
 from daphne.cli import DEFAULT_HOST, DEFAULT_PORT, CommandLineInterface  # noqa: E402
 from daphne.server import build_endpoint_description_strings  # noqa: E402
+
+from realtime.budget import DEFAULT, Budget, parse_size  # noqa: E402
 
 BACKLOG = 4096  # connections that wait to be accepted; Twisted's 50 drops them in a burst
 
@@ -27,6 +29,14 @@ def at_least(least, parse):
 
     number.__name__ = parse.__name__  # argparse names it where the text is no number at all
     return number
+
+
+def size(text: str) -> int:
+    """The type of an argument that is a number of bytes such as 512M."""
+    try:
+        return parse_size(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
 
 
 whole, positive, amount = at_least(0, int), at_least(1, int), at_least(0, float)
@@ -48,6 +58,20 @@ OPTIONS = (
     ("--max-upload", 10 << 20, whole, "longest request body in bytes (status 413)"),
     ("--health-path", "", path, "where this process answers itself whether it can work"),
     ("--ready-path", "", path, "a view's address that waits behind no other request (http.ready)"),
+    (
+        "--max-anonymous-upload",
+        None,
+        whole,
+        "the same for requests without session cookie and Authorization header; as --max-upload"
+        " unless given",
+    ),
+    ("--session-cookie", "sessionid", str, "name of the cookie that --max-anonymous-upload needs"),
+    (
+        "--memory-budget",
+        DEFAULT,
+        size,
+        "bytes, such as 512M, that all connections and buffers may take (status 503, close 1013)",
+    ),
     ("--trusted-hops", 1, whole, "proxies that append to X-Forwarded-For, with --proxy-headers"),
 )
 
@@ -76,6 +100,7 @@ class Interface(CommandLineInterface):
             options.websocket_timeout = -1  # a reader may stay as long as it likes
         if not options.proxy_headers:
             options.trusted_hops = 0
+        self.check_budget(options)
         try:
             layer = load(options.channel_layer)
         except LookupError:
@@ -83,10 +108,23 @@ class Interface(CommandLineInterface):
                 f"argument channel_layer: {options.channel_layer!r} names no channel layer,"
                 " as path.to.module:object would"
             )
+        from realtime.internals import return_freed_memory
         from realtime.server import Server
 
+        return_freed_memory()
         self.server = Server(layer, endpoints(options), options, access_log(options))
         return self.server.run()
+
+    def check_budget(self, options: Namespace) -> None:
+        """End where the memory budget is too small for what the other options allow."""
+        limits = ("max_upload", "max_message", "write_buffer")
+        largest = max(limits, key=lambda name: getattr(options, name))
+        needed = Budget.of(options.memory_budget).smallest_for(getattr(options, largest))
+        if needed is not None:
+            self.parser.error(
+                f"argument --memory-budget: {options.memory_budget} bytes are too few for"
+                f" --{largest.replace('_', '-')} {getattr(options, largest)}: {needed} are needed"
+            )
 
 
 def load(name):

@@ -6,11 +6,36 @@ the link spell out what `unsent` reads, because a call costs a tenth of a delive
 tests/realtime/test_internals.py notices when one of these changes.
 """
 
+import ctypes
 import socket
 import time
+from contextlib import suppress
 
 import autobahn.websocket.protocol
-from twisted.internet import tcp
+from twisted.internet import abstract, interfaces, tcp
+from twisted.protocols.policies import ProtocolWrapper
+from twisted.web import http
+
+M_MMAP_THRESHOLD = -3  # mallopt(3)
+MAPPED = 512 << 10  # bytes; above what is read from Redis at once, which must stay cheap
+PIECE = 64  # bytes that a short bytes object and its place in a list take beside its content
+MOST_PIECES = 1000  # of an unfinished message; joined above that
+
+
+def return_freed_memory() -> None:
+    """Have glibc return large buffers to the system as soon as they are freed.
+
+    By default the size from which it does so grows with each buffer that is freed, up to 32 MiB:
+    after a burst of uploads the process would keep what they took.
+    """
+    with suppress(AttributeError, OSError):  # another C library
+        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, MAPPED)
+
+
+def trim_memory() -> None:
+    """Have glibc return all it can, also what lies between buffers that are still used."""
+    with suppress(AttributeError, OSError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def quiet_autobahn():
@@ -36,9 +61,103 @@ def connect_protocol(protocol):
     protocol._connectionMade()
 
 
-def unsent(transport) -> int:
-    """Bytes that wait in a Twisted TCP transport for the kernel to take them."""
+def unsent(transport: interfaces.ITransport) -> int:
+    """Bytes that wait in a Twisted transport for the kernel to take them."""
+    while isinstance(transport, ProtocolWrapper):  # TLS: ciphertext waits in the transport below
+        transport = transport.transport
     return transport._tempDataLen + len(transport.dataBuffer) - transport.offset
+
+
+def buffered(transport: interfaces.ITransport) -> int:
+    """Bytes of memory that a Twisted transport holds for a peer that does not read.
+
+    More than `unsent` where the kernel has taken the beginning of a chunk; 0 for one that is gone.
+    """
+    while isinstance(transport, ProtocolWrapper):  # TLS: ciphertext waits in the transport below
+        transport = transport.transport
+    if not isinstance(transport, abstract.FileDescriptor) or transport.disconnected:
+        return 0
+    return transport._tempDataLen + len(transport.dataBuffer)
+
+
+def cut(transport: interfaces.ITransport) -> None:
+    """End a connection and free what it had to send now, not in the reactor's next turn.
+
+    One broadcast may find thousands of slow clients within one turn.
+    """
+    transport.abortConnection()
+    while isinstance(transport, ProtocolWrapper):
+        transport = transport.transport
+    if isinstance(transport, abstract.FileDescriptor):
+        transport._tempDataBuffer, transport._tempDataLen = [], 0
+        transport.dataBuffer, transport.offset = b"", 0
+
+
+def half_received(protocol: autobahn.websocket.protocol.WebSocketProtocol) -> int:
+    """Bytes of memory that an autobahn protocol holds of a message that is not complete.
+
+    Also what a client has sent before its handshake is answered.
+    """
+    size = len(protocol.data)
+    if protocol.inside_message and not protocol.failedByMe:
+        pieces = len(protocol.message_data)
+        size += protocol.message_data_total_length
+        frame = protocol.current_frame
+        if frame is not None and frame.opcode < 8:
+            # The length of a frame counts from its header on: take off what is still to come.
+            size -= frame.length - protocol.current_frame_masker.pointer()
+            pieces += len(protocol.frame_data)
+        size += PIECE * pieces
+    return size
+
+
+def join_pieces(protocol: autobahn.websocket.protocol.WebSocketProtocol) -> None:
+    """Join the pieces of an unfinished message where they are many.
+
+    A client may send a message two bytes at a time: autobahn keeps each as an object.
+    """
+    if protocol.message_data and len(protocol.message_data) > MOST_PIECES:
+        protocol.message_data = [b"".join(protocol.message_data)]
+    if protocol.frame_data and len(protocol.frame_data) > MOST_PIECES:
+        protocol.frame_data = [b"".join(protocol.frame_data)]
+
+
+def drop_half_received(protocol: autobahn.websocket.protocol.WebSocketProtocol) -> None:
+    """Forget an unfinished message. Its rest is read and discarded until the socket ends."""
+    protocol.failedByMe = True  # autobahn's own state after a message over the limit
+    if protocol.inside_message:
+        protocol.message_data = []
+        if protocol.frame_data is not None:
+            protocol.frame_data = []
+    if protocol.state == protocol.STATE_CLOSED:  # a handshake that was refused
+        protocol.data = b""
+
+
+def free(protocol: autobahn.websocket.protocol.WebSocketProtocol) -> None:
+    """Let go of what an autobahn protocol holds, after its connection has ended.
+
+    Its futures refer to it, and it to them, so that it would wait for the garbage collector, which
+    runs rarely in a server: with it would wait up to a whole message that was not complete.
+    """
+    protocol.data = b""
+    protocol.message_data = protocol.frame_data = protocol.control_frame_data = None
+    protocol.current_frame = None
+    protocol.is_open = protocol.is_closed = None
+
+
+def header_size(channel: http.HTTPChannel) -> int:
+    """Bytes of the header of the request that is being received."""
+    return channel._receivedHeaderSize
+
+
+def unparsed(channel: http.HTTPChannel) -> int:
+    """Bytes that an HTTP channel holds beside the body of the request that it is receiving.
+
+    Half a header, a body's trailers, and requests that arrive while another is answered.
+    """
+    trailers = getattr(channel._transferDecoder, "_receivedTrailerHeadersSize", 0)
+    size = channel._receivedHeaderSize + len(channel._buffer) + trailers
+    return size + sum(map(len, channel._dataBuffer))
 
 
 def raw_socket(transport):

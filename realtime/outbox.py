@@ -11,15 +11,14 @@ from dataclasses import dataclass
 
 from twisted.internet import reactor
 
+from realtime.budget import Budget
 from realtime.commands import Command
 from realtime.layer import Transport
 from realtime.link import Link, Lost
 from realtime.metrics import Metrics
 from realtime.shard import PATIENCE, is_passing
 
-MOST_KEPT = 100_000  # disconnects and others, some 300 bytes each
-KEPT_BYTES = 32 << 20  # of messages that wait for Redis
-LINK_BYTES = 32 << 20  # that a link may hold before more is refused
+DISCONNECT = 500  # bytes of one that waits; the paths of those that were accepted are short
 RETRY_FULL = 0.2  # s between two attempts where the workers are behind
 BATCH = 200  # messages per attempt
 FOREVER = math.inf
@@ -31,6 +30,7 @@ class Letter:
 
     `sent`: when, on the monotonic clock; `patience`: seconds that it may wait for Redis;
     `command`: set once it may have reached Redis, which knows by its number if it has.
+    `taken`: called once Redis has it.
     """
 
     channel: str
@@ -40,6 +40,7 @@ class Letter:
     refused: Callable[[], None] | None
     shard: int = 0
     command: Command | None = None
+    taken: Callable[[], None] | None = None
 
     @property
     def size(self) -> int:
@@ -52,8 +53,11 @@ class Letter:
 class Outbox:
     """`links`: the link of each shard for writing, set by the server."""
 
-    def __init__(self, layer: Transport, metrics: Metrics) -> None:
+    def __init__(self, layer: Transport, budget: Budget, metrics: Metrics) -> None:
         self.layer = layer
+        self.link_limit = budget.links // layer.ring_size  # bytes
+        self.kept_limit = budget.outbox  # bytes
+        self.behind_limit = budget.disconnects // DISCONNECT
         self.metrics = metrics
         self.links: list[Link] = []
         self.kept: deque[Letter] = deque()  # wait for Redis
@@ -83,7 +87,7 @@ class Outbox:
         if not link.is_open:
             self.keep(letter)
             return
-        if link.backlog > LINK_BYTES:
+        if link.backlog > self.link_limit:
             self.refuse(letter, "redis_slow")
             return
         if letter.command is None:
@@ -91,6 +95,8 @@ class Outbox:
 
         def answered(reply: object) -> None:
             if reply == 1:
+                if letter.taken is not None:
+                    letter.taken()
                 return
             if isinstance(reply, Lost):
                 self.keep(letter)  # the command's number tells Redis if it was done already
@@ -110,7 +116,7 @@ class Outbox:
         since = letter.sent if away_since is None else min(letter.sent, away_since)
         if since + letter.patience <= time.monotonic():
             self.refuse(letter, "redis_lost")
-        elif len(self.kept) >= MOST_KEPT or self.kept_bytes + letter.size > KEPT_BYTES:
+        elif self.kept_bytes + letter.size > self.kept_limit:
             self.refuse(letter, "outbox_full")
         else:
             self.kept.append(letter)
@@ -118,7 +124,7 @@ class Outbox:
 
     def refuse(self, letter: Letter, reason: str) -> None:
         if letter.patience == FOREVER:
-            if len(self.behind) >= MOST_KEPT:
+            if len(self.behind) >= self.behind_limit:
                 self.metrics.drop("disconnect_lost")
                 return
             self.behind.append(letter)

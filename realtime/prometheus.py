@@ -19,6 +19,16 @@ GAUGES = {
     "sockets": "Open WebSockets",
     "groups": "Groups with members in the process",
     "handshakes_waiting": "Handshakes that are not with workers yet",
+    "connections": "Open connections of any kind",
+    "disconnects_waiting": "Disconnects that are not with workers yet",
+    "requests_bytes": "HTTP requests that no worker has answered, their bodies included",
+    "writes_bytes": "What slow clients have not taken yet",
+    "messages_bytes": "WebSocket messages and pipelined requests that are not complete",
+    "headers_bytes": "Request headers that are not complete",
+    "handshakes_bytes": "Handshakes that are not with workers yet",
+    "outbox_bytes": "Messages that wait for Redis to come back",
+    "links_bytes": "Commands that Redis has not taken yet",
+    "budget_bytes": "The memory budget of the process",
 }
 COUNTERS = {
     "frames_sent": "WebSocket messages sent to clients",

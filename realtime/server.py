@@ -14,6 +14,7 @@ from twisted.internet.endpoints import serverFromString
 from twisted.internet.task import LoopingCall
 from twisted.logger import STDLibLogObserver, globalLogBeginner
 
+from realtime.budget import Budget
 from realtime.codes import GOING_DOWN
 from realtime.connection import seconds
 from realtime.factory import Factory
@@ -50,10 +51,12 @@ class Server(DaphneServer):
         # Unguessable: two processes must never share a name, on whatever hosts they are.
         self.process = f"{PROCESS}{secrets.token_hex(6)}!"
         self.metrics = Metrics("interface")
-        self.outbox = Outbox(channel_layer, self.metrics)
+        self.budget = Budget.of(options.memory_budget)
+        self.outbox = Outbox(channel_layer, self.budget, self.metrics)
         self.factory = Factory(
             reactor,
             options,
+            self.budget,
             self.process,
             self.outbox,
             self.metrics,

@@ -6,20 +6,30 @@ from contextlib import suppress
 from urllib.parse import unquote
 
 from daphne.ws_protocol import WebSocketProtocol as DaphneWebSocket
+from twisted.python.failure import Failure
 
 from realtime.codes import FLOOD, GOING_DOWN, TRY_AGAIN_LATER
-from realtime.frames import BINARY, TEXT, encode_frame
+from realtime.frames import BINARY, CONTINUATION, TEXT, encode_frame
 from realtime.handshake import accept_handshake
-from realtime.internals import connect_protocol, raw_socket, unsent
+from realtime.internals import (
+    PIECE,
+    buffered,
+    connect_protocol,
+    drop_half_received,
+    free,
+    half_received,
+    join_pieces,
+    raw_socket,
+    unsent,
+)
 from realtime.limits import Allowance
 from realtime.outbox import FOREVER
 from realtime.proxy import client_address
-from realtime.refusals import refusal
+from realtime.refusals import BUSY, refusal
 
 logger = logging.getLogger("realtime.websocket")
 
 CLOSE_WITHIN = 5  # s between a close frame and the end of the connection
-BUSY = "Busy; please try again in a moment."
 RECEIVE_PATIENCE = 20  # s that a client's message may wait for Redis before its socket is closed
 MOST_EARLY = 100  # frames kept for a socket whose handshake is not answered yet
 
@@ -30,6 +40,7 @@ class WebSocket(DaphneWebSocket):
     connect_sent = False  # only what was connected can disconnect
     muted = False
     early = None  # frames that came for this socket before it was accepted
+    early_size = 0  # bytes of them
     allowance = None
     key = None  # of the handshake, until it is answered
     websocket_version = 13
@@ -37,6 +48,8 @@ class WebSocket(DaphneWebSocket):
     closing_since = None
     send_now = None  # the kernel's send, for a plain transport
     held = None  # what goes out together: the handshake's answer and the first message
+    inside_message = False  # autobahn's frame parser, before it begins
+    current_frame = frame_data = message_data = None
 
     # From the client
 
@@ -48,6 +61,8 @@ class WebSocket(DaphneWebSocket):
     def begin(self, handshake, rest):
         """Ask the workers about a handshake; `rest`: the bytes that came right behind it."""
         server = self.main_factory
+        if rest:
+            server.messages.note(self, len(rest))
         self.packets_received = 0
         self.trafficStats = self.factory.traffic_stats
         self.socket_opened = self.last_data = time.monotonic()
@@ -83,12 +98,35 @@ class WebSocket(DaphneWebSocket):
         )
         self.log_action("connecting")
 
-    def consumeData(self):
-        if self.state != self.STATE_CONNECTING:
+    def dataReceived(self, data: bytes) -> None:
+        self._dataReceived(data)
+        if self.inside_message or self.data:
+            join_pieces(self)
+            self.main_factory.messages.note(self, len(data) + PIECE)
+
+    def consumeData(self) -> None:
+        if self.state == self.STATE_CLOSED:
+            self.data = b""  # autobahn would keep what comes until the connection ends
+        elif self.state != self.STATE_CONNECTING:
             super().consumeData()
         elif len(self.data) > self.maxMessagePayloadSize:
             self.main_factory.metrics.drop("flood")
             self.transport.abortConnection()
+
+    def received_bytes(self) -> int:
+        """What is held of a message that is not complete yet."""
+        return half_received(self)
+
+    def close_unfinished(self) -> None:
+        """Unfinished messages of all sockets take too much memory, this one most of it."""
+        self.close_with(TRY_AGAIN_LATER)
+        drop_half_received(self)
+
+    def connectionLost(self, reason: Failure) -> None:
+        self.main_factory.disconnected(self)
+        super().connectionLost(reason)
+        self.early, self.early_size = None, 0
+        free(self)
 
     def connect_refused(self):
         """The workers are behind, or Redis away: the client may try again later."""
@@ -115,7 +153,13 @@ class WebSocket(DaphneWebSocket):
             "websocket.receive", message, self.receive_refused, RECEIVE_PATIENCE
         )
 
-    def is_within_rate(self):
+    def onMessageFrameBegin(self, length: int) -> None:
+        """The parts of a message count like messages: each costs as much as a short one."""
+        super().onMessageFrameBegin(length)
+        if self.current_frame.opcode == CONTINUATION and not self.muted:
+            self.is_within_rate()
+
+    def is_within_rate(self) -> bool:
         """Note that something came; close the socket where it is too much."""
         self.last_data = time.monotonic()
         rate = self.main_factory.message_rate
@@ -127,6 +171,10 @@ class WebSocket(DaphneWebSocket):
             return True
         self.main_factory.metrics.drop("flood")
         self.close_with(FLOOD)
+        drop_half_received(self)
+        # What follows is not even parsed. check_time() ends a client that goes on sending.
+        self.data = b""
+        self.transport.pauseProducing()
         return False
 
     def receive_refused(self):
@@ -175,7 +223,7 @@ class WebSocket(DaphneWebSocket):
         self.inside_message, self.current_frame = False, None  # autobahn's frame parser
         self.main_factory.metrics.count("websockets_opened")
         self.log_action("connected")
-        early, self.early = self.early, None
+        early, self.early, self.early_size = self.early, None, 0
         if early:
             self.send_frames(b"".join(early))
         self.main_factory.admission.done(self)
@@ -220,14 +268,24 @@ class WebSocket(DaphneWebSocket):
             if sent == len(data):
                 return
             data = data[sent:]
-        elif self.send_now is not None and self.state == self.STATE_OPEN:
-            waiting = unsent(transport)
-            if waiting + len(data) > self.main_factory.write_buffer:
-                self.main_factory.metrics.drop("slow_client")
-                self.send_now = None  # the close frame may wait with the rest
-                self.close_with(TRY_AGAIN_LATER)
-                return
+        elif (
+            not self.muted  # a close frame may always wait
+            and self.state == self.STATE_OPEN
+            and unsent(transport) + len(data) > self.main_factory.write_buffer
+        ):
+            self.main_factory.metrics.drop("slow_client")
+            self.close_with(TRY_AGAIN_LATER)
+            return
         transport.write(data)
+        self.main_factory.writes.note(self, len(data))
+
+    def unsent_bytes(self) -> int:
+        """What waits for the client to take it."""
+        return buffered(self.transport) + self.early_size
+
+    def close_slow(self) -> None:
+        """What waits for slow clients takes too much memory, this one's part most of it."""
+        self.close_with(TRY_AGAIN_LATER)
 
     def hold(self):
         """Collect what is sent until release(), to write it at once."""
@@ -242,8 +300,11 @@ class WebSocket(DaphneWebSocket):
         """Keep a broadcast for a socket that joined a group before it was accepted."""
         if self.early is None:
             self.early = []
-        if len(self.early) < MOST_EARLY:
+        size = self.early_size + len(frames)
+        if len(self.early) < MOST_EARLY and size <= self.main_factory.write_buffer:
             self.early.append(frames)
+            self.early_size = size
+            self.main_factory.writes.note(self, len(frames))
         else:
             self.main_factory.metrics.drop("before_accept")
 

@@ -16,6 +16,12 @@ def test_an_empty_variable_counts_as_unset():
     assert Environment({"PORT": ""}).PORT == 8000
 
 
+def test_a_memory_budget_is_a_number_of_bytes_or_has_a_unit():
+    assert Environment({}).MEMORY_BUDGET == 1 << 30
+    assert Environment({"MEMORY_BUDGET": "512M"}).MEMORY_BUDGET == 512 << 20
+    assert Environment({"MEMORY_BUDGET": "268435456"}).MEMORY_BUDGET == 256 << 20
+
+
 def test_several_redis_urls_are_shards():
     urls = "redis://a:6379/0, rediss://user:word@b/1"
     assert Environment({"REDIS_URL": urls}).REDIS_URL == urls.split(", ")
@@ -51,6 +57,9 @@ def test_a_relative_data_dir_belongs_to_the_project():
         ("WORKERS", "0"),
         ("CONSUMER_TIMEOUT", "0.5"),
         ("INTERFACES", "-1"),
+        ("MEMORY_BUDGET", "255M"),
+        ("MEMORY_BUDGET", "1 GB"),
+        ("MEMORY_BUDGET", "1025G"),
         ("REDIS_URL", "memcached://localhost"),
         ("REDIS_URL", "redis://localhost:port"),
         ("REDIS_URL", "redis://localhost:0"),

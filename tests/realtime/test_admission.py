@@ -6,7 +6,7 @@ from contextlib import ExitStack
 import pytest
 import redis
 
-from realtime.admission import AT_ONCE, MOST_WAITING, Admission
+from realtime.admission import AT_ONCE, MOST_WAITING, Admission, UnreadHandshake
 from realtime.metrics import Metrics
 from tests.environment import redis_server
 from tests.realtime.interface_process import Project
@@ -15,6 +15,8 @@ from tests.services import wait_until
 
 LEAVING = 20
 PATIENCE = 20  # s that a handshake may take
+HANDSHAKE = UnreadHandshake(b"GET / HTTP/1.1", b"")
+PLENTY = 1 << 30  # bytes
 
 
 def test_who_waits_gets_its_turn_and_who_has_left_costs_workers_nothing():
@@ -71,7 +73,9 @@ class Transport:
 @pytest.fixture
 def admission():
     """Lets in and never answers."""
-    made = Admission(lambda transport, data: made.begun(transport), PATIENCE, Metrics("test"))
+    made = Admission(
+        lambda transport, data: made.begun(transport), PATIENCE, PLENTY, Metrics("test")
+    )
     return made
 
 
@@ -82,14 +86,27 @@ def refused(transports):
 def test_more_than_may_wait_are_refused_with_503(admission):
     herd = [Transport() for _ in range(AT_ONCE + MOST_WAITING + 3)]
     for transport in herd:
-        admission.come(transport, b"")
+        admission.come(transport, HANDSHAKE)
     assert refused(herd) == herd[-3:]
+
+
+def test_handshakes_that_would_take_too_much_memory_are_refused_with_503(admission):
+    large = UnreadHandshake(b"GET / HTTP/1.1\r\nCookie: " + b"x" * 16000, b"y" * 60_000)
+    admission.memory = 5 * large.size()
+    herd = [Transport() for _ in range(AT_ONCE + 7)]
+    for transport in herd:
+        admission.come(transport, large)
+    assert refused(herd) == herd[-2:]
+    admission.done(herd[0])  # the first of those that wait has its turn, and leaves room
+    late = Transport()
+    admission.come(late, large)
+    assert refused([late]) == []
 
 
 def test_who_has_waited_too_long_is_refused_with_503(admission):
     herd = [Transport() for _ in range(AT_ONCE + 2)]
     for transport in herd:
-        admission.come(transport, b"")
+        admission.come(transport, HANDSHAKE)
     admission.check_time(time.monotonic() + PATIENCE / 2)
     assert refused(herd) == []
     admission.check_time(time.monotonic() + PATIENCE + 1)
@@ -99,7 +116,7 @@ def test_who_has_waited_too_long_is_refused_with_503(admission):
 def test_a_server_that_goes_down_refuses_all_that_wait(admission):
     herd = [Transport() for _ in range(AT_ONCE + 2)]
     for transport in herd:
-        admission.come(transport, b"")
+        admission.come(transport, HANDSHAKE)
     admission.refuse_all()
     assert refused(herd) == herd[-2:]
 
@@ -114,10 +131,10 @@ def test_thousands_that_are_refused_at_once_are_let_in_one_after_the_other():
             made.done(transport)
 
     seen, open_door = [], False
-    made = Admission(admit, PATIENCE, Metrics("test"))
+    made = Admission(admit, PATIENCE, PLENTY, Metrics("test"))
     herd = [Transport() for _ in range(AT_ONCE + 3000)]
     for transport in herd:
-        made.come(transport, b"")
+        made.come(transport, HANDSHAKE)
     open_door = True
     made.done(herd[0])
     assert seen == herd

@@ -15,6 +15,18 @@ from realtime.interface import Interface
         (["proj.asgi:channel_layer", "--drain", "nan"], "--drain: nan is less than 0"),
         (["proj.asgi:channel_layer", "--max-message", "0"], "--max-message: 0 is less than 1"),
         (["proj.asgi:channel_layer", "--max-upload", "much"], "invalid int value: 'much'"),
+        (
+            ["proj.asgi:channel_layer", "--memory-budget", "much"],
+            "--memory-budget: much is no number of bytes such as 512M or 2G",
+        ),
+        (
+            ["proj.asgi:channel_layer", "--memory-budget", "1M", "--max-upload", "50000"],
+            "--memory-budget: 1048576 bytes are too few for --max-message 1048576",
+        ),
+        (
+            ["proj.asgi:channel_layer", "--max-upload", "100000000"],
+            "are too few for --max-upload 100000000: 2400000000 are needed",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_before_anything_is_listened_on(arguments, sentence, capsys):

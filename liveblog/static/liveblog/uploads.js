@@ -122,14 +122,15 @@ function pictures() {
   }
 
   function answered(upload, status, body) {
+    // Longer files were not sent: without a session cookie the server refuses to read this one.
+    if (status === 413 && !body) status = 401;
     if (status === 201 && body?.type === "image") {
       whenQuiet(() => finish(upload, body));
     } else if (LATER.has(status) || status >= 500) {
       show(upload, "lost", status === 401 ? dataset.sayLogin : dataset.sayLost);
       if (status === 401) form.querySelector("[data-login]").hidden = false;
     } else {
-      const own = status === 413 ? dataset.sayLarge : dataset.sayRefused;
-      giveUp(upload, body?.message || own);
+      giveUp(upload, body?.message || dataset.sayRefused);
     }
   }
 

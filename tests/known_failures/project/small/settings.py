@@ -31,6 +31,7 @@ CHANNEL_LAYERS = {
         | {
             "capacity": int(os.environ["SMALL_CAPACITY"]),
             "group_expiry": int(os.environ["SMALL_GROUP_EXPIRY"]),
+            "symmetric_encryption_keys": os.environ.get("SMALL_KEYS", "").split(),
         }
         | (
             {

@@ -1,0 +1,22 @@
+"""deploy/asgi.sh tells the interface server what the settings say."""
+
+from django.conf import settings
+
+from tests.e2e.stack import ROOT
+from tests.test_docs import README, section
+
+SCRIPT = (ROOT / "deploy" / "asgi.sh").read_text()
+
+
+def test_it_names_the_session_cookie_of_the_settings():
+    assert f"--session-cookie {settings.SESSION_COOKIE_NAME} " in SCRIPT
+
+
+def test_it_hands_on_the_memory_budget_whose_default_is_the_variable_s():
+    assert '--memory-budget "${MEMORY_BUDGET:-1G}"' in SCRIPT
+    assert "| `MEMORY_BUDGET` | `1G` |" in section(README, "Environment variables")
+
+
+def test_readme_says_how_long_an_anonymous_body_may_be():
+    assert "--max-anonymous-upload 262144" in SCRIPT
+    assert "Anonymous requests may have bodies of 256 KiB" in section(README, "Memory")
