@@ -18,9 +18,11 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from deploy.control import address, healthz  # noqa: E402
+from deploy.terminal import LogFiles, Terminal, show  # noqa: E402
 from proj.environment import POOLS, Environment, WrongValue, parse_sentinel  # noqa: E402
 
 READY_WITHIN = 60  # s from the start of the processes to the first answer; a small machine takes 5
+LAST_LINES_WITHIN = 1  # s that the end waits for a terminal that does not read
 
 
 class CannotStart(Exception):
@@ -56,7 +58,7 @@ def prepare_folders(environment):
             (environment.run_dir / "log").symlink_to(logs)
         if environment.run_dir.stat().st_uid != os.getuid():
             raise CannotStart(f"{environment.run_dir} belongs to another user; remove it.")
-        lock = open(environment.run_dir / "lock", "w")  # noqa: SIM115  (held until the end)
+        lock = open(environment.run_dir / "lock", "a")  # noqa: SIM115  (held until the end)
     except OSError as error:
         raise CannotStart(
             f"DATA_DIR={str(environment.DATA_DIR)!r} cannot be used: {error.strerror}."
@@ -64,10 +66,13 @@ def prepare_folders(environment):
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
+        holder = (environment.run_dir / "lock").read_text().strip() or "unknown"
         raise CannotStart(
-            f"DATA_DIR={str(environment.DATA_DIR)!r} is in use by another copy;"
+            f"DATA_DIR={str(environment.DATA_DIR)!r} is in use by another copy (process {holder});"
             " give this one a DATA_DIR and PORT of its own."
         ) from None
+    lock.truncate(0)
+    print(os.getpid(), file=lock, flush=True)
     return lock
 
 
@@ -164,11 +169,13 @@ def process(pid, name) -> str | None:
 class Tree:
     """supervisord and what it runs."""
 
-    def __init__(self, environment):
+    def __init__(self, environment: Environment) -> None:
         self.environment = environment
+        self.logs = environment.DATA_DIR / "log"
+        self.terminal = Terminal(sys.stdout.fileno(), self.logs)
         self.stopping = threading.Event()
         self.failed = False
-        self.replay = None
+        self.replay: subprocess.Popen[bytes] | None = None
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         # One descriptor a socket; supervisord refuses to start where it cannot have this many.
         minfds = 1_000_000 if hard == resource.RLIM_INFINITY else min(hard, 1_000_000)
@@ -178,7 +185,6 @@ class Tree:
             "REDIS_SERVER": redis_server() if environment.embedded_redis else "",
             "DATA_DIR": str(environment.DATA_DIR),
             "RUN_DIR": str(environment.run_dir),
-            "VENV": sys.prefix,
             "HOST": environment.HOST,
             "PORT": str(environment.PORT),
             "INTERFACES": str(environment.INTERFACES),
@@ -190,30 +196,42 @@ class Tree:
             "PYTHONUNBUFFERED": "1",
         }
 
-    def run(self, replay_speed=None):
+    def run(self, replay_speed: str | None = None) -> int:
         """Start, announce the URL once it answers, wait for the end. Returns the exit code."""
-        for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for signum in (signal.SIGINT, signal.SIGTERM):
             signal.signal(signum, self.stop)
+        # The terminal is gone; the site is not. A handler, as children would inherit SIG_IGN.
+        signal.signal(signal.SIGHUP, lambda *_: None)
         supervisord = ["supervisor.supervisord", "-n", "-c", "supervisord.conf"]
-        self.supervisord = subprocess.Popen(
-            [sys.executable, "deploy/launch.py", *supervisord],
-            cwd=ROOT,
-            env=self.environ,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            # A session of its own: Ctrl-C reaches this process alone, which ends the rest in order.
-            start_new_session=True,
-        )
-        threading.Thread(target=self.relay, daemon=True).start()
+        # Nothing that the site needs writes to a pipe that this process or a terminal must read.
+        with open(self.logs / "supervisord-errors.log", "wb") as errors:
+            log_files = LogFiles(self.logs)
+            self.supervisord = subprocess.Popen(
+                [sys.executable, "deploy/launch.py", *supervisord],
+                cwd=ROOT,
+                env=self.environ,
+                stdin=subprocess.DEVNULL,
+                stdout=errors,
+                stderr=errors,
+                # A session of its own: Ctrl-C reaches this process alone, which ends the rest in
+                # order.
+                start_new_session=True,
+            )
+        ended = threading.Event()
+        shown = threading.Thread(target=show, args=(log_files, self.terminal, ended), daemon=True)
+        shown.start()
         threading.Thread(target=self.watch_make, daemon=True).start()
         threading.Thread(target=self.announce, args=(replay_speed,), daemon=True).start()
         code = self.supervisord.wait()
-        if self.stopping.is_set() and not self.failed:
-            return 0
-        print(f"supervisord ended with code {code}.", file=sys.stderr)
-        return 1
+        ended.set()
+        shown.join()
+        was_told = self.stopping.is_set() and not self.failed
+        if not was_told:
+            self.terminal.say(f"supervisord ended with code {code}.")
+        self.terminal.flush(within=LAST_LINES_WITHIN)
+        return 0 if was_told else 1
 
-    def stop(self, *_):
+    def stop(self, *_: object) -> None:
         self.stopping.set()
         if self.replay:
             self.replay.terminate()
@@ -234,14 +252,8 @@ class Tree:
         if os.getppid() == make:
             self.stop()
 
-    def relay(self):
-        """Pass the tree's lines on; a closed terminal must not stop it."""
-        for line in self.supervisord.stdout:
-            with suppress(OSError):
-                sys.stdout.buffer.write(line)
-                sys.stdout.buffer.flush()
-
-    def announce(self, replay_speed):
+    def announce(self, replay_speed: str | None) -> None:
+        """Print the URL once it answers; end everything if it never does."""
         site = f"http://{address(self.environment)}:{self.environment.PORT}"
         for _ in range(READY_WITHIN * 5):
             if self.stopping.wait(0.2):
@@ -250,14 +262,18 @@ class Tree:
                 if healthz(self.environment, timeout=5):
                     break
         else:
-            print(f"Nothing answered within {READY_WITHIN} s; ending.", file=sys.stderr)
+            self.terminal.say(f"Nothing answered within {READY_WITHIN} s; ending.")
             self.failed = True
             self.stop()
             return
-        print(f"\nThe live blog runs: {site}/liveblog/demo/\n", flush=True)
+        self.terminal.say(f"\nThe live blog runs: {site}/liveblog/demo/\n")
         if replay_speed:
             command = [sys.executable, "manage.py", "replay", "demo", "--speed", replay_speed]
-            self.replay = subprocess.Popen(command, cwd=ROOT, env=self.environ)
+            # Into a log file, which is shown as any other: a replay must not wait either.
+            with open(self.logs / "replay.log", "wb") as log:
+                self.replay = subprocess.Popen(
+                    command, cwd=ROOT, env=self.environ, stdout=log, stderr=log
+                )
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ import pytest
 from supervisor import events
 from supervisor.datatypes import InetStreamSocketConfig
 from supervisor.options import ServerOptions
-from supervisor.process import EventListenerPool
 from supervisor.socket_manager import SocketManager
 from supervisor.states import ProcessStates
 
@@ -51,21 +50,6 @@ def test_workers_handle_everything_unless_there_are_pools(monkeypatch, tmp_path)
     for process in groups["workers"]:
         counts[process[:-3]] = counts.get(process[:-3], 0) + 1
     assert counts == {"http": 2, "websocket": 3, "slow": 1}
-
-
-def test_lines_in_any_script_are_printed_and_those_after_them():
-    pool = SimpleNamespace(
-        config=SimpleNamespace(name="terminal", options=SimpleNamespace(identifier="supervisor"))
-    )
-    worker = SimpleNamespace(config=SimpleNamespace(name="worker_00"), group=None)
-    sent = ""
-    for line in ("Not Found: /chat/中文/a/", "All is well"):
-        event = events.ProcessLogStdoutEvent(worker, 1, f"{line}\n".encode())
-        sent += EventListenerPool._eventEnvelope(pool, type(event), 1, 1, event.payload())
-    command = [sys.executable, "deploy/terminal.py"]
-    done = subprocess.run(command, input=sent.encode(), capture_output=True, cwd=ROOT)
-    printed = "worker_00 | Not Found: /chat/中文/a/\nworker_00 | All is well\n"
-    assert (done.returncode, done.stderr.decode()) == (0, printed)
 
 
 def test_every_channel_is_read_by_one_pool_and_the_probe_by_all(monkeypatch, tmp_path):
@@ -138,6 +122,7 @@ def test_a_worker_with_a_wrong_setting_is_started_once(site):
         wait_until(lambda: "EXITED" in status(site, "workers:worker_01"), "its end for good")
         log = (Path(site.folder.name) / "log" / "worker_01.log").read_text()
         assert log.count("wrong setting") == 1
+        wait_until(lambda: "worker_01 ended and is not started again" in site.output(), "a line")
     finally:
         site.replace("ops/apps.py", broken, "")
     site.run("deploy/ctl.sh", "start", "workers:worker_01")
