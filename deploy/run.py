@@ -12,16 +12,20 @@ import threading
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TextIO
 from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from deploy.control import address, healthz  # noqa: E402
+from deploy.releases import Lock, Releases  # noqa: E402
 from deploy.terminal import LogFiles, Terminal, show  # noqa: E402
 from proj.environment import POOLS, Environment, WrongValue, parse_sentinel  # noqa: E402
 
 READY_WITHIN = 60  # s from the start of the processes to the first answer; a small machine takes 5
+LOOK_AT_RELEASES = 2  # s between two looks whether a release was killed
+RESUME_AGAIN = 60  # s between two tries to end what such a release began
 LAST_LINES_WITHIN = 1  # s that the end waits for a terminal that does not read
 
 
@@ -31,14 +35,16 @@ class CannotStart(Exception):
     exit_code = 1
 
 
-def main(replay_speed=None):
+def main(replay_speed: str | None = None) -> int:
     """Run until a signal comes. Returns the exit code."""
+    stay_in_one_release()
     try:
         environment = Environment()
         lock = prepare_folders(environment)
         check_port(environment.HOST, environment.PORT)
         check_redis(environment)
         prepare_database()
+        make_current(environment)
         tree = Tree(environment)
     except (CannotStart, WrongValue) as reason:
         print(reason, file=sys.stderr)
@@ -47,7 +53,15 @@ def main(replay_speed=None):
         return tree.run(replay_speed)
 
 
-def prepare_folders(environment):
+def stay_in_one_release() -> None:
+    """Started by way of `current`, modules that are imported later would be another release's."""
+    python = ROOT / ".venv" / "bin" / "python"
+    if Path(sys.prefix) != Path(sys.prefix).resolve() and python.exists():
+        os.chdir(ROOT)
+        os.execv(python, [str(python), str(ROOT / "deploy" / "run.py"), *sys.argv[1:]])
+
+
+def prepare_folders(environment: Environment) -> TextIO:
     """Make DATA_DIR and the run folder; hold the lock that keeps a second copy out."""
     try:
         environment.DATA_DIR.mkdir(parents=True, exist_ok=True)
@@ -74,6 +88,28 @@ def prepare_folders(environment):
     lock.truncate(0)
     print(os.getpid(), file=lock, flush=True)
     return lock
+
+
+def make_current(environment: Environment) -> None:
+    """Let `current` lead to this folder: what is started is what runs. Raises CannotStart."""
+    releases = Releases(environment.RELEASES_DIR)
+    # A name without %, which supervisord would expand.
+    link = environment.run_dir / "releases"
+    link.unlink(missing_ok=True)
+    link.symlink_to(releases.folder)
+    current = releases.current()
+    if current == ROOT:
+        return
+    try:
+        releases.folder.mkdir(parents=True, exist_ok=True)
+        releases.switch(ROOT)
+    except OSError as error:
+        raise CannotStart(
+            f"RELEASES_DIR={str(releases.folder)!r} cannot be used: {error.strerror}. The current"
+            f" release there is {current and current.name}, and this is {ROOT}."
+        ) from None
+    if current in releases.all():
+        print(f"This start serves {ROOT}, no longer the release {current.name}.", flush=True)
 
 
 def check_port(host, port):
@@ -125,8 +161,8 @@ def redis_server():
     )
 
 
-def prepare_database():
-    """Migrate, collect static files, and make the blog `demo` where there is none."""
+def prepare_database() -> None:
+    """Migrate, publish static files, and make the blog `demo` where there is none."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proj.settings")
     import django
     from django.core.checks import run_checks
@@ -134,14 +170,19 @@ def prepare_database():
     from django.db import Error
 
     django.setup()
+    from django.conf import settings
+
     from liveblog.models import LiveBlog
+    from proj.static import publish
 
     for error in run_checks():
         if error.is_serious() and not error.is_silenced():
             raise CannotStart(f"{error.msg} {error.hint or ''}".strip())
     try:
         call_command("migrate", verbosity=0, interactive=False)
-        call_command("collectstatic", verbosity=0, interactive=False)
+        if settings.STATIC_ROOT == settings.PUBLISHED_STATIC:  # a checkout
+            call_command("collectstatic", verbosity=0, interactive=False)
+        publish(plain=True)
         LiveBlog.objects.get_or_create(
             slug="demo",
             defaults={
@@ -185,6 +226,7 @@ class Tree:
             "REDIS_SERVER": redis_server() if environment.embedded_redis else "",
             "DATA_DIR": str(environment.DATA_DIR),
             "RUN_DIR": str(environment.run_dir),
+            "RELEASES_DIR": str(environment.RELEASES_DIR),
             "HOST": environment.HOST,
             "PORT": str(environment.PORT),
             "INTERFACES": str(environment.INTERFACES),
@@ -221,6 +263,7 @@ class Tree:
         shown = threading.Thread(target=show, args=(log_files, self.terminal, ended), daemon=True)
         shown.start()
         threading.Thread(target=self.watch_make, daemon=True).start()
+        threading.Thread(target=self.watch_releases, daemon=True).start()
         threading.Thread(target=self.announce, args=(replay_speed,), daemon=True).start()
         code = self.supervisord.wait()
         ended.set()
@@ -251,6 +294,27 @@ class Tree:
                 return
         if os.getppid() == make:
             self.stop()
+
+    def watch_releases(self) -> None:
+        """End what a release that was killed has begun: all processes of one release again."""
+        releases = Releases(self.environment.RELEASES_DIR)
+        pause = LOOK_AT_RELEASES
+        while not self.stopping.wait(pause):
+            pause = LOOK_AT_RELEASES
+            current = releases.current()
+            if current is None or not Lock(releases).was_interrupted():
+                continue
+            with open(self.logs / "release.log", "ab") as log:
+                done = subprocess.run(
+                    [current / ".venv" / "bin" / "python", "deploy/release.py", "--resume"],
+                    cwd=current,
+                    env=self.environ,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                )
+            if done.returncode:
+                pause = RESUME_AGAIN
 
     def announce(self, replay_speed: str | None) -> None:
         """Print the URL once it answers; end everything if it never does."""

@@ -1,4 +1,4 @@
 #!/bin/sh
 # One worker. Arguments go to runworker, for example: --only-channels='http.*'
-cd "$(dirname "$0")/.."
+cd -P "$(dirname "$0")/.."
 exec .venv/bin/python deploy/launch.py manage.py runworker "$@"
