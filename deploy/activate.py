@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -35,6 +36,8 @@ from proj.environment import VARIABLES, Environment, WrongValue  # noqa: E402
 
 READY_WITHIN = 60  # s from the start of a process to its first answer; a small machine takes 3
 CANDIDATE = "candidate:candidate"
+# The groups that a release leaves as they are; what is not among them is the pulse.
+NOT_WITH_WORKERS = ("workers", "candidate", "interface", "redis")
 EXIT_STOPPED = 1  # as in deploy/release.py
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -64,8 +67,9 @@ def main(arguments: list[str] | None = None) -> int:
         with suppress(OSError):
             print(f"release: STOPPED: {reason}", file=sys.stderr, flush=True)
         return EXIT_STOPPED
-    except OSError as error:  # of supervisord or Redis
-        print(f"release: STOPPED: {error.strerror or error}.", file=sys.stderr, flush=True)
+    except Exception as error:  # of supervisord, Redis or the disk
+        traceback.print_exc()
+        print(f"release: STOPPED: {error!r}", file=sys.stderr, flush=True)
         return EXIT_STOPPED
     finally:
         ignore_signals()
@@ -159,10 +163,11 @@ class Activation:
             ignore_signals()
             self.put_back()
             raise
+        with as_caller():
+            self.releases.mark_served(ROOT)
         self.end_trial()
         self.publish(plain=True)
         with as_caller():
-            self.releases.mark_served(ROOT)
             removed = self.releases.prune(self.in_use())
         for release in removed:
             say(f"{release.name} is removed")
@@ -210,7 +215,7 @@ class Activation:
                 supervisor.start(name)
             for number, name in enumerate(batch, start + 1):
                 self.wait_for_worker(name, f"{number} of {len(outdated)}")
-        for name in supervisor.names("pulse"):
+        for name in supervisor.names(but=NOT_WITH_WORKERS):
             if supervisor.folder(name) != release:
                 supervisor.stop(name)
                 supervisor.start(name)
@@ -255,7 +260,7 @@ class Activation:
             self.converge(self.old, at_once=1)
             self.end_trial()
             say(f"all processes are those of {self.old.name}")
-        except (Stopped, OSError) as error:
+        except Exception as error:  # as in main()
             say(f"the way back to {self.old.name} fails: {error}")
         self.remove()
 
@@ -377,6 +382,7 @@ def become_user(uid: int) -> None:
         os.initgroups(user.pw_name, user.pw_gid)
         os.setegid(user.pw_gid)
         os.seteuid(uid)
+        os.environ["HOME"] = user.pw_dir  # where libpq looks for certificates and passwords
 
 
 if __name__ == "__main__":

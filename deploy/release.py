@@ -84,14 +84,15 @@ class Release:
                     " --offline makes a release for the next start."
                 ) from None
         else:
-            if options.offline:
-                raise Stopped(f"the site runs with DATA_DIR={self.data_dir}; leave out --offline.")
-            if "RELEASES_DIR" not in running:
+            if "RELEASES_DIR" in running:
+                folder = Path(running["RELEASES_DIR"])
+                if options.offline:
+                    raise Stopped(f"{self.data_dir} is in use by what runs; leave out --offline.")
+            elif not options.offline:
                 raise Stopped(
-                    "what runs was started by a version that has no folders for releases: restart"
-                    " it once (docs/deployment.md, From a checkout to releases)."
+                    "what runs was started by a version without folders for releases; it has to be"
+                    " restarted once: docs/deployment.md, From a checkout to releases."
                 )
-            folder = Path(running["RELEASES_DIR"])
         self.releases = Releases(folder)
         self.lock = Lock(self.releases)
 

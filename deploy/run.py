@@ -55,8 +55,9 @@ def main(replay_speed: str | None = None) -> int:
 
 def stay_in_one_release() -> None:
     """Started by way of `current`, modules that are imported later would be another release's."""
-    python = ROOT / ".venv" / "bin" / "python"
-    if Path(sys.prefix) != Path(sys.prefix).resolve() and python.exists():
+    own, used = ROOT / ".venv", Path(sys.prefix)
+    if used != own and used.resolve() == own.resolve():
+        python = own / "bin" / "python"
         os.chdir(ROOT)
         os.execv(python, [str(python), str(ROOT / "deploy" / "run.py"), *sys.argv[1:]])
 

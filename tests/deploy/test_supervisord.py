@@ -52,6 +52,18 @@ def test_workers_handle_everything_unless_there_are_pools(monkeypatch, tmp_path)
     assert counts == {"http": 2, "websocket": 3, "slow": 1}
 
 
+def test_every_program_starts_in_the_folder_of_a_release(monkeypatch, tmp_path):
+    pools = "http:1,websocket:1,slow:1"
+    for environ in ({}, {"WORKER_POOLS": pools}):
+        groups = tree(monkeypatch, tmp_path, **environ)
+        folders = {
+            group: {Path(process.directory).name for process in processes.values()}
+            for group, processes in groups.items()
+        }
+        assert folders.pop("candidate") == {"candidate"}
+        assert all(found == {"current"} for found in folders.values()), folders
+
+
 def test_every_channel_is_read_by_one_pool_and_the_probe_by_all(monkeypatch, tmp_path):
     from channels import DEFAULT_CHANNEL_LAYER, channel_layers
     from channels.management.commands.runworker import Command
