@@ -124,6 +124,9 @@ class LogFile:
             self.file.seek(0)  # it was emptied
         while chunk := self.file.read(CHUNK):
             *complete, self.unfinished = (self.unfinished + chunk).split(b"\n")
+            if len(self.unfinished) > QUEUE_LIMIT:  # no line that anybody reads
+                complete.append(self.unfinished)
+                self.unfinished = b""
             for line in complete:
                 yield line.decode(errors="replace")
 

@@ -42,6 +42,14 @@ class Files(WhiteNoiseMiddleware):
             headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
 
 
+def make_readable_folder(folder: Path) -> None:
+    """Make it and those above it, whatever the umask: the web server is another user."""
+    if not folder.exists():
+        make_readable_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o755)
+
+
 def publish(*, plain: bool) -> None:
     """Copy this release's static files to where they are served; a checkout has them there.
 
@@ -60,8 +68,8 @@ def publish(*, plain: bool) -> None:
         place = published / name
         if name in hashed and place.exists():
             continue
-        place.parent.mkdir(parents=True, exist_ok=True)
+        make_readable_folder(place.parent)
         new = place.with_name(f".{place.name}.new")
         shutil.copyfile(path, new)
-        new.chmod(0o644)  # for the web server, another user
+        new.chmod(0o644)
         new.replace(place)
