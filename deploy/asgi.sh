@@ -1,6 +1,6 @@
 #!/bin/sh
 # One interface server. supervisord hands it the listening socket as file descriptor 0.
-cd "$(dirname "$0")/.."
+cd -P "$(dirname "$0")/.."
 export DJANGO_SETTINGS_MODULE=proj.settings
 # Whose X-Forwarded-For and X-Forwarded-Proto are believed: the last TRUSTED_HOPS proxies'.
 if [ "${TRUSTED_HOPS:-0}" != 0 ]; then

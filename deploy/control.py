@@ -1,32 +1,41 @@
 """The running tree as deploy/run.py and deploy/release.py see it: supervisord, health checks."""
 
 import http.client
+import os
 import time
 import xmlrpc.client
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
 from supervisor.xmlrpc import SupervisorTransport
 
-RUNNING, STARTING = 20, 10  # supervisor.states.ProcessStates
+from proj.environment import Environment
+
+RUNNING, STARTING, STOPPING = 20, 10, 40  # supervisor.states.ProcessStates
 POLL = 0.05  # s between two questions
+STOPPED_WITHIN = 90  # s; supervisord kills after stopwaitsecs, which is 60 at most
+
+T = TypeVar("T")
 
 
-def address(environment) -> str:
+def address(environment: Environment) -> str:
     """Where to ask: 0.0.0.0 can be listened on, but is no place to go to."""
     return "127.0.0.1" if environment.HOST == "0.0.0.0" else environment.HOST
 
 
-def is_alive(environment, timeout: float = 10) -> bool:
+def is_alive(environment: Environment, timeout: float = 10) -> bool:
     """Whether an interface server can do its work. Raises OSError where nothing answers."""
     return answers_well(environment, "/healthz", timeout)
 
 
-def is_ready(environment, timeout: float = 10) -> bool:
+def is_ready(environment: Environment, timeout: float = 10) -> bool:
     """Whether everything works. Raises OSError where nothing answers."""
     return answers_well(environment, "/readyz", timeout)
 
 
-def answers_well(environment, path: str, timeout: float) -> bool:
+def answers_well(environment: Environment, path: str, timeout: float) -> bool:
     connection = http.client.HTTPConnection(address(environment), environment.PORT, timeout=timeout)
     try:
         # HOST is always among the allowed hosts.
@@ -41,46 +50,85 @@ def answers_well(environment, path: str, timeout: float) -> bool:
 class Supervisor:
     """supervisord's XML-RPC on its unix socket (http://supervisord.org/api.html)."""
 
-    def __init__(self, run_dir):
+    def __init__(self, run_dir: Path) -> None:
         transport = SupervisorTransport(serverurl=f"unix://{run_dir}/supervisor.sock")
         self.rpc = xmlrpc.client.ServerProxy("http://unix", transport).supervisor
 
+    def main_pid(self) -> int:
+        """supervisord's own process id. Raises OSError where it does not run."""
+        return self.rpc.getPID()
+
     def environ(self) -> dict[str, str]:
         """The environment in which the tree was started, and which its processes inherit."""
-        data = Path(f"/proc/{self.rpc.getPID()}/environ").read_bytes().decode()
+        data = Path(f"/proc/{self.main_pid()}/environ").read_bytes().decode()
         return dict(item.split("=", 1) for item in data.split("\0") if "=" in item)
 
-    def names(self, group) -> list[str]:
-        """`group:process` of the group's processes, in order."""
-        found = (info for info in self.rpc.getAllProcessInfo() if info["group"] == group)
-        return sorted(f"{info['group']}:{info['name']}" for info in found)
+    def names(self, *groups: str, but: Sequence[str] = ()) -> list[str]:
+        """`group:process` of the processes of these groups, or of all `but` some, in order."""
+        return sorted(
+            f"{info['group']}:{info['name']}"
+            for info in self.rpc.getAllProcessInfo()
+            if (info["group"] in groups if groups else info["group"] not in but)
+        )
 
-    def pid(self, name) -> int | None:
+    def pids(self) -> list[int]:
+        """The process ids of all that run."""
+        return [info["pid"] for info in self.rpc.getAllProcessInfo() if info["pid"]]
+
+    def pid(self, name: str) -> int | None:
         """The process's id while it runs or starts, else None."""
         info = self.rpc.getProcessInfo(name)
         return info["pid"] if info["state"] in (RUNNING, STARTING) else None
 
-    def is_running(self, name) -> bool:
+    def folder(self, name: str) -> Path | None:
+        """The folder that the process was started in; None while it does not run."""
+        pid = self.pid(name)
+        return pid and folder_of(pid)
+
+    def is_running(self, name: str) -> bool:
         return self.rpc.getProcessInfo(name)["state"] == RUNNING
 
-    def stop(self, name):
-        """Stop it and wait for its end; does nothing where it does not run."""
-        try:
-            self.rpc.stopProcess(name, True)
-        except xmlrpc.client.Fault as fault:
-            if "NOT_RUNNING" not in fault.faultString:
-                raise
+    def is_stopped(self, name: str) -> bool:
+        return self.rpc.getProcessInfo(name)["state"] not in (RUNNING, STARTING, STOPPING)
 
-    def start(self, name):
+    def stop(self, *names: str) -> None:
+        """Stop them all at once and wait for their ends; one that does not run stays so."""
+        for name in names:
+            try:
+                self.rpc.stopProcess(name, False)
+            except xmlrpc.client.Fault as fault:
+                if "NOT_RUNNING" not in fault.faultString:
+                    raise
+        wait_until(lambda: all(self.is_stopped(name) for name in names), STOPPED_WITHIN)
+
+    def start(self, name: str) -> None:
         """Start it; does not wait."""
         self.rpc.startProcess(name, False)
 
-    def last_lines(self, name, number=12) -> list[str]:
+    def last_lines(self, name: str, number: int = 12) -> list[str]:
         text, _, _ = self.rpc.tailProcessStdoutLog(name, 0, 8192)
         return text.strip().splitlines()[-number:]
 
 
-def wait_until(condition, within):
+def folder_of(pid: int) -> Path | None:
+    """The folder that the process runs in; None where it has ended."""
+    with suppress(OSError):
+        return Path(os.readlink(f"/proc/{pid}/cwd"))
+    return None
+
+
+@contextmanager
+def as_caller() -> Iterator[None]:
+    """As the user who called deploy/release: RELEASES_DIR may not be the site's user's."""
+    user = os.geteuid()
+    os.seteuid(os.getuid())
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+
+
+def wait_until(condition: Callable[[], T], within: float) -> T:
     """Ask until the condition holds and return its value, or its last one after `within` s."""
     deadline = time.monotonic() + within
     while not (value := condition()) and time.monotonic() < deadline:

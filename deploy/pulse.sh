@@ -1,4 +1,4 @@
 #!/bin/sh
 # One pulse. A copy on another host stands by, and takes over when this one is gone.
-cd "$(dirname "$0")/.."
+cd -P "$(dirname "$0")/.."
 exec .venv/bin/python deploy/launch.py manage.py pulse "$@"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # The embedded Redis, reachable by a unix socket in the run folder alone. It holds messages in
 # flight and who is connected: nothing that would be worth a file.
-cd "$(dirname "$0")/.."
+cd -P "$(dirname "$0")/.."
 launch="$PWD/deploy/launch.py" python="$PWD/.venv/bin/python"
 cd "$RUN_DIR"
 exec "$python" "$launch" "$REDIS_SERVER" --port 0 --unixsocket redis.sock --unixsocketperm 700 \

@@ -1,235 +1,156 @@
-"""`deploy/release`: replaces what runs by the code that is here, one process at a time.
+"""`deploy/release`: makes a release and puts it into service, or goes back to the one before.
 
-The first process of the new code is an extra worker. Only when it has answered are old ones
-replaced, each after the one before it has answered. What does not get ready is stopped again, and
-those that were not replaced yet go on.
+It takes the lock and makes the release's folder. From then on the release's own code is in charge:
+this process becomes `deploy/activate.py` of that folder, in its own virtual environment.
 """
 
 import argparse
 import os
-import socket
+import signal
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
+from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from deploy.control import Supervisor, is_ready, wait_until  # noqa: E402
-from proj.environment import VARIABLES, Environment, WrongValue  # noqa: E402
+from deploy.building import Source, build  # noqa: E402
+from deploy.control import Supervisor  # noqa: E402
+from deploy.releases import Lock, Releases, Stopped  # noqa: E402
+from proj.environment import Environment, WrongValue  # noqa: E402
 
-READY_WITHIN = 60  # s from the start of a process to its first answer; a small machine takes 3
-CANDIDATE = "candidate:candidate"
-EXIT_STOPPED = 1  # the release did not go through; what it replaced and what it left both work
-
-
-class Stopped(Exception):
-    """Why the release does not go on, as one sentence."""
+EXIT_STOPPED = 1  # the release did not go through; the one before serves
 
 
-def main(arguments=None):
-    """Release. Returns the exit code."""
+def main(arguments: list[str] | None = None) -> int:
+    """Release. Returns the exit code, or becomes the release's own deploy/activate.py."""
     parser = argparse.ArgumentParser(prog="deploy/release", description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--interface", action="store_true", help="replace the interface servers, by drain"
+        "source",
+        nargs="?",
+        help="a git revision, a folder or a tar file; without it, the files of this folder",
     )
+    parser.add_argument(
+        "--interface",
+        action="store_true",
+        help="replace the interface servers, by drain; with a source, after the workers",
+    )
+    parser.add_argument(
+        "--rollback", action="store_true", help="go back to the release before the current one"
+    )
+    parser.add_argument(
+        "--offline", action="store_true", help="nothing runs: make it current for the next start"
+    )
+    parser.add_argument("--resume", action="store_true", help=argparse.SUPPRESS)  # deploy/run.py
     options = parser.parse_args(arguments)
+    if options.rollback and (options.source or options.interface):
+        parser.error("--rollback goes alone")
+    # An end that removes what was begun; SIGINT does so anyway.
+    for signum in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signum, signal.default_int_handler)
     try:
-        release = Release(Environment())
-        if options.interface:
-            release.replace_interfaces()
-        else:
-            release.replace_workers()
+        return Release(options).run()
     except (Stopped, WrongValue) as reason:
         print(f"release: STOPPED: {reason}", file=sys.stderr, flush=True)
-        return EXIT_STOPPED
-    return 0
+    except KeyboardInterrupt:
+        print("release: STOPPED: it was interrupted; nothing was changed.", file=sys.stderr)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"release: STOPPED: {place}{error.strerror or error}.", file=sys.stderr)
+    return EXIT_STOPPED
 
 
-def say(text):
+def say(text: str) -> None:
     print(f"release: {text}", flush=True)
 
 
 class Release:
-    """One release of the tree that runs with this environment's DATA_DIR."""
+    """What the command line asks for."""
 
-    def __init__(self, environment):
-        self.started = time.monotonic()
-        self.supervisor = Supervisor(environment.run_dir)
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
+        environment = Environment()
+        self.data_dir = environment.DATA_DIR
+        self.run_dir = environment.run_dir
+        folder = environment.RELEASES_DIR
         try:
-            running = self.supervisor.environ()
+            # The running tree's folder, whatever this terminal's variables say.
+            running = Supervisor(self.run_dir).environ()
         except OSError as error:
-            raise Stopped(
-                f"nothing runs with DATA_DIR={environment.DATA_DIR} ({error.strerror or error})"
-            ) from None
-        # Migrate the database that the processes use, whatever this terminal's variables say.
-        for variable in VARIABLES:
-            os.environ.pop(variable.name, None)
-            if variable.name in running:
-                os.environ[variable.name] = running[variable.name]
-        self.environment = Environment()
-        os.environ["DJANGO_SETTINGS_MODULE"] = "proj.settings"
-        import django
-        from channels import DEFAULT_CHANNEL_LAYER, channel_layers
+            if not options.offline:
+                raise Stopped(
+                    f"nothing runs with DATA_DIR={self.data_dir} ({error.strerror or error});"
+                    " --offline makes a release for the next start."
+                ) from None
+        else:
+            if "RELEASES_DIR" in running:
+                folder = Path(running["RELEASES_DIR"])
+                if options.offline:
+                    raise Stopped(f"{self.data_dir} is in use by what runs; leave out --offline.")
+            elif not options.offline:
+                raise Stopped(
+                    "what runs was started by a version without folders for releases; it has to be"
+                    " restarted once: docs/deployment.md, From a checkout to releases."
+                )
+        self.releases = Releases(folder)
+        self.lock = Lock(self.releases)
 
+    def run(self) -> int:
+        options = self.options
+        owner = self.data_dir.stat().st_uid if self.data_dir.exists() else None
+        self.lock.take(" ".join(["deploy/release", *sys.argv[1:]]), owner)
         try:
-            django.setup()
-            self.layer = channel_layers[DEFAULT_CHANNEL_LAYER]
-        except Exception as error:  # whatever the new code does at its import
-            raise Stopped(f"the new code cannot be loaded: {error!r}") from error
+            if options.resume:
+                self.become(self.current(), "--resume")
+            if options.rollback:
+                self.become(self.release_before(), "--rollback")
+            if options.interface and not options.source:
+                self.become(self.current(), "--interface")
+            release = self.make()
+            if not options.offline:
+                self.become(release, *(["--interface"] if options.interface else []), "--workers")
+            self.releases.mark_served(release)
+            self.releases.switch(release)
+            say(f"{release.name} is current; the next start serves it")
+            return 0
+        finally:
+            self.lock.release()
 
-    # Workers
-
-    def replace_workers(self):
-        """The candidate, then each worker, then the pulse. Raises Stopped."""
-        self.prepare()
-        before = self.sockets()
-        say(f"{before} sockets are open")
-        self.supervisor.stop(CANDIDATE)  # that of a release that was interrupted
-        self.start_worker(CANDIDATE, "the first of the new code")
-        names = self.supervisor.names("workers")
-        for number, name in enumerate(names, 1):
-            self.supervisor.stop(name)
-            self.start_worker(name, f"{number} of {len(names)}")
-        for name in self.supervisor.names("pulse"):
-            self.supervisor.stop(name)
-            self.supervisor.start(name)
-            say(f"{name} is replaced")
-        self.supervisor.stop(CANDIDATE)
-        self.report(before)
-
-    def prepare(self):
-        """Check, migrate, collect: what fails here has changed no process."""
-        from django.core.management import CommandError, call_command
-        from django.db import Error
-
-        try:
-            call_command("check")
-            say("the new code's checks pass")
-            call_command("migrate", verbosity=0, interactive=False)
-            say("the database is migrated")
-            call_command("collectstatic", verbosity=0, interactive=False)
-            say("static files are collected")
-        except (CommandError, Error, OSError, ValueError) as error:
-            first, *_ = str(error).strip().splitlines() or [repr(error)]
-            raise Stopped(f"{first} No process was replaced.") from error
-
-    def start_worker(self, name, place):
-        """Start it and wait until it has answered; else stop it and end the release."""
-        from ops.probing import identity, wait_for_worker
-
+    def make(self) -> Path:
         began = time.monotonic()
-        self.supervisor.start(name)
-        pid = wait_until(lambda: self.supervisor.pid(name), 5)
-        at_once = 2 + len(self.supervisor.names("workers"))
+        self.releases.remove_unfinished()
+        source = Source.named(self.options.source, ROOT)
+        release = build(source, self.releases, self.data_dir.resolve(), ROOT)
+        say(f"{release.name} is built in {time.monotonic() - began:.1f} s: {release}")
+        return release
 
-        def alive():
-            return pid and self.supervisor.pid(name) == pid
+    def current(self) -> Path:
+        current = self.releases.current()
+        if current is None:
+            raise Stopped(f"{self.releases.folder}/current leads nowhere.")
+        return current
 
-        trouble = wait_for_worker(self.layer, identity(pid), at_once, READY_WITHIN, alive)
-        if trouble == "":
-            left = READY_WITHIN - (time.monotonic() - began)
-            wait_until(lambda: self.supervisor.is_running(name) or not alive(), left)
-            if not (self.supervisor.is_running(name) and self.is_well()):
-                trouble = "/readyz does not answer with 200"
-        elif trouble is None:
-            trouble = "it does not answer" if alive() else "it ended"
-        if trouble:
-            self.give_up(name, trouble)
-        say(f"{name} is ready ({place}), {time.monotonic() - began:.1f} s")
+    def release_before(self) -> Path:
+        current = self.current()
+        before = self.releases.before(current)
+        if before is None:
+            raise Stopped(f"there is no release before {current.name}.")
+        return before
 
-    def give_up(self, name, trouble):
-        """Stop it, show what it said last, and raise Stopped."""
-        lines = self.supervisor.last_lines(name)
-        self.supervisor.stop(name)
-        for line in lines:
-            print(f"    {name} | {line}", file=sys.stderr)
-        if name == CANDIDATE:
-            raise Stopped(f"the new code does not get ready: {trouble}. All old workers go on.")
-        raise Stopped(
-            f"{name} does not get ready: {trouble}. It is stopped; the workers after it go on with"
-            f" the old code, and {CANDIDATE} serves in its place. Release again."
-        )
-
-    def is_well(self):
-        with suppress(OSError):
-            return is_ready(self.environment)
-
-    # Interface servers
-
-    def replace_interfaces(self):
-        """One after the other, each by drain. Raises Stopped."""
-        before = self.sockets()
-        say(f"{before} sockets are open")
-        names = self.supervisor.names("interface")
-        for number, name in enumerate(names, 1):
-            began = time.monotonic()
-            self.supervisor.stop(name)
-            drained = time.monotonic()
-            say(f"{name} has sent its readers away, {drained - began:.1f} s")
-            known = self.living_interfaces()
-            self.supervisor.start(name)
-            if not wait_until(
-                lambda: self.living_interfaces() - known and self.is_well(),  # noqa: B023
-                READY_WITHIN,
-            ):
-                self.give_up_interface(name)
-            took = time.monotonic() - drained
-            say(f"{name} is ready ({number} of {len(names)}), {took:.1f} s")
-        self.report(before)
-
-    def give_up_interface(self, name):
-        for line in self.supervisor.last_lines(name):
-            print(f"    {name} | {line}", file=sys.stderr)
-        raise Stopped(f"{name} does not get ready; those after it go on as they are.")
-
-    def living_interfaces(self) -> set[bytes]:
-        """The names of all that Redis knows, of other hosts as well."""
-        found = set()
-        for index in range(self.layer.ring_size):
-            found |= set(self.layer.connection(index).zrange(self.layer.processes_key, 0, -1))
-        return found
-
-    # Sockets
-
-    def report(self, before):
-        after = self.sockets(published_after=time.time())
-        seconds = time.monotonic() - self.started
-        say(f"done in {seconds:.1f} s: {before} sockets before, {after} after")
-
-    def sockets(self, published_after=0.0) -> int:
-        """How many WebSockets the interface servers hold, by what they publish every few seconds.
-
-        Those of this host are waited for until each has published after that time.
-        """
-        from realtime.metrics import PUBLISH
-
-        processes = len(self.supervisor.names("interface"))
-
-        def published():
-            times = [at for _, at, ours in self.reports() if ours]
-            return sum(at > published_after for at in times) >= processes
-
-        wait_until(published, PUBLISH + 3)
-        return sum(sockets for sockets, _, _ in self.reports())
-
-    def reports(self):
-        """(sockets, time of publishing, whether it is of this host) of each interface server."""
-        import json
-
-        from realtime.metrics import metrics_key
-
-        for index in range(self.layer.ring_size):
-            found = self.layer.connection(index).hgetall(metrics_key(self.layer))
-            for name, text in found.items():
-                kind, _, place = name.decode().partition("@")
-                host, _, pid = place.rpartition(":")
-                ours = host == socket.gethostname()
-                if kind != "interface" or (ours and not Path(f"/proc/{pid}").exists()):
-                    continue
-                seconds, _, snapshot = text.decode().partition(" ")
-                yield json.loads(snapshot)["values"].get("sockets", 0), int(seconds), ours
+    def become(self, release: Path, *arguments: str) -> NoReturn:
+        """Run the release's own code in place of this process; the lock stays with it."""
+        assert self.lock.fd is not None
+        os.set_inheritable(self.lock.fd, True)
+        python = str(release / ".venv" / "bin" / "python")
+        script = str(release / "deploy" / "activate.py")
+        command = [python, script, f"--run-dir={self.run_dir}", f"--lock={self.lock.fd}"]
+        command.append(f"--releases={self.releases.folder}")
+        if self.lock.unfinished:
+            command.append("--unfinished")
+        os.chdir(release)
+        sys.stdout.flush()
+        os.execv(python, [*command, *arguments])
 
 
 if __name__ == "__main__":

@@ -12,15 +12,21 @@ import threading
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TextIO
 from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from deploy.control import address, is_ready  # noqa: E402
+from deploy.releases import Lock, Releases  # noqa: E402
+from deploy.terminal import LogFiles, Terminal, show  # noqa: E402
 from proj.environment import POOLS, Environment, WrongValue, parse_sentinel  # noqa: E402
 
 READY_WITHIN = 60  # s from the start of the processes to the first answer; a small machine takes 5
+LOOK_AT_RELEASES = 2  # s between two looks whether a release was killed
+RESUME_AGAIN = 60  # s between two tries to end what such a release began
+LAST_LINES_WITHIN = 1  # s that the end waits for a terminal that does not read
 
 
 class CannotStart(Exception):
@@ -29,14 +35,16 @@ class CannotStart(Exception):
     exit_code = 1
 
 
-def main(replay_speed=None):
+def main(replay_speed: str | None = None) -> int:
     """Run until a signal comes. Returns the exit code."""
+    stay_in_one_release()
     try:
         environment = Environment()
         lock = prepare_folders(environment)
         check_port(environment.HOST, environment.PORT)
         check_redis(environment)
         prepare_database()
+        make_current(environment)
         tree = Tree(environment)
     except (CannotStart, WrongValue) as reason:
         print(reason, file=sys.stderr)
@@ -45,7 +53,16 @@ def main(replay_speed=None):
         return tree.run(replay_speed)
 
 
-def prepare_folders(environment):
+def stay_in_one_release() -> None:
+    """Started by way of `current`, modules that are imported later would be another release's."""
+    own, used = ROOT / ".venv", Path(sys.prefix)
+    if used != own and used.resolve() == own.resolve():
+        python = own / "bin" / "python"
+        os.chdir(ROOT)
+        os.execv(python, [str(python), str(ROOT / "deploy" / "run.py"), *sys.argv[1:]])
+
+
+def prepare_folders(environment: Environment) -> TextIO:
     """Make DATA_DIR and the run folder; hold the lock that keeps a second copy out."""
     try:
         environment.DATA_DIR.mkdir(parents=True, exist_ok=True)
@@ -56,7 +73,7 @@ def prepare_folders(environment):
             (environment.run_dir / "log").symlink_to(logs)
         if environment.run_dir.stat().st_uid != os.getuid():
             raise CannotStart(f"{environment.run_dir} belongs to another user; remove it.")
-        lock = open(environment.run_dir / "lock", "w")  # noqa: SIM115  (held until the end)
+        lock = open(environment.run_dir / "lock", "a")  # noqa: SIM115  (held until the end)
     except OSError as error:
         raise CannotStart(
             f"DATA_DIR={str(environment.DATA_DIR)!r} cannot be used: {error.strerror}."
@@ -64,11 +81,36 @@ def prepare_folders(environment):
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
+        holder = (environment.run_dir / "lock").read_text().strip() or "unknown"
         raise CannotStart(
-            f"DATA_DIR={str(environment.DATA_DIR)!r} is in use by another copy;"
+            f"DATA_DIR={str(environment.DATA_DIR)!r} is in use by another copy (process {holder});"
             " give this one a DATA_DIR and PORT of its own."
         ) from None
+    lock.truncate(0)
+    print(os.getpid(), file=lock, flush=True)
     return lock
+
+
+def make_current(environment: Environment) -> None:
+    """Let `current` lead to this folder: what is started is what runs. Raises CannotStart."""
+    releases = Releases(environment.RELEASES_DIR)
+    # A name without %, which supervisord would expand.
+    link = environment.run_dir / "releases"
+    link.unlink(missing_ok=True)
+    link.symlink_to(releases.folder)
+    current = releases.current()
+    if current == ROOT:
+        return
+    try:
+        releases.folder.mkdir(parents=True, exist_ok=True)
+        releases.switch(ROOT)
+    except OSError as error:
+        raise CannotStart(
+            f"RELEASES_DIR={str(releases.folder)!r} cannot be used: {error.strerror}. The current"
+            f" release there is {current and current.name}, and this is {ROOT}."
+        ) from None
+    if current in releases.all():
+        print(f"This start serves {ROOT}, no longer the release {current.name}.", flush=True)
 
 
 def check_port(host, port):
@@ -120,8 +162,8 @@ def redis_server():
     )
 
 
-def prepare_database():
-    """Migrate, collect static files, and make the blog `demo` where there is none."""
+def prepare_database() -> None:
+    """Migrate, publish static files, and make the blog `demo` where there is none."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proj.settings")
     import django
     from django.core.checks import run_checks
@@ -129,14 +171,19 @@ def prepare_database():
     from django.db import Error
 
     django.setup()
+    from django.conf import settings
+
     from liveblog.models import LiveBlog
+    from proj.static import publish
 
     for error in run_checks():
         if error.is_serious() and not error.is_silenced():
             raise CannotStart(f"{error.msg} {error.hint or ''}".strip())
     try:
         call_command("migrate", verbosity=0, interactive=False)
-        call_command("collectstatic", verbosity=0, interactive=False)
+        if settings.STATIC_ROOT == settings.PUBLISHED_STATIC:  # a checkout
+            call_command("collectstatic", verbosity=0, interactive=False)
+        publish(plain=True)
         LiveBlog.objects.get_or_create(
             slug="demo",
             defaults={
@@ -164,11 +211,13 @@ def process(pid, name) -> str | None:
 class Tree:
     """supervisord and what it runs."""
 
-    def __init__(self, environment):
+    def __init__(self, environment: Environment) -> None:
         self.environment = environment
+        self.logs = environment.DATA_DIR / "log"
+        self.terminal = Terminal(sys.stdout.fileno(), self.logs)
         self.stopping = threading.Event()
         self.failed = False
-        self.replay = None
+        self.replay: subprocess.Popen[bytes] | None = None
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         # One descriptor a socket; supervisord refuses to start where it cannot have this many.
         minfds = 1_000_000 if hard == resource.RLIM_INFINITY else min(hard, 1_000_000)
@@ -178,7 +227,7 @@ class Tree:
             "REDIS_SERVER": redis_server() if environment.embedded_redis else "",
             "DATA_DIR": str(environment.DATA_DIR),
             "RUN_DIR": str(environment.run_dir),
-            "VENV": sys.prefix,
+            "RELEASES_DIR": str(environment.RELEASES_DIR),
             "HOST": environment.HOST,
             "PORT": str(environment.PORT),
             "INTERFACES": str(environment.INTERFACES),
@@ -191,30 +240,43 @@ class Tree:
             "PYTHONUNBUFFERED": "1",
         }
 
-    def run(self, replay_speed=None):
+    def run(self, replay_speed: str | None = None) -> int:
         """Start, announce the URL once it answers, wait for the end. Returns the exit code."""
-        for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for signum in (signal.SIGINT, signal.SIGTERM):
             signal.signal(signum, self.stop)
+        # The terminal is gone; the site is not. A handler, as children would inherit SIG_IGN.
+        signal.signal(signal.SIGHUP, lambda *_: None)
         supervisord = ["supervisor.supervisord", "-n", "-c", "supervisord.conf"]
-        self.supervisord = subprocess.Popen(
-            [sys.executable, "deploy/launch.py", *supervisord],
-            cwd=ROOT,
-            env=self.environ,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            # A session of its own: Ctrl-C reaches this process alone, which ends the rest in order.
-            start_new_session=True,
-        )
-        threading.Thread(target=self.relay, daemon=True).start()
+        # Nothing that the site needs writes to a pipe that this process or a terminal must read.
+        with open(self.logs / "supervisord-errors.log", "wb") as errors:
+            log_files = LogFiles(self.logs)
+            self.supervisord = subprocess.Popen(
+                [sys.executable, "deploy/launch.py", *supervisord],
+                cwd=ROOT,
+                env=self.environ,
+                stdin=subprocess.DEVNULL,
+                stdout=errors,
+                stderr=errors,
+                # A session of its own: Ctrl-C reaches this process alone, which ends the rest in
+                # order.
+                start_new_session=True,
+            )
+        ended = threading.Event()
+        shown = threading.Thread(target=show, args=(log_files, self.terminal, ended), daemon=True)
+        shown.start()
         threading.Thread(target=self.watch_make, daemon=True).start()
+        threading.Thread(target=self.watch_releases, daemon=True).start()
         threading.Thread(target=self.announce, args=(replay_speed,), daemon=True).start()
         code = self.supervisord.wait()
-        if self.stopping.is_set() and not self.failed:
-            return 0
-        print(f"supervisord ended with code {code}.", file=sys.stderr)
-        return 1
+        ended.set()
+        shown.join()
+        was_told = self.stopping.is_set() and not self.failed
+        if not was_told:
+            self.terminal.say(f"supervisord ended with code {code}.")
+        self.terminal.flush(within=LAST_LINES_WITHIN)
+        return 0 if was_told else 1
 
-    def stop(self, *_):
+    def stop(self, *_: object) -> None:
         self.stopping.set()
         if self.replay:
             self.replay.terminate()
@@ -235,14 +297,29 @@ class Tree:
         if os.getppid() == make:
             self.stop()
 
-    def relay(self):
-        """Pass the tree's lines on; a closed terminal must not stop it."""
-        for line in self.supervisord.stdout:
-            with suppress(OSError):
-                sys.stdout.buffer.write(line)
-                sys.stdout.buffer.flush()
+    def watch_releases(self) -> None:
+        """End what a release that was killed has begun: all processes of one release again."""
+        releases = Releases(self.environment.RELEASES_DIR)
+        pause = LOOK_AT_RELEASES
+        while not self.stopping.wait(pause):
+            pause = LOOK_AT_RELEASES
+            current = releases.current()
+            if current is None or not Lock(releases).was_interrupted():
+                continue
+            with open(self.logs / "release.log", "ab") as log:
+                done = subprocess.run(
+                    [current / ".venv" / "bin" / "python", "deploy/release.py", "--resume"],
+                    cwd=current,
+                    env=self.environ,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                )
+            if done.returncode:
+                pause = RESUME_AGAIN
 
-    def announce(self, replay_speed):
+    def announce(self, replay_speed: str | None) -> None:
+        """Print the URL once it answers; end everything if it never does."""
         site = f"http://{address(self.environment)}:{self.environment.PORT}"
         for _ in range(READY_WITHIN * 5):
             if self.stopping.wait(0.2):
@@ -251,14 +328,18 @@ class Tree:
                 if is_ready(self.environment, timeout=5):
                     break
         else:
-            print(f"Nothing answered within {READY_WITHIN} s; ending.", file=sys.stderr)
+            self.terminal.say(f"Nothing answered within {READY_WITHIN} s; ending.")
             self.failed = True
             self.stop()
             return
-        print(f"\nThe live blog runs: {site}/liveblog/demo/\n", flush=True)
+        self.terminal.say(f"\nThe live blog runs: {site}/liveblog/demo/\n")
         if replay_speed:
             command = [sys.executable, "manage.py", "replay", "demo", "--speed", replay_speed]
-            self.replay = subprocess.Popen(command, cwd=ROOT, env=self.environ)
+            # Into a log file, which is shown as any other: a replay must not wait either.
+            with open(self.logs / "replay.log", "wb") as log:
+                self.replay = subprocess.Popen(
+                    command, cwd=ROOT, env=self.environ, stdout=log, stderr=log
+                )
 
 
 if __name__ == "__main__":

@@ -15,6 +15,12 @@ from realtime import timeouts
 from realtime.budget import parse_size
 
 ROOT = Path(__file__).resolve().parent.parent
+# Relative folders are those of the checkout; a release holds the name of the one it was made from.
+MADE_FROM = "made_from"
+try:
+    BASE = Path((ROOT / MADE_FROM).read_text().strip())
+except FileNotFoundError:
+    BASE = ROOT
 # A unix socket's path holds at most 107 bytes (unix(7)); names in the run folder take up to 20.
 LONGEST_RUN_DIR = 87
 POOLS = ("http", "websocket", "slow")  # the programs of supervisord.conf
@@ -85,9 +91,13 @@ def secret(text):
     return text
 
 
-def folder(text):
+def folder(text: str) -> Path:
     # Relative to the project, so that every command finds the same one from any working folder.
-    return ROOT / Path(text).expanduser()
+    return BASE / Path(text).expanduser()
+
+
+def optional_folder(text: str) -> Path | None:
+    return folder(text) if text else None
 
 
 def ipv4_or_name(text):
@@ -250,6 +260,13 @@ VARIABLES = (
         folder,
     ),
     Variable(
+        "RELEASES_DIR",
+        "",
+        "a folder",
+        "where `deploy/release` keeps releases; unset: `DATA_DIR/releases`",
+        optional_folder,
+    ),
+    Variable(
         "DATABASE_URL",
         "",
         "a URL such as postgres://user:password@host:port/name or sqlite:////folder/file",
@@ -350,6 +367,7 @@ class Environment:
     def __init__(self, environ: Mapping[str, str] = os.environ):
         for variable in VARIABLES:
             setattr(self, variable.name, variable.read(environ))
+        self.RELEASES_DIR = self.RELEASES_DIR or self.DATA_DIR / "releases"
         self.embedded_redis = not self.REDIS_URL
         if self.embedded_redis:
             self.REDIS_URL = [f"unix://{quote(str(self.run_dir / 'redis.sock'))}"]

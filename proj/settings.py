@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import dj_database_url
 
-from proj.environment import ROOT, Environment, parse_sentinel
+from proj.environment import BASE, ROOT, Environment, parse_sentinel
 from proj.logs import is_no_readiness_check
 
 environment = Environment()
@@ -94,7 +94,7 @@ DATABASE["ENGINE"] = DATABASE["ENGINE"].replace("django.db.backends", "database"
 if DATABASE["ENGINE"] == "database.sqlite3":
     named = DATABASE["NAME"] if environment.DATABASE_URL else DATA_DIR / "db.sqlite3"
     # Relative to the project, as DATA_DIR.
-    DATABASE["NAME"] = ROOT / named
+    DATABASE["NAME"] = BASE / named
     DATABASE["OPTIONS"] = {
         # Writers queue at BEGIN; a deferred one would fail at its first write.
         "transaction_mode": "IMMEDIATE",
@@ -170,8 +170,12 @@ USE_I18N = True
 USE_TZ = True
 
 STATIC_URL = "/static/"
-STATIC_ROOT = DATA_DIR / "static"
-STATIC_ROOT.mkdir(exist_ok=True)
+# What is served, of every release. A release has the static files that it needs in its own folder,
+# and publishes them there (proj/static.py); a checkout collects into it.
+PUBLISHED_STATIC = DATA_DIR / "static"
+PUBLISHED_STATIC.mkdir(exist_ok=True)
+COLLECTED_STATIC = ROOT / "collected_static"  # deploy/building.py makes it
+STATIC_ROOT = COLLECTED_STATIC if COLLECTED_STATIC.is_dir() else PUBLISHED_STATIC
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "proj.static.HashedFiles"},
@@ -184,7 +188,7 @@ MEDIA_URL = "/media/"
 MEDIA_ROOT = DATA_DIR / "media"
 MEDIA_ROOT.mkdir(exist_ok=True)
 # The web server, another user, reads what is collected and uploaded, whatever the umask.
-for folder in (STATIC_ROOT, MEDIA_ROOT):
+for folder in (PUBLISHED_STATIC, MEDIA_ROOT):
     if folder.stat().st_uid == os.getuid():
         folder.chmod(0o755)
 FILE_UPLOAD_PERMISSIONS = 0o644

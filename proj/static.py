@@ -1,5 +1,9 @@
 """Files whose names carry a hash of their content, so that they may be cached for ever."""
 
+import json
+import shutil
+from pathlib import Path
+
 from django.conf import settings
 from django.contrib.staticfiles.storage import ManifestStaticFilesStorage
 from whitenoise.middleware import WhiteNoiseMiddleware
@@ -25,6 +29,7 @@ class Files(WhiteNoiseMiddleware):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
+        self.add_files(settings.PUBLISHED_STATIC, settings.STATIC_URL)
         self.add_files(settings.MEDIA_ROOT, settings.MEDIA_URL)
         self.add_headers_function = self.sandbox
 
@@ -35,3 +40,36 @@ class Files(WhiteNoiseMiddleware):
     def sandbox(headers, path, url):
         if url.startswith(settings.MEDIA_URL):
             headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+
+
+def make_readable_folder(folder: Path) -> None:
+    """Make it and those above it, whatever the umask: the web server is another user."""
+    if not folder.exists():
+        make_readable_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o755)
+
+
+def publish(*, plain: bool) -> None:
+    """Copy this release's static files to where they are served; a checkout has them there.
+
+    Hashed names are only added: pages that are open, caches and other releases name the files of
+    earlier releases. `plain`: also the names without a hash, which belong to the current release.
+    """
+    collected, published = Path(settings.STATIC_ROOT), Path(settings.PUBLISHED_STATIC)
+    if collected == published:
+        return
+    manifest = HashedFiles.manifest_name
+    hashed = set(json.loads((collected / manifest).read_text())["paths"].values())
+    for path in collected.rglob("*"):
+        name = path.relative_to(collected).as_posix()
+        if path.is_dir() or name == manifest or not (plain or name in hashed):
+            continue
+        place = published / name
+        if name in hashed and place.exists():
+            continue
+        make_readable_folder(place.parent)
+        new = place.with_name(f".{place.name}.new")
+        shutil.copyfile(path, new)
+        new.chmod(0o644)
+        new.replace(place)

@@ -1,9 +1,11 @@
-"""The whole product in a folder of its own, so that its code can change while it runs."""
+"""The whole product, run from releases as docs/deployment.md says."""
 
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.e2e.stack import ROOT, Stack
@@ -17,41 +19,87 @@ NOT_COPIED = shutil.ignore_patterns(
 
 
 class Site(Stack):
-    """A copy of the checkout, with its own data and the checkout's .venv."""
+    """A copy of the checkout, the `source`, and what runs from the first release of it.
 
-    def __init__(self, **environ):
+    `in_place`: what runs is the source itself, as by `make run`.
+    """
+
+    def __init__(self, *, in_place: bool = False, **environ: str) -> None:
         super().__init__(**environ)
         self.place = tempfile.TemporaryDirectory(prefix="liveblog-site-")
-        self.root = Path(self.place.name) / "liveblog"
-        shutil.copytree(ROOT, self.root, ignore=NOT_COPIED)
-        (self.root / ".venv").symlink_to(ROOT / ".venv")
+        self.source = Path(self.place.name) / "liveblog"
+        shutil.copytree(ROOT, self.source, ignore=NOT_COPIED)
+        (self.source / ".venv").symlink_to(ROOT / ".venv")
+        self.releases = Path(self.folder.name) / "releases"
+        self.current = self.releases / "current"
+        self.in_place = in_place
+        self.root = self.source if in_place else self.current
 
-    def run(self, *command, **options):
+    def start(self) -> "Site":
+        if not self.in_place and not self.current.exists():
+            self.release("--offline")
+        self.command = [str(self.root / ".venv" / "bin" / "python"), "deploy/run.py"]
+        super().start()
+        return self
+
+    def run(
+        self, *command: str | Path, cwd: Path | None = None, input: str | None = None
+    ) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
             command,
-            cwd=self.root,
+            cwd=cwd or self.root,
             env=self.environ,
             capture_output=True,
             text=True,
             timeout=3 * PATIENCE,
-            **options,
+            input=input,
         )
 
-    def manage(self, *arguments, input=None):
+    def manage(
+        self, *arguments: str, input: str | None = None
+    ) -> "subprocess.CompletedProcess[str]":
         return self.run(sys.executable, "manage.py", *arguments, input=input)
 
-    def release(self, *arguments, code=0):
+    def release(self, *arguments: str, code: int = 0) -> str:
         """What deploy/release printed, which must end with this code."""
-        done = self.run("deploy/release", *arguments)
+        done = self.run("deploy/release", *arguments, cwd=self.source)
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout + done.stderr
 
-    def replace(self, path, old, new):
-        """Change a file of the code."""
-        text = (self.root / path).read_text()
-        assert old in text
-        (self.root / path).write_text(text.replace(old, new))
+    def begin_release(self, *arguments: str) -> "subprocess.Popen[str]":
+        """The same, while it runs."""
+        return subprocess.Popen(
+            ["deploy/release", *arguments],
+            cwd=self.source,
+            env=self.environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
 
-    def __exit__(self, *_):
+    def replace(self, path: str, old: str, new: str) -> None:
+        """Change a file of the source."""
+        text = (self.source / path).read_text()
+        assert old in text
+        (self.source / path).write_text(text.replace(old, new))
+
+    @contextmanager
+    def changed(self, path: str, old: str, new: str) -> Iterator[None]:
+        """The source with a file changed, for as long as the context lasts."""
+        self.replace(path, old, new)
+        try:
+            yield
+        finally:
+            self.replace(path, new, old)
+
+    def names(self) -> list[str]:
+        """The releases' folders, the oldest first."""
+        return sorted(path.name for path in self.releases.glob("0*"))
+
+    def folders(self, words: str) -> set[Path]:
+        """The folders that the processes whose command line holds the words run in."""
+        return {Path(f"/proc/{pid}/cwd").resolve() for pid in self.pids(words)}
+
+    def __exit__(self, *_: object) -> None:
         super().__exit__()
         self.place.cleanup()

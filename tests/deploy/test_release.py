@@ -44,37 +44,33 @@ def test_new_code_that_does_not_start_replaces_nobody(site):
         # Loads in deploy/release, where the checks run, and not in a worker.
         condition = "'runworker' in sys.argv"
         broken = f"import sys\nif {condition}:\n    raise RuntimeError('of the new code')\n"
-        site.replace("ops/apps.py", "from django.apps", broken + "from django.apps")
-        told = site.release(code=1)
-        assert "does not get ready" in told and "All old workers go on" in told
+        names = site.names()
+        with site.changed("ops/apps.py", "from django.apps", broken + "from django.apps"):
+            told = site.release(code=1)
+        assert "does not get ready" in told and "all processes are those of" in told
         assert "of the new code" in told
-        site.replace("ops/apps.py", broken, "")
-        assert set(site.pids(WORKERS)) == old
+        assert set(site.pids(WORKERS)) == old and site.names() == names
         assert site.healthy() and crowd.disconnects == 0
 
 
-def test_a_later_worker_that_does_not_start_ends_the_release(site):
-    """The candidate was well, the second worker is not: what was not replaced goes on."""
-    old = set(site.pids(WORKERS))
-    condition = "os.environ.get('SUPERVISOR_PROCESS_NAME') == 'worker_00'"
+def test_a_later_worker_that_does_not_start_leads_back_to_the_release_before(site):
+    """The candidate was well, the second worker is not: all are of the old release again."""
+    old, current = set(site.pids(WORKERS)), site.current.resolve()
+    condition = "os.environ.get('SUPERVISOR_PROCESS_NAME') == 'worker_01'"
     broken = f"import os\nif {condition}:\n    os._exit(1)\n"
-    site.replace("ops/apps.py", "from django.apps", broken + "from django.apps")
     with Crowd(site.address, number=10) as crowd:
-        told = site.release(code=1)
-        assert "workers:worker_00 does not get ready" in told
-        left = set(site.pids(WORKERS))
-        assert len(left & old) == 1 and len(left) == 2
+        with site.changed("ops/apps.py", "from django.apps", broken + "from django.apps"):
+            told = site.release(code=1)
+        assert "workers:worker_01 does not get ready" in told
+        assert not set(site.pids(WORKERS)) & old and len(site.pids(WORKERS)) == 2
+        assert site.folders(WORKERS) == {current} == {site.current.resolve()}
         assert site.healthy() and crowd.disconnects == 0
-        site.replace("ops/apps.py", broken, "")
-        site.release()
-    assert len(set(site.pids(WORKERS)) - left) == 2
 
 
 def test_code_that_cannot_be_loaded_is_noticed_before_anything_changes(site):
     old = set(site.pids(WORKERS))
-    site.replace("proj/urls.py", "urlpatterns = [", "urlpatterns = [nothing,")
-    told = site.release(code=1)
-    site.replace("proj/urls.py", "urlpatterns = [nothing,", "urlpatterns = [")
+    with site.changed("proj/urls.py", "urlpatterns = [", "urlpatterns = [nothing,"):
+        told = site.release(code=1)
     assert "nothing" in told and set(site.pids(WORKERS)) == old
 
 

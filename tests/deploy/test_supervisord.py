@@ -12,7 +12,6 @@ import pytest
 from supervisor import events
 from supervisor.datatypes import InetStreamSocketConfig
 from supervisor.options import ServerOptions
-from supervisor.process import EventListenerPool
 from supervisor.socket_manager import SocketManager
 from supervisor.states import ProcessStates
 
@@ -53,19 +52,16 @@ def test_workers_handle_everything_unless_there_are_pools(monkeypatch, tmp_path)
     assert counts == {"http": 2, "websocket": 3, "slow": 1}
 
 
-def test_lines_in_any_script_are_printed_and_those_after_them():
-    pool = SimpleNamespace(
-        config=SimpleNamespace(name="terminal", options=SimpleNamespace(identifier="supervisor"))
-    )
-    worker = SimpleNamespace(config=SimpleNamespace(name="worker_00"), group=None)
-    sent = ""
-    for line in ("Not Found: /chat/中文/a/", "All is well"):
-        event = events.ProcessLogStdoutEvent(worker, 1, f"{line}\n".encode())
-        sent += EventListenerPool._eventEnvelope(pool, type(event), 1, 1, event.payload())
-    command = [sys.executable, "deploy/terminal.py"]
-    done = subprocess.run(command, input=sent.encode(), capture_output=True, cwd=ROOT)
-    printed = "worker_00 | Not Found: /chat/中文/a/\nworker_00 | All is well\n"
-    assert (done.returncode, done.stderr.decode()) == (0, printed)
+def test_every_program_starts_in_the_folder_of_a_release(monkeypatch, tmp_path):
+    pools = "http:1,websocket:1,slow:1"
+    for environ in ({}, {"WORKER_POOLS": pools}):
+        groups = tree(monkeypatch, tmp_path, **environ)
+        folders = {
+            group: {Path(process.directory).name for process in processes.values()}
+            for group, processes in groups.items()
+        }
+        assert folders.pop("candidate") == {"candidate"}
+        assert all(found == {"current"} for found in folders.values()), folders
 
 
 def test_every_channel_is_read_by_one_pool_and_the_probe_by_all(monkeypatch, tmp_path):
@@ -138,6 +134,7 @@ def test_a_worker_with_a_wrong_setting_is_started_once(site):
         wait_until(lambda: "EXITED" in status(site, "workers:worker_01"), "its end for good")
         log = (Path(site.folder.name) / "log" / "worker_01.log").read_text()
         assert log.count("wrong setting") == 1
+        wait_until(lambda: "worker_01 ended and is not started again" in site.output(), "a line")
     finally:
         site.replace("ops/apps.py", broken, "")
     site.run("deploy/ctl.sh", "start", "workers:worker_01")

@@ -24,6 +24,7 @@ class Stack:
 
     root = ROOT  # of the code that runs
     python = None  # the process of shell(), once it is there
+    user = None  # who runs it; None: who runs the tests
 
     def __init__(self, command=(sys.executable, "deploy/run.py"), **environ):
         self.command = command
@@ -46,6 +47,8 @@ class Stack:
             env=self.environ,
             stdout=self.log,
             stderr=subprocess.STDOUT,
+            user=self.user,
+            extra_groups=None if self.user is None else [],
         )
         return self
 

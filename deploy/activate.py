@@ -1,0 +1,389 @@
+"""Puts the release in whose folder it is into service, under the running tree.
+
+`deploy/release` becomes this program. The first process of the release is an extra worker, the
+candidate. When that has answered, `current` is switched and the workers are replaced. Whatever
+keeps a process from getting ready, and whatever interrupts this program, leads back to the release
+before. If this program is killed, deploy/run.py ends what it began: see `Activation.resume`.
+"""
+
+import argparse
+import json
+import os
+import pwd
+import shutil
+import signal
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from deploy.control import (  # noqa: E402
+    Supervisor,
+    as_caller,
+    folder_of,
+    is_ready,
+    wait_until,
+)
+from deploy.releases import SERVED, Lock, Releases, Stopped  # noqa: E402
+from proj.environment import VARIABLES, Environment, WrongValue  # noqa: E402
+
+READY_WITHIN = 60  # s from the start of a process to its first answer; a small machine takes 3
+CANDIDATE = "candidate:candidate"
+# The groups that a release leaves as they are; what is not among them is the pulse.
+NOT_WITH_WORKERS = ("workers", "candidate", "interface", "redis")
+EXIT_STOPPED = 1  # as in deploy/release.py
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Do what the options say. Returns the exit code."""
+    parser = argparse.ArgumentParser(prog="deploy/activate.py")
+    parser.add_argument("--run-dir", type=Path, required=True)
+    parser.add_argument("--releases", type=Path, required=True)
+    parser.add_argument("--lock", type=int, required=True, help="a descriptor that holds it")
+    for option in ("--workers", "--interface", "--rollback", "--resume", "--unfinished"):
+        parser.add_argument(option, action="store_true")
+    options = parser.parse_args(arguments)
+    for signum in SIGNALS:
+        signal.signal(signum, interrupt)
+    releases = Releases(options.releases)
+    lock = Lock(releases, options.lock, options.unfinished)
+    try:
+        activation = Activation(options.run_dir, releases, lock, options.rollback)
+        if options.resume:
+            activation.resume()
+        if options.workers or options.rollback:
+            activation.replace_workers()
+        if options.interface:
+            activation.replace_interfaces()
+    except (Stopped, Interrupted, WrongValue) as reason:
+        with suppress(OSError):
+            print(f"release: STOPPED: {reason}", file=sys.stderr, flush=True)
+        return EXIT_STOPPED
+    except Exception as error:  # of supervisord, Redis or the disk
+        traceback.print_exc()
+        print(f"release: STOPPED: {error!r}", file=sys.stderr, flush=True)
+        return EXIT_STOPPED
+    finally:
+        ignore_signals()
+        lock.release()
+    return 0
+
+
+class Interrupted(BaseException):
+    """A signal, as a sentence. No `except Exception` of the new code may catch it."""
+
+
+def interrupt(signum: int, _: object) -> None:
+    """Once is enough: what follows is the way back."""
+    ignore_signals()
+    raise Interrupted(f"it was interrupted by {signal.Signals(signum).name}.")
+
+
+def ignore_signals() -> None:
+    for signum in SIGNALS:
+        signal.signal(signum, signal.SIG_IGN)
+
+
+def say(text: str) -> None:
+    with suppress(OSError):  # a terminal that is closed stops no release
+        print(f"release: {text}", flush=True)
+
+
+class Report(NamedTuple):
+    """What an interface server has published about itself."""
+
+    sockets: int
+    at: int  # s since 1970
+    is_ours: bool  # of this host
+
+
+class Activation:
+    """This release and the tree that runs with this run folder."""
+
+    def __init__(self, run_dir: Path, releases: Releases, lock: Lock, is_rollback: bool) -> None:
+        self.started = time.monotonic()
+        self.releases = releases
+        self.lock = lock
+        self.is_rollback = is_rollback
+        self.run_dir = run_dir
+        self.supervisor = Supervisor(run_dir)
+        try:
+            main_pid = self.supervisor.main_pid()
+            running = self.supervisor.environ()
+        except OSError as error:
+            raise Stopped(f"nothing runs any more ({error.strerror or error}).") from None
+        # Migrate the database that the processes use, whatever this terminal's variables say.
+        for variable in VARIABLES:
+            os.environ.pop(variable.name, None)
+            if variable.name in running:
+                os.environ[variable.name] = running[variable.name]
+        become_user(Path(f"/proc/{main_pid}").stat().st_uid)
+        self.environment = Environment()
+        self.old = releases.current() or folder_of(main_pid) or ROOT
+        os.environ["DJANGO_SETTINGS_MODULE"] = "proj.settings"
+        try:
+            import django
+            from channels import DEFAULT_CHANNEL_LAYER, channel_layers
+
+            django.setup()
+            self.layer = channel_layers[DEFAULT_CHANNEL_LAYER]
+        except Exception as error:  # whatever the new code does at its import
+            self.remove()
+            raise Stopped(f"the new code cannot be loaded: {error!r}") from error
+
+    # Workers
+
+    def replace_workers(self) -> None:
+        """The candidate, then each worker, then the pulse. Raises Stopped."""
+        try:
+            self.prepare()
+            before = self.sockets()
+            say(f"{before} sockets are open")
+            self.start_candidate()
+            with as_caller():
+                self.releases.switch(ROOT)
+            say(f"{ROOT.name} is current")
+            workers = self.supervisor.names("workers")
+            # One after the other. On the way back half of them at once: it has to be quick, and
+            # these workers have served before.
+            self.converge(ROOT, at_once=(len(workers) + 1) // 2 if self.is_rollback else 1)
+            if not wait_until(self.is_well, READY_WITHIN) and not self.is_rollback:
+                raise Stopped("/readyz does not answer with 200 once all workers are replaced.")
+            # From here on there is no way back, and nothing left that could fail.
+            ignore_signals()
+        except BaseException:
+            ignore_signals()
+            self.put_back()
+            raise
+        with as_caller():
+            self.releases.mark_served(ROOT)
+        self.end_trial()
+        self.publish(plain=True)
+        with as_caller():
+            removed = self.releases.prune(self.in_use())
+        for release in removed:
+            say(f"{release.name} is removed")
+        say(f"done in {time.monotonic() - self.started:.1f} s")
+        say(f"{before} sockets before, {self.sockets(published_after=time.time())} after")
+
+    def prepare(self) -> None:
+        """Check, migrate, publish: what fails here has changed no process."""
+        from django.core.management import CommandError, call_command
+        from django.db import Error
+
+        try:
+            if not self.is_rollback:  # migrations are not undone
+                call_command("check")
+                say("the new code's checks pass")
+                call_command("migrate", verbosity=0, interactive=False)
+                say("the database is migrated")
+            self.publish(plain=False)
+        except (CommandError, Error, OSError, ValueError) as error:
+            first, *_ = str(error).strip().splitlines() or [repr(error)]
+            raise Stopped(f"{first} No process was replaced.") from error
+
+    def publish(self, *, plain: bool) -> None:
+        from proj.static import publish
+
+        publish(plain=plain)
+
+    def start_candidate(self) -> None:
+        """The first process of this release; nothing else has changed when it fails."""
+        self.supervisor.stop(CANDIDATE)
+        with as_caller():
+            self.releases.try_out(ROOT)
+        self.supervisor.start(CANDIDATE)
+        self.wait_for_worker(CANDIDATE, "the first of this release")
+
+    def converge(self, release: Path, at_once: int) -> None:
+        """Replace what does not run from this release, so many at once. Raises Stopped."""
+        supervisor = self.supervisor
+        workers = supervisor.names("workers")
+        outdated = [name for name in workers if supervisor.folder(name) != release]
+        for start in range(0, len(outdated), at_once):
+            batch = outdated[start : start + at_once]
+            supervisor.stop(*batch)
+            for name in batch:
+                supervisor.start(name)
+            for number, name in enumerate(batch, start + 1):
+                self.wait_for_worker(name, f"{number} of {len(outdated)}")
+        for name in supervisor.names(but=NOT_WITH_WORKERS):
+            if supervisor.folder(name) != release:
+                supervisor.stop(name)
+                supervisor.start(name)
+                say(f"{name} is replaced")
+        for name in supervisor.names("interface"):
+            if supervisor.is_stopped(name):  # by a release that was interrupted
+                supervisor.start(name)
+        self.lock.unfinished = False
+
+    def wait_for_worker(self, name: str, place: str) -> None:
+        """Wait until it has answered. Raises Stopped, after its last lines are printed."""
+        from ops.probing import identity, wait_for_worker
+
+        began = time.monotonic()
+        supervisor = self.supervisor
+        pid = wait_until(lambda: supervisor.pid(name), 5)
+        at_once = 2 + len(supervisor.names("workers"))
+
+        def alive() -> bool:
+            return bool(pid) and supervisor.pid(name) == pid
+
+        trouble = wait_for_worker(self.layer, identity(pid), at_once, READY_WITHIN, alive)
+        if trouble is None:
+            trouble = "it does not answer" if alive() else "it ended"
+        elif not trouble:
+            wait_until(lambda: supervisor.is_running(name) or not alive(), READY_WITHIN)
+            trouble = "" if supervisor.is_running(name) else "it ended"
+        if trouble:
+            for line in supervisor.last_lines(name):
+                print(f"    {name} | {line}", file=sys.stderr)
+            raise Stopped(f"{name} does not get ready: {trouble}.")
+        say(f"{name} is ready ({place}), {time.monotonic() - began:.1f} s")
+
+    def put_back(self) -> None:
+        """The release before, whole, whatever was replaced; then this one's folder goes."""
+        self.lock.unfinished = True  # until all is well again, deploy/run.py tries it too
+        try:
+            self.supervisor = Supervisor(self.run_dir)  # the call that was interrupted is no more
+            if self.releases.current() != self.old:
+                with as_caller():
+                    self.releases.switch(self.old)
+            self.converge(self.old, at_once=1)
+            self.end_trial()
+            say(f"all processes are those of {self.old.name}")
+        except Exception as error:  # as in main()
+            say(f"the way back to {self.old.name} fails: {error}")
+        self.remove()
+
+    def end_trial(self) -> None:
+        self.supervisor.stop(CANDIDATE)
+        with as_caller():
+            self.releases.end_trial()
+
+    def remove(self) -> None:
+        """Remove this release's folder, if it has never been in service and nothing runs there."""
+        if ROOT not in self.releases.all() or (ROOT / SERVED).exists():
+            return
+        if ROOT != self.releases.current() and ROOT not in self.in_use():
+            with as_caller():
+                shutil.rmtree(ROOT, ignore_errors=True)
+
+    def resume(self) -> None:
+        """A release was killed: bring all processes to the current one, which is this."""
+        say(f"a release was interrupted; all processes go on with {ROOT.name}")
+        self.converge(ROOT, at_once=1)
+        self.supervisor.stop(CANDIDATE)
+        with suppress(PermissionError), as_caller():  # not the site's user: the next release's task
+            self.releases.mark_served(ROOT)
+            self.releases.end_trial()
+        say(f"all processes are those of {ROOT.name}")
+
+    def in_use(self) -> set[Path]:
+        """The folders that the tree's processes run in."""
+        main = self.supervisor.main_pid()
+        parent = int(Path(f"/proc/{main}/stat").read_text().rpartition(")")[2].split()[1])
+        pids = [*self.supervisor.pids(), main, parent]
+        return {folder for pid in pids if (folder := folder_of(pid))}
+
+    def is_well(self) -> bool:
+        with suppress(OSError):
+            return is_ready(self.environment)
+        return False
+
+    # Interface servers
+
+    def replace_interfaces(self) -> None:
+        """One after the other, each by drain. Raises Stopped."""
+        before = self.sockets()
+        say(f"{before} sockets are open")
+        try:
+            self.drain_and_start(self.supervisor.names("interface"))
+        finally:
+            supervisor = Supervisor(self.run_dir)
+            for name in supervisor.names("interface"):
+                if supervisor.is_stopped(name):
+                    supervisor.start(name)
+        say(f"done in {time.monotonic() - self.started:.1f} s")
+        say(f"{before} sockets before, {self.sockets(published_after=time.time())} after")
+
+    def drain_and_start(self, names: list[str]) -> None:
+        for number, name in enumerate(names, 1):
+            began = time.monotonic()
+            self.supervisor.stop(name)
+            drained = time.monotonic()
+            say(f"{name} has sent its readers away, {drained - began:.1f} s")
+            known = self.living_interfaces()
+            self.supervisor.start(name)
+            if not wait_until(
+                lambda: self.living_interfaces() - known and self.is_well(),  # noqa: B023
+                READY_WITHIN,
+            ):
+                for line in self.supervisor.last_lines(name):
+                    print(f"    {name} | {line}", file=sys.stderr)
+                raise Stopped(f"{name} does not get ready; those after it go on as they are.")
+            took = time.monotonic() - drained
+            say(f"{name} is ready ({number} of {len(names)}), {took:.1f} s")
+
+    def living_interfaces(self) -> set[bytes]:
+        """The names of all that Redis knows, of other hosts as well."""
+        found: set[bytes] = set()
+        for index in range(self.layer.ring_size):
+            found |= set(self.layer.connection(index).zrange(self.layer.processes_key, 0, -1))
+        return found
+
+    # Sockets
+
+    def sockets(self, published_after: float = 0.0) -> int:
+        """How many WebSockets the interface servers hold, by what they publish every few seconds.
+
+        Those of this host are waited for until each has published after that time.
+        """
+        from realtime.metrics import PUBLISH
+
+        processes = len(self.supervisor.names("interface"))
+
+        def published() -> bool:
+            times = [report.at for report in self.reports() if report.is_ours]
+            return sum(at > published_after for at in times) >= processes
+
+        wait_until(published, PUBLISH + 3)
+        return sum(report.sockets for report in self.reports())
+
+    def reports(self) -> Iterator[Report]:
+        """The report of each interface server, of other hosts as well."""
+        from realtime.metrics import metrics_key
+
+        for index in range(self.layer.ring_size):
+            found = self.layer.connection(index).hgetall(metrics_key(self.layer))
+            for name, text in found.items():
+                kind, _, place = name.decode().partition("@")
+                host, _, pid = place.rpartition(":")
+                is_ours = host == socket.gethostname()
+                if kind != "interface" or (is_ours and not Path(f"/proc/{pid}").exists()):
+                    continue
+                seconds, _, snapshot = text.decode().partition(" ")
+                values = json.loads(snapshot)["values"]
+                yield Report(values.get("sockets", 0), int(seconds), is_ours)
+
+
+def become_user(uid: int) -> None:
+    """Go on as the site's user where root calls: what is written belongs to that user."""
+    if os.geteuid() == 0 and uid != 0:
+        user = pwd.getpwuid(uid)
+        os.initgroups(user.pw_name, user.pw_gid)
+        os.setegid(user.pw_gid)
+        os.seteuid(uid)
+        os.environ["HOME"] = user.pw_dir  # where libpq looks for certificates and passwords
+
+
+if __name__ == "__main__":
+    sys.exit(main())

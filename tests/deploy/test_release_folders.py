@@ -1,0 +1,301 @@
+"""Releases in folders of their own (row 43): refused, interrupted or killed, they harm nobody."""
+
+import os
+import pwd
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from deploy.control import Supervisor
+from tests.deploy.crowd import Crowd
+from tests.deploy.newsroom import Newsroom
+from tests.deploy.site import Site
+from tests.services import PATIENCE, wait_until
+
+READERS = 50
+WORKERS = "runworker"
+CANDIDATE = "candidate:candidate"
+ROLLED_BACK_WITHIN = 60  # s, on a machine under load; an idle one takes 7
+# A page whose template no worker has loaded yet, and the style sheet that it names.
+PAGE = "/voice/nobody-was-here/"
+TEMPLATE = "conversations/templates/conversations/voice_room.html"
+TITLE = '· {% translate "Voice room" %}'
+STYLES = "conversations/static/conversations/conversations.css"
+# Loads in deploy/release, where the checks run, and not in a worker.
+FAILS = "import sys\nif 'runworker' in sys.argv:\n    raise RuntimeError('of the new code')\n"
+IMPORT = "from django.apps"
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@contextmanager
+def new_code_that_does_not_start(site: Site) -> Iterator[None]:
+    with (
+        site.changed("ops/apps.py", IMPORT, FAILS + IMPORT),
+        site.changed(TEMPLATE, TITLE, "{% nothing %}"),
+        site.changed(STYLES, "{", "{/* of the refused release */"),
+    ):
+        yield
+
+
+def text(site: Site, path: str) -> str:
+    return site.get(path).read().decode()
+
+
+def style_sheet(site: Site) -> str:
+    """The hashed address of the page's style sheet."""
+    return re.search(r'href="(/static/conversations/conversations\.\w+\.css)"', text(site, PAGE))[1]
+
+
+def kill_workers(site: Site) -> None:
+    """Kill all workers, and wait until supervisord has started others."""
+    killed = set(site.pids(WORKERS))
+    for pid in killed:
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: len(set(site.pids(WORKERS)) - killed) >= 2, "workers in their place")
+    wait_until(site.healthy, "an answer of /healthz")
+
+
+def test_row_43_after_a_refused_release_every_page_is_the_old_ones(site: Site) -> None:
+    with new_code_that_does_not_start(site):
+        assert "STOPPED" in site.release(code=1)
+        for _ in range(6):  # each worker loads the template now
+            assert "Voice room" in text(site, PAGE)
+
+
+def test_row_43_after_a_refused_release_killed_workers_start_again(site: Site) -> None:
+    with new_code_that_does_not_start(site):
+        site.release(code=1)
+        kill_workers(site)
+        assert "Voice room" in text(site, PAGE)
+
+
+def test_row_43_a_refused_release_changes_no_static_file(site: Site) -> None:
+    published = Path(site.folder.name) / "static"
+
+    def files() -> dict[str, bytes]:
+        return {
+            path.relative_to(published).as_posix(): path.read_bytes()
+            for path in published.rglob("*")
+            if path.is_file()
+        }
+
+    before = files()
+    with new_code_that_does_not_start(site):
+        site.release(code=1)
+        assert files().items() >= before.items()
+        kill_workers(site)
+        assert "of the refused release" not in text(site, style_sheet(site))
+
+
+def test_row_43_open_pages_find_the_static_files_of_their_release(site: Site) -> None:
+    old = style_sheet(site)
+    content = text(site, old)
+    with site.changed(STYLES, "{", "{/* new */"):
+        site.release()
+        kill_workers(site)  # or one of them has remembered the old file
+        assert "new" in text(site, style_sheet(site)) and style_sheet(site) != old
+        assert text(site, old) == content
+        assert "new" in text(site, "/static/conversations/conversations.css")
+
+
+def test_row_43_a_rollback_takes_seconds_and_drops_nobody(site: Site) -> None:
+    before = site.current.resolve()
+    with (
+        Crowd(site.address, number=READERS) as crowd,
+        site.changed(TEMPLATE, TITLE, "of the new release"),
+    ):
+        with Newsroom(site) as newsroom:
+            site.release()
+            for _ in range(4):
+                assert "of the new release" in text(site, PAGE)
+            told = site.release("--rollback")
+        assert float(re.search(r"done in ([\d.]+) s", told)[1]) < ROLLED_BACK_WITHIN
+        assert site.folders(WORKERS) == {before} == {site.current.resolve()}
+        for _ in range(4):
+            assert "Voice room" in text(site, PAGE)
+        crowd.wait_for(newsroom.head)
+        assert crowd.disconnects == 0
+
+
+def test_row_43_only_the_last_three_releases_and_those_in_use_are_kept(site: Site) -> None:
+    while len(site.names()) < 4:
+        site.release()
+    site.release()
+    in_use = {folder.name for folder in site.folders(site.folder.name)}
+    in_use |= {
+        folder.name for words in ("supervisord", "interface") for folder in site.folders(words)
+    }
+    names = site.names()
+    assert site.current.resolve().name == names[-1]
+    # The first one holds interface servers and supervisord.
+    assert set(names[:-3]) <= in_use and len(names) <= 3 + len(in_use)
+
+
+def begin(site: Site, step: str) -> "subprocess.Popen[str]":
+    """A release that has come to this step."""
+    process = site.begin_release()
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if step in line:
+            return process
+    raise AssertionError("".join(lines))
+
+
+def is_whole(site: Site) -> bool:
+    """Every worker and the pulse run from the current folder, and the candidate does not run."""
+    supervisor = Supervisor(Path(site.folder.name) / "run")
+    pids = [
+        supervisor.pid(name) for group in ("workers", "pulse") for name in supervisor.names(group)
+    ]
+    folders = {os.readlink(f"/proc/{pid}/cwd") for pid in pids if pid}
+    is_complete = len(pids) == 3 and all(pids) and supervisor.pid(CANDIDATE) is None
+    return is_complete and folders == {str(site.current.resolve())}
+
+
+# A step is named by the line that says that it is done.
+@pytest.mark.parametrize("step", ["is built", "candidate is ready", "(1 of 2)"])
+def test_row_43_an_interrupted_release_leaves_the_old_one_whole(site: Site, step: str) -> None:
+    old = site.current.resolve()
+    with Crowd(site.address, number=READERS) as crowd:
+        process = begin(site, step)
+        process.send_signal(signal.SIGINT)
+        told, _ = process.communicate(timeout=2 * PATIENCE)
+        assert process.returncode == 1 and "STOPPED" in told, told
+        assert site.current.resolve() == old and is_whole(site)
+        kill_workers(site)
+        assert is_whole(site) and crowd.disconnects == 0
+
+
+@pytest.mark.parametrize("step", ["candidate is ready", "is current", "(1 of 2)"])
+def test_row_43_a_killed_release_leaves_the_old_or_the_new_one_whole(site: Site, step: str) -> None:
+    with Crowd(site.address, number=READERS) as crowd:
+        with Newsroom(site) as newsroom:
+            process = begin(site, step)
+            process.kill()
+            process.wait()
+            assert site.healthy()
+            wait_until(lambda: is_whole(site), "one release in all processes", 2 * PATIENCE)
+            kill_workers(site)
+            assert is_whole(site)
+        crowd.wait_for(newsroom.head)
+        assert crowd.disconnects == 0
+    # And the next release is as any other.
+    wait_until(lambda: not (site.releases / "lock").read_text(), "the lock to be given back")
+    site.release()
+    assert is_whole(site)
+
+
+def test_row_43_the_second_of_two_releases_is_told_who_is_at_it(site: Site) -> None:
+    first = begin(site, "sockets are open")
+    told = site.release("--rollback", code=1)
+    assert f"another release is under way: process {first.pid} (deploy/release) of " in told
+    first.communicate(timeout=2 * PATIENCE)
+    assert first.returncode == 0
+
+
+def test_row_43_what_runs_from_a_checkout_goes_over_to_releases_and_drops_nobody() -> None:
+    with Site(in_place=True) as site:
+        git(site, "init", "-q")
+        (site.source / ".gitignore").write_text(".venv\n__pycache__\n")
+        git(site, "add", "-A")
+        git(site, "commit", "-qm", "The first")
+        assert site.folders(WORKERS) == {site.source}
+        with Crowd(site.address, number=READERS) as crowd:
+            git(site, "checkout", "-q", "-b", "branch")
+            site.replace(TEMPLATE, TITLE, "of a branch")
+            git(site, "commit", "-qam", "The second")
+            git(site, "checkout", "-q", "-")
+            assert f"{READERS} after" in site.release("branch")
+            assert "of a branch" in text(site, PAGE)
+            assert is_whole(site) and site.folders(WORKERS) != {site.source}
+            assert crowd.disconnects == 0
+        assert "no folder, no archive, and no revision" in site.release("nowhere", code=1)
+        # After a reboot the service starts from `current`.
+        site.stop()
+        site.in_place, site.root = False, site.current
+        site.start().wait_ready()
+        assert "of a branch" in text(site, PAGE) and is_whole(site)
+
+
+def test_row_43_make_run_serves_the_checkout_whatever_was_released() -> None:
+    with Site(in_place=True) as site:
+        with site.changed(TEMPLATE, TITLE, "of the release"):
+            site.release()
+        site.stop()
+        site.start().wait_ready()
+        assert "no longer the release 0001-files" in site.output()
+        assert "Voice room" in text(site, PAGE) and site.folders(WORKERS) == {site.source}
+
+
+def test_row_43_a_service_installed_before_goes_over_with_one_restart() -> None:
+    """As docs/deployment.md says, under From a checkout to releases."""
+    site = Site(in_place=True)
+    new = {path: (site.source / path).read_text() for path in ("deploy/run.py", "supervisord.conf")}
+    site.replace(
+        "deploy/run.py", '            "RELEASES_DIR": str(environment.RELEASES_DIR),\n', ""
+    )
+    for folder in ("current", "candidate"):
+        site.replace("supervisord.conf", f"directory=%(ENV_RUN_DIR)s/releases/{folder}\n", "")
+    with site, Crowd(site.address, number=READERS, comes_back=True) as crowd:
+        for path, content in new.items():
+            (site.source / path).write_text(content)
+        assert "From a checkout to releases" in site.release(code=1)
+        site.release("--offline")
+        site.stop()
+        site.in_place, site.root = False, site.current
+        site.start().wait_ready()
+        assert is_whole(site) and site.folders(WORKERS) != {site.source}
+        crowd.wait_for_live()
+        assert crowd.codes == {1012}
+        site.release()
+        assert is_whole(site)
+
+
+def git(site: Site, *arguments: str) -> None:
+    who = ["-c", "user.name=Test", "-c", "user.email=test@localhost"]
+    subprocess.run(["git", *who, *arguments], cwd=site.source, check=True)
+
+
+def is_open(path: str) -> bool:
+    """Whether any user may run it."""
+    real = Path(path).resolve()
+    return all(folder.stat().st_mode & 0o001 for folder in (real, *real.parents))
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can start a site as another user")
+@pytest.mark.skipif(not is_open(sys.executable), reason="only its owner can run this Python")
+def test_row_43_the_site_s_user_cannot_change_releases_that_root_makes() -> None:
+    user = pwd.getpwnam("nobody")
+    place = Path(tempfile.mkdtemp(prefix="liveblog-releases-"))
+    site = Site(RELEASES_DIR=str(place))
+    try:
+        for folder in (place, Path(site.place.name), Path(site.folder.name)):
+            folder.chmod(0o755)
+        os.chown(site.folder.name, user.pw_uid, user.pw_gid)
+        site.current = site.root = place / "current"
+        site.user = user.pw_name
+        with site, Crowd(site.address, number=READERS) as crowd:
+            site.release()
+            assert is_whole(site) and site.folders(WORKERS) == {place / "0002-files"}
+            begin(site, "is current").kill()
+            wait_until(lambda: is_whole(site), "one release in all processes", 2 * PATIENCE)
+            assert site.folders(WORKERS) == {place / "0003-files"}
+            assert crowd.disconnects == 0
+        files = list(place.rglob("*"))
+        assert {path.lstat().st_uid for path in files if path.name != "lock"} == {0}
+        data = list(Path(site.folder.name).rglob("*"))
+        assert {path.lstat().st_uid for path in data if path.name != "terminal.log"} == {
+            user.pw_uid
+        }
+    finally:
+        shutil.rmtree(place)
