@@ -88,7 +88,13 @@ def rendered(text: str) -> str | None:
     text = text.encode(errors="replace").decode()
     if not tables_fit(text):
         return None
-    html = restored(markdown(protected(text)))
+    try:
+        html = restored(markdown(protected(text)))
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # Rust's, which no module exports
+            raise
+        logger.exception("The renderer failed at a text of %d characters", len(text))
+        return None
     if len(html) > LARGEST or html.count("<") > 2 * MOST_ELEMENTS:
         return None
     try:
