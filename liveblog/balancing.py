@@ -22,10 +22,11 @@ BLOCKS = {
 INLINE = {"a", "abbr", "b", "code", "del", "em", "i", "s", "strong", "sub", "sup"}
 # fmt: on
 VOID = {"br", "hr", "img"}
+DROPPED = {"script", "style"}  # with what is in them
+KEPT = BLOCKS | INLINE | VOID | DROPPED
 # What a parser opens again in each block that follows, unless it was closed.
 REOPENED = {"a", "b", "code", "em", "i", "s", "strong"}
 VERBATIM = {"a", "code", "pre"}  # no address in these becomes a link
-DROPPED = {"script", "style"}  # with what is in them
 ATTRIBUTES = {
     "a": {"href"},
     "img": {"src", "alt"},
@@ -133,7 +134,7 @@ class Balancing:
         name = found[2].lower()
         if len(name) == 2 and name[0] == "h" and name[1] in "123456":
             name = f"h{min(6, int(name[1]) + self.deeper)}"
-        if name not in self.count and name not in VOID and name not in DROPPED:
+        if name not in KEPT:
             return Tag("", False, "")
         allowed = ATTRIBUTES["*"] | ATTRIBUTES.get(name, set())
         values: dict[str, str] = {}

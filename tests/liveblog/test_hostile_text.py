@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import comrak
 import pytest
@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from liveblog import markup
 from liveblog.composing import PREVIEWS
+from liveblog.differences import difference
 from liveblog.models import BlogUpdate, LiveBlog
 from liveblog.rerendering import Rerendering
 from liveblog.transfer import Refused, document, load
@@ -281,6 +282,30 @@ class TestOnce:
         assert all("a|a|a|" in answer for answer in answers())
         update.pinned = True
         update.save()
+
+
+def letters(numbers: Iterable[int]) -> str:
+    """A text of as many Chinese words."""
+    return "".join(chr(0x4E00 + number) for number in numbers)
+
+
+class TestHistory:
+    @pytest.mark.parametrize("kinds", [2, 50, 110, 500, LENGTH])
+    def test_texts_without_common_order_are_compared_in_the_time_promised(self, kinds) -> None:
+        before = letters(number % kinds for number in range(LENGTH))
+        for after in (before[::-1], letters(number * 37 % kinds for number in range(LENGTH))):
+            assert seconds(lambda after=after: difference(before, after)) <= PROMISED
+
+    def test_edits_far_apart_in_a_long_text_are_shown_by_the_word(self) -> None:
+        lines = [f"The line of number {number} says little.\n" for number in range(300)]
+        before = "".join(lines)
+        after = before.replace("number 3 says", "number 3 hides").replace("number 297 says", "")
+        parts = difference(before, after)
+        assert [part for part in parts if part.kind != "same"] == [
+            ("gone", " says"),
+            ("new", " hides"),
+            ("gone", " number 297 says"),
+        ]
 
 
 class TestPreviews:
