@@ -3,14 +3,21 @@
 * POST to `/liveblog/<slug>/images/`: a picture; liveblog/uploads.py says what goes in and out;
 * POST to `/liveblog/<slug>/preview/`: `headline` and `body`, as the editor's form sends them; the
   answer is `{"type": "preview", "headline", "content"}`, `content` as readers get it, or 422
-  `error`, code `invalid`, with the form's own sentences in `fields`.
+  `error`, code `invalid`, with the form's own sentences in `fields`; 429 `error`, code
+  `too_fast`, with Retry-After, where one user asks for more than PREVIEWS.
 
 Both are for whoever may write here, and refuse others as the editor's page does.
 """
 
+import logging
+
+import redis
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from conversations.limits import Limit
 from liveblog import uploads
 from liveblog.doors import for_editors, invalid_form
 from liveblog.editor import require
@@ -18,6 +25,11 @@ from liveblog.forms import PreviewForm
 from liveblog.markup import render
 from liveblog.refusals import Refusal
 from liveblog.views import json_answer
+
+logger = logging.getLogger(__name__)
+
+# A page asks once when its writer pauses for 0.3 s. A preview takes a worker up to 30 ms.
+PREVIEWS = Limit("previews", most=40, seconds=10, flood=400)
 
 
 def for_writers(view):
@@ -41,9 +53,23 @@ def image(request):
 
 
 @for_writers
-def preview(request):
+def preview(request: HttpRequest) -> HttpResponse:
+    try:
+        admit(request.user)
+    except Refusal as refusal:
+        return json_answer(refusal.frame, refusal.status, **refusal.headers)
     form = PreviewForm(request.POST)
     if not form.is_valid():
         return invalid_form(form)
     headline, body = form.cleaned_data["headline"], form.cleaned_data["body"]
     return json_answer({"type": "preview", "headline": headline, "content": render(body)})
+
+
+def admit(user: User) -> None:
+    """Raises Refusal for a user who asks too often."""
+    who = str(user.pk)
+    try:
+        if PREVIEWS.count(who) > PREVIEWS.most:
+            raise Refusal("too_fast", {"Retry-After": str(PREVIEWS.wait(who))})
+    except redis.RedisError:
+        logger.warning("A preview was not counted: Redis is away")

@@ -8,14 +8,13 @@ from urllib.parse import urljoin
 
 from django.utils.text import Truncator
 
-from liveblog.markup import render
 from liveblog.media import size_of
 from liveblog.models import BlogUpdate
 
 TITLE = 80  # characters of a title made from the text; a search engine shows some 60
 DESCRIPTION = 200  # characters; social cards cut here
 
-# markup.render() escapes quotes and angle brackets within attributes, so this finds all of them.
+# In the HTML of a post, quotes and angle brackets within attributes are escaped: this finds all.
 ADDRESS = re.compile(r'(<(?:a|img)\b[^>]*?\s(?:href|src)=")([^"]*)')
 
 
@@ -33,8 +32,8 @@ class Reading(HTMLParser):
 
     # fmt: off
     BREAKS = {
-        "blockquote", "br", "figcaption", "h3", "h4", "hr", "li", "ol", "p", "pre", "td", "th",
-        "ul",
+        "blockquote", "br", "figcaption", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre",
+        "td", "th", "ul",
     }
     # fmt: on
 
@@ -63,19 +62,27 @@ class Reading(HTMLParser):
         self.parts.append(data)
 
 
-@lru_cache(maxsize=2048)  # as render(): a page takes up to 50, which hardly ever change
-def read(body: str) -> tuple[str, Image | None]:
-    """(text, first image) of Markdown."""
-    reading = Reading(render(body))
-    return reading.text, reading.image
+class Excerpt(NamedTuple):
+    """`text`: without markup, in one line; `image`: the first."""
+
+    text: str
+    image: Image | None
+
+
+# A page takes up to 50, which hardly ever change. Bounded to 100 MB.
+@lru_cache(maxsize=512)
+def read(html: str) -> Excerpt:
+    """What the HTML of a post says without its markup."""
+    reading = Reading(html)
+    return Excerpt(reading.text, reading.image)
 
 
 def text_of(update: BlogUpdate) -> str:
-    return read(update.body)[0]
+    return read(update.content).text
 
 
 def first_image(update: BlogUpdate) -> Image | None:
-    return read(update.body)[1]
+    return read(update.content).image
 
 
 def shown_on(update: BlogUpdate) -> str:
@@ -95,5 +102,5 @@ def description_of(update: BlogUpdate) -> str:
 
 
 def absolute(html: str, base: str) -> str:
-    """The HTML of markup.render() with every address absolute, for pages of other sites."""
+    """The HTML of a post with every address absolute, for pages of other sites."""
     return ADDRESS.sub(lambda found: found[1] + urljoin(base, found[2]), html)

@@ -12,8 +12,7 @@ from django.views.decorators.cache import never_cache
 
 from conversations.methods import read_only
 from liveblog.excerpts import absolute
-from liveblog.markup import render
-from liveblog.models import LiveBlog
+from liveblog.models import BlogUpdate, LiveBlog
 from liveblog.transfer import document
 
 
@@ -43,5 +42,5 @@ def as_html(blog: LiveBlog, site: str = "") -> str:
     return render_to_string("liveblog/export.html", {"blog": blog, "updates": updates})
 
 
-def content(row, site):
-    return absolute(render(row.body), site) if site else render(row.body)
+def content(row: BlogUpdate, site: str) -> str:
+    return absolute(row.content, site) if site else row.content

@@ -16,7 +16,6 @@ from django.views.decorators.http import conditional_page
 from conversations.methods import read_only
 from liveblog.excerpts import absolute, title_of
 from liveblog.frames import PAGE
-from liveblog.markup import render
 from liveblog.models import BlogUpdate, LiveBlog
 from liveblog.views import briefly_public
 
@@ -76,7 +75,7 @@ def add(made: Feed, blog: LiveBlog, row: BlogUpdate, site: str) -> None:
         title=xml(title_of(row)),
         link=address,
         description=None,
-        content=xml(absolute(render(row.body), address)),
+        content=xml(absolute(row.content, address)),
         unique_id=tag(blog, site, row),
         pubdate=row.created,
         updateddate=row.edited or row.created,

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from django.utils.translation import gettext
 
 from conversations.wire import error_frame
-from liveblog.markup import render
 from liveblog.models import BlogUpdate, LiveBlog
 
 LONGEST_REPLAY = 200  # updates; a reader that misses more starts anew with the newest page
@@ -43,7 +42,7 @@ def update_frame(update: BlogUpdate) -> dict:
         "id": update.pk,
         "revision": update.revision,
         "action": action_of(update),
-        "content": render(update.body) if shown else "",
+        "content": update.content if shown else "",
         "headline": update.headline if shown else "",
         "author": update.author if shown else "",
         "pinned": update.pinned,

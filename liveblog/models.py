@@ -4,6 +4,7 @@ import base64
 import secrets
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxLengthValidator, URLValidator
 from django.db import models, router, transaction
 from django.db.models.functions import Now
@@ -12,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from liveblog import markup
 from liveblog.revisions import RevisionedQuerySet, evaluate
 
 LONGEST_BODY = 20_000  # characters; some ten screens, far more than a live update needs
@@ -103,6 +105,18 @@ class LiveBlog(models.Model):
             super().save(*args, using=using, update_fields=update_fields, **kwargs)
 
 
+def validate_rendering(text: str) -> None:
+    """Raises ValidationError where the text's HTML would be too large."""
+    if len(text) > LONGEST_BODY or markup.is_renderable(text):
+        return  # a text that is too long has its own sentence
+    sentence = _(
+        "Shorten the text or use less markup: it renders to more than %(kilobytes)d kB or"
+        " %(elements)d elements of HTML."
+    )
+    limits = {"kilobytes": markup.LARGEST // 1000, "elements": markup.MOST_ELEMENTS}
+    raise ValidationError(sentence, "too_large", limits)
+
+
 class BlogUpdateQuerySet(RevisionedQuerySet):
     def visible(self):
         """The updates that readers see: neither tombstones nor drafts."""
@@ -132,8 +146,13 @@ class BlogUpdate(models.Model):
     )
     headline = models.CharField(_("headline"), max_length=200, blank=True)
     body = models.TextField(
-        _("text"), validators=[MaxLengthValidator(LONGEST_BODY)], help_text=_("Markdown")
+        _("text"),
+        validators=[MaxLengthValidator(LONGEST_BODY), validate_rendering],
+        help_text=_("Markdown"),
     )
+    # The text as HTML, and what it was made of and by (markup.digest); see `content`.
+    html = models.TextField(default="", db_default="", editable=False)
+    html_digest = models.CharField(max_length=32, default="", db_default="", editable=False)
     author = models.CharField(_("author"), max_length=LONGEST_NAME, blank=True)
     # When readers first saw it; of a draft, when it was begun.
     created = models.DateTimeField(_("created"), default=timezone.now, editable=False)
@@ -215,6 +234,22 @@ class BlogUpdate(models.Model):
         """What a writer names as the state that it saw: the revision; of a draft below 0."""
         return -self.draft_saves if self.draft else self.revision
 
+    @property
+    def content(self) -> str:
+        """The text as HTML. It is rendered here only where it was not stored as it would be now:
+        by an older release, or by a statement that did not use save().
+        """
+        if self.html_digest == markup.digest(self.body):
+            return self.html
+        return markup.render(self.body)
+
+    def render(self) -> set[str]:
+        """Set the HTML of the text. Returns the names of the fields."""
+        digest = markup.digest(self.body)
+        if self.html_digest != digest:
+            self.html, self.html_digest = markup.render(self.body), digest
+        return {"html", "html_digest"}
+
     def save(self, *args, using=None, update_fields=None, **kwargs):
         """Save as the blog's next revision; a draft takes none.
 
@@ -230,6 +265,8 @@ class BlogUpdate(models.Model):
                 evaluate(self, using)
             replaced = self.replaced(stored, update_fields)
             touched = self.prepare(stored, replaced, using) | self.sign(stored, replaced, using)
+            if update_fields is None or "body" in update_fields:
+                touched |= self.render()
             if update_fields is not None:
                 update_fields = {*update_fields, *touched}
             super().save(*args, using=using, update_fields=update_fields, **kwargs)

@@ -9,6 +9,7 @@ from django.db import connection
 
 from liveblog import writes
 from liveblog.failures import FailureLog
+from liveblog.rerendering import Rerendering
 from liveblog.schedule import Publisher
 from liveblog.webhooks import backlog
 from liveblog.webhooks.delivery import DeliveryWorker
@@ -61,6 +62,7 @@ class Round:
             Task("Limiting the backlog of webhooks", backlog.expire, PRUNE_EVERY),
             Task("Deleting old deliveries", backlog.prune, PRUNE_EVERY),
             Task("Deleting old idempotency keys", writes.prune, PRUNE_EVERY),
+            Task("Rendering stored texts anew", Rerendering().step),
         ]
 
     def run(self) -> bool:

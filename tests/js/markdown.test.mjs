@@ -23,6 +23,28 @@ function press(kind, marked) {
   return after.slice(0, made.from) + bar + after.slice(made.to);
 }
 
+describe("hostile text", () => {
+  const longest = 20_000;
+  for (const unit of ["![", "[", "[](", "[a](", "[]((", "![](#uploading-1", "\n"]) {
+    test(`${JSON.stringify(unit)} does not stop the editor's page`, () => {
+      const text = unit.repeat(longest / unit.length);
+      let best = Infinity; // of several: the machine may be busy
+      for (let run = 0; run < 5; run += 1) {
+        const begun = performance.now();
+        outside(text, text.length - 1);
+        withoutPlaceholders(text);
+        best = Math.min(best, performance.now() - begun);
+      }
+      assert.ok(best < 50, `${best} ms`);
+    });
+  }
+
+  test("an address with parentheses is not cut in two", () => {
+    const text = "[Eagle](https://example.org/Eagle_(lander)) landed";
+    assert.equal(outside(text, 20), text.indexOf(" landed"));
+  });
+});
+
 describe("a placeholder", () => {
   test("stands apart from the text around it, with no empty line too many", () => {
     for (const [text, result] of [

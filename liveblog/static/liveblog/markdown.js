@@ -3,8 +3,9 @@
 // While a picture is on its way, a placeholder stands in the text where it will be. Its address
 // is one that no picture has, so that it is known for what it is wherever it turns up.
 
-const PLACEHOLDER = /(?:\n{0,2}!\[[^\]]*\]\(#uploading-\d+\))+\n{0,2}/g;
-const REFERENCE = /!?\[[^\]\n]*\]\([^)\n]*\)/g;
+// Neither goes beyond the next "[" or "(": the time would grow with the square of the text.
+const PLACEHOLDER = /(?:\n{0,2}!\[[^[\]]*\]\(#uploading-\d+\))+\n{0,2}/g;
+const REFERENCE = /!?\[[^[\]\n]*\]\([^()\n]*(?:\([^()\n]*\)[^()\n]*)?\)/g;
 const MARKS = { bold: "**", italic: "*" };
 const ADDRESS = /^https?:\/\/\S+$/;
 
@@ -12,7 +13,7 @@ export const image = (alt, address) => `![${alt}](${address})`;
 
 /** The placeholder for upload `number`; `text` says what is under way. */
 export function placeholder(text, number) {
-  return image(text.replace(/[[\]()\\*_`<>\n]/g, " "), `#uploading-${number}`);
+  return image(text.replace(/[[\]()\\*_`~|<>\n]/g, " "), `#uploading-${number}`);
 }
 
 /** `block` with the line ends that set it apart, to be put into the text at a position. */

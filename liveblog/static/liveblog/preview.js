@@ -31,10 +31,11 @@ function preview() {
     const data = new URLSearchParams({ headline: title.value, body: body.value });
     const headers = { Accept: "application/json", "X-CSRFToken": token };
     const answer = await fetch(dataset.address, { method: "POST", body: data, headers, signal });
-    return { status: answer.status, body: parsed(await answer.text()) };
+    const wait = 1000 * Number(answer.headers.get("Retry-After"));
+    return { status: answer.status, body: parsed(await answer.text()), wait };
   }
 
-  function show({ status: code, body: answer }, asked) {
+  function show({ status: code, body: answer, wait }, asked) {
     shown = null;
     if (code === 200 && answer?.type === "preview") {
       shown = asked;
@@ -44,6 +45,7 @@ function preview() {
       say(Object.values(answer.fields).flat().join(" "));
     } else {
       say(answer?.message || dataset.sayAway); // what was shown before stays
+      if (code === 429) timer = setTimeout(update, wait);
     }
   }
 
