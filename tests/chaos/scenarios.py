@@ -7,7 +7,7 @@ world.py. While a fault lasts, the newsroom writes all the time.
 import signal
 import time
 
-from tests.chaos.proxy import Mangling
+from tests.chaos.network.proxy import Mangling
 from tests.services import stopped, wait_until
 
 PROCESSES = {}  # name -> what hurts the product's processes

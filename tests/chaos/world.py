@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from tests.chaos.crowd import Crowd
 from tests.chaos.desk import Desk
 from tests.chaos.pages import Pages
-from tests.chaos.proxy import Proxy
+from tests.chaos.network.proxy import Proxy
 from tests.chaos.report import Report
 from tests.chaos.scenarios import SCENARIOS
 from tests.chaos.tree import Tree

@@ -1,6 +1,6 @@
 """The editors: a process that writes to one blog all the time and reports every acknowledgement.
 
-    python -m tests.chaos.newsroom SLUG SEED ADDRESS
+    python -m tests.chaos.clients.newsroom SLUG SEED ADDRESS
 
 Half of the writers use liveblog.writes, as a script on the server would; the others post to the
 editor's page over HTTP. Whatever goes wrong, a write is sent again with the same key until it is

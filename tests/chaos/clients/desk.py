@@ -21,7 +21,7 @@ class Desk:
 
     def __enter__(self):
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.chaos.newsroom", self.slug, str(self.seed)]
+            [sys.executable, "-m", "tests.chaos.clients.newsroom", self.slug, str(self.seed)]
             + [self.stack.address],
             cwd=ROOT,
             env=self.stack.environ,

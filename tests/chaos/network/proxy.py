@@ -11,7 +11,7 @@ import struct
 import threading
 from dataclasses import dataclass
 
-from tests.chaos.wire import Pieces
+from tests.chaos.network.wire import Pieces
 
 ABORT = struct.pack("ii", 1, 0)  # SO_LINGER: close with a reset
 CHUNK = 65_536
