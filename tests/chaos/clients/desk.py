@@ -72,10 +72,13 @@ class Desk:
         self.tell("burst")
         self.await_done("burst")
 
-    def pause(self):
-        """No new writes; returns once those under way are acknowledged."""
+    def pause(self, patience=2 * PATIENCE):
+        """No new writes; returns once those under way are acknowledged. Raises TimeoutError."""
         self.tell("pause")
-        self.await_done("pause")
+        self.await_done("pause", patience)
 
-    def await_done(self, word):
-        assert self.done.get(timeout=2 * PATIENCE) == word
+    def await_done(self, word, patience=2 * PATIENCE):
+        try:
+            assert self.done.get(timeout=patience) == word
+        except queue.Empty:
+            raise TimeoutError(f"no end of {word} within {patience:g} s") from None

@@ -15,6 +15,8 @@ from tests.chaos.network.wire import Pieces
 
 ABORT = struct.pack("ii", 1, 0)  # SO_LINGER: close with a reset
 CHUNK = 65_536
+# A line that is slow: each piece comes so much later, and no faster than this.
+LATENCY, RATE = 0.3, 8_000  # s, bytes a second
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ class Lane:
     def __init__(self, proxy):
         self.proxy = proxy
         self.connections = set()
+        self.throttled = False
         self.mangling = None  # a Mangling of whole messages towards the readers
         self.answer = "pass"  # what a new connection finds: pass, refuse, swallow
 
@@ -110,6 +113,10 @@ class Lane:
         """Nothing passes towards the readers; it comes in one gush after mend()."""
         self.proxy.call(self.hold)
 
+    def throttle(self):
+        """Everything arrives, slowly."""
+        self.throttled = True
+
     def mend(self):
         """A new connection is well again, what was held comes."""
         self.proxy.call(self.set, "pass", None)
@@ -118,7 +125,7 @@ class Lane:
         self.flowing.clear()
 
     async def set(self, answer, hurt):
-        self.answer = answer
+        self.answer, self.throttled = answer, False
         for connection in list(self.connections) if hurt else ():
             hurt(connection)
         if answer == "pass":
@@ -164,6 +171,8 @@ class Connection:
                 await self.lane.flowing.wait()
                 if self.forgotten:
                     return
+                if self.lane.throttled:
+                    await asyncio.sleep(LATENCY + len(data) / RATE)
                 for piece, is_text in pieces.feed(data):
                     self.pass_on(piece, is_text)
                 await self.client[1].drain()

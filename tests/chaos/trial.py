@@ -1,0 +1,282 @@
+"""One cell, or two at once: the fault happens, it ends, and one set of invariants must hold.
+
+- stay: no open socket was closed that the fault did not take;
+- recover: within 10 s of its end /healthz and /readyz are 200, posting works, every reader equals
+  the database, and every open socket has heard of the newest change;
+- kept: what was acknowledged is in the database, once, and nothing that nobody was told of;
+- forward: no reader has shown an older state after a newer, no page was loaded again;
+- said: what was refused was refused with a sentence;
+- bounded: memory and file descriptors of every process are back where they were.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+
+from tests.chaos.cells import Cell, Dependency
+from tests.chaos.clients.prober import Prober, acknowledged, ask, posting
+from tests.chaos.clients.watchers import ports_of
+from tests.chaos.faults import INJECTORS, Injector
+from tests.chaos.product import TOKEN
+from tests.chaos.resources import Usage, grown, measure
+from tests.chaos.stage import SLUG, Stage
+
+ANSWER = 3.0  # s for one look at /healthz, and for one post; the next one comes at once
+LOOK_EVERY = 0.1  # s
+GIVEN_UP = 60.0  # s; what is not whole by then is started anew
+BACK_WITHIN = 10.0  # s for memory and descriptors
+ACKNOWLEDGED_WITHIN = 120.0  # s for the writes that were under way
+
+
+@dataclass
+class Result:
+    """What a trial has shown.
+
+    Args:
+        recovered: What must hold again -> the seconds from the fault's end; None: never.
+        served: The share of requests that were served while the fault lasted.
+        refusals: What was said instead -> how often.
+        closed: How many of the open sockets were closed.
+        violations: Sentences; empty where every invariant held.
+        usage: Process -> its resources before and after.
+    """
+
+    cells: list[str]
+    seed: int
+    recovered: dict[str, float | None] = field(default_factory=dict)
+    served: float | None = None
+    refusals: dict[str, int] = field(default_factory=dict)
+    closed: int = 0
+    violations: list[str] = field(default_factory=list)
+    usage: dict[str, tuple[Usage, Usage]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    took: float = 0.0
+
+    @property
+    def name(self) -> str:
+        return " + ".join(self.cells)
+
+    @property
+    def seconds(self) -> float | None:
+        """The recovery time; None where something never recovered."""
+        values = list(self.recovered.values())
+        if not values or None in values:
+            return None
+        return max(value for value in values if value is not None)
+
+    @property
+    def last(self) -> str:
+        """What was the last to recover."""
+        known = {name: value for name, value in self.recovered.items() if value is not None}
+        return max(known, key=lambda name: known[name]) if known else ""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether another trial can follow on the same stage."""
+        return self.seconds is not None
+
+    def json(self) -> str:
+        return json.dumps(asdict(self))
+
+
+class Trial:
+    """`patience`: seconds from the fault's end until it is a violation; None: what it promises."""
+
+    def __init__(self, stage: Stage, cells: Sequence[Cell], patience: float | None = None):
+        self.stage, self.cells = stage, cells
+        self.injectors = [INJECTORS[cell.dependency, cell.fault] for cell in cells]
+        promised = max(injector.within for injector in self.injectors)
+        self.patience = max(promised, patience or 0.0)
+        self.result = Result([str(cell) for cell in cells], stage.seed)
+
+    def run(self) -> Result:
+        started = time.monotonic()
+        stage = self.stage
+        stage.watchers.refill()
+        before = measure(stage.pids())
+        self.count_before()
+        stage.desk.write()
+        hurt = self.hurt_ports()
+        prober = Prober(stage.product.address, SLUG, TOKEN)
+        with prober:
+            self.happen()
+            ended = time.monotonic()
+        self.settle(ended)
+        prober.join()
+        self.finish(ended, hurt, prober, before)
+        self.result.took = round(time.monotonic() - started, 1)
+        return self.result
+
+    def hurt_ports(self) -> dict[str, set[int]]:
+        """Interface server -> the ports of its clients."""
+        interfaces = self.stage.tree.members("interface")
+        return {f"{name} {pid}": ports_of([pid]) for name, pid in interfaces.items()}
+
+    def count_before(self) -> None:
+        stage = self.stage
+        self.violated = len(stage.desk.violations)
+        self.counters = stage.crowd.tell("counters")
+        if Dependency.SMTP in self.dependencies:
+            self.mails = len(stage.outside.mails)
+
+    @property
+    def dependencies(self) -> set[Dependency]:
+        return {cell.dependency for cell in self.cells}
+
+    # The fault
+
+    def happen(self) -> None:
+        """All faults at once, each for its own duration."""
+        with ThreadPoolExecutor() as pool:
+            # The first in this thread: Playwright's pages belong to it.
+            ours, *others = sorted(
+                zip(self.cells, self.injectors, strict=True),
+                key=lambda pair: pair[0].dependency is not Dependency.READER,
+            )
+            futures = [pool.submit(self.one, *pair) for pair in others]
+            self.one(*ours)
+            for future in futures:
+                future.result()
+
+    def one(self, cell: Cell, injector: Injector) -> None:
+        with injector.produce(self.stage, cell):
+            time.sleep(cell.duration)
+
+    # What must hold after it
+
+    def settle(self, ended: float) -> None:
+        """Wait until everything holds again; notes how long each took."""
+        stage = self.stage
+        looks: dict[str, Callable[[], bool]] = {
+            "healthz": lambda: self.answers("/healthz"),
+            "posting": self.posts,
+        }
+        if self.has_readyz():
+            looks["readyz"] = lambda: self.answers("/readyz")
+        if Dependency.SMTP in self.dependencies:
+            looks["mail"] = self.mails_arrive
+        pausing = threading.Thread(target=self.pause)
+        with ThreadPoolExecutor() as pool:
+            futures = {name: pool.submit(self.wait, look, ended) for name, look in looks.items()}
+            pausing.start()
+            # In this thread, see happen().
+            self.result.recovered["readers"] = self.wait(lambda: not stage.different(), ended)
+            for name, future in futures.items():
+                self.result.recovered[name] = future.result()
+        pausing.join()
+        if self.result.is_whole:
+            self.settle_last(ended)
+
+    def settle_last(self, ended: float) -> None:
+        """Once more when the writers are done: a last change must reach everybody."""
+        stage, quiet = self.stage, time.monotonic()
+        self.posts()
+        head = stage.truth.blog()["revision"]
+        again = self.wait(lambda: not stage.different(), quiet)
+        heard = self.wait(lambda: not stage.watchers.behind(head), quiet)
+        recovered = self.result.recovered
+        readers = recovered["readers"]
+        recovered["readers"] = None if again is None else max(readers or 0.0, again)
+        recovered["sockets"] = heard
+        if heard is None:
+            self.result.violations += stage.watchers.behind(head)[:3]
+        if Dependency.WEBHOOK in self.dependencies:
+            told = self.wait(lambda: max(stage.outside.revisions, default=0) >= head, quiet)
+            recovered["webhook"] = told
+
+    def wait(self, look: Callable[[], bool], since: float) -> float | None:
+        """Seconds from `since` until it holds; None where it does not within GIVEN_UP."""
+        while not look():
+            if time.monotonic() - since > GIVEN_UP:
+                return None
+            time.sleep(LOOK_EVERY)
+        return round(time.monotonic() - since, 2)
+
+    def pause(self) -> None:
+        try:
+            self.stage.desk.pause(ACKNOWLEDGED_WITHIN)
+        except TimeoutError:
+            self.result.violations.append(
+                f"writes were not acknowledged within {ACKNOWLEDGED_WITHIN:g} s of the fault's end"
+            )
+
+    def answers(self, path: str) -> bool:
+        return ask(self.stage.product.address, "GET", path, patience=ANSWER)[0] == 200
+
+    def has_readyz(self) -> bool:
+        return ask(self.stage.product.address, "GET", "/readyz", patience=ANSWER)[0] != 404
+
+    def posts(self) -> bool:
+        request = posting(SLUG, TOKEN)
+        status, text, _ = ask(self.stage.product.address, *request, patience=ANSWER)
+        if status == 201:
+            self.stage.desk.acks.append(acknowledged(text))
+        return status == 201
+
+    def mails_arrive(self) -> bool:
+        before = len(self.stage.outside.mails)
+        self.stage.mail()
+        return (
+            self.wait(lambda: len(self.stage.outside.mails) > before, time.monotonic()) is not None
+        )
+
+    def finish(
+        self, ended: float, hurt: dict[str, set[int]], prober: Prober, before: dict[str, Usage]
+    ) -> None:
+        """Judge everything."""
+        stage, result = self.stage, self.result
+        findings = prober.findings
+        stage.desk.acks += findings.acks
+        for name, seconds in result.recovered.items():
+            if seconds is None:
+                result.violations.append(f"{name}: not within {GIVEN_UP:g} s of the fault's end")
+            elif seconds > self.patience:
+                result.violations.append(f"{name}: only {seconds:g} s after the fault's end")
+        if result.recovered["readers"] is None:
+            result.violations += stage.different()[:3]
+        result.served = findings.served
+        result.refusals = findings.refusals()
+        may_be_cut = any(injector.cuts_requests for injector in self.injectors)
+        result.violations += findings.violations(may_be_cut)
+        least = max(injector.serves for injector in self.injectors) if len(self.cells) == 1 else 0
+        if result.served is not None and result.served < least:
+            result.violations.append(
+                f"{result.served:.0%} of the requests were served meanwhile, not {least:.0%}"
+            )
+        self.check_sockets(hurt)
+        result.violations += stage.desk.violations[self.violated :]
+        self.check_counters()
+        result.violations += stage.truth.violations(stage.desk.acks, stage.desk.titles)[:5]
+        after, over = grown(before, stage.pids, BACK_WITHIN)
+        result.violations += over
+        result.usage = {name: (before[name], after[name]) for name in after if name in before}
+        if Dependency.WEBHOOK in self.dependencies:
+            stage.stop_telling_webhooks()
+
+    def check_sockets(self, hurt: dict[str, set[int]]) -> None:
+        """Only sockets of a process that the fault has hurt may have been closed."""
+        closed = self.stage.watchers.closed()
+        self.result.closed = len(closed)
+        if not closed:
+            return
+        excused: set[int] = set()
+        if any(injector.takes_sockets for injector in self.injectors):
+            # The fault hurts one process: that which lost the most.
+            lost = {watcher.port for watcher in closed}
+            excused = max(hurt.values(), key=lambda ports: len(ports & lost))
+        for watcher in closed:
+            if watcher.port not in excused:
+                self.result.violations.append(
+                    f"socket {watcher.number} was closed: {watcher.closed}"
+                )
+
+    def check_counters(self) -> None:
+        counters = self.stage.crowd.tell("counters")
+        for name in ("stale", "backwards"):
+            if times := counters[name] - self.counters[name]:
+                self.result.violations.append(f"readers went {name} {times} times")
