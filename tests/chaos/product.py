@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import fcntl
-import glob
 import os
+import shutil
+import struct
 import subprocess
 import tempfile
 import threading
@@ -19,8 +20,7 @@ from tests.e2e.stack import Stack
 DISK = 256  # MB of DATA_DIR: what the product needs and some more
 PIPE = 4096  # bytes between the product and its terminal; full at once when nobody reads
 TOKEN = "token of the chaos suite"
-LIBRARY = "/usr/lib/*/faketime/libfaketimeMT.so.1"
-PRODUCT_NOTICES = 1  # s until every process has read the clock's file again
+SOURCE = Path(__file__).with_name("clock.c")
 
 
 class Product(Stack):
@@ -130,27 +130,22 @@ class Terminal:
 
 
 class Clock:
-    """The wall clock of the product's processes, by libfaketime; the monotonic clock goes on."""
+    """The wall clock of the product's processes; the monotonic clock goes on."""
 
     def __init__(self) -> None:
-        self.file = Path(tempfile.mkstemp(prefix="chaos-clock-")[1])
-        self.file.chmod(0o644)
-        libraries = glob.glob(LIBRARY)
-        assert libraries, "There is no libfaketime; install it: apt-get install libfaketime"
-        self.set(0)
-        self.environ = {
-            "LD_PRELOAD": libraries[0],
-            "FAKETIME_TIMESTAMP_FILE": str(self.file),
-            "FAKETIME_CACHE_DURATION": str(PRODUCT_NOTICES),
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-            "NO_FAKE_STAT": "1",
-        }
+        self.folder = tempfile.TemporaryDirectory(prefix="chaos-clock-")
+        compiler = shutil.which("cc")
+        assert compiler, "There is no C compiler; install it: apt-get install gcc"
+        library = Path(self.folder.name) / "clock.so"
+        run(compiler, "-O2", "-nostdlib", "-shared", "-fPIC", "-o", str(library), str(SOURCE))
+        self.file = Path(self.folder.name) / "offset"
+        self.file.write_bytes(struct.pack("=q", 0))
+        self.environ = {"LD_PRELOAD": str(library), "CHAOS_CLOCK": str(self.file)}
 
     def set(self, seconds: float) -> None:
-        """Let the wall clock be wrong by as much."""
-        draft = self.file.with_suffix(".new")
-        draft.write_text(f"{seconds:+g}\n")
-        draft.replace(self.file)  # nobody reads half of it
+        """Let the wall clock be wrong by as much, from now on."""
+        with self.file.open("r+b", buffering=0) as file:
+            file.write(struct.pack("=q", round(seconds * 1e9)))
 
     @contextmanager
     def stepped(self, seconds: float) -> Iterator[None]:
@@ -159,7 +154,6 @@ class Clock:
             yield
         finally:
             self.set(0)
-            time.sleep(PRODUCT_NOTICES)
 
     def close(self) -> None:
-        self.file.unlink()
+        self.folder.cleanup()

@@ -28,7 +28,7 @@ class Usage:
 
 def usage(pid: int) -> Usage | None:
     """What a process uses; None where it is gone."""
-    with suppress(OSError, AttributeError):
+    with suppress(OSError, TypeError):  # gone, or a zombie without memory
         status = Path(f"/proc/{pid}/status").read_text()
         resident = int(re.search(r"VmRSS:\s+(\d+) kB", status)[1])  # type: ignore[index]
         return Usage(len(list(Path(f"/proc/{pid}/fd").iterdir())), round(resident / 1024, 1))

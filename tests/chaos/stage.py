@@ -15,6 +15,7 @@ from tests.chaos.cells import Dependency, Group
 from tests.chaos.clients.crowd import Crowd
 from tests.chaos.clients.desk import Desk
 from tests.chaos.clients.pages import Pages
+from tests.chaos.clients.prober import ask
 from tests.chaos.clients.watchers import Watchers
 from tests.chaos.network.proxy import Proxy
 from tests.chaos.network.servers import (
@@ -109,6 +110,7 @@ class Stage:
         else:
             query = self.sqlite = SQLite(self.product.folder.name)
         self.truth = Truth(query, SLUG)
+        self.has_readyz = ask(self.product.address, "GET", "/readyz")[0] != 404
         self.product.shell(
             "from liveblog.models import BlogUpdate, LiveBlog;"
             f"blog = LiveBlog.objects.create(slug={SLUG!r}, title='Chaos');"

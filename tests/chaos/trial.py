@@ -156,7 +156,7 @@ class Trial:
             "healthz": lambda: self.answers("/healthz"),
             "posting": self.posts,
         }
-        if self.has_readyz():
+        if stage.has_readyz:
             looks["readyz"] = lambda: self.answers("/readyz")
         if Dependency.SMTP in self.dependencies:
             looks["mail"] = self.mails_arrive
@@ -208,9 +208,6 @@ class Trial:
     def answers(self, path: str) -> bool:
         return ask(self.stage.product.address, "GET", path, patience=ANSWER)[0] == 200
 
-    def has_readyz(self) -> bool:
-        return ask(self.stage.product.address, "GET", "/readyz", patience=ANSWER)[0] != 404
-
     def posts(self) -> bool:
         request = posting(SLUG, TOKEN)
         status, text, _ = ask(self.stage.product.address, *request, patience=ANSWER)
@@ -241,8 +238,10 @@ class Trial:
             result.violations += stage.different()[:3]
         result.served = findings.served
         result.refusals = findings.refusals()
-        may_be_cut = any(injector.cuts_requests for injector in self.injectors)
-        result.violations += findings.violations(may_be_cut)
+        result.violations += findings.violations(
+            any(injector.cuts_requests for injector in self.injectors),
+            any(injector.loses_requests for injector in self.injectors),
+        )
         least = max(injector.serves for injector in self.injectors) if len(self.cells) == 1 else 0
         if result.served is not None and result.served < least:
             result.violations.append(

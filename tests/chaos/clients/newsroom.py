@@ -106,6 +106,8 @@ class Editors:
                 pause = self.random.expovariate(RATE / WRITERS)
             try:
                 self.carry_out(write, via)
+            except Exception as error:
+                report(violation=f"a writer failed: {type(error).__name__}: {error}"[:300])
             finally:
                 with self.lock:
                     self.at_work -= 1

@@ -15,7 +15,7 @@ from uuid import uuid4
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 from websockets.sync.client import connect
 
-EVERY = 0.4  # s between two questions of a kind
+EVERY = 0.5  # s between two questions of a kind
 PATIENCE = 30.0  # s; longer than any deadline of the product
 SHORTEST = 12  # characters of a sentence
 # What a server may say when it closes a socket that was accepted.
@@ -55,13 +55,16 @@ class Findings:
         )
         return dict(found.most_common())
 
-    def violations(self, may_be_cut: bool) -> list[str]:
+    def violations(self, may_be_cut: bool, may_be_lost: bool) -> list[str]:
         """Sentences about answers that no fault excuses.
 
         Args:
             may_be_cut: Whether the fault ends the process that holds the connections.
+            may_be_lost: Whether the fault takes requests that are under way with it.
         """
-        excused = {"served", "refused"} | ({"silent"} if may_be_cut else set())
+        excused = {"served", "refused"}
+        excused |= {"silent"} if may_be_cut else set()
+        excused |= {"late"} if may_be_cut or may_be_lost else set()
         bad = Counter(
             f"{each.kind} was answered badly ({each.verdict}): {each.detail}"[:200]
             for each in self.outcomes

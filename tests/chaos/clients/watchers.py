@@ -51,12 +51,11 @@ class Watchers:
     def refill(self) -> None:
         """Replace those that were closed, so that there are `count`."""
         self.open = [watcher for watcher in self.open if watcher.closed is None]
-        missing = range(self.count - len(self.open))
-        joining = asyncio.gather(*(self.join() for _ in missing), return_exceptions=False)
-        asyncio.run_coroutine_threadsafe(self.gather(joining), self.loop).result(60)
+        missing = self.count - len(self.open)
+        asyncio.run_coroutine_threadsafe(self.fill(missing), self.loop).result(60)
 
-    async def gather(self, joining: asyncio.Future[list[Watcher]]) -> None:
-        self.open += await joining
+    async def fill(self, missing: int) -> None:
+        self.open += await asyncio.gather(*(self.join() for _ in range(missing)))
 
     async def join(self) -> Watcher:
         # No pings of ours: whether a socket lives is the server's to find out here.

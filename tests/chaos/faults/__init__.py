@@ -25,6 +25,8 @@ class Injector:
         produce: A context manager: hurts on entering, mends on leaving.
         takes_sockets: Whether open sockets of the processes in `stage.hurt` may close.
         cuts_requests: Whether requests under way may end without an answer.
+        loses_requests: Whether requests under way may vanish with what held them. Their clients
+            get 503 after the interface server's `--http-timeout`, which no trial waits for.
         serves: The least share of requests that must be served meanwhile; 0: no promise.
         within: Seconds from its end until everything holds again.
         what: What happens, for people.
@@ -33,6 +35,7 @@ class Injector:
     produce: Callable[[Stage, Cell], AbstractContextManager[None]]
     takes_sockets: bool
     cuts_requests: bool
+    loses_requests: bool
     serves: float
     within: float
     what: str
@@ -47,6 +50,7 @@ def fault(
     *,
     takes_sockets: bool = False,
     cuts_requests: bool = False,
+    loses_requests: bool = False,
     serves: float = 0.0,
     within: float = WHOLE_WITHIN,
 ) -> Callable[[Producer], Producer]:
@@ -61,6 +65,7 @@ def fault(
                 contextmanager(produce),
                 takes_sockets,
                 cuts_requests,
+                loses_requests,
                 serves,
                 within,
                 (produce.__doc__ or "").split("\n")[0],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -28,7 +27,7 @@ def chosen(stage: Stage, cell: Cell) -> list[str]:
     return names
 
 
-@fault(Dependency.WORKER, Fault.KILLED, serves=ONE_OF_TWO)
+@fault(Dependency.WORKER, Fault.KILLED, serves=ONE_OF_TWO, loses_requests=True)
 @fault(Dependency.INTERFACE, Fault.KILLED, takes_sockets=True, cuts_requests=True)
 @fault(Dependency.TERMINAL, Fault.KILLED)
 def process_killed(stage: Stage, cell: Cell) -> Iterator[None]:
@@ -37,7 +36,7 @@ def process_killed(stage: Stage, cell: Cell) -> Iterator[None]:
         yield
 
 
-@fault(Dependency.WORKERS, Fault.KILLED)
+@fault(Dependency.WORKERS, Fault.KILLED, loses_requests=True)
 def workers_killed(stage: Stage, cell: Cell) -> Iterator[None]:
     """Every worker is killed -9 in the middle of a consumer, and again until the time is over."""
     # The database is held meanwhile, so that the posts that have come to the workers stay there.
@@ -112,5 +111,4 @@ def clock_stepped(stage: Stage, cell: Cell) -> Iterator[None]:
     """The wall clock of the product's host steps by a minute, and back at the end."""
     seconds = 60.0 if cell.fault is Fault.AHEAD else -60.0
     with stage.product.clock.stepped(seconds):
-        time.sleep(1)  # until every process has noticed
         yield

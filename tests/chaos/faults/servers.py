@@ -39,12 +39,14 @@ def hurt(stage: Stage, cell: Cell) -> Iterator[None]:
 
 
 for kind in (Fault.KILLED, Fault.FROZEN, Fault.UNREACHABLE, Fault.SLOW):
-    fault((*PLAIN_REDIS, Dependency.POSTGRES), kind)(hurt)
-    fault(Dependency.MASTER, kind, within=PROMOTED_WITHIN)(hurt)
+    # A Redis that is killed takes with it what waits in it; a promoted replica may lack the newest.
+    fault(PLAIN_REDIS, kind, loses_requests=kind is Fault.KILLED)(hurt)
+    fault(Dependency.MASTER, kind, within=PROMOTED_WITHIN, loses_requests=True)(hurt)
+    fault(Dependency.POSTGRES, kind)(hurt)
     fault(PEERS, kind, serves=OTHERS_SERVE)(hurt)
 
 
-@fault(REDIS_LIKE, Fault.GARBAGE)
+@fault(REDIS_LIKE, Fault.GARBAGE, loses_requests=True)
 def redis_garbage(stage: Stage, cell: Cell) -> Iterator[None]:
     """Connections are cut; what is there instead answers garbage."""
     server = stage.server(cell.dependency)
@@ -62,7 +64,7 @@ def redis_full(stage: Stage, cell: Cell) -> Iterator[None]:
         yield
 
 
-@fault(REDIS_LIKE, Fault.EMPTIED)
+@fault(REDIS_LIKE, Fault.EMPTIED, loses_requests=True)
 def redis_emptied(stage: Stage, cell: Cell) -> Iterator[None]:
     """A random half of all keys is deleted, and again every 5 s."""
     server = stage.server(cell.dependency)
@@ -71,7 +73,7 @@ def redis_emptied(stage: Stage, cell: Cell) -> Iterator[None]:
         yield
 
 
-@fault(REDIS_LIKE, Fault.EVICTING)
+@fault(REDIS_LIKE, Fault.EVICTING, loses_requests=True)
 def redis_evicting(stage: Stage, cell: Cell) -> Iterator[None]:
     """`maxmemory` is below what is held, with allkeys-lru or allkeys-random."""
     server = stage.server(cell.dependency)

@@ -6,6 +6,7 @@ visible outside and nothing is left behind, however the run ends.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -52,8 +53,7 @@ def prepare() -> None:
     """The bridge, and private folders for what has names in the file system."""
     run("ip", "link", "set", "lo", "up")
     NAMES.mkdir(exist_ok=True)
-    for folder in (NAMES, "/dev/shm"):  # libfaketime leaves files of killed processes in /dev/shm
-        run("mount", "-t", "tmpfs", "chaos", str(folder))
+    run("mount", "-t", "tmpfs", "chaos", str(NAMES))
     run("ip", "link", "add", BRIDGE, "type", "bridge")
     run("ip", "addr", "add", f"{PRODUCT}/24", "dev", BRIDGE)
     run("ip", "link", "set", BRIDGE, "up")
@@ -114,19 +114,24 @@ class Machine:
         for command, end in zip((["tc"], ["tc", "-n", self.name]), ends, strict=True):
             run(*command, "qdisc", "replace", *end, "root", *kind)
         # A host that is down is found out by ARP within seconds; one behind a router is not.
-        link = Path(f"/sys/class/net/{BRIDGE}/address").read_text().strip()
-        neighbours = ((["ip"], self.address, BRIDGE, self.link()),)
-        neighbours += ((["ip", "-n", self.name], PRODUCT, "eth0", link),)
-        for command, address, device, hardware in neighbours:
-            pinned = [address, "lladdr", hardware, "nud", "permanent", "dev", device]
-            run(*command, "neigh", "replace", *pinned)
+        outside, inside = ["ip"], ["ip", "-n", self.name]
+        self.pin(outside, self.address, BRIDGE, hardware(inside, "eth0"))
+        self.pin(inside, PRODUCT, "eth0", hardware(outside, BRIDGE))
         try:
             yield
         finally:
             for command, end in zip((["tc"], ["tc", "-n", self.name]), ends, strict=True):
                 run(*command, "qdisc", "del", *end, "root")
 
-    def link(self) -> str:
-        """The hardware address of its eth0."""
-        command = [*self.prefix, "cat", "/sys/class/net/eth0/address"]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    @staticmethod
+    def pin(side: list[str], address: str, device: str, link: str) -> None:
+        """Let this side know the other's hardware address for good."""
+        entry = [address, "lladdr", link, "nud", "permanent", "dev", device]
+        run(*side, "neigh", "replace", *entry)
+
+
+def hardware(side: list[str], device: str) -> str:
+    """A device's hardware address."""
+    command = [*side, "-json", "link", "show", device]
+    [link] = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    return link["address"]
