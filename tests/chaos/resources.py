@@ -21,6 +21,12 @@ class Usage:
     descriptors: int
     megabytes: float  # resident
 
+    def at_least(self, other: Usage | None) -> Usage:
+        """The larger of both."""
+        if other is None:
+            return self
+        return Usage(max(self.descriptors, other.descriptors), max(self.megabytes, other.megabytes))
+
     def within(self, before: Usage) -> bool:
         most = before.megabytes + max(MEGABYTES, SHARE * before.megabytes)
         return self.descriptors <= before.descriptors + DESCRIPTORS and self.megabytes <= most

@@ -26,6 +26,7 @@ from tests.chaos.network.servers import (
     Server,
 )
 from tests.chaos.product import Product
+from tests.chaos.resources import measure
 from tests.chaos.tree import Tree
 from tests.chaos.truth import Postgres, SQLite, Truth
 from tests.services import PATIENCE, wait_until
@@ -59,6 +60,7 @@ class Stage:
             self.enter_servers(exits)
             self.enter_product(exits)
             self.enter_clients(exits)
+            self.usage = measure(self.pids())  # of warm processes: a new one is smaller
             self.exits = exits.pop_all()
         return self
 

@@ -98,7 +98,8 @@ class Trial:
         started = time.monotonic()
         stage = self.stage
         stage.watchers.refill()
-        before = measure(stage.pids())
+        now = measure(stage.pids())
+        before = {name: now[name].at_least(stage.usage.get(name)) for name in now}
         self.count_before()
         stage.desk.write()
         hurt = self.hurt_ports()
