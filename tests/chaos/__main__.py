@@ -68,16 +68,18 @@ def main() -> int:
     enter()
     if options.serve:
         return serve(options.seed, options.readers, options.patience)
+    chosen = selection(options)
+    if not chosen:
+        sys.exit(f"--only {' '.join(options.only)}: there is no such cell; see --list")
     report = Report(options.output, options.seed, options.resume)
-    if options.matrix or options.diagonal:
-        chosen = selection(options)
-        if not chosen:
-            sys.exit(f"--only {' '.join(options.only)}: there is no such cell; see --list")
-        run_all(chosen, report, options.seed, options.readers, options.patience)
-    else:
-        endless(options.seconds, report, options.seed, options.readers, options.patience)
-    report.write()
-    print(report.summary())
+    try:
+        if options.matrix or options.diagonal:
+            run_all(chosen, report, options.seed, options.readers, options.patience)
+        else:
+            endless(options.seconds, report, options.seed, options.readers, options.patience)
+    finally:
+        report.write()
+        print(report.summary())
     return 1 if report.broken else 0
 
 

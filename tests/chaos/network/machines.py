@@ -1,7 +1,7 @@
 """Machines of their own for what the product depends on: network namespaces on one bridge.
 
-The whole run has a network and a mount namespace of its own (`enter()`), so nothing of this is
-visible outside and nothing is left behind, however the run ends.
+The whole run has namespaces of its own for networks, mounts and processes (`enter()`): nothing of
+it is visible outside, and nothing is left behind, however it ends.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +21,18 @@ NETWORK = "10.77.92"
 PRODUCT = f"{NETWORK}.1"  # the product's address
 BRIDGE = "chaos-br"
 MARK = "CHAOS_NAMESPACE"  # set in the environment of a run that is inside
+# When the first process of its own tree ends, the kernel ends all others.
+NAMESPACES = [
+    "--net",
+    "--mount",
+    "--propagation",
+    "private",
+    "--pid",
+    "--fork",
+    "--kill-child",
+    "--mount-proc",
+]
+TEMPORARY = "/mnt"  # of the file system of this run alone
 NAMES = Path("/run/netns")  # where ip(8) keeps names of namespaces
 # What a line that is slow lets through. 256 kbit/s carry the product's traffic with delays: 64 kB
 # of buffer are up to 2 s.
@@ -45,15 +59,18 @@ def enter() -> None:
     if reason := why_not():
         sys.exit(reason)
     os.environ[MARK] = "1"
-    inside = ["unshare", "--net", "--mount", "--propagation", "private", "--", sys.executable]
-    os.execvp(inside[0], [*inside, *sys.orig_argv[1:]])
+    os.execvp("unshare", ["unshare", *NAMESPACES, "--", sys.executable, *sys.orig_argv[1:]])
 
 
 def prepare() -> None:
     """The bridge, and private folders for what has names in the file system."""
     run("ip", "link", "set", "lo", "up")
     NAMES.mkdir(exist_ok=True)
-    run("mount", "-t", "tmpfs", "chaos", str(NAMES))
+    for folder in (str(NAMES), TEMPORARY):
+        run("mount", "-t", "tmpfs", "chaos", folder)
+    tempfile.tempdir = os.environ["TMPDIR"] = TEMPORARY
+    # The first process of a tree has no default actions: without this it would not end.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
     run("ip", "link", "add", BRIDGE, "type", "bridge")
     run("ip", "addr", "add", f"{PRODUCT}/24", "dev", BRIDGE)
     run("ip", "link", "set", BRIDGE, "up")
