@@ -47,12 +47,12 @@ def measure(pids: Mapping[str, int]) -> dict[str, Usage]:
 
 
 def grown(
-    before: Mapping[str, Usage], look: Callable[[], Mapping[str, int]], patience: float
+    before: Mapping[str, Usage], look: Callable[[], dict[str, Usage]], patience: float
 ) -> tuple[dict[str, Usage], list[str]]:
     """(usage now, a sentence for each process that has not come back within `patience` s)."""
     deadline = time.monotonic() + patience
     while True:
-        now = measure(look())
+        now = look()
         over = [
             f"{name} uses {asdict(now[name])}, before {asdict(before[name])}"
             for name in now.keys() & before.keys()

@@ -26,7 +26,7 @@ from tests.chaos.network.servers import (
     Server,
 )
 from tests.chaos.product import Product
-from tests.chaos.resources import measure
+from tests.chaos.resources import Usage, measure
 from tests.chaos.tree import Tree
 from tests.chaos.truth import Postgres, SQLite, Truth
 from tests.services import PATIENCE, wait_until
@@ -60,7 +60,7 @@ class Stage:
             self.enter_servers(exits)
             self.enter_product(exits)
             self.enter_clients(exits)
-            self.usage = measure(self.pids())  # of warm processes: a new one is smaller
+            self.usage = self.measure()  # of warm processes: a new one is smaller
             self.exits = exits.pop_all()
         return self
 
@@ -166,6 +166,17 @@ class Stage:
         for name, server in self.servers.items():
             if name is not Dependency.WEBHOOK and (pids := server().pids()):
                 found[name] = pids[0]
+        return found
+
+    def measure(self) -> dict[str, Usage]:
+        """What each process uses; the interface servers are one, for they share the sockets."""
+        found = measure(self.pids())
+        interfaces = [found.pop(name) for name in sorted(found) if name.startswith("interface:")]
+        if interfaces:
+            found["interface"] = Usage(
+                sum(each.descriptors for each in interfaces),
+                max(each.megabytes for each in interfaces),
+            )
         return found
 
     def check_counts(self) -> None:

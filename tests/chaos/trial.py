@@ -19,16 +19,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 
 from tests.chaos.cells import Cell, Dependency
-from tests.chaos.clients.prober import Prober, acknowledged, ask, posting
+from tests.chaos.clients.prober import PATIENCE, Prober, acknowledged, ask, posting
 from tests.chaos.clients.watchers import ports_of
 from tests.chaos.faults import INJECTORS, Injector
 from tests.chaos.product import TOKEN
-from tests.chaos.resources import Usage, grown, measure
+from tests.chaos.resources import Usage, grown
 from tests.chaos.stage import SLUG, Stage
 
 ANSWER = 3.0  # s for one look at /healthz, and for one post; the next one comes at once
 LOOK_EVERY = 0.1  # s
 GIVEN_UP = 60.0  # s; what is not whole by then is started anew
+LOST_AFTER = 1.0  # s after everything is whole: a request that was lost with its dependency
 BACK_WITHIN = 10.0  # s for memory and descriptors
 ACKNOWLEDGED_WITHIN = 120.0  # s for the writes that were under way
 
@@ -44,6 +45,7 @@ class Result:
         closed: How many of the open sockets were closed.
         violations: Sentences; empty where every invariant held.
         usage: Process -> its resources before and after.
+        notes: What /healthz and others said while they did not say that all is well.
     """
 
     cells: list[str]
@@ -98,7 +100,7 @@ class Trial:
         started = time.monotonic()
         stage = self.stage
         stage.watchers.refill()
-        now = measure(stage.pids())
+        now = stage.measure()
         before = {name: now[name].at_least(stage.usage.get(name)) for name in now}
         self.count_before()
         stage.desk.write()
@@ -108,7 +110,7 @@ class Trial:
             self.happen()
             ended = time.monotonic()
         self.settle(ended)
-        prober.join()
+        prober.join(LOST_AFTER if self.may_be_lost else PATIENCE)
         self.finish(ended, hurt, prober, before)
         self.result.took = round(time.monotonic() - started, 1)
         return self.result
@@ -128,6 +130,11 @@ class Trial:
     @property
     def dependencies(self) -> set[Dependency]:
         return {cell.dependency for cell in self.cells}
+
+    @property
+    def may_be_lost(self) -> bool:
+        """Whether requests that were under way may never be answered."""
+        return any(injector.loses_requests for injector in self.injectors)
 
     # The fault
 
@@ -207,11 +214,20 @@ class Trial:
             )
 
     def answers(self, path: str) -> bool:
-        return ask(self.stage.product.address, "GET", path, patience=ANSWER)[0] == 200
+        status, text, error = ask(self.stage.product.address, "GET", path, patience=ANSWER)
+        self.note(path, status, 200, error or text)
+        return status == 200
+
+    def note(self, name: str, status: int, wanted: int, text: str) -> None:
+        """Keep what was said instead."""
+        sentence = f"{name}: {status} {' '.join(text.split())[:200]}"
+        if status != wanted and sentence not in self.result.notes:
+            self.result.notes.append(sentence)
 
     def posts(self) -> bool:
         request = posting(SLUG, TOKEN)
-        status, text, _ = ask(self.stage.product.address, *request, patience=ANSWER)
+        status, text, error = ask(self.stage.product.address, *request, patience=ANSWER)
+        self.note("posting", status, 201, error or text)
         if status == 201:
             self.stage.desk.acks.append(acknowledged(text))
         return status == 201
@@ -241,7 +257,7 @@ class Trial:
         result.refusals = findings.refusals()
         result.violations += findings.violations(
             any(injector.cuts_requests for injector in self.injectors),
-            any(injector.loses_requests for injector in self.injectors),
+            self.may_be_lost,
         )
         least = max(injector.serves for injector in self.injectors) if len(self.cells) == 1 else 0
         if result.served is not None and result.served < least:
@@ -252,7 +268,7 @@ class Trial:
         result.violations += stage.desk.violations[self.violated :]
         self.check_counters()
         result.violations += stage.truth.violations(stage.desk.acks, stage.desk.titles)[:5]
-        after, over = grown(before, stage.pids, BACK_WITHIN)
+        after, over = grown(before, stage.measure, BACK_WITHIN)
         result.violations += over
         result.usage = {name: (before[name], after[name]) for name in after if name in before}
         if Dependency.WEBHOOK in self.dependencies:

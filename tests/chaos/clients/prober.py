@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from websockets.sync.client import connect
 
 EVERY = 0.5  # s between two questions of a kind
-PATIENCE = 30.0  # s; longer than any deadline of the product
+PATIENCE = 15.0  # s; longer than any deadline of the product but --http-timeout
 SHORTEST = 12  # characters of a sentence
 # What a server may say when it closes a socket that was accepted.
 CODES = {1001, 1009, 1012, 1013, 4401, 4403, 4404, 4410, 4429}
@@ -83,7 +83,9 @@ class Prober:
 
     def __enter__(self) -> Prober:
         kinds = (self.page, self.updates, self.post, self.handshake, self.missing)
-        self.threads = [threading.Thread(target=self.ask, args=[each]) for each in kinds]
+        self.threads = [
+            threading.Thread(target=self.ask, args=[each], daemon=True) for each in kinds
+        ]
         for thread in self.threads:
             thread.start()
         return self
@@ -91,10 +93,11 @@ class Prober:
     def __exit__(self, *_: object) -> None:
         self.ended.set()
 
-    def join(self) -> None:
-        """Wait for the answers that are under way."""
+    def join(self, patience: float) -> None:
+        """Wait for the answers that are under way; those that do not come are late."""
+        deadline = time.monotonic() + patience
         for thread in self.threads:
-            thread.join()
+            thread.join(max(0.0, deadline - time.monotonic()))
 
     def ask(self, question: Callable[[], tuple[str, str]]) -> None:
         while not self.ended.is_set():

@@ -22,16 +22,8 @@ PRODUCT = f"{NETWORK}.1"  # the product's address
 BRIDGE = "chaos-br"
 MARK = "CHAOS_NAMESPACE"  # set in the environment of a run that is inside
 # When the first process of its own tree ends, the kernel ends all others.
-NAMESPACES = [
-    "--net",
-    "--mount",
-    "--propagation",
-    "private",
-    "--pid",
-    "--fork",
-    "--kill-child",
-    "--mount-proc",
-]
+NAMESPACES = ["--net", "--mount", "--propagation", "private"]
+NAMESPACES += ["--pid", "--fork", "--kill-child", "--mount-proc"]
 TEMPORARY = "/mnt"  # of the file system of this run alone
 NAMES = Path("/run/netns")  # where ip(8) keeps names of namespaces
 # What a line that is slow lets through. 256 kbit/s carry the product's traffic with delays: 64 kB
