@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 
 from tests.chaos.cells import Cell, Dependency
-from tests.chaos.clients.prober import PATIENCE, Prober, acknowledged, ask, posting
+from tests.chaos.clients.prober import PATIENCE, Findings, Prober, acknowledged, ask, posting
 from tests.chaos.clients.watchers import ports_of
 from tests.chaos.faults import INJECTORS, Injector
 from tests.chaos.product import TOKEN
@@ -30,6 +30,7 @@ ANSWER = 3.0  # s for one look at /healthz, and for one post; the next one comes
 LOOK_EVERY = 0.1  # s
 GIVEN_UP = 60.0  # s; what is not whole by then is started anew
 LOST_AFTER = 1.0  # s after everything is whole: a request that was lost with its dependency
+HEALED = 0.95  # of the requests
 BACK_WITHIN = 10.0  # s for memory and descriptors
 ACKNOWLEDGED_WITHIN = 120.0  # s for the writes that were under way
 
@@ -253,17 +254,14 @@ class Trial:
                 result.violations.append(f"{name}: only {seconds:g} s after the fault's end")
         if result.recovered["readers"] is None:
             result.violations += stage.different()[:3]
-        result.served = findings.served
+        result.served = findings.served()
         result.refusals = findings.refusals()
         result.violations += findings.violations(
             any(injector.cuts_requests for injector in self.injectors),
             self.may_be_lost,
         )
-        least = max(injector.serves for injector in self.injectors) if len(self.cells) == 1 else 0
-        if result.served is not None and result.served < least:
-            result.violations.append(
-                f"{result.served:.0%} of the requests were served meanwhile, not {least:.0%}"
-            )
+        if len(self.cells) == 1:
+            self.check_served(findings, self.injectors[0])
         self.check_sockets(hurt)
         result.violations += stage.desk.violations[self.violated :]
         self.check_counters()
@@ -273,6 +271,20 @@ class Trial:
         result.usage = {name: (before[name], after[name]) for name in after if name in before}
         if Dependency.WEBHOOK in self.dependencies:
             stage.stop_telling_webhooks()
+
+    def check_served(self, findings: Findings, injector: Injector) -> None:
+        """What must be served while the fault lasts."""
+        promises = [(0.0, injector.serves)]
+        if injector.heals_after is not None:
+            promises.append((injector.heals_after, HEALED))
+        for since, least in promises:
+            served = findings.served(since)
+            if served is not None and served < least:
+                after = f" more than {since:g} s after its beginning" if since else ""
+                self.result.violations.append(
+                    f"{served:.0%} of the requests were served while the fault lasted{after},"
+                    f" not {least:.0%}"
+                )
 
     def check_sockets(self, hurt: dict[str, set[int]]) -> None:
         """Only sockets of a process that the fault has hurt may have been closed."""

@@ -24,9 +24,15 @@ CODES = {1001, 1009, 1012, 1013, 4401, 4403, 4404, 4410, 4429}
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a request. `verdict`: served, refused, silent, traceback, wordless, late."""
+    """What became of a request.
+
+    Args:
+        began: Seconds from the first request.
+        verdict: served, refused, silent, traceback, wordless, late.
+    """
 
     kind: str
+    began: float
     verdict: str
     detail: str
     seconds: float
@@ -39,12 +45,10 @@ class Findings:
     outcomes: list[Outcome] = field(default_factory=list)
     acks: list[dict] = field(default_factory=list)
 
-    @property
-    def served(self) -> float | None:
-        """The share of requests that were served; None where there was none."""
-        if not self.outcomes:
-            return None
-        return sum(each.verdict == "served" for each in self.outcomes) / len(self.outcomes)
+    def served(self, since: float = 0.0) -> float | None:
+        """The share of requests that were served, of those that began later than `since` s."""
+        counted = [each.verdict == "served" for each in self.outcomes if each.began >= since]
+        return sum(counted) / len(counted) if counted else None
 
     def refusals(self) -> dict[str, int]:
         """How often what was said instead of serving."""
@@ -86,6 +90,7 @@ class Prober:
         self.threads = [
             threading.Thread(target=self.ask, args=[each], daemon=True) for each in kinds
         ]
+        self.started = time.monotonic()
         for thread in self.threads:
             thread.start()
         return self
@@ -104,7 +109,8 @@ class Prober:
             started = time.monotonic()
             verdict, detail = question()
             seconds = time.monotonic() - started
-            outcome = Outcome(question.__name__, verdict, detail, seconds)
+            began = started - self.started
+            outcome = Outcome(question.__name__, began, verdict, detail, seconds)
             self.findings.outcomes.append(outcome)
             self.ended.wait(EVERY)
 

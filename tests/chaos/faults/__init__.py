@@ -28,6 +28,8 @@ class Injector:
         loses_requests: Whether requests under way may vanish with what held them. Their clients
             get 503 after the interface server's `--http-timeout`, which no trial waits for.
         serves: The least share of requests that must be served meanwhile; 0: no promise.
+        heals_after: Seconds from its beginning after which everything must be served although it
+            lasts; None: no promise.
         within: Seconds from its end until everything holds again.
         what: What happens, for people.
     """
@@ -37,6 +39,7 @@ class Injector:
     cuts_requests: bool
     loses_requests: bool
     serves: float
+    heals_after: float | None
     within: float
     what: str
 
@@ -52,6 +55,7 @@ def fault(
     cuts_requests: bool = False,
     loses_requests: bool = False,
     serves: float = 0.0,
+    heals_after: float | None = None,
     within: float = WHOLE_WITHIN,
 ) -> Callable[[Producer], Producer]:
     """Register a generator function; its docstring says what happens."""
@@ -67,6 +71,7 @@ def fault(
                 cuts_requests,
                 loses_requests,
                 serves,
+                heals_after,
                 within,
                 (produce.__doc__ or "").split("\n")[0],
             )

@@ -41,7 +41,14 @@ def hurt(stage: Stage, cell: Cell) -> Iterator[None]:
 for kind in (Fault.KILLED, Fault.FROZEN, Fault.UNREACHABLE, Fault.SLOW):
     # A Redis that is killed takes with it what waits in it; a promoted replica may lack the newest.
     fault(PLAIN_REDIS, kind, loses_requests=kind is Fault.KILLED)(hurt)
-    fault(Dependency.MASTER, kind, within=PROMOTED_WITHIN, loses_requests=True)(hurt)
+    fault(
+        Dependency.MASTER,
+        kind,
+        within=PROMOTED_WITHIN,
+        # Sentinel takes one that is slow for alive.
+        heals_after=None if kind is Fault.SLOW else PROMOTED_WITHIN,
+        loses_requests=True,
+    )(hurt)
     fault(Dependency.POSTGRES, kind)(hurt)
     fault(PEERS, kind, serves=OTHERS_SERVE)(hurt)
 
