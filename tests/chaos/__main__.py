@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.chaos.cells import DURATIONS, NIGHTLY, Cell, diagonal, draw, matrix
 from tests.chaos.network.machines import enter
 from tests.chaos.report import Report
-from tests.chaos.sequence import endless, run_all, serve
+from tests.chaos.sequence import Plan, endless, run_all, serve
 
 
 def arguments() -> argparse.Namespace:
@@ -66,17 +66,19 @@ def main() -> int:
             print(" + ".join(map(str, cells)))
         return 0
     enter()
+    options.output.mkdir(parents=True, exist_ok=True)
+    plan = Plan(options.seed, options.readers, options.patience, options.output)
     if options.serve:
-        return serve(options.seed, options.readers, options.patience)
+        return serve(plan)
     chosen = selection(options)
     if not chosen:
         sys.exit(f"--only {' '.join(options.only)}: there is no such cell; see --list")
     report = Report(options.output, options.seed, options.resume)
     try:
         if options.matrix or options.diagonal:
-            run_all(chosen, report, options.seed, options.readers, options.patience)
+            run_all(chosen, report, plan)
         else:
-            endless(options.seconds, report, options.seed, options.readers, options.patience)
+            endless(options.seconds, report, plan)
     finally:
         report.write()
         print(report.summary())

@@ -26,11 +26,11 @@ SOURCE = Path(__file__).with_name("clock.c")
 class Product(Stack):
     """`deploy/run.py` with DATA_DIR on a file system of its own. A context manager."""
 
-    def __init__(self, **environ: str):
+    def __init__(self, log: Path, **environ: str):
         self.clock = Clock()
         settings = {"INTERFACES": "2", "WORKERS": "2", "API_TOKENS": TOKEN}
         super().__init__(**settings | self.clock.environ | environ)
-        self.terminal = Terminal()
+        self.terminal = Terminal(log)
         size = f"size={DISK}m,mode=755"
         run("mount", "-t", "tmpfs", "-o", size, "chaos", self.folder.name)
 
@@ -77,12 +77,12 @@ class Product(Stack):
 
 
 class Terminal:
-    """Reads what the product prints, as the window of a terminal does, unless it is stopped."""
+    """Appends what the product prints to a file, unless it is stopped as by Ctrl-S."""
 
-    def __init__(self) -> None:
+    def __init__(self, path: Path) -> None:
         self.outlet, self.inlet = os.pipe()
         fcntl.fcntl(self.outlet, fcntl.F_SETPIPE_SZ, PIPE)
-        self.path = Path(tempfile.mkstemp(prefix="chaos-terminal-")[1])
+        self.path = path
         self.flowing = threading.Event()
         self.flowing.set()
         self.pause = 0.0  # s between two lines
@@ -109,7 +109,6 @@ class Terminal:
         self.flowing.set()
         self.thread.join(5)
         os.close(self.outlet)
-        self.path.unlink()
 
     @contextmanager
     def frozen(self) -> Iterator[None]:

@@ -18,7 +18,6 @@ class Report:
 
     def __init__(self, folder: Path, seed: int, resume: bool = False):
         self.folder, self.seed = folder, seed
-        folder.mkdir(parents=True, exist_ok=True)
         self.lines = folder / "results.jsonl"
         self.results: list[dict[str, Any]] = []
         if resume and self.lines.exists():

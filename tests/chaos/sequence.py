@@ -7,6 +7,8 @@ import sys
 import time
 import traceback
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
 from tests.chaos.cells import CLIENT_SIDE, GROUPS, PAIRS, Cell, Group
 from tests.chaos.report import Report
@@ -18,11 +20,27 @@ LONGEST = 10  # s of a fault in any order
 PER_STAGE = 25  # trials; the blog's tombstones make every look slower
 
 
+@dataclass(frozen=True)
+class Plan:
+    """How trials are run.
+
+    Args:
+        readers: Pages in Node.
+        patience: Seconds to recover, where a fault does not promise to take longer.
+        folder: Where reports and logs are written.
+    """
+
+    seed: int
+    readers: int
+    patience: float
+    folder: Path
+
+
 class Stages:
     """A context manager that has the stage of a group, one at a time."""
 
-    def __init__(self, seed: int, readers: int, patience: float):
-        self.seed, self.readers, self.patience = seed, readers, patience
+    def __init__(self, plan: Plan):
+        self.plan = plan
         self.stage: Stage | None = None
         self.trials = 0
 
@@ -41,7 +59,9 @@ class Stages:
         if self.stage and (self.stage.group is not group or self.trials >= PER_STAGE):
             self.leave()
         if self.stage is None:
-            self.stage = Stage(group, self.seed, self.readers).__enter__()
+            self.stage = Stage(
+                group, self.plan.seed, self.plan.readers, self.plan.folder
+            ).__enter__()
             self.trials = 0
         return self.stage
 
@@ -49,7 +69,7 @@ class Stages:
         """The result; whatever goes wrong in the trial itself is a violation of it."""
         stage = self.of(cells[0].group)
         self.trials += 1
-        trial = Trial(stage, cells, self.patience)
+        trial = Trial(stage, cells, self.plan.patience)
         try:
             result = trial.run()
         except Exception:
@@ -61,22 +81,20 @@ class Stages:
         return result
 
 
-def run_all(
-    chosen: list[tuple[Cell, ...]], report: Report, seed: int, readers: int, patience: float
-) -> None:
+def run_all(chosen: list[tuple[Cell, ...]], report: Report, plan: Plan) -> None:
     """Every trial, with a progress line each."""
     wanted = [cells for cells in chosen if not report.has(cells)]
     report.total = len(wanted)
-    with Stages(seed, readers, patience) as stages:
+    with Stages(plan) as stages:
         for cells in wanted:
             report.add(stages.run(cells))
 
 
-def endless(seconds: float, report: Report, seed: int, readers: int, patience: float) -> None:
+def endless(seconds: float, report: Report, plan: Plan) -> None:
     """Trials of one stage in any order, until the time is over."""
     ends = time.monotonic() + seconds
-    with Stages(seed, readers, patience) as stages:
-        for cells in in_any_order(seed):
+    with Stages(plan) as stages:
+        for cells in in_any_order(plan.seed):
             if time.monotonic() > ends:
                 break
             report.add(stages.run(cells))
@@ -102,9 +120,9 @@ def in_any_order(seed: int) -> Iterator[tuple[Cell, ...]]:
                 )
 
 
-def serve(seed: int, readers: int, patience: float) -> int:
+def serve(plan: Plan) -> int:
     """For tests: a line on standard input names a trial, a line of JSON is its result."""
-    with Stages(seed, readers, patience) as stages:
+    with Stages(plan) as stages:
         for line in sys.stdin:
             if line.strip() == "counts":
                 stages.of(Group.SINGLE).check_counts()

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from tests.chaos.cells import Dependency, Group
@@ -45,15 +46,18 @@ GARBAGE_CLIENTS = 3
 
 
 class Stage:
-    """A context manager. `readers`: pages in Node, besides the watchers and Chromium's."""
+    """A context manager. `readers`: pages in Node, besides the watchers and Chromium's.
+
+    What the product prints is appended to a file of `folder`.
+    """
 
     outside: Outside
 
-    def __init__(self, group: Group, seed: int, readers: int):
+    def __init__(self, group: Group, seed: int, readers: int, folder: Path):
         self.group, self.seed, self.readers = group, seed, readers
+        self.log = folder / f"{group}.log"
         self.random = random.Random(f"{seed} {group}")
         self.servers: dict[Dependency, Callable[[], Server]] = {}
-        self.wrong_mails = 0
 
     def __enter__(self) -> Stage:
         with ExitStack() as exits:
@@ -105,7 +109,7 @@ class Stage:
         return self.servers[dependency]()
 
     def enter_product(self, exits: ExitStack) -> None:
-        self.product = exits.enter_context(Product(**self.environ))
+        self.product = exits.enter_context(Product(self.log, **self.environ))
         self.tree = Tree(self.product)
         if self.group is Group.SHARDS:
             query = Postgres(self.postgres.connect)
