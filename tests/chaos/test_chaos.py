@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,8 +36,12 @@ pytestmark = pytest.mark.skipif(bool(why_not()), reason=str(why_not()))
 class Runner:
     """`python -m tests.chaos --serve`, which keeps a stage from one trial to the next."""
 
+    def __init__(self, folder: Path):
+        self.folder = folder
+
     def __enter__(self) -> Runner:
         command = [sys.executable, "-m", "tests.chaos", "--serve", "--seed", str(SEED)]
+        command += ["--output", str(self.folder)]
         self.process = subprocess.Popen(
             [*command, "--readers", str(READERS), "--patience", str(PATIENCE)],
             cwd=ROOT,
@@ -67,8 +72,8 @@ class Runner:
 
 
 @pytest.fixture(scope="module")
-def runner() -> Iterator[Runner]:
-    with Runner() as runner:
+def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
+    with Runner(tmp_path_factory.mktemp("chaos")) as runner:
         yield runner
 
 

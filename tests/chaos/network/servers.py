@@ -26,6 +26,7 @@ from tests.services import PATIENCE, wait_until
 REDIS_PORT, POSTGRES_PORT, SMTP_PORT, HOOK_PORT = 6379, 5432, 2525, 8080
 STOPPED, RUNNING = 0.2, 0.05  # s in turns: a process that is starved of CPU
 EMPTY_EVERY = 5.0  # s
+SENTINEL_AGAIN = 1.0  # s
 CONNECTIONS = 40  # PostgreSQL's max_connections: the product takes about 10
 
 
@@ -266,6 +267,7 @@ class SentinelMaster:
 
     def __init__(self) -> None:
         self.servers = RedisServer("redis-a"), RedisServer("redis-b")
+        self.ended = threading.Event()
         self.url = f"sentinel://127.0.0.1:{self.PORT}/{self.SERVICE}"
 
     def __enter__(self) -> SentinelMaster:
@@ -283,19 +285,34 @@ class SentinelMaster:
                 f"sentinel down-after-milliseconds {self.SERVICE} {self.DOWN_AFTER * 1000:.0f}\n"
                 f"sentinel failover-timeout {self.SERVICE} 6000\n"
             )
-            self.process = subprocess.Popen(
-                ["redis-server", str(configuration), "--sentinel"],
-                cwd=self.folder,
-                stdout=subprocess.DEVNULL,
-            )
-            exits.callback(self.process.wait)
-            exits.callback(self.process.kill)
+            exits.callback(self.end_sentinel)
+            threading.Thread(target=self.run_sentinel, args=[configuration], daemon=True).start()
             wait_until(self.is_whole, "a replica that Sentinel knows")
             self.exits = exits.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.exits.close()
+
+    def run_sentinel(self, configuration: Path) -> None:
+        """Start it again whenever it ends, as an init would.
+
+        An assertion ends Redis 7.0's Sentinel when the master's port answers garbage.
+        """
+        while not self.ended.is_set():
+            self.process = subprocess.Popen(
+                ["redis-server", str(configuration), "--sentinel"],
+                cwd=self.folder,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            self.process.wait()
+            self.ended.wait(SENTINEL_AGAIN)
+
+    def end_sentinel(self) -> None:
+        self.ended.set()
+        self.process.kill()
+        self.process.wait()
 
     def sentinel(self) -> redis.Redis:
         return redis.Redis(port=self.PORT, decode_responses=True)
@@ -310,9 +327,14 @@ class SentinelMaster:
 
     @property
     def current(self) -> RedisServer:
-        with self.sentinel() as client:
-            address, _ = client.sentinel_get_master_addr_by_name(self.SERVICE)
+        """The master of now; waits for a Sentinel that is just being started again."""
+        address = wait_until(self.look_up, "an answer of the Sentinel")
         return next(server for server in self.servers if server.machine.address == address)
+
+    def look_up(self) -> str | None:
+        with suppress(redis.RedisError, OSError), self.sentinel() as client:
+            return str(client.sentinel_get_master_addr_by_name(self.SERVICE)[0])
+        return None
 
 
 class PostgresServer(Server):
