@@ -57,6 +57,7 @@ class Stage:
         self.group, self.seed, self.readers = group, seed, readers
         self.log = folder / f"{group}.log"
         self.random = random.Random(f"{seed} {group}")
+        self.mailed = 0
         self.servers: dict[Dependency, Callable[[], Server]] = {}
 
     def __enter__(self) -> Stage:
@@ -280,6 +281,7 @@ class Stage:
 
     def mail(self) -> None:
         """Let an account's balance fall, of which its owner is told by mail."""
+        self.mailed += 1
         self.product.shell(
             "from accounts.models import Account;"
             "from django.contrib.auth.models import User;"

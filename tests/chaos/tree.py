@@ -15,6 +15,7 @@ from xmlrpc.client import Fault, ServerProxy
 from supervisor.xmlrpc import SupervisorTransport, UnixStreamHTTPConnection
 
 from tests.chaos.network.servers import send
+from tests.e2e.stack import Stack
 from tests.services import PATIENCE, wait_until
 
 ANSWERS_WITHIN = 5.0  # s; a supervisord that waits for its terminal does not answer at all
@@ -46,7 +47,7 @@ class Transport(SupervisorTransport):
 class Tree:
     """Kills, stops and starts the processes of `stack`, and no others."""
 
-    def __init__(self, stack):
+    def __init__(self, stack: Stack):
         self.stack = stack
 
     def connect(self, patience: float = PATIENCE) -> Any:
@@ -54,7 +55,7 @@ class Tree:
         transport = Transport(f"{self.stack.folder.name}/run/supervisor.sock", patience)
         return ServerProxy("http://127.0.0.1", transport).supervisor
 
-    def members(self, group):
+    def members(self, group: str) -> dict[str, int]:
         """name -> pid of a group's processes (redis, interface, workers, pulse); 0 where none."""
         return {
             f"{info['group']}:{info['name']}": info["pid"]
@@ -105,18 +106,18 @@ class Tree:
             ended.set()
             thread.join()
 
-    def restart(self, name):
+    def restart(self, name: str) -> None:
         """Stop one process as an operator does, wait for its end, start it again."""
         self.connect().stopProcess(name)
         self.connect().startProcess(name, False)
         self.wait_whole()
 
-    def is_whole(self):
+    def is_whole(self) -> bool:
         # The candidate runs during a release alone; Redis is another server's.
         needed = [info for info in self.infos() if info["name"] not in ("candidate", "redis")]
         return {info["statename"] for info in needed} == {"RUNNING"}
 
-    def wait_whole(self):
+    def wait_whole(self) -> None:
         """Until every process runs and a request finds its way through all of them."""
         wait_until(self.is_whole, "all processes")
         wait_until(self.stack.healthy, "an answer of /readyz")

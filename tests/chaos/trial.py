@@ -126,7 +126,7 @@ class Trial:
         self.violated = len(stage.desk.violations)
         self.counters = stage.crowd.tell("counters")
         if Dependency.SMTP in self.dependencies:
-            self.mails = len(stage.outside.mails)
+            self.mails = len(stage.outside.mails) - stage.mailed
 
     @property
     def dependencies(self) -> set[Dependency]:
@@ -271,6 +271,9 @@ class Trial:
         result.usage = {name: (before[name], after[name]) for name in after if name in before}
         if Dependency.WEBHOOK in self.dependencies:
             stage.stop_telling_webhooks()
+        if Dependency.SMTP in self.dependencies:
+            lost = self.mails + stage.mailed - len(stage.outside.mails)
+            result.notes.append(f"{lost} mails have not arrived")
 
     def check_served(self, findings: Findings, injector: Injector) -> None:
         """What must be served while the fault lasts."""

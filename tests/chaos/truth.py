@@ -55,18 +55,18 @@ class Truth:
     def __init__(self, query: Query, slug: str):
         self.query, self.slug = query, slug
 
-    def blog(self):
+    def blog(self) -> Row:
         [row] = self.query("SELECT * FROM liveblog_liveblog WHERE slug = %s", self.slug)
         return row
 
-    def updates(self):
+    def updates(self) -> list[Row]:
         return self.query(
             "SELECT u.* FROM liveblog_blogupdate u JOIN liveblog_liveblog b ON b.id = u.blog_id "
             "WHERE b.slug = %s",
             self.slug,
         )
 
-    def page(self):
+    def page(self) -> dict[str, Any]:
         """{revision, title, rows} that a reader who sees all must show, in its order.
 
         `created`: id -> moment, of tombstones too.
@@ -94,7 +94,7 @@ class Truth:
             "created": created,
         }
 
-    def overdue(self):
+    def overdue(self) -> int:
         """How many scheduled updates are due and not published."""
         rows = self.query(
             "SELECT publish_at FROM liveblog_blogupdate "
@@ -103,7 +103,7 @@ class Truth:
         now = timestamp(datetime.now(UTC))
         return sum(timestamp(row["publish_at"]) <= now for row in rows)
 
-    def violations(self, acks, titles):
+    def violations(self, acks: list[Row], titles: list[Row]) -> list[str]:
         """Sentences about what was acknowledged and is not so, is there twice, or has a gap."""
         rows = {row["id"]: row for row in self.updates()}
         found = [sentence for ack in acks if (sentence := broken(ack, rows))]
@@ -127,7 +127,7 @@ class Truth:
 TAKING = {"created", "changed", "deleted"}
 
 
-def broken(ack, rows):
+def broken(ack: Row, rows: dict[int, Row]) -> str | None:
     """A sentence where the database does not hold what was acknowledged, or None."""
     done, sent = ack["ack"], ack["sent"]
     row = rows.get(done["id"])

@@ -72,12 +72,12 @@ class Desk:
         self.tell("burst")
         self.await_done("burst")
 
-    def pause(self, patience=2 * PATIENCE):
+    def pause(self, patience: float = 2 * PATIENCE) -> None:
         """No new writes; returns once those under way are acknowledged. Raises TimeoutError."""
         self.tell("pause")
         self.await_done("pause", patience)
 
-    def await_done(self, word, patience=2 * PATIENCE):
+    def await_done(self, word: str, patience: float = 2 * PATIENCE) -> None:
         try:
             assert self.done.get(timeout=patience) == word
         except queue.Empty:

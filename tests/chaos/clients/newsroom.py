@@ -14,6 +14,7 @@ import random
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from urllib.parse import urlencode
 from uuid import UUID
@@ -95,7 +96,7 @@ class Editors:
         self.stopping = False
         self.cookie = f"{settings.SESSION_COOKIE_NAME}={login()}; csrftoken={CSRF}"
 
-    def run(self, via):
+    def run(self, via: Callable[[Write], dict]) -> None:
         """One writer's day."""
         while not self.stopping:
             if not self.writing.wait(0.1):

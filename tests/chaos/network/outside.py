@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections.abc import Callable, Coroutine
 from email import message_from_bytes, policy
 
 
@@ -51,7 +52,10 @@ async def main(address: str, smtp_port: int, hook_port: int) -> None:
         await asyncio.Event().wait()
 
 
-def quietly(take):
+Taking = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[None, None, None]]
+
+
+def quietly(take: Taking) -> Taking:
     """Without a traceback where the client goes in the middle."""
 
     async def taking(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -4,11 +4,14 @@ Each lane is a port of its own, so that a fault hits the readers of that lane al
 in a thread; its methods may be called from any other.
 """
 
+from __future__ import annotations
+
 import asyncio
 import random
 import socket
 import struct
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.chaos.network.wire import Pieces
@@ -113,7 +116,7 @@ class Lane:
         """Nothing passes towards the readers; it comes in one gush after mend()."""
         self.proxy.call(self.hold)
 
-    def throttle(self):
+    def throttle(self) -> None:
         """Everything arrives, slowly."""
         self.throttled = True
 
@@ -124,7 +127,7 @@ class Lane:
     async def hold(self):
         self.flowing.clear()
 
-    async def set(self, answer, hurt):
+    async def set(self, answer: str, hurt: Callable[[Connection], None] | None) -> None:
         self.answer, self.throttled = answer, False
         for connection in list(self.connections) if hurt else ():
             hurt(connection)
@@ -163,7 +166,7 @@ class Connection:
                 self.server[1].write(data)
                 await self.server[1].drain()
 
-    async def downwards(self):
+    async def downwards(self) -> None:
         """Pass on what the product sends, frame by frame; then end the client's side."""
         pieces = Pieces()
         try:
