@@ -305,6 +305,12 @@ class Stage:
     def stop_telling_webhooks(self) -> None:
         self.product.shell("from liveblog.models import Webhook; Webhook.objects.all().delete()")
 
-    def wait_whole(self) -> None:
-        wait_until(self.tree.is_whole, "all processes", PATIENCE)
-        wait_until(self.product.healthy, "an answer of /healthz", PATIENCE)
+    def wait_for_worker(self, name: str) -> None:
+        """Until this worker has answered a message, as deploy/release does."""
+        [pid] = self.tree.pids_of([name])
+        self.product.shell(
+            "from channels import DEFAULT_CHANNEL_LAYER, channel_layers;"
+            "from ops.probing import identity, wait_for_worker;"
+            "layer = channel_layers[DEFAULT_CHANNEL_LAYER];"
+            f"assert wait_for_worker(layer, identity({pid}), 2, {PATIENCE}) == ''"
+        )

@@ -66,6 +66,8 @@ def process_restarted(stage: Stage, cell: Cell) -> Iterator[None]:
     """Stopped by SIGTERM and started again, one by one, as a deploy does."""
     for name in chosen(stage, cell):
         stage.tree.restart(name)
+        if name.startswith("workers:"):
+            stage.wait_for_worker(name)
     yield
 
 
