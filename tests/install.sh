@@ -17,6 +17,7 @@ need chromium chromium
 need nodejs node
 need iproute2 ip /usr/sbin/ip /sbin/ip
 need openssl openssl
+need gcc cc
 need postgresql postgres /usr/lib/postgresql/*/bin/postgres
 
 [ -n "$missing" ] || exit 0

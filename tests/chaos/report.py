@@ -1,60 +1,116 @@
-"""What a run has shown: numbers for people, and the same as JSON."""
+"""What a run has shown: a line a trial, and tables for people and programs."""
+
+from __future__ import annotations
 
 import json
 import time
-from collections import Counter, defaultdict
-from statistics import median
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
-REASONS = 5  # the commonest reasons why writes were sent again
+from tests.chaos.cells import NOT_TRIED, Cell, Dependency, Fault
+from tests.chaos.trial import Result
 
 
 class Report:
-    """Filled by the world; `text()` and `json()` say it."""
+    """`folder` gets results.jsonl, one line a trial as it ends, and report.md."""
 
-    def __init__(self, seed, readers):
-        self.seed, self.readers = seed, readers
+    def __init__(self, folder: Path, seed: int, resume: bool = False):
+        self.folder, self.seed = folder, seed
+        self.lines = folder / "results.jsonl"
+        self.results: list[dict[str, Any]] = []
+        if resume and self.lines.exists():
+            self.results = [json.loads(line) for line in self.lines.read_text().splitlines()]
+        else:
+            self.lines.write_text("")
+        self.kept = len(self.results)
+        self.total = 0
         self.started = time.monotonic()
-        self.seconds = defaultdict(list)  # scenario -> seconds to converge
-        self.failures = []
-        self.acks, self.retries, self.counters = [], {}, {}
 
-    def add(self, name, seconds):
-        self.seconds[name].append(seconds)
+    def has(self, cells: Sequence[Cell]) -> bool:
+        return [str(cell) for cell in cells] in [row["cells"] for row in self.results]
 
-    def values(self):
-        every = [value for values in self.seconds.values() for value in values]
-        return {
-            "seed": self.seed,
-            "readers": self.readers,
-            "seconds": round(time.monotonic() - self.started),
-            "faults": len(every),
-            "acknowledged": len(self.acks),
-            "acknowledged_by": dict(Counter(f"{a['via']} {a['kind']}" for a in self.acks)),
-            "sent_again": sum(self.retries.values()),
-            "sent_again_because": dict(Counter(self.retries).most_common(REASONS)),
-            **self.counters,
-            "converged": {
-                name: {
-                    "times": len(values),
-                    "median": round(median(values), 2),
-                    "worst": round(max(values), 2),
-                }
-                for name, values in sorted(self.seconds.items())
-            },
-            "median": round(median(every), 2) if every else None,
-            "worst": round(max(every), 2) if every else None,
-            "failures": self.failures,
-        }
+    def add(self, result: Result) -> None:
+        """Keep it, and print its line."""
+        row = json.loads(result.json()) | {"seconds": result.seconds, "last": result.last}
+        self.results.append(row)
+        with self.lines.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+        number = len(self.results) - self.kept
+        of = f"/{self.total}" if self.total else ""
+        print(f"{number:4}{of} {self.passed():>7}  {line_of(row)}", flush=True)
+        for violation in row["violations"]:
+            print(f"          BROKEN {violation.strip()}", flush=True)
 
-    def json(self):
-        return json.dumps(self.values(), indent=2)
+    def passed(self) -> str:
+        minutes, seconds = divmod(round(time.monotonic() - self.started), 60)
+        return f"{minutes}:{seconds:02}"
 
-    def text(self):
-        values = self.values()
-        converged, failures = values.pop("converged"), values.pop("failures")
-        lines = [f"{name:>16}  {value}" for name, value in values.items()]
-        lines += ["", f"{'times':>6} {'median':>7} {'worst':>7}  seconds to converge after"]
-        for name, row in converged.items():
-            lines.append(f"{row['times']:6} {row['median']:7.2f} {row['worst']:7.2f}  {name}")
-        lines += [f"FAILED {failure}" for failure in failures]
-        return "\n".join(lines)
+    @property
+    def broken(self) -> list[dict[str, Any]]:
+        return [row for row in self.results if row["violations"]]
+
+    def summary(self) -> str:
+        times = [row["seconds"] for row in self.results if row["seconds"] is not None]
+        worst = f", slowest recovery {max(times):g} s" if times else ""
+        return (
+            f"{len(self.results)} trials with seed {self.seed}, {len(self.broken)} broken{worst};"
+            f" {self.folder / 'report.md'}"
+        )
+
+    def write(self) -> None:
+        """report.md."""
+        parts = ["# Fault matrix", self.summary(), grid(self.results), details(self.results)]
+        (self.folder / "report.md").write_text("\n\n".join(parts) + "\n")
+
+
+def line_of(row: dict[str, Any]) -> str:
+    served = "" if row["served"] is None else f"{row['served']:.0%} served meanwhile"
+    name = " + ".join(row["cells"])
+    return f"{name:44} {recovery_of(row):28} {served}"
+
+
+def recovery_of(row: dict[str, Any]) -> str:
+    if row["seconds"] is None:
+        missing = [name for name, value in row["recovered"].items() if value is None]
+        return f"never ({', '.join(missing)})"
+    return f"{row['seconds']:.1f} s ({row['last']})"
+
+
+def grid(rows: Sequence[dict[str, Any]]) -> str:
+    """Dependencies by faults; in each cell the recovery times by duration, ✘ where broken."""
+    found: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for row in rows:
+        if len(row["cells"]) == 1:
+            dependency, fault, duration = row["cells"][0].split("/")
+            seconds = "never" if row["seconds"] is None else f"{row['seconds']:.1f}"
+            mark = " ✘" if row["violations"] else ""
+            found[dependency, fault].append(f"{duration} s: {seconds}{mark}")
+    faults = [fault for fault in Fault if any(key[1] == fault for key in found)]
+    lines = [
+        "Seconds from the end of the fault until everything held again, by its duration."
+        " ✘: an invariant broke. –: not tried, see below.",
+        "",
+        f"| | {' | '.join(faults)} |",
+        "|---" * (len(faults) + 1) + "|",
+    ]
+    for dependency in Dependency:
+        cells = [
+            "–" if (dependency, fault) in NOT_TRIED else "<br>".join(found[dependency, fault])
+            for fault in faults
+        ]
+        if any(found[dependency, fault] for fault in faults):
+            lines.append(f"| {dependency} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def details(rows: Sequence[dict[str, Any]]) -> str:
+    lines = ["| trial | recovery | served | closed | what broke |", "|---|---|---|---|---|"]
+    for row in rows:
+        broken = "<br>".join(text.strip().replace("\n", " ") for text in row["violations"])
+        served = "" if row["served"] is None else f"{row['served']:.0%}"
+        name = " + ".join(row["cells"])
+        broken = broken.replace("|", "\\|")
+        lines.append(f"| {name} | {recovery_of(row)} | {served} | {row['closed']} | {broken} |")
+    return "\n".join(lines)

@@ -1,62 +1,123 @@
 """The processes of a running product, by supervisord's own account."""
 
-import os
+from __future__ import annotations
+
+import random
 import signal
+import socket
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from http.client import HTTPException
+from typing import Any
 from xmlrpc.client import Fault, ServerProxy
 
-from supervisor.xmlrpc import SupervisorTransport
+from supervisor.xmlrpc import SupervisorTransport, UnixStreamHTTPConnection
 
-from tests.services import wait_until
+from tests.chaos.network.servers import send
+from tests.e2e.stack import Stack
+from tests.services import PATIENCE, wait_until
+
+ANSWERS_WITHIN = 5.0  # s; a supervisord that waits for its terminal does not answer at all
+
+
+class Connection(UnixStreamHTTPConnection):
+    """With a timeout, in seconds."""
+
+    patience = ANSWERS_WITHIN
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.patience)
+        self.sock.connect(self.socketfile)
+
+
+class Transport(SupervisorTransport):
+    def __init__(self, path: str, patience: float):
+        super().__init__(serverurl=f"unix://{path}")
+
+        def get_connection() -> Connection:
+            connection = Connection("localhost")
+            connection.socketfile, connection.patience = path, patience
+            return connection
+
+        self._get_connection = get_connection
 
 
 class Tree:
     """Kills, stops and starts the processes of `stack`, and no others."""
 
-    def __init__(self, stack):
+    def __init__(self, stack: Stack):
         self.stack = stack
-        address = f"unix://{stack.folder.name}/run/supervisor.sock"
-        proxy = ServerProxy("http://127.0.0.1", SupervisorTransport(None, None, address))
-        self.supervisor = proxy.supervisor
 
-    def members(self, group):
+    def connect(self, patience: float = PATIENCE) -> Any:
+        """A connection of its own, for several threads ask."""
+        transport = Transport(f"{self.stack.folder.name}/run/supervisor.sock", patience)
+        return ServerProxy("http://127.0.0.1", transport).supervisor
+
+    def members(self, group: str) -> dict[str, int]:
         """name -> pid of a group's processes (redis, interface, workers, pulse); 0 where none."""
         return {
             f"{info['group']}:{info['name']}": info["pid"]
-            for info in self.supervisor.getAllProcessInfo()
+            for info in self.infos()
             if info["group"] == group
         }
 
-    def pids(self, group):
-        return [pid for pid in self.members(group).values() if pid]
+    def pids_of(self, names: Sequence[str]) -> list[int]:
+        return [pid for name, pid in self.running().items() if name in names]
 
-    def signal(self, group, signum, number=None):
-        """Send a signal to all of a group, or to one of them."""
-        pids = self.pids(group)
-        for pid in pids if number is None else [pids[number % len(pids)]]:
-            os.kill(pid, signum)
+    def running(self) -> dict[str, int]:
+        """name -> pid of every process that runs."""
+        return {
+            f"{info['group']}:{info['name']}": info["pid"]
+            for info in self.infos()
+            if info["statename"] == "RUNNING"
+        }
 
-    def kill(self, group, number=None):
-        """kill -9; returns once others have taken their place."""
-        before = self.members(group)
-        self.signal(group, signal.SIGKILL, number)
-        wait_until(lambda: self.members(group) != before, f"the end of {group}")
-        self.wait_whole()
+    def infos(self) -> list[dict[str, Any]]:
+        """What supervisord says of each process; nothing where it does not answer."""
+        with suppress(OSError, Fault, HTTPException):
+            return self.connect(ANSWERS_WITHIN).getAllProcessInfo()  # type: ignore[return-value]
+        return []
 
-    def restart(self, name):
-        """Stop one process as an operator does, wait for its end, start it again."""
-        self.supervisor.stopProcess(name)
-        self.supervisor.startProcess(name, False)
-        self.wait_whole()
+    @contextmanager
+    def killing(self, names: Sequence[str], generator: random.Random) -> Iterator[None]:
+        """kill -9, and again whenever one of them has run for a while, as long as this lasts.
 
-    def is_whole(self):
+        What is killed before supervisord takes it for running is given up after a few times.
+        """
+        ended = threading.Event()
+        before = self.pids_of(names)
+        send(before, signal.SIGKILL)
+
+        def kill() -> None:
+            while not ended.wait(generator.uniform(1.5, 3.0)):
+                send(self.pids_of(names), signal.SIGKILL)
+
+        thread = threading.Thread(target=kill)
+        thread.start()
         try:
-            found = self.supervisor.getAllProcessInfo()
-        except (OSError, Fault):
-            return False
-        # The candidate runs during a release alone.
-        return {info["statename"] for info in found if info["name"] != "candidate"} == {"RUNNING"}
+            wait_until(
+                lambda: not set(before) & {info["pid"] for info in self.infos()},
+                f"the end of {', '.join(names)}",
+            )
+            yield
+        finally:
+            ended.set()
+            thread.join()
 
-    def wait_whole(self):
+    def restart(self, name: str) -> None:
+        """Stop one process as an operator does, wait for its end, start it again."""
+        self.connect().stopProcess(name)
+        self.connect().startProcess(name, False)
+        self.wait_whole()
+
+    def is_whole(self) -> bool:
+        # The candidate runs during a release alone; Redis is another server's.
+        needed = [info for info in self.infos() if info["name"] not in ("candidate", "redis")]
+        return {info["statename"] for info in needed} == {"RUNNING"}
+
+    def wait_whole(self) -> None:
         """Until every process runs and a request finds its way through all of them."""
         wait_until(self.is_whole, "all processes")
         wait_until(self.stack.healthy, "an answer of /readyz")

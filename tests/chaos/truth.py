@@ -1,44 +1,72 @@
 """What the database holds, read beside the product, and what must be true of it."""
 
+from __future__ import annotations
+
 import sqlite3
 from collections import Counter
+from collections.abc import Callable
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
 
 from tests.services import PATIENCE
 
+Row = dict[str, Any]
+Query = Callable[..., list[Row]]  # (sql with %s, *values) -> rows
 
-class Truth:
+
+class SQLite:
     """The SQLite file of a stack's. Nothing here writes, but for lock()."""
 
-    def __init__(self, stack, slug):
-        self.path = Path(stack.folder.name) / "db.sqlite3"
-        self.slug = slug
+    def __init__(self, folder: str):
+        self.path = Path(folder) / "db.sqlite3"
 
-    def query(self, sql, *values):
+    def __call__(self, sql: str, *values: object) -> list[Row]:
         address = f"file:{self.path}?mode=ro"
         with closing(sqlite3.connect(address, uri=True, timeout=PATIENCE)) as base:
             base.row_factory = sqlite3.Row
-            return base.execute(sql, values).fetchall()
+            return [dict(row) for row in base.execute(sql.replace("%s", "?"), values)]
 
-    def lock(self):
+    def lock(self) -> closing[sqlite3.Connection]:
         """Begin a transaction that keeps every other writer out; it ends with close()."""
         connection = sqlite3.connect(self.path, isolation_level=None, timeout=PATIENCE)
         connection.execute("BEGIN IMMEDIATE")
         return closing(connection)
 
-    def blog(self):
-        [row] = self.query("SELECT * FROM liveblog_liveblog WHERE slug = ?", self.slug)
+
+class Postgres:
+    """A PostgreSQL; `connect` opens a connection that no fault reaches."""
+
+    def __init__(self, connect: Callable[[], psycopg.Connection]):
+        self.connect = connect
+
+    def __call__(self, sql: str, *values: object) -> list[Row]:
+        with closing(self.connect()) as base, base.cursor(row_factory=dict_row) as cursor:
+            return cursor.execute(sql, values).fetchall()  # type: ignore[arg-type]
+
+
+class Truth:
+    """A blog in the database."""
+
+    def __init__(self, query: Query, slug: str):
+        self.query, self.slug = query, slug
+
+    def blog(self) -> Row:
+        [row] = self.query("SELECT * FROM liveblog_liveblog WHERE slug = %s", self.slug)
         return row
 
-    def updates(self):
+    def updates(self) -> list[Row]:
         return self.query(
             "SELECT u.* FROM liveblog_blogupdate u JOIN liveblog_liveblog b ON b.id = u.blog_id "
-            "WHERE b.slug = ?",
+            "WHERE b.slug = %s",
             self.slug,
         )
 
-    def page(self):
+    def page(self) -> dict[str, Any]:
         """{revision, title, rows} that a reader who sees all must show, in its order.
 
         `created`: id -> moment, of tombstones too.
@@ -66,15 +94,16 @@ class Truth:
             "created": created,
         }
 
-    def overdue(self):
+    def overdue(self) -> int:
         """How many scheduled updates are due and not published."""
-        [(number,)] = self.query(
-            "SELECT count(*) FROM liveblog_blogupdate WHERE draft AND NOT deleted "
-            "AND publish_at <= strftime('%Y-%m-%d %H:%M:%f', 'now')"
+        rows = self.query(
+            "SELECT publish_at FROM liveblog_blogupdate "
+            "WHERE draft AND NOT deleted AND publish_at IS NOT NULL"
         )
-        return number
+        now = timestamp(datetime.now(UTC))
+        return sum(timestamp(row["publish_at"]) <= now for row in rows)
 
-    def violations(self, acks, titles):
+    def violations(self, acks: list[Row], titles: list[Row]) -> list[str]:
         """Sentences about what was acknowledged and is not so, is there twice, or has a gap."""
         rows = {row["id"]: row for row in self.updates()}
         found = [sentence for ack in acks if (sentence := broken(ack, rows))]
@@ -98,7 +127,7 @@ class Truth:
 TAKING = {"created", "changed", "deleted"}
 
 
-def broken(ack, rows):
+def broken(ack: Row, rows: dict[int, Row]) -> str | None:
     """A sentence where the database does not hold what was acknowledged, or None."""
     done, sent = ack["ack"], ack["sent"]
     row = rows.get(done["id"])
@@ -115,6 +144,9 @@ def broken(ack, rows):
     return None
 
 
-def timestamp(text):
-    """SQLite's text of a moment as the frames have it."""
+def timestamp(moment: str | datetime) -> str:
+    """A moment as the frames have it; SQLite has it as text."""
+    if isinstance(moment, datetime):
+        moment = moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
+    text = moment
     return f"{text.replace(' ', 'T'):.23}".ljust(19, ".").ljust(23, "0") + "Z"

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.chaos.wire import Pieces, frame_length
+from tests.chaos.network.wire import Pieces, frame_length
 
 HEAD = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n"
 PONG = b"\x8a\x00"

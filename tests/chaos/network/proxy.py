@@ -4,17 +4,22 @@ Each lane is a port of its own, so that a fault hits the readers of that lane al
 in a thread; its methods may be called from any other.
 """
 
+from __future__ import annotations
+
 import asyncio
 import random
 import socket
 import struct
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.chaos.wire import Pieces
+from tests.chaos.network.wire import Pieces
 
 ABORT = struct.pack("ii", 1, 0)  # SO_LINGER: close with a reset
 CHUNK = 65_536
+# A line that is slow: each piece comes so much later, and no faster than this.
+LATENCY, RATE = 0.3, 8_000  # s, bytes a second
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,7 @@ class Lane:
     def __init__(self, proxy):
         self.proxy = proxy
         self.connections = set()
+        self.throttled = False
         self.mangling = None  # a Mangling of whole messages towards the readers
         self.answer = "pass"  # what a new connection finds: pass, refuse, swallow
 
@@ -110,6 +116,10 @@ class Lane:
         """Nothing passes towards the readers; it comes in one gush after mend()."""
         self.proxy.call(self.hold)
 
+    def throttle(self) -> None:
+        """Everything arrives, slowly."""
+        self.throttled = True
+
     def mend(self):
         """A new connection is well again, what was held comes."""
         self.proxy.call(self.set, "pass", None)
@@ -117,8 +127,8 @@ class Lane:
     async def hold(self):
         self.flowing.clear()
 
-    async def set(self, answer, hurt):
-        self.answer = answer
+    async def set(self, answer: str, hurt: Callable[[Connection], None] | None) -> None:
+        self.answer, self.throttled = answer, False
         for connection in list(self.connections) if hurt else ():
             hurt(connection)
         if answer == "pass":
@@ -156,7 +166,7 @@ class Connection:
                 self.server[1].write(data)
                 await self.server[1].drain()
 
-    async def downwards(self):
+    async def downwards(self) -> None:
         """Pass on what the product sends, frame by frame; then end the client's side."""
         pieces = Pieces()
         try:
@@ -164,6 +174,8 @@ class Connection:
                 await self.lane.flowing.wait()
                 if self.forgotten:
                     return
+                if self.lane.throttled:
+                    await asyncio.sleep(LATENCY + len(data) / RATE)
                 for piece, is_text in pieces.feed(data):
                     self.pass_on(piece, is_text)
                 await self.client[1].drain()

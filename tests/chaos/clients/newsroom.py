@@ -1,6 +1,6 @@
 """The editors: a process that writes to one blog all the time and reports every acknowledgement.
 
-    python -m tests.chaos.newsroom SLUG SEED ADDRESS
+    python -m tests.chaos.clients.newsroom SLUG SEED ADDRESS
 
 Half of the writers use liveblog.writes, as a script on the server would; the others post to the
 editor's page over HTTP. Whatever goes wrong, a write is sent again with the same key until it is
@@ -14,6 +14,7 @@ import random
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from urllib.parse import urlencode
 from uuid import UUID
@@ -95,7 +96,7 @@ class Editors:
         self.stopping = False
         self.cookie = f"{settings.SESSION_COOKIE_NAME}={login()}; csrftoken={CSRF}"
 
-    def run(self, via):
+    def run(self, via: Callable[[Write], dict]) -> None:
         """One writer's day."""
         while not self.stopping:
             if not self.writing.wait(0.1):
@@ -106,6 +107,8 @@ class Editors:
                 pause = self.random.expovariate(RATE / WRITERS)
             try:
                 self.carry_out(write, via)
+            except Exception as error:
+                report(violation=f"a writer failed: {type(error).__name__}: {error}"[:300])
             finally:
                 with self.lock:
                     self.at_work -= 1

@@ -21,7 +21,7 @@ class Desk:
 
     def __enter__(self):
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.chaos.newsroom", self.slug, str(self.seed)]
+            [sys.executable, "-m", "tests.chaos.clients.newsroom", self.slug, str(self.seed)]
             + [self.stack.address],
             cwd=ROOT,
             env=self.stack.environ,
@@ -72,10 +72,13 @@ class Desk:
         self.tell("burst")
         self.await_done("burst")
 
-    def pause(self):
-        """No new writes; returns once those under way are acknowledged."""
+    def pause(self, patience: float = 2 * PATIENCE) -> None:
+        """No new writes; returns once those under way are acknowledged. Raises TimeoutError."""
         self.tell("pause")
-        self.await_done("pause")
+        self.await_done("pause", patience)
 
-    def await_done(self, word):
-        assert self.done.get(timeout=2 * PATIENCE) == word
+    def await_done(self, word: str, patience: float = 2 * PATIENCE) -> None:
+        try:
+            assert self.done.get(timeout=patience) == word
+        except queue.Empty:
+            raise TimeoutError(f"no end of {word} within {patience:g} s") from None

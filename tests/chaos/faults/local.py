@@ -1,0 +1,48 @@
+"""Faults of what the product keeps on its own disk."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from tests.chaos.cells import Cell, Dependency, Fault
+from tests.chaos.faults import fault
+
+if TYPE_CHECKING:
+    from tests.chaos.stage import Stage
+
+HELD, FREE = 0.4, 0.1  # s in turns
+
+
+@fault(Dependency.SQLITE, Fault.FROZEN)
+def database_locked(stage: Stage, cell: Cell) -> Iterator[None]:
+    """Another process holds the database's write lock."""
+    with stage.lock():
+        yield
+
+
+@fault(Dependency.SQLITE, Fault.SLOW)
+def database_busy(stage: Stage, cell: Cell) -> Iterator[None]:
+    """Another process holds the write lock four fifths of the time."""
+    ended = threading.Event()
+
+    def hold() -> None:
+        while not ended.wait(FREE):
+            with stage.lock():
+                ended.wait(HELD)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+@fault(Dependency.DISK, Fault.FULL)
+def disk_full(stage: Stage, cell: Cell) -> Iterator[None]:
+    """Not a byte is left in DATA_DIR."""
+    with stage.product.full_disk():
+        yield
