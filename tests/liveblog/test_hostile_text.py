@@ -18,7 +18,7 @@ from liveblog.composing import PREVIEWS
 from liveblog.differences import difference
 from liveblog.models import BlogUpdate, LiveBlog
 from liveblog.rerendering import Rerendering
-from liveblog.transfer import Refused, document, load
+from liveblog.transfer import Refused, checked, document
 from tests.liveblog.hostile import CORPUS, FRAGMENTS, LENGTH
 from tests.liveblog.test_views import client_who_may
 
@@ -165,7 +165,7 @@ class TestRefusals:
         found = document(blog)
         found["updates"][0]["body"] = TOO_LARGE
         with pytest.raises(Refused) as refused:
-            load(found, "copy")
+            checked(found, "copy")
         assert str(refused.value) == f"update 1: body: {SENTENCE}"
         assert not LiveBlog.objects.filter(slug="copy").exists()
 
