@@ -33,7 +33,7 @@ from liveblog.media import size_of
 logger = logging.getLogger(__name__)
 
 LARGEST = 200_000  # bytes of HTML: ten times the longest text
-MOST_ELEMENTS = 10_000  # of HTML; what sanitising costs grows with them
+MOST_ELEMENTS = 5_000  # of HTML; what sanitising costs grows with them
 MOST_COLUMNS = 500  # of a table; comrak's time grows with their square
 MOST_TYPED = 20_000  # characters of a text that is shown as it was typed
 

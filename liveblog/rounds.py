@@ -59,10 +59,10 @@ class Round:
         self.tasks = [
             Task("Publishing what is scheduled", self.publisher.publish_due),
             Task("Delivering to webhooks", self.deliveries.wake),
+            Task("Rendering stored texts anew", Rerendering().step),
             Task("Limiting the backlog of webhooks", backlog.expire, PRUNE_EVERY),
             Task("Deleting old deliveries", backlog.prune, PRUNE_EVERY),
             Task("Deleting old idempotency keys", writes.prune, PRUNE_EVERY),
-            Task("Rendering stored texts anew", Rerendering().step),
         ]
 
     def run(self) -> bool:

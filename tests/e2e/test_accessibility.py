@@ -15,7 +15,7 @@ for text, options in [
     ("We are going to the Moon. [Why](https://example.org)", dict(headline="A new ocean")),
     ("> One small step\\n\\nNeil Armstrong *is* there.", dict(pinned=True, key_event=True)),
     ("It is **grey**.\\n\\n* dust\\n* rocks\\n\\n`1202`", dict(author="Ann")),
-    ("# Tasks\\n\\n- [ ] land\\n- [x] launch\\n\\n| a |\\n|--:|\\n| 1 |", dict(author="Ed")),
+    ("- [ ] land\\n- [x] launch\\n\\n| a |\\n|--:|\\n| 1 |", dict(author="Ed")),
     ("Not yet.", dict(draft=True)),
 ]:
     row = BlogUpdate.objects.create(blog=blog, body=text, **options)
