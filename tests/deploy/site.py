@@ -77,20 +77,21 @@ class Site(Stack):
             text=True,
         )
 
-    def replace(self, path: str, old: str, new: str) -> None:
-        """Change a file of the source."""
-        text = (self.source / path).read_text()
+    def replace(self, path: str, old: str, new: str, folder: Path | None = None) -> None:
+        """Change a file of the source, or of another folder."""
+        file = (folder or self.source) / path
+        text = file.read_text()
         assert old in text
-        (self.source / path).write_text(text.replace(old, new))
+        file.write_text(text.replace(old, new))
 
     @contextmanager
-    def changed(self, path: str, old: str, new: str) -> Iterator[None]:
-        """The source with a file changed, for as long as the context lasts."""
-        self.replace(path, old, new)
+    def changed(self, path: str, old: str, new: str, folder: Path | None = None) -> Iterator[None]:
+        """The source, or another folder, with a file changed for as long as the context lasts."""
+        self.replace(path, old, new, folder)
         try:
             yield
         finally:
-            self.replace(path, new, old)
+            self.replace(path, new, old, folder)
 
     def names(self) -> list[str]:
         """The releases' folders, the oldest first."""

@@ -128,15 +128,14 @@ runpy.run_path("deploy/launch.py", run_name="__main__")
 def test_a_worker_with_a_wrong_setting_is_started_once(site):
     guard = "import os, sys\nif os.environ.get('SUPERVISOR_PROCESS_NAME') == 'worker_01':\n"
     broken = f"{guard}    print('wrong setting', flush=True)\n    sys.exit(2)\n"
-    site.replace("ops/apps.py", "from django.apps", broken + "from django.apps")
-    try:
+    setting = "from django.apps"
+    # In the very folder that it runs from: no release would let this pass.
+    with site.changed("ops/apps.py", setting, broken + setting, site.current.resolve()):
         site.run("deploy/ctl.sh", "restart", "workers:worker_01")
         wait_until(lambda: "EXITED" in status(site, "workers:worker_01"), "its end for good")
         log = (Path(site.folder.name) / "log" / "worker_01.log").read_text()
         assert log.count("wrong setting") == 1
         wait_until(lambda: "worker_01 ended and is not started again" in site.output(), "a line")
-    finally:
-        site.replace("ops/apps.py", broken, "")
     site.run("deploy/ctl.sh", "start", "workers:worker_01")
     assert "RUNNING" in status(site, "workers:worker_01")
 
