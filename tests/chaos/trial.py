@@ -310,4 +310,5 @@ class Trial:
         counters = self.stage.crowd.tell("counters")
         for name in ("stale", "backwards"):
             if times := counters[name] - self.counters[name]:
-                self.result.violations.append(f"readers went {name} {times} times")
+                example = f" ({counters['lastStale']})" if name == "stale" else ""
+                self.result.violations.append(f"readers went {name} {times} times{example}")

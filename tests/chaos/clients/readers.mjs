@@ -19,6 +19,7 @@ const counters = {
   polls: 0,
   refusals: 0, // error frames
   closes: {}, // code -> number
+  lastStale: null, // what the last of these was
   stale: 0, // an older revision was shown over a newer, or a deleted row again
   backwards: 0, // head went back
 };
@@ -111,7 +112,11 @@ class Reader extends Page {
     }
     for (const { id, revision } of rows) {
       const known = this.newest.get(id) ?? -1;
-      if (revision < known || (revision === known && this.gone.has(id))) counters.stale += 1;
+      if (revision < known || (revision === known && this.gone.has(id))) {
+        counters.stale += 1;
+        counters.lastStale = `${this.name} shows row ${id} at ${revision}, had it at ${known}`;
+        if (this.gone.delete(id)) counters.lastStale += `, then not: ${JSON.stringify(this.state.floor)}`;
+      }
       this.newest.set(id, Math.max(revision, known));
     }
   }
