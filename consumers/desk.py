@@ -14,7 +14,7 @@ from channels.auth import channel_session_user, channel_session_user_from_http
 from django.utils.translation import gettext as _
 
 from consumers.languages import in_their_language
-from consumers.refusals import our_pages_only, refuse, reply
+from consumers.refusals import our_pages_only, refuse, reply, users_only
 from conversations.limits import Limit
 from conversations.wire import BadMessage, encode, error_frame, expected, parse
 from liveblog.broadcast import desk_group
@@ -22,7 +22,7 @@ from liveblog.frames import unknown_blog
 from liveblog.models import LiveBlog
 from liveblog.revisions import whole_number
 from liveblog.roles import may_not_edit, name_of, rights_of
-from realtime.codes import FLOOD, NOT_ALLOWED, NOT_FOUND, NOT_LOGGED_IN, TRY_AGAIN_LATER
+from realtime.codes import FLOOD, NOT_ALLOWED, NOT_FOUND, NOT_LOGGED_IN
 
 # A page speaks when it is opened, when typing begins and ends, and at each arrival of another.
 ANNOUNCEMENTS = Limit("desk", most=30, seconds=10, flood=90)
@@ -52,11 +52,10 @@ def ws_connect(message, slug):
 
 @channel_session_user
 @in_their_language
+@users_only
 def ws_receive(message, slug):
-    if (page := message.channel_session.get("page")) is None or not message.user.is_authenticated:
-        # Logged out, or the session is gone with Redis's keys: connecting tells.
-        refuse(message, TRY_AGAIN_LATER, error_frame("session_lost", _("Connect again.")))
-    elif not rights_of(message.user).any:
+    page = message.channel_session["page"]
+    if not rights_of(message.user).any:
         refuse(message, NOT_ALLOWED, error_frame("not_allowed", may_not_edit()))
     elif (count := ANNOUNCEMENTS.count(page)) > ANNOUNCEMENTS.flood:
         refuse(message, FLOOD, ANNOUNCEMENTS.too_fast().frame)

@@ -4,7 +4,7 @@ from channels import Group
 from channels.auth import channel_session_user, channel_session_user_from_http
 from django.utils.translation import gettext as _
 
-from consumers.refusals import our_pages_only, refuse, reply
+from consumers.refusals import our_pages_only, refuse, reply, users_only
 from conversations.chat import checked
 from conversations.wire import BadMessage, encode, error_frame, expected, parse
 from realtime.codes import NOT_LOGGED_IN
@@ -14,7 +14,8 @@ from realtime.codes import NOT_LOGGED_IN
 @channel_session_user_from_http
 def ws_connect(message):
     if not message.user.is_authenticated:
-        refuse(message, NOT_LOGGED_IN, anonymous())
+        sentence = _("Log in first: this is for users.")
+        refuse(message, NOT_LOGGED_IN, error_frame("not_logged_in", sentence))
         return
     group = group_name(message.user.get_username())
     Group(group).add(message.reply_channel)
@@ -23,10 +24,8 @@ def ws_connect(message):
 
 
 @channel_session_user
+@users_only
 def ws_receive(message):
-    if not message.user.is_authenticated:
-        refuse(message, NOT_LOGGED_IN, anonymous())
-        return
     username = message.user.get_username()
     try:
         content = parse(message.get("text"))
@@ -50,8 +49,3 @@ def group_name(username: str) -> str:
     initial = username[0]
     plain = initial.isascii() and (initial.isalnum() or initial in "-_.")
     return f"chat-{initial}" if plain else f"chat-u{ord(initial):04x}"
-
-
-def anonymous():
-    sentence = _("Log in first: this is for users.")
-    return error_frame("not_logged_in", sentence)

@@ -7,9 +7,9 @@ from django.utils.translation import gettext as _
 from accounts.mail import send_low_balance_mail
 from accounts.models import Account
 from accounts.notices import group_name, notice
-from consumers.refusals import our_pages_only, refuse, reply
+from consumers.refusals import our_pages_only, refuse, reply, users_only
 from conversations.wire import BadMessage, encode, error_frame, expected, parse
-from realtime.codes import NOT_LOGGED_IN, TRY_AGAIN_LATER
+from realtime.codes import NOT_LOGGED_IN
 
 ASK = {"ask": "balance"}
 
@@ -28,13 +28,9 @@ def ws_connect(message):
 
 
 @channel_session_user
+@users_only
 def ws_receive(message):
     """{"ask": "balance"} is answered with the state: what a page that was away does not know."""
-    if not message.user.is_authenticated:
-        # The session is gone with Redis's keys, or the password is another: connecting tells.
-        sentence = _("Connect again.")
-        refuse(message, TRY_AGAIN_LATER, error_frame("session_lost", sentence))
-        return
     try:
         if parse(message.get("text")) != ASK:
             raise expected(encode(ASK))

@@ -4,7 +4,7 @@ from channels import Group
 from channels.auth import channel_session_user, channel_session_user_from_http
 from django.utils.translation import gettext as _
 
-from consumers.refusals import our_pages_only, refuse, reply
+from consumers.refusals import our_pages_only, refuse, reply, users_only
 from conversations.wire import BadMessage, encode, error_frame, expected, parse
 from ops.probing import identity
 from ops.samples import GROUP, fresh_sample, sample
@@ -29,6 +29,7 @@ def ws_connect(message):
 
 
 @channel_session_user
+@users_only
 def ws_receive(message):
     """{"ask": "sample"}: a new sample for everybody who looks, unless there has just been one."""
     try:

@@ -12,12 +12,13 @@ from django.conf import settings
 from django.http.request import validate_host
 from django.utils.translation import gettext as _
 
-from conversations.wire import error_frame
+from conversations.wire import encode, error_frame
 from database.outages import OUTAGES, reason_of
-from liveblog.frames import encode
 from realtime.codes import TRY_AGAIN_LATER
 
 logger = logging.getLogger(__name__)
+
+Consumer = Callable[..., None]
 
 
 def refuse(message, code, frame):
@@ -76,6 +77,25 @@ def our_pages_only(ws_connect):
         same_origin_only(message)
         message.content["query_string"] = b""
         return ws_connect(message, *args, **kwargs)
+
+    return inner
+
+
+def users_only(ws_receive: Consumer) -> Consumer:
+    """The decorator for `ws_receive` where `ws_connect` admits only users who are logged in.
+
+    Goes inside `channel_session_user`. The socket was admitted, so an anonymous user here means
+    that Redis lost the session, or that the user has logged out since. Only the handshake can tell
+    which: the socket is closed with TRY_AGAIN_LATER, and a user who may no longer connect gets the
+    final code there.
+    """
+
+    @functools.wraps(ws_receive)
+    def inner(message: Message, *args: Any, **kwargs: Any) -> None:
+        if message.user.is_authenticated:
+            ws_receive(message, *args, **kwargs)
+        else:
+            refuse(message, TRY_AGAIN_LATER, error_frame("session_lost", _("Connect again.")))
 
     return inner
 
