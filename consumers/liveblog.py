@@ -4,12 +4,13 @@ import json
 from urllib.parse import parse_qs
 
 from channels import Group
+from channels.message import Message
 
 from consumers.refusals import refuse, reply, same_origin_only
 from conversations.wire import error_frame
 from liveblog.frames import bad_revision, unknown_blog
 from liveblog.models import LiveBlog
-from liveblog.replays import head, replay
+from liveblog.replays import Asker, head, replay
 from liveblog.revisions import whole_number
 from realtime.codes import NOT_FOUND
 
@@ -29,19 +30,20 @@ def ws_connect(message, slug):
     after = whole_number(query.get("after", ["0"])[0])
     if after is None:
         reply(message, bad_revision())
-    reply_replay(message, slug, after or 0)
+    reply_replay(message, slug, after or 0, "parts" in query, handshake=True)
 
 
 def ws_receive(message, slug):
     try:
-        after = whole_number(json.loads(message["text"])["after"])
+        question = json.loads(message["text"])
+        after = whole_number(question["after"])
     except (KeyError, TypeError, ValueError, RecursionError):
         reply(message, error_frame("bad_message", 'Send JSON: {"after": <revision>}.'))
         return
     if after is None:
         reply(message, bad_revision())
         return
-    reply_replay(message, slug, after)
+    reply_replay(message, slug, after, bool(question.get("parts")))
 
 
 def ws_disconnect(message, slug):
@@ -52,8 +54,12 @@ def group_of(slug):
     return Group(LiveBlog.group_name_of(slug))
 
 
-def reply_replay(message, slug, after):
-    answer = replay(slug, after)
+def reply_replay(
+    message: Message, slug: str, after: int, in_parts: bool, handshake: bool = False
+) -> None:
+    client = message.content.get("client")
+    asker = Asker(message.reply_channel.name, client and client[0])
+    answer = replay(slug, after, in_parts, asker, handshake)
     if answer is None:
         known.discard(slug)
         group_of(slug).discard(message.reply_channel)

@@ -10,14 +10,17 @@ from conversations.wire import BadMessage
 
 @dataclass(frozen=True)
 class Limit:
-    """`most` times in `seconds`, counted from the first; `flood` times is no mistake any more."""
+    """`most` times in `seconds`, counted from the first; `flood` times is no mistake any more.
+
+    What is counted may cost more than 1, bytes for example.
+    """
 
     name: str
     most: int
     seconds: int
     flood: int
 
-    def count(self, who: str) -> int:
+    def count(self, who: str, cost: int = 1) -> int:
         """One more by `who`; returns how many that makes in the current window.
 
         `who` may be a secret: Redis holds a hash of it.
@@ -25,8 +28,12 @@ class Limit:
         place = key("rate", self.name, who)
         with redis().pipeline() as pipeline:
             pipeline.set(place, 0, ex=self.seconds, nx=True)
-            pipeline.incr(place)
+            pipeline.incrby(place, cost)
             return pipeline.execute()[1]
+
+    def is_used_up(self, who: str) -> bool:
+        """Whether `who` has reached `most` in the current window. Counts nothing."""
+        return int(redis().get(key("rate", self.name, who)) or 0) >= self.most
 
     def wait(self, who: str) -> int:
         """The whole seconds until `who` may go on."""

@@ -5,6 +5,7 @@ Frames are values: nothing here knows a socket, a channel or a request.
 
 import json
 from datetime import UTC, datetime
+from math import inf
 
 from django.utils.translation import gettext
 
@@ -13,6 +14,7 @@ from liveblog.models import BlogUpdate, LiveBlog
 
 LONGEST_REPLAY = 200  # updates; a reader that misses more starts anew with the newest page
 PAGE = 50  # updates on a page, and in a replay that starts anew
+PART = 32_000  # bytes of updates in a part of a replay: 1 s of a line with 256 kbit/s
 
 
 def encode(frame: dict) -> str:
@@ -73,23 +75,39 @@ def editors_frame(update: BlogUpdate) -> dict:
     }
 
 
-def replay_frame(blog: LiveBlog, after: int) -> dict:
+def replay_frame(blog: LiveBlog, after: int, in_parts: bool = False) -> dict:
     """All of the blog that changed after a revision: each row once, tombstones included.
 
     Where that is more than LONGEST_REPLAY rows, or the reader is ahead of the database (which was
     restored from a backup), `reset` is true and the newest page comes instead. The blog must have
-    been read before the call: then a change that commits in between comes twice, never not at all.
+    been read before the call: a change that commits in between may be sent twice but is never lost.
+
+    `in_parts`: a frame with more than PART bytes of updates ends after the row that exceeds it.
+    Its `revision` is that row's, up to which it is complete, and `head` is the blog's. A reset
+    always comes whole: its rows are believed only together.
     """
     rows = list(blog.updates.filter(revision__gt=after).order_by("revision")[: LONGEST_REPLAY + 1])
     reset = len(rows) > LONGEST_REPLAY or after > blog.revision
     if reset:
         rows = page_of_updates(blog)
     # A draft has no revision, so it is never among the rows.
-    return blog_frame(blog) | {
-        "type": "replay",
-        "updates": [update_frame(row) for row in rows],
-        "reset": reset,
-    }
+    updates = first_updates(rows, PART if in_parts and not reset else inf)
+    frame = blog_frame(blog) | {"type": "replay", "updates": updates, "reset": reset}
+    if len(updates) < len(rows):
+        frame |= {"revision": updates[-1]["revision"], "head": blog.revision}
+    return frame
+
+
+def first_updates(rows: list[BlogUpdate], most: float) -> list[dict]:
+    """The frames of the rows, up to the one with which they exceed `most` bytes."""
+    updates, size = [], 0
+    for row in rows:
+        if size > most:
+            break
+        updates.append(update_frame(row))
+        if most < inf:
+            size += len(encode(updates[-1]).encode())
+    return updates
 
 
 def page_of_updates(blog: LiveBlog) -> list[BlogUpdate]:

@@ -4,8 +4,10 @@ The reader's pages depend on nothing but the address, so that a shared cache may
 carry their revision, and the script catches up from there.
 """
 
+from typing import Any
+
 from django.db.models import Max, Q
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.cache import patch_cache_control
 from django.utils.translation import gettext as _
@@ -17,8 +19,17 @@ from liveblog.cards import card_of_blog
 from liveblog.frames import bad_revision, encode, replay_frame, unknown_blog
 from liveblog.models import LiveBlog
 from liveblog.pages import NEWEST, OLDEST, key_events, place_in_stream, stream
+from liveblog.replays import (
+    Asker,
+    charge,
+    has_missed_much,
+    seconds_to_wait,
+    too_many_replays,
+)
 from liveblog.revisions import whole_number
 from liveblog.structured import in_script, live_blog_posting
+
+TOO_MANY_REQUESTS = 429
 
 # 1 s: a crowd costs one rendering a second, and a post made just before shows by the script.
 briefly_public = cache_control(public=True, max_age=1)
@@ -77,19 +88,37 @@ def cached(response, blog):
 
 @read_only
 @conditional_page
-@briefly_public
-def updates_json(request, slug):
-    """The `replay` frame over HTTP, for readers whose socket is blocked."""
+def updates_json(request: HttpRequest, slug: str) -> HttpResponse:
+    """The `replay` frame over HTTP, for readers whose socket is blocked.
+
+    `?after=<revision>`, and `parts=1` for a long one in parts (see replay_frame()). Caches may
+    keep every answer for a second, but not the refusal of one client's address.
+    """
+    asker = Asker(socket=None, address=request.META.get("REMOTE_ADDR"))
+    answer = replay_answer(request, slug, asker)
+    if answer.status_code != TOO_MANY_REQUESTS:
+        patch_cache_control(answer, public=True, max_age=1)
+    return answer
+
+
+def replay_answer(request: HttpRequest, slug: str, asker: Asker) -> HttpResponse:
     blog = LiveBlog.objects.filter(slug=slug).first()
     if blog is None:
         return json_answer(unknown_blog(), status=404)
     after = whole_number(request.GET.get("after", "0"))
     if after is None:
         return json_answer(bad_revision(), status=400)
-    return json_answer(replay_frame(blog, after))
+    is_counted = has_missed_much(blog.revision, after)
+    if is_counted and (wait := seconds_to_wait(asker)):
+        headers = {"Retry-After": str(wait), "Cache-Control": "no-store"}
+        return json_answer(too_many_replays(wait), TOO_MANY_REQUESTS, **headers)
+    answer = json_answer(replay_frame(blog, after, in_parts="parts" in request.GET))
+    if is_counted:
+        charge(asker, len(answer.content))
+    return answer
 
 
-def json_answer(frame, status=200, **headers):
+def json_answer(frame: dict[str, Any], status: int = 200, **headers: str) -> HttpResponse:
     return HttpResponse(
         encode(frame), status=status, content_type="application/json", headers=headers
     )

@@ -144,6 +144,7 @@ class WebSocket(DaphneWebSocket):
             "reply_channel": self.reply_channel,
             "path": self.path,
             "order": self.packets_received,
+            "client": self.client_addr,  # not in the spec: for limits by address
         }
         if isBinary:
             message["bytes"] = payload

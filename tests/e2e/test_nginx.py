@@ -12,8 +12,10 @@ import socket
 import ssl
 import subprocess
 import tempfile
+import time
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -202,6 +204,34 @@ def test_pages_of_anonymous_readers_are_made_once_a_second(stack, nginx, blog):
         assert nginx.get(f"/liveblog/{blog}/")[0] == 200
         assert nginx.get(f"/liveblog/{blog}/updates.json?after=0")[0] == 200
     assert requests_made(stack) - before < 200
+
+
+def test_row_49_a_lone_poll_is_answered_with_what_is_at_most_2_s_old(stack, nginx, blog):
+    path = f"/liveblog/{blog}/updates.json?after=0"
+    for number in range(3):  # each poll leaves a copy that must not be the next one's answer
+        nginx.get(path)
+        stack.shell(POST.format(slug=blog, body=f"Post {number}"))
+        time.sleep(2)  # the promised bound
+        assert f"Post {number}".encode() in nginx.get(path)[2]
+
+
+def test_row_49_a_crowd_of_polls_after_a_pause_is_answered_by_few_requests(stack, nginx, blog):
+    """A copy is there and has expired: not everybody who comes then asks the product."""
+    path = f"/liveblog/{blog}/updates.json?after=0"
+    nginx.get(path)
+    time.sleep(2)
+    before = requests_made(stack)
+    with ThreadPoolExecutor(100) as pool:
+        answers = list(pool.map(lambda _: nginx.get(path)[0], range(300)))
+    assert answers == [200] * 300
+    # One for each second that this takes, and health checks.
+    assert requests_made(stack) - before < 20
+
+
+POST = (
+    "from liveblog.models import BlogUpdate, LiveBlog;"
+    "BlogUpdate.objects.create(blog=LiveBlog.objects.get(slug={slug!r}), body={body!r})"
+)
 
 
 def test_a_page_of_an_ended_coverage_may_be_kept_for_a_year_but_not_here(stack, nginx, blog):

@@ -1,0 +1,135 @@
+"""Replays: long ones in parts, and how much of them one client is sent."""
+
+import dataclasses
+import json
+
+import pytest
+import redis
+
+from liveblog import replays
+from liveblog.frames import LONGEST_REPLAY, PART, encode, replay_frame
+from liveblog.models import BlogUpdate, LiveBlog
+from liveblog.replays import ADDRESS, SOCKET, Asker, charge, seconds_to_wait
+
+pytestmark = pytest.mark.django_db
+JSON = "/liveblog/demo/updates.json"
+ELSEWHERE = "203.0.113.7"
+
+
+@pytest.fixture
+def blog():
+    blog = LiveBlog.objects.create(slug="demo", title="To the Moon")
+    for number in range(100):
+        BlogUpdate.objects.create(blog=blog, body=f"{number} " + "word " * 200)
+    blog.refresh_from_db()
+    return blog
+
+
+@pytest.fixture
+def asker(request):
+    """Somebody whom no other test has counted, at an address of their own."""
+    name = request.node.name
+    return Asker(socket=f"realtime.{name}!1", address=f"address of {name}")
+
+
+def parts_of(blog, after):
+    """All parts of a replay, each asked for from where the one before ended."""
+    parts = [replay_frame(blog, after, in_parts=True)]
+    while "head" in parts[-1]:
+        parts.append(replay_frame(blog, parts[-1]["revision"], in_parts=True))
+    return parts
+
+
+def test_a_long_replay_comes_in_parts_that_each_count(blog):
+    BlogUpdate.objects.get(revision=3).delete()
+    blog.refresh_from_db()
+    whole = replay_frame(blog, after=0)
+    parts = parts_of(blog, after=0)
+    assert len(parts) > 3
+    assert [u for part in parts for u in part["updates"]] == whole["updates"]
+    for part in parts:
+        assert len(encode(part).encode()) < PART + 3000
+        assert all(u["revision"] <= part["revision"] for u in part["updates"])
+        assert part["reset"] is False
+    assert [part.get("head") for part in parts] == [blog.revision] * (len(parts) - 1) + [None]
+    assert parts[-1]["revision"] == blog.revision
+
+
+def test_an_update_longer_than_a_part_is_a_part(blog):
+    BlogUpdate.objects.create(blog=blog, body="word " * 3900)
+    BlogUpdate.objects.create(blog=blog, body="word " * 3900)
+    BlogUpdate.objects.create(blog=blog, body="The newest")
+    blog.refresh_from_db()
+    assert sum(len(part["updates"]) for part in parts_of(blog, after=100)) == 3
+
+
+def test_a_client_that_did_not_ask_for_parts_gets_all_at_once(blog):
+    frame = replay_frame(blog, after=0)
+    assert len(frame["updates"]) == 100 and "head" not in frame
+
+
+def test_a_reset_comes_whole(blog):
+    for _ in range(LONGEST_REPLAY):
+        BlogUpdate.objects.create(blog=blog, body="word " * 300)
+    blog.refresh_from_db()
+    frame = replay_frame(blog, after=0, in_parts=True)
+    assert frame["reset"] and "head" not in frame and len(encode(frame)) > PART
+
+
+def test_updates_json_gives_parts_as_well(client, blog):
+    part = client.get(JSON, {"after": 0, "parts": 1}).json()
+    assert part["head"] == blog.revision > part["revision"]
+
+
+def test_row_46_all_sockets_of_one_address_share_a_limit(asker):
+    sockets = [dataclasses.replace(asker, socket=f"{asker.socket}{n}") for n in range(100)]
+    for number in range(100):
+        if wait := seconds_to_wait(sockets[number]):
+            break
+        charge(sockets[number], SOCKET.most - 1)
+    assert 0 < wait <= ADDRESS.seconds
+    assert number * SOCKET.most >= ADDRESS.most
+    assert seconds_to_wait(dataclasses.replace(asker, socket=None)), "nor over HTTP"
+    assert not seconds_to_wait(dataclasses.replace(asker, address="another's"))
+
+
+def test_row_46_an_office_that_wakes_up_is_not_refused(asker):
+    for number in range(500):
+        reader = dataclasses.replace(asker, socket=f"{asker.socket}{number}")
+        assert not seconds_to_wait(reader)
+        charge(reader, 215_000)
+
+
+def test_a_proxy_that_names_nobody_is_not_taken_for_one_client(asker):
+    asker = dataclasses.replace(asker, socket=None, address="127.0.0.1")
+    charge(asker, 2 * ADDRESS.most)
+    assert not seconds_to_wait(asker)
+
+
+def test_without_redis_replays_are_not_counted_but_sent(asker, monkeypatch):
+    def away(*_):
+        raise redis.ConnectionError
+
+    monkeypatch.setattr("conversations.limits.redis", away)
+    charge(asker, 2 * SOCKET.most)
+    assert not seconds_to_wait(asker)
+
+
+def test_row_46_polls_over_the_limit_are_429_and_no_cache_keeps_that(client, blog):
+    charge(Asker(socket=None, address=ELSEWHERE), ADDRESS.most)
+    refusal = client.get(JSON, {"after": 0}, REMOTE_ADDR=ELSEWHERE)
+    assert refusal.status_code == 429
+    assert refusal["Cache-Control"] == "no-store"
+    assert 0 < int(refusal["Retry-After"]) <= ADDRESS.seconds
+    error = refusal.json()
+    assert (error["type"], error["code"]) == ("error", "too_many_replays")
+    assert error["message"].endswith(".")
+    few = client.get(JSON, {"after": blog.revision - 1}, REMOTE_ADDR=ELSEWHERE)
+    assert few.status_code == 200, "who has missed little is no burden"
+
+
+def test_a_handshake_that_has_missed_little_costs_redis_nothing(blog, asker, monkeypatch):
+    monkeypatch.setattr(replays, "seconds_to_wait", pytest.fail)
+    monkeypatch.setattr(replays, "charge", pytest.fail)
+    reply = replays.replay("demo", blog.revision - 5, False, asker, handshake=True)
+    assert len(json.loads(reply["text"])["updates"]) == 5
