@@ -63,6 +63,7 @@ class Head(NamedTuple):
 class Replay(NamedTuple):
     text: str
     size: int  # bytes
+    is_whole: bool  # no part follows
 
 
 @cache
@@ -84,8 +85,9 @@ def head(slug: str) -> Head | None:
 # A replay is at most some 200 updates of a few hundred bytes; readers ask from few revisions.
 @lru_cache(maxsize=64)
 def replay_at(blog_id: int, revision: int, after: int, in_parts: bool) -> Replay:
-    text = encode(replay_frame(LiveBlog.objects.get(pk=blog_id), after, in_parts))
-    return Replay(text, len(text.encode()))
+    frame = replay_frame(LiveBlog.objects.get(pk=blog_id), after, in_parts)
+    text = encode(frame)
+    return Replay(text, len(text.encode()), "head" not in frame)
 
 
 def replay(
@@ -106,7 +108,7 @@ def replay(
     if is_counted:
         charge(asker, answer.size)
     reply = {"accept": True, "text": answer.text}
-    if found.state == LiveBlog.State.ENDED:
+    if found.state == LiveBlog.State.ENDED and answer.is_whole:
         reply["close"] = ENDED
     return reply
 

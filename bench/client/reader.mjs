@@ -21,7 +21,7 @@ export class Reader {
   perform(effect) {
     if ("connect" in effect) this.connect(effect.connect, effect.after);
     else if ("close" in effect) this.socket?.close();
-    else if ("send" in effect) this.socket?.send(JSON.stringify(effect.send));
+    else if ("send" in effect) this.socket?.send(JSON.stringify({ ...effect.send, parts: true }));
     else if ("poll" in effect) this.poll(effect.poll, effect.after);
     else if ("schedule" in effect) this.schedule(effect.schedule, effect.ms);
     else if ("cancel" in effect) clearTimeout(this.timers.get(effect.cancel));
@@ -29,7 +29,7 @@ export class Reader {
   }
 
   connect(connection, after) {
-    this.socket = new Socket(this.port, `${this.page.socket}?after=${after}`, {
+    this.socket = new Socket(this.port, `${this.page.socket}?after=${after}&parts=1`, {
       open: () => this.dispatch({ type: "open", connection }),
       message: (text) => this.receive(connection, JSON.parse(text)),
       close: (code, refusal) => {
@@ -48,7 +48,7 @@ export class Reader {
     const request = (this.request = new AbortController());
     let answer = { code: 0, frame: null };
     try {
-      const address = `http://127.0.0.1:${this.port}${this.page.updates}?after=${after}`;
+      const address = `http://127.0.0.1:${this.port}${this.page.updates}?after=${after}&parts=1`;
       const response = await fetch(address, { signal: request.signal });
       answer = { code: response.status, frame: JSON.parse(await response.text()) };
     } catch {

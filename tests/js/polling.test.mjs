@@ -46,12 +46,19 @@ describe("polling", () => {
   });
 
   test("ends with the first replay of a socket, not with its opening", () => {
-    const page = blocked().polled(replay(4)).timer("retry").open().timer("poll");
-    assert.ok(page.effect("poll"));
-    page.frame(replay(4));
+    const page = blocked().polled(replay(4)).timer("retry").open();
+    page.timer("answer").timer("answer"); // no replay: the socket is given up
+    assert.ok(page.timer("poll").effect("poll"));
+    page.timer("retry").open().frame(replay(4));
     assert.equal(page.effect("status").status, "live");
     assert.equal(page.timer("poll").effect("poll"), undefined);
     assert.deepEqual(page.polled(replay(4, [update(1, 4)], { reset: true })).effects, []);
+  });
+
+  test("pauses while a socket's replay is on its way: it is not fetched twice", () => {
+    const page = blocked().polled(replay(4)).timer("retry").open().timer("poll");
+    assert.equal(page.effect("poll"), undefined);
+    assert.ok(page.scheduled("poll") <= (POLL_EVERY * 4) / 3);
   });
 
   test("an answer to an earlier poll is not believed", () => {

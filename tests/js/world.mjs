@@ -28,6 +28,7 @@ export class Server {
     this.title = "0";
     this.state = "live";
     this.rows = new Map();
+    this.part = Infinity; // rows in a part of a replay
   }
 
   /** One change, and the frame that is broadcast for it. */
@@ -72,7 +73,16 @@ export class Server {
   replay(after) {
     const missed = [...this.rows.values()].filter((row) => row.revision > after);
     const reset = missed.length > LONGEST_REPLAY || after > this.revision;
-    return { ...this.blog(), type: "replay", updates: reset ? this.page() : missed, reset };
+    const frame = { ...this.blog(), type: "replay", updates: reset ? this.page() : missed, reset };
+    if (reset || missed.length <= this.part) return frame;
+    const updates = missed.sort((a, b) => a.revision - b.revision).slice(0, this.part);
+    return { ...frame, updates, revision: updates.at(-1).revision, head: this.revision };
+  }
+
+  /** The newest changes are gone, as after a restore from a backup. */
+  restore(revision) {
+    for (const [id, row] of this.rows) if (row.revision > revision) this.rows.delete(id);
+    this.revision = revision;
   }
 }
 
@@ -81,6 +91,7 @@ export class World {
   constructor(seed, check = () => {}) {
     this.random = generator(seed);
     this.server = new Server(this.random);
+    if (seed % 2) this.server.part = 3;
     for (let i = 0; i < this.random() * 30; i += 1) this.server.change();
     this.check = check;
     this.now = 0;

@@ -91,9 +91,8 @@ export function showBlog({ title, description, state, chat }) {
 }
 
 /**
- * Write a text where it differs, in place. Under a pseudo-element, as the jump button's ::after, a
- * press is no click in Chromium where the nodes are replaced meanwhile; and screen readers say only
- * what is new.
+ * Write a text where it differs, in place: screen readers say only what is new, and in Chromium a
+ * press under a pseudo-element is no click where nodes are replaced meanwhile.
  */
 export function put(element, text) {
   if (element.textContent === text) return;

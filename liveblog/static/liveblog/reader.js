@@ -1,7 +1,7 @@
-// The thin rim around stream.js: its effects become sockets, timers and DOM, and what happens
-// there goes back into it as events. What else a page does with the stream is in scripts of their
-// own, which hear of it by DOM events of the stream's element: "draw" before the list changes,
-// "drawn" with the articles that are new, "merged" with the rows that were believed.
+// Joins stream.js with the page: its effects become sockets, timers and DOM, and what happens there
+// goes back into it as events. Other scripts follow by DOM events of the stream's element: "draw"
+// before the list changes, "drawn" with the articles that are new, "merged" with the rows that were
+// believed.
 
 import { counted, readPlace, readRows, render, showBlog } from "./page.js";
 import { begin, step } from "./stream.js";
@@ -55,9 +55,9 @@ function perform(effect) {
 function connect(connection, after) {
   const scheme = location.protocol === "https:" ? "wss" : "ws";
   try {
-    socket = new WebSocket(`${scheme}://${location.host}${stream.dataset.socket}?after=${after}`);
+    socket = new WebSocket(`${scheme}://${location.host}${stream.dataset.socket}${query(after)}`);
   } catch {
-    // Policies can forbid sockets altogether. Not at once: no event while an effect is performed.
+    // Policies can forbid sockets. Not at once: no event while an effect is performed.
     setTimeout(dispatch, 0, { type: "close", connection, code: 1006 });
     return;
   }
@@ -75,9 +75,9 @@ async function poll(number, after) {
   let answer = { code: 0, frame: null };
   try {
     const { signal } = request;
-    // An answer of this second is old where somebody has just come back: ask whether it changed.
+    // The browser's copy, even of this second, may be old: ask whether it changed.
     const init = { signal, cache: "no-cache" };
-    const response = await fetch(`${stream.dataset.updates}?after=${after}`, init);
+    const response = await fetch(stream.dataset.updates + query(after), init);
     answer = { code: response.status, frame: parsed(await response.text()) };
   } catch {
     // No answer is one, too.
@@ -85,7 +85,12 @@ async function poll(number, after) {
   dispatch({ type: "polled", poll: number, ...answer });
 }
 
-/** The frame, or null where a proxy on the way put something else into the socket. */
+/** Long replays come in parts, each of which counts where the line is slow. */
+function query(after) {
+  return `?after=${after}&parts=1`;
+}
+
+/** The frame, or null where a proxy put something else into the socket. */
 function parsed(text) {
   try {
     const frame = JSON.parse(text);
@@ -96,8 +101,9 @@ function parsed(text) {
 }
 
 function send(message) {
-  // A socket that closes just now has its close event coming, which leads to a reconnect.
-  if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
+  // A socket that is closing reconnects by its close event.
+  if (socket?.readyState !== WebSocket.OPEN) return;
+  socket.send(JSON.stringify({ ...message, parts: true }));
 }
 
 function schedule(timer, ms) {

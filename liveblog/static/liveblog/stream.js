@@ -1,7 +1,7 @@
 // The reader's side of the stream: what to believe, when to ask, when to come back.
 //
 // Pure: `step` takes a state, an event and a source of randomness, and returns the next state and
-// a list of effects. It knows no DOM, no socket and no clock, so that it can be tested by itself.
+// a list of effects. No DOM, no socket, no clock.
 //
 // Events   {type: "start" | "sleep" | "hide"}  {type: "wake", hidden}  {type: "timer", timer}
 //          {type: "open" | "frame" | "close", connection, frame, code}
@@ -12,34 +12,36 @@
 // `head` is the revision up to which all is known. A row is believed when it is newer than head
 // and than what is known of its id, so doubles, late frames and reordering change nothing.
 //
-// The times are such that a page is whole again within 5 s after any fault has ended: whatever
-// was sent in vain is given up after 4 s and sent again within 1 s, or refused and sent within 4 s.
+// A page is whole again within 5 s after a fault has ended: what was sent in vain is given up after
+// 4 s and sent again within 1 s, or refused and sent within 4 s; within 10 s where it was too busy.
 
-export const FIRST_DELAY = 1000; // ms; the bound of the first reconnect's delay, doubled each time
+// All in ms.
+export const FIRST_DELAY = 1000; // the bound of the first reconnect's delay, doubled each time
 export const LONGEST_DELAY = 4000;
-export const BUSY_DELAY = 5000; // ms; the same where the server said that it has too much to do
-export const LONGEST_BUSY_DELAY = 30_000;
-// ms; a frame that was only overtaken arrives meanwhile, and a frame that a thousand readers lost
-// is not asked for a thousand times at once.
-export const ASK_SPREAD = 400;
-const OPEN_WITHIN = 4000; // ms
-const OPEN_WITHIN_POLLING = 10_000; // ms; a slow network's chance, as polls do not wait for it
-const ANSWER_WITHIN = 3000; // ms; waited for twice, then the socket is given up
-const PROBE_WITHIN = 2000; // ms; for a socket that is suspected to be dead
-// ms; a pulse comes every 2 s, and another host takes over a dead one within 5 s.
-const SILENCE = 5000;
+export const BUSY_DELAY = 5000; // the same after BUSY_CODES
+export const LONGEST_BUSY_DELAY = 7000;
+export const LASTING = 600; // a gap that lasts so long is no frame that was only overtaken
+export const ASK_SPREAD = 400; // over which few readers ask for what all of them miss
+export const SPREAD_PER_READER = 0.8; // 1,250 questions a second, which two workers answer
+export const LONGEST_SPREAD = 30_000;
+const OPEN_WITHIN = 4000;
+const OPEN_WITHIN_POLLING = 10_000; // polls do not wait for it
+const ANSWER_WITHIN = 3000; // waited for twice, then the socket is given up
+const PROBE_WITHIN = 2000; // for a socket that may be dead
+const SILENCE = 5000; // a pulse comes every 2 s; another host takes over within 5 s
 const SILENCE_SPREAD = 2000;
-const QUIET = 20_000; // ms; the same where nobody pulses
+const QUIET = 20_000; // the same where nobody pulses
 
-export const POLL_AFTER = 2; // sockets in a row that brought nothing: they are blocked, or all is
-export const POLL_EVERY = 3000; // ms, give or take a third
-export const POLL_HIDDEN = 15_000; // ms; nobody looks, and the first look asks at once
-const POLL_WITHIN = 3000; // ms
-const SOCKET_AGAIN = 15_000; // ms; the bound of a reconnect's delay while polls are answered
+export const POLL_AFTER = 2; // sockets in a row that brought nothing
+export const POLL_EVERY = 3000; // give or take a third
+export const POLL_HIDDEN = 15_000; // nobody looks, and the first look asks at once
+const POLL_WITHIN = 3000;
+const SOCKET_AGAIN = 8000; // the bound of a reconnect's delay while polls are answered
+const SLOWEST = 3; // doublings of ANSWER_WITHIN
 
 const FINAL_CODES = new Set([4401, 4403, 4404]); // do not come back
-const BUSY_CODES = new Set([1013, 4429]); // come back later than usual
-const TOO_MANY_REQUESTS = 429; // the status that says the same of a poll
+const BUSY_CODES = new Set([1013, 4429]); // come back later
+const TOO_MANY_REQUESTS = 429; // the same for polls
 const NOT_FOUND = 404;
 const NO_SUCH_BLOG = 4404;
 const COVERAGE_ENDED = 4410;
@@ -49,8 +51,8 @@ const COVERAGE_ENDED = 4410;
  *
  * `rows` need id, revision, created (ISO 8601, UTC) and pinned. `floor` and `ceiling` are
  * {created, id}: the oldest place of the page where older rows follow on another, and the place
- * that it lies below where newer ones do. `stage` is the blog's state; `stay` follows it by polls
- * after its end, as editors do who may still correct it or begin anew.
+ * below which it lies where newer ones do. `stage` is the blog's state; `stay` polls after its
+ * end, for editors, who may still correct it or begin anew.
  */
 export function begin(page) {
   const { revision, rows = [], floor = null, ceiling = null, pageSize = 50 } = page;
@@ -74,7 +76,10 @@ export function begin(page) {
     patience: 0, // how often to ask again before the socket is given up
     asking: false, // the timer "ask" runs
     fruitless: 0, // answers in a row that did not close the gap
-    suspect: false, // the server seems to be behind us: only it can say why
+    crowd: 0, // readers, by the last pulse
+    slow: 0, // sockets in a row that opened but brought no replay in time
+    below: false, // the last pulse was below head
+    suspect: false, // the server seems to be behind us
     fresh: false, // no replay came yet on this connection
     pulsed: false, // pulses come on this connection
     asked: revision, // head when this connection was asked for
@@ -103,7 +108,7 @@ export function step(state, event, random = Math.random) {
   return { state: turn.state, effects: turn.effects };
 }
 
-/** The rows to show, in their order: pinned ones first, then the newest, or the oldest. */
+/** The rows to show, in order: the pinned, then the newest, or the oldest. */
 export function shown(state) {
   const lift = (row) => (row.pinned && isFirst(state) ? 1 : 0);
   const direction = state.oldestFirst ? -1 : 1;
@@ -127,7 +132,7 @@ const EVENTS = {
   timer: fire,
 };
 
-const FRAMES = { update, blog, replay, pulse, ended, error() {} };
+const FRAMES = { update, blog, replay, pulse, ended, error };
 
 const TIMERS = {
   retry(turn) {
@@ -141,12 +146,17 @@ const TIMERS = {
   silence(turn) {
     const { state } = turn;
     if (state.phase !== "open") return;
-    // Either the socket is half open or nobody pulses; an answer tells which.
+    // Half open, or nobody pulses: an answer tells.
     state.pulsed = false;
     count(turn, null);
     if (!state.awaiting) probe(turn);
   },
-  poll,
+  poll(turn) {
+    const { phase, awaiting } = turn.state;
+    // A replay on its way is not fetched twice.
+    if (phase === "open" && awaiting) pollAgain(turn, POLL_EVERY);
+    else poll(turn);
+  },
   polled: (turn) => unpolled(turn, { waited: true }),
 };
 
@@ -168,7 +178,7 @@ function open(turn) {
   if (state.phase !== "connecting") return;
   state.phase = "open"; // the replay that every connect brings is due now
   state.fresh = true;
-  awaitAnswer(turn, 1, ANSWER_WITHIN);
+  awaitAnswer(turn, state.slow ? 0 : 1, ANSWER_WITHIN * 2 ** state.slow);
 }
 
 function close(turn, { code }) {
@@ -179,7 +189,7 @@ function close(turn, { code }) {
   else retry(turn, code);
 }
 
-/** Come back after a delay with full jitter: any time between now and a bound that doubles. */
+/** Come back with full jitter: after any time up to a bound that doubles. */
 function retry(turn, code) {
   const { state, effects, random } = turn;
   hangUp(turn);
@@ -194,21 +204,24 @@ function retry(turn, code) {
   effects.push({ schedule: "poll", ms: Math.floor(random() * FIRST_DELAY) });
 }
 
-function longestDelay({ attempt, polled }, code, busy) {
-  if (busy) return Math.min(LONGEST_BUSY_DELAY, BUSY_DELAY * 2 ** attempt);
+function longestDelay(state, code, busy) {
+  const { attempt, polled } = state;
+  if (busy) return spread(state, Math.min(LONGEST_BUSY_DELAY, BUSY_DELAY * 2 ** attempt));
   if (polled) return SOCKET_AGAIN; // nothing is missed meanwhile
   if (code === undefined) return FIRST_DELAY; // it has waited already
   return Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** attempt);
 }
 
 function giveUp(turn) {
-  turn.effects.push({ close: turn.state.connection });
+  const { state } = turn;
+  if (state.phase === "open" && state.fresh) state.slow = Math.min(SLOWEST, state.slow + 1);
+  turn.effects.push({ close: state.connection });
   retry(turn);
 }
 
 /**
- * No socket any more. What is missing, or may be, is asked for by one poll; where nobody answers,
- * by others, until one does. An answer that says otherwise opens a socket again.
+ * No socket any more. What is or may be missing is polled until there is an answer. One that says
+ * otherwise opens a socket again.
  */
 function end(turn, unsure = false) {
   const { state, effects, random } = turn;
@@ -218,18 +231,16 @@ function end(turn, unsure = false) {
   state.polling = true;
   if (unsure) poll(turn);
   else if (behind(state) || state.stage !== "ended") {
-    effects.push({ schedule: "poll", ms: Math.floor(random() * ASK_SPREAD) });
+    effects.push({ schedule: "poll", ms: Math.floor(random() * spread(state)) });
   } else settle(turn);
 }
 
-/** The end is known, and all before it. */
 function settle(turn) {
   show(turn, "ended");
   if (turn.state.stay) pollAgain(turn, turn.state.hidden ? POLL_HIDDEN : POLL_EVERY);
   else stopPolling(turn);
 }
 
-/** Do not come back. */
 function stop(turn, code) {
   hangUp(turn);
   stopPolling(turn);
@@ -245,7 +256,7 @@ function hangUp(turn) {
   count(turn, null);
 }
 
-/** The machine woke up, came online or is looked at again: check at once. */
+/** The machine woke up, came online or is looked at: check at once. */
 function wake(turn, { hidden = false }) {
   const { state, effects } = turn;
   state.hidden = hidden;
@@ -259,7 +270,7 @@ function wake(turn, { hidden = false }) {
   }
 }
 
-/** The page is left, perhaps to be shown again: browsers keep no page that holds a socket. */
+/** The page is left: browsers keep none that holds a socket. */
 function sleep(turn) {
   const { state, effects } = turn;
   if (state.phase === "stopped") return;
@@ -281,13 +292,18 @@ function behind(state) {
   return state.target > state.head || state.suspect;
 }
 
-/** Ask soon, unless the missing part arrives by itself or an answer is due anyway. */
+/** Ask soon, unless the missing part comes by itself or an answer is due. */
 function askSoon(turn) {
   const { state, effects, random } = turn;
   if (state.asking || state.awaiting) return;
   state.asking = true;
-  const bound = Math.min(LONGEST_DELAY, ASK_SPREAD * 2 ** state.fruitless);
-  effects.push({ schedule: "ask", ms: Math.floor(random() * bound) });
+  const bound = spread(state, Math.min(LONGEST_DELAY, ASK_SPREAD * 2 ** state.fruitless));
+  effects.push({ schedule: "ask", ms: LASTING + Math.floor(random() * bound) });
+}
+
+/** The ms over which all readers spread what they do for one reason. */
+function spread({ crowd }, least = ASK_SPREAD) {
+  return Math.max(least, Math.min(LONGEST_SPREAD, crowd * SPREAD_PER_READER));
 }
 
 function ask(turn, patience = 1, ms = ANSWER_WITHIN) {
@@ -323,9 +339,9 @@ function poll(turn) {
   effects.push({ schedule: "polled", ms: POLL_WITHIN });
 }
 
-function polled(turn, { poll, frame, code }) {
+function polled(turn, { poll: number, frame, code }) {
   const { state, effects } = turn;
-  if (state.poll?.number !== poll) return; // one that was given up
+  if (state.poll?.number !== number) return; // one that was given up
   if (code === NOT_FOUND && frame?.type === "error") {
     effects.push({ close: state.connection });
     stop(turn, NO_SUCH_BLOG);
@@ -333,6 +349,7 @@ function polled(turn, { poll, frame, code }) {
     state.polled = true;
     adopt(turn, frame, state.poll.after);
     state.suspect = false;
+    if (frame.head > state.head) return void poll(turn);
     const ended = state.stage === "ended" && !behind(state);
     if (ended && state.phase !== "ended") end(turn);
     else if (ended) settle(turn);
@@ -348,7 +365,7 @@ function polled(turn, { poll, frame, code }) {
   }
 }
 
-/** No answer. One that was waited for in vain is sent again soon. */
+/** No answer. After a timeout it is sent again soon. */
 function unpolled(turn, { waited = false, busy = false }) {
   const { state } = turn;
   if (!state.poll) return;
@@ -374,7 +391,7 @@ function stopPolling({ state, effects }) {
 
 function receive(turn, { frame }) {
   const { state } = turn;
-  // A type from a later version is no reason to stop.
+  // There may be types from later versions.
   if (state.phase !== "open" || !Object.hasOwn(FRAMES, frame.type)) return;
   FRAMES[frame.type](turn, frame);
   if (state.phase !== "open") return;
@@ -398,35 +415,42 @@ function blog(turn, frame) {
   note(turn.state, frame.revision);
 }
 
-/** The server closes the socket next; whoever has all can do so itself. */
+/** The server closes the socket next. */
 function ended(turn, frame) {
   turn.state.target = Math.max(turn.state.target, frame.revision);
   turn.effects.push({ close: turn.state.connection });
   end(turn);
 }
 
-function pulse(turn, frame) {
+function pulse(turn, { revision, readers }) {
   const { state } = turn;
-  state.pulsed = true;
-  state.target = Math.max(state.target, frame.revision);
-  state.suspect = frame.revision < state.head;
-  count(turn, Number.isInteger(frame.readers) ? frame.readers : null);
+  const below = revision < state.head; // once: it was late; twice: the server is behind us
+  Object.assign(state, { pulsed: true, suspect: below && state.below, below });
+  state.target = Math.max(state.target, revision);
+  if (Number.isInteger(readers)) state.crowd = readers;
+  count(turn, Number.isInteger(readers) ? readers : null);
+}
+
+/** Too much was asked for: nothing is answered for `wait` seconds. */
+function error(turn, { wait }) {
+  if (wait && turn.state.awaiting) awaitAnswer(turn, 1, 1000 * wait * (1 + turn.random()));
 }
 
 function replay(turn, frame) {
   const { state, effects } = turn;
   if (frame.reset && frame.revision < state.head && !state.fresh) {
-    // A late double, or a database restored from a backup? On a new socket nothing late can come.
+    // Late, or from a restored database? On a new socket nothing is late.
     if (state.suspect) giveUp(turn);
     else state.suspect = true;
     return;
   }
   if (!state.pulsed) listen(turn, state.fresh ? SILENCE : QUIET);
   effects.push({ cancel: "answer" });
-  Object.assign(state, { awaiting: false, attempt: 0, suspect: false, fresh: false });
+  Object.assign(state, { awaiting: false, attempt: 0, slow: 0, suspect: false, fresh: false });
   stopPolling(turn);
   adopt(turn, frame, state.asked);
-  show(turn, "live");
+  if (frame.head > state.head) ask(turn);
+  else show(turn, "live");
 }
 
 /** Merge an answer to a question that was asked with head at `asked`. */
@@ -434,31 +458,32 @@ function adopt(turn, frame, asked) {
   const { state, effects } = turn;
   state.rows = new Map(state.rows);
   state.seen = new Set(state.seen);
-  // A reset to before what the question named: the database was restored. One to before head, but
-  // after that, was overtaken on its way, and says nothing new.
+  // A reset to before the question: the database was restored. One to before head was overtaken.
   const restored = frame.revision < asked;
   if (frame.reset && (restored || frame.revision >= state.head)) forget(turn, frame, restored);
   const merged = frame.updates.filter((row) => merge(state, row));
   state.head = Math.max(state.head, frame.revision);
   for (const row of frame.updates) note(state, row.revision);
   note(state, frame.revision);
+  if (frame.head > state.target) state.target = frame.head; // it is a part
   showBlog(turn, frame);
   prune(state);
   state.fruitless = behind(state) ? state.fruitless + 1 : 0;
   effects.push({ render: shown(state) }, { merged, reset: frame.reset });
 }
 
-/** Start anew with the rows of a reset, which are the newest page. */
+/** Start anew with the newest page. */
 function forget(turn, frame, restored) {
   const { state } = turn;
+  // What came after the backup no longer exists.
+  if (restored) Object.assign(state, { head: 0, seen: new Set(), target: 0, blogRevision: -1 });
   if (state.ceiling || state.oldestFirst) {
     turn.effects.push({ outdated: true }); // the newest page says nothing about an older one
     state.head = Math.max(state.head, frame.revision);
     return;
   }
   if (restored) {
-    // What came after the backup no longer exists.
-    Object.assign(state, { rows: new Map(), seen: new Set(), target: 0, blogRevision: -1 });
+    state.rows = new Map();
   } else {
     for (const [id, row] of state.rows) if (row.revision <= frame.revision) state.rows.delete(id);
   }
@@ -469,7 +494,7 @@ function forget(turn, frame, restored) {
 }
 
 function listen(turn, silence = SILENCE) {
-  const ms = silence + Math.floor(turn.random() * SILENCE_SPREAD);
+  const ms = silence + Math.floor(turn.random() * spread(turn.state, SILENCE_SPREAD));
   turn.effects.push({ schedule: "silence", ms });
 }
 
@@ -490,7 +515,7 @@ function note(state, revision) {
   for (const old of state.seen) if (old <= state.head) state.seen.delete(old);
 }
 
-/** Drop what is neither shown nor needed: nothing at or below head is believed again. */
+/** Drop what is neither shown nor needed. */
 function prune(state) {
   for (const [id, row] of state.rows) {
     const idle = row.action === "deleted" || !inWindow(state, row);
@@ -505,7 +530,7 @@ function inWindow(state, row) {
   return inside || (row.pinned && isFirst(state));
 }
 
-/** Whether the stream begins on this page: there the pinned ones are lifted, however far away. */
+/** Whether the stream begins on this page: there the pinned ones are lifted. */
 function isFirst({ oldestFirst, floor, ceiling }) {
   return !(oldestFirst ? floor : ceiling);
 }
