@@ -85,7 +85,7 @@ async function poll(number, after) {
   dispatch({ type: "polled", poll: number, ...answer });
 }
 
-/** Long replays come in parts, each of which counts where the line is slow. */
+/** Long replays come in parts: each counts where the line is slow. */
 function query(after) {
   return `?after=${after}&parts=1`;
 }
@@ -135,7 +135,7 @@ function showAbout(blog) {
   showStatus(state.status);
 }
 
-/** Say it in words; a blog that has ended is not called live. */
+/** A blog that has ended is not called live. */
 function showStatus(name, code) {
   const { dataset } = status;
   const ended = stream.dataset.state === "ended" && dataset[`${name}Ended`];

@@ -37,7 +37,7 @@ export const POLL_EVERY = 3000; // give or take a third
 export const POLL_HIDDEN = 15_000; // nobody looks, and the first look asks at once
 const POLL_WITHIN = 3000;
 const SOCKET_AGAIN = 8000; // the bound of a reconnect's delay while polls are answered
-const SLOWEST = 3; // doublings of ANSWER_WITHIN
+const SLOWEST = 2; // doublings of ANSWER_WITHIN
 
 const FINAL_CODES = new Set([4401, 4403, 4404]); // do not come back
 const BUSY_CODES = new Set([1013, 4429]); // come back later
@@ -69,15 +69,15 @@ export function begin(page) {
     ceiling,
     pageSize,
     blogRevision: revision,
-    phase: "idle", // connecting, open, waiting, ended, stopped
+    phase: "idle", // or connecting, open, waiting, ended, stopped
     connection: 0,
     attempt: 0, // reconnects since the last replay
     awaiting: false, // an answer is due
-    patience: 0, // how often to ask again before the socket is given up
+    patience: 0, // 1: ask again before the socket is given up
     asking: false, // the timer "ask" runs
     fruitless: 0, // answers in a row that did not close the gap
     crowd: 0, // readers, by the last pulse
-    slow: 0, // sockets in a row that opened but brought no replay in time
+    slow: 0, // answers that were late since the last whole replay
     below: false, // the last pulse was below head
     suspect: false, // the server seems to be behind us
     fresh: false, // no replay came yet on this connection
@@ -88,7 +88,7 @@ export function begin(page) {
     polls: 0,
     polled: false, // the last poll was answered
     hidden: false, // nobody looks
-    readers: null, // how many there are; null where that is not known
+    readers: null, // null where their number is not known
     status: "connecting",
   };
   for (const row of rows) {
@@ -178,7 +178,7 @@ function open(turn) {
   if (state.phase !== "connecting") return;
   state.phase = "open"; // the replay that every connect brings is due now
   state.fresh = true;
-  awaitAnswer(turn, state.slow ? 0 : 1, ANSWER_WITHIN * 2 ** state.slow);
+  awaitAnswer(turn);
 }
 
 function close(turn, { code }) {
@@ -214,7 +214,7 @@ function longestDelay(state, code, busy) {
 
 function giveUp(turn) {
   const { state } = turn;
-  if (state.phase === "open" && state.fresh) state.slow = Math.min(SLOWEST, state.slow + 1);
+  if (state.phase === "open" && state.fresh) slowDown(state);
   turn.effects.push({ close: state.connection });
   retry(turn);
 }
@@ -306,7 +306,7 @@ function spread({ crowd }, least = ASK_SPREAD) {
   return Math.max(least, Math.min(LONGEST_SPREAD, crowd * SPREAD_PER_READER));
 }
 
-function ask(turn, patience = 1, ms = ANSWER_WITHIN) {
+function ask(turn, patience, ms) {
   turn.effects.push({ send: { after: turn.state.head } });
   awaitAnswer(turn, patience, ms);
 }
@@ -316,16 +316,26 @@ function probe(turn) {
 }
 
 function awaitAnswer(turn, patience, ms) {
-  turn.state.awaiting = true;
-  turn.state.patience = patience;
-  turn.effects.push({ schedule: "answer", ms });
+  const { state } = turn;
+  state.awaiting = true;
+  // Asked again, a slow line would carry two answers.
+  state.patience = patience ?? (state.slow ? 0 : 1);
+  turn.effects.push({ schedule: "answer", ms: ms ?? ANSWER_WITHIN * 2 ** state.slow });
 }
 
 function unanswered(turn) {
   const { phase, awaiting, patience } = turn.state;
   if (!awaiting) return;
-  if (phase === "connecting" || patience === 0) giveUp(turn);
-  else ask(turn, patience - 1);
+  if (phase === "connecting" || patience === 0) {
+    giveUp(turn);
+    return;
+  }
+  ask(turn, 0);
+  slowDown(turn.state);
+}
+
+function slowDown(state) {
+  state.slow = Math.min(SLOWEST, state.slow + 1);
 }
 
 // Polling, where sockets are blocked
@@ -439,18 +449,22 @@ function error(turn, { wait }) {
 function replay(turn, frame) {
   const { state, effects } = turn;
   if (frame.reset && frame.revision < state.head && !state.fresh) {
-    // Late, or from a restored database? On a new socket nothing is late.
+    // Late, or restored? On a new socket nothing is late.
     if (state.suspect) giveUp(turn);
     else state.suspect = true;
     return;
   }
+  if (frame.head && frame.revision <= state.head && !state.fresh) return; // asked for twice
   if (!state.pulsed) listen(turn, state.fresh ? SILENCE : QUIET);
   effects.push({ cancel: "answer" });
-  Object.assign(state, { awaiting: false, attempt: 0, slow: 0, suspect: false, fresh: false });
+  Object.assign(state, { awaiting: false, attempt: 0, suspect: false, fresh: false });
   stopPolling(turn);
   adopt(turn, frame, state.asked);
   if (frame.head > state.head) ask(turn);
-  else show(turn, "live");
+  else {
+    state.slow = 0;
+    show(turn, "live");
+  }
 }
 
 /** Merge an answer to a question that was asked with head at `asked`. */
@@ -489,7 +503,7 @@ function forget(turn, frame, restored) {
   }
   const unpinned = frame.updates.filter((row) => !row.pinned).sort(newestFirst);
   state.floor = frame.updates.length < state.pageSize ? null : place(unpinned.at(-1));
-  // Rows of a reset are all believed: none of them is old for a page that has nothing.
+  // All rows of a reset are believed.
   state.head = Math.min(...frame.updates.map((row) => row.revision), frame.revision + 1) - 1;
 }
 
@@ -507,7 +521,7 @@ function merge(state, row) {
   return true;
 }
 
-/** A change has arrived: head moves on as far as no change is missing. */
+/** Move head on as far as no change is missing. */
 function note(state, revision) {
   state.target = Math.max(state.target, revision);
   if (revision > state.head) state.seen.add(revision);
