@@ -45,8 +45,8 @@ def watched_sockets(page):
     return sockets
 
 
-# Some 250 kB: what may be carried besides are headers, and on the slowest line a part that is asked for
-# again; the bytes a second are those of 256 and 64 kbit/s.
+# 256 and 64 kbit/s in bytes a second, and the bytes that may be carried for a replay of 250 kB: on
+# the slower line, a part is asked for again before its first copy has arrived.
 @pytest.mark.parametrize("rate, most", [(32_000, 320_000), (8_000, 420_000)])
 def test_row_36_a_long_replay_arrives_on_a_slow_line(stack, blog, page, errors, rate, most):
     with SlowLine(stack.port) as line:
@@ -69,9 +69,7 @@ def test_row_36_a_long_replay_arrives_on_a_slow_line(stack, blog, page, errors, 
 
 
 @pytest.mark.parametrize("query", ["", "?before={middle}", "?order=oldest"])
-def test_row_48_a_page_settles_after_a_restored_database(
-    stack, blog, page, watched_sockets, query
-):
+def test_row_48_a_page_settles_after_a_restored_database(stack, blog, page, watched_sockets, query):
     stack.shell(FIRST.format(slug=blog, number=60))
     middle = stack.shell(
         "from liveblog.models import BlogUpdate;"
