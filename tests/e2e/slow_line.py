@@ -1,4 +1,4 @@
-"""A line of so many bytes per second between a reader and the product; its sockets share it."""
+"""A slow line between a reader and the product, which all connections of the reader share."""
 
 import contextlib
 import socket

@@ -45,8 +45,8 @@ def watched_sockets(page):
     return sockets
 
 
-# The replay has some 250 kB. What may be carried besides are headers and, on the slowest line, a
-# part that is requested again. The rates are 256 and 64 kbit/s in bytes per second.
+# 256 and 64 kbit/s in bytes a second, and the bytes that may be carried for a replay of 250 kB: on
+# the slower line, a part is asked for again before its first copy has arrived.
 @pytest.mark.parametrize("rate, most", [(32_000, 320_000), (8_000, 420_000)])
 def test_row_36_a_long_replay_arrives_on_a_slow_line(stack, blog, page, errors, rate, most):
     with SlowLine(stack.port) as line:
