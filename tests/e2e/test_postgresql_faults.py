@@ -10,6 +10,7 @@ import json
 import os
 import threading
 import time
+import urllib.error
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
@@ -166,7 +167,14 @@ def see_refusals(stack: Stack) -> None:
 
 def see_equal(stack: Stack, watching: Reader, acknowledged: list[str]) -> None:
     """The reader's socket is open, and what it gets is what the database has."""
-    head = json.load(stack.get("/liveblog/demo/updates.json"))["revision"]
+
+    def head_of_blog() -> int | None:
+        # One worker may still be about to connect again when another already works.
+        with contextlib.suppress(urllib.error.HTTPError):
+            return json.load(stack.get("/liveblog/demo/updates.json"))["revision"]
+        return None
+
+    head = wait_until(head_of_blog, "the blog's head", BACK_WITHIN)
     watching.send({"after": head - 1})
     assert watching.next(lambda f: f["type"] == "replay")["revision"] == head
     keys = stack.shell(
