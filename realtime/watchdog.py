@@ -69,6 +69,7 @@ class Watchdog:
         self.watcher = subprocess.Popen(
             [
                 *(sys.executable, "-I", "-S", script),
+                str(os.getpid()),
                 str(self.activity.descriptor),
                 str(len(self.activity.slots)),
                 ",".join(str(int(number)) for number in signals),

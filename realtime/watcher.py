@@ -22,15 +22,19 @@ STOPPED = ("T", "t")  # proc(5): by a signal, by a debugger
 
 
 class Watcher:
-    """`arguments`: a descriptor of the memory, the number of threads, five signals, the limits in
-    seconds of the process and of each channel (0: none), then what only the report needs."""
+    """Watches `worker`, which must be the parent of this process.
 
-    def __init__(self, arguments):
+    `arguments`: a descriptor of the memory, the number of threads, five signals, the limits in
+    seconds of the process and of each channel (0: none), then what only the report needs.
+    """
+
+    def __init__(self, worker, arguments):
+        # Not os.getppid(): where the worker has just died, this is whoever adopted the watcher.
+        self.worker = worker
         self.arguments = arguments
         self.memory, threads = map(int, arguments[:2])
         self.stacks, self.end, self.stop, self.go_on, self.kill = map(int, arguments[2].split(","))
         self.silence, *self.limits = map(float, arguments[3].split(","))
-        self.worker = os.getppid()
         self.places = range(1, 1 + CELLS * threads, CELLS)  # 0: the sign of life
         self.size = CELL * (1 + CELLS * threads)
         self.seen = {}  # place -> what was read there last
@@ -44,6 +48,8 @@ class Watcher:
         while self.lives():
             try:
                 time.sleep(self.tick)
+                if not self.lives():
+                    return
                 now = time.monotonic()
                 # More than two ticks: this process did not run either.
                 self.look(min(now - last, 2 * self.tick))
@@ -155,4 +161,4 @@ class Watcher:
 
 
 if __name__ == "__main__":
-    Watcher(sys.argv[1:]).run()
+    Watcher(int(sys.argv[1]), sys.argv[2:]).run()

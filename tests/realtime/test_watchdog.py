@@ -1,0 +1,45 @@
+"""The watcher watches the worker that started it, and no other process."""
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+
+from tests.known_failures.stack import ROOT
+from tests.known_failures.test_hung_workers import runs
+from tests.services import PATIENCE, wait_until
+
+# A worker that dies while its watcher starts, on a Python that takes a second for it.
+WORKER = """
+import os, sys
+from realtime.activity import Activity
+from realtime.timeouts import ConsumerTimeouts
+from realtime.watchdog import Watchdog
+watchdog = Watchdog(Activity(["websocket.receive"], 1, ConsumerTimeouts(3600)), "default")
+sys.executable = sys.argv[1]
+watchdog.start_watcher()
+print(watchdog.watcher.pid, flush=True)
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_a_watcher_whose_worker_is_gone_before_it_runs_ends(tmp_path):
+    """It would take the process that adopts it for its worker: supervisord, or process 1."""
+    slow = tmp_path / "python"
+    slow.write_text(f'#!/bin/sh\nsleep 1\nexec {sys.executable} "$@"\n')
+    slow.chmod(0o755)
+    worker = subprocess.Popen(
+        [sys.executable, "-c", WORKER, slow],
+        cwd=ROOT,
+        env=os.environ | {"DJANGO_SETTINGS_MODULE": "proj.settings"},
+        stdout=subprocess.PIPE,
+    )
+    with worker:
+        watcher = int(worker.stdout.readline())
+        assert worker.wait(PATIENCE) == -signal.SIGKILL
+        try:
+            wait_until(lambda: not runs(watcher), "the end of the watcher", patience=20)
+        finally:
+            with suppress(ProcessLookupError):
+                os.kill(watcher, signal.SIGKILL)
