@@ -430,7 +430,10 @@ def test_bad_input_at_the_door_has_its_answer(nginx, what):
 def test_a_body_up_to_10_mib_reaches_the_product_and_no_longer_one(nginx):
     def post(size):
         request = urllib.request.Request(
-            f"http://{nginx.address}/accounts/login/", data=bytes(size), method="POST"
+            f"http://{nginx.address}/accounts/login/",
+            data=bytes(size),
+            headers={"Cookie": "sessionid=any"},
+            method="POST",
         )
         with pytest.raises(urllib.error.HTTPError) as refusal:
             urllib.request.urlopen(request, timeout=PATIENCE)
@@ -438,6 +441,20 @@ def test_a_body_up_to_10_mib_reaches_the_product_and_no_longer_one(nginx):
 
     assert post(3 * MIB) in (400, 403)  # Django's, which wants a CSRF token and fields
     assert post(10 * MIB + 1) == 413
+
+
+def test_a_long_body_of_an_anonymous_request_is_refused(nginx):
+    def post(size):
+        request = urllib.request.Request(
+            f"http://{nginx.address}/accounts/login/", data=bytes(size), method="POST"
+        )
+        with pytest.raises(urllib.error.HTTPError) as refusal:
+            urllib.request.urlopen(request, timeout=PATIENCE)
+        return refusal.value.code, refusal.value.read()
+
+    assert post(200_000)[0] in (400, 403)  # the longest text of a form
+    code, sentence = post(300_000)
+    assert code == 413 and b"Without a session" in sentence
 
 
 @pytest.fixture(scope="module")

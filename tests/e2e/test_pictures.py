@@ -116,6 +116,15 @@ def test_a_picture_waits_for_the_network_and_nobody_waits_for_it(desk, errors):
     errors.clear()
 
 
+def test_a_picture_of_an_editor_who_was_logged_out_waits_for_the_next_login(desk, errors):
+    """Without a session cookie the server does not even read it."""
+    desk.context.clear_cookies(name="sessionid")
+    choose(desk, "photo.jpg", told_on() + bytes(1_000_000), "image/jpeg")
+    expect(lines(desk)).to_have_attribute("data-state", "lost")
+    expect(desk.locator("[data-login]").first).to_be_visible()
+    errors.clear()  # the browser reports the refused request
+
+
 def test_what_is_refused_says_why_and_leaves_the_text_as_it_was(desk, errors):
     text_field(desk).fill("A text\nof two lines")
     text_field(desk).press("Control+Home")
