@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from tests.chaos.crowd import Crowd
+from tests.chaos.clients.crowd import Crowd
 from tests.e2e.test_bad_lines import FIRST
 from tests.services import wait_until
 
