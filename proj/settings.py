@@ -110,6 +110,7 @@ def channel_layer():
         "symmetric_encryption_keys": environment.CHANNEL_KEYS,
         # What workers can do in about a second; beyond, clients are told to come again.
         "capacity": 2000,
+        "memory_budget": environment.MEMORY_BUDGET,
         # Their messages stay in Redis until a worker has finished with them: a mail must go out,
         # and who has left a room must not stay in its list, even where a worker dies.
         "acknowledged": ["accounts.low-balance-mail", "websocket.disconnect"],

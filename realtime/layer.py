@@ -29,6 +29,7 @@ import redis  # noqa: E402
 from asgi_redis.core import BaseRedisChannelLayer  # noqa: E402
 
 from realtime.acknowledged import ATTEMPTS, Acknowledgements  # noqa: E402
+from realtime.budget import DEFAULT, Budget  # noqa: E402
 from realtime.commands import Command  # noqa: E402
 from realtime.connection import Connection  # noqa: E402
 from realtime.envelope import ACKNOWLEDGED, GROUP, JOIN, LEAVE, MESSAGE, Codec, stamp  # noqa: E402
@@ -55,8 +56,9 @@ class Transport(Receiving, BaseRedisChannelLayer):
     blpop_timeout = 3  # s that a receive() waits; fewer than shard.ANSWER_WITHIN
     metrics: Metrics | None = None  # where to count drops; the worker sets it
 
-    def prepare(self, acknowledged: Iterable[str], attempts: int) -> None:
-        """Called once the hosts are known. Arguments: see Acknowledgements."""
+    def prepare(self, acknowledged: Iterable[str], attempts: int, memory_budget: int) -> None:
+        """Called once the hosts are known. Arguments: see Acknowledgements, and Budget."""
+        self.budget = Budget.of(memory_budget)
         self.codec = Codec(self.crypter)
         self.local = threading.local()
         self.ring = [Shard(index, self.connection(index)) for index in range(self.ring_size)]
@@ -192,6 +194,7 @@ class Transport(Receiving, BaseRedisChannelLayer):
                 self.global_statistics_expiry,
                 *write,
                 identity,
+                self.budget.backlog if process else self.budget.channel,
             ),
         )
 
@@ -267,6 +270,8 @@ class Transport(Receiving, BaseRedisChannelLayer):
                 self.channel_statistics_expiry,
                 self.global_statistics_expiry,
                 *self.next_write(),
+                self.budget.backlog,
+                self.budget.channel,
             ),
         )
         full = [name.decode() for name in full]
@@ -359,10 +364,14 @@ class RedisChannelLayer(Transport, asgi_redis.RedisChannelLayer):
     """Redis servers named by address; several are shards."""
 
     def __init__(
-        self, acknowledged: Iterable[str] = (), attempts: int = ATTEMPTS, **config: Any
+        self,
+        acknowledged: Iterable[str] = (),
+        attempts: int = ATTEMPTS,
+        memory_budget: int = DEFAULT,
+        **config: Any,
     ) -> None:
         super().__init__(**config)
-        self.prepare(acknowledged, attempts)
+        self.prepare(acknowledged, attempts, memory_budget)
 
 
 class RedisSentinelChannelLayer(Transport, asgi_redis.RedisSentinelChannelLayer):
@@ -375,6 +384,7 @@ class RedisSentinelChannelLayer(Transport, asgi_redis.RedisSentinelChannelLayer)
         self,
         acknowledged: Iterable[str] = (),
         attempts: int = ATTEMPTS,
+        memory_budget: int = DEFAULT,
         connection_kwargs: dict[str, Any] | None = None,
         **config: Any,
     ) -> None:
@@ -385,7 +395,7 @@ class RedisSentinelChannelLayer(Transport, asgi_redis.RedisSentinelChannelLayer)
         super().__init__(
             connection_kwargs=connection_kwargs | {"sentinel_kwargs": sentinel_kwargs}, **config
         )
-        self.prepare(acknowledged, attempts)
+        self.prepare(acknowledged, attempts, memory_budget)
 
     def connection(self, index: int | None) -> redis.Redis:
         """The client of a shard; its pool looks the master up for every connection."""

@@ -3,7 +3,7 @@
 --       count, writes of the sender, unacknowledged messages of the channel
 -- ARGV: entry, expiry s, capacity, process ("" for none), process capacity,
 --       expiry s of the channel's counters, of the global ones, slot and number of this write,
---       id of an acknowledged message ("" for another)
+--       id of an acknowledged message ("" for another), bytes of the list
 -- Returns 1, or 0 where the channel is full. A write that is sent again, because its reply was
 -- lost, is not done again.
 local done = redis.call('HGET', KEYS[7], ARGV[8])
@@ -22,8 +22,22 @@ local function count(channel_key, global_key)
     redis.call('EXPIRE', global_key, ARGV[7])
 end
 
+local function is_full(length)
+    if length >= capacity then
+        return true
+    end
+    -- MEMORY USAGE visits every node of the list: not for short messages in short lists, which are
+    -- within any limit. A list that holds nothing takes one message of any size.
+    if length == 0 or (#ARGV[1] < 4096 and length < 1000) then
+        return false
+    end
+    -- A server that does not offer the command bounds the number of messages alone.
+    local used = redis.pcall('MEMORY', 'USAGE', KEYS[1], 'SAMPLES', 0)
+    return type(used) == 'number' and used + #ARGV[1] > tonumber(ARGV[11])
+end
+
 local length = redis.call('LLEN', KEYS[1])
-while length >= capacity do
+while is_full(length) do
     -- Entries that nobody may read any more do not count.
     local oldest = redis.call('LINDEX', KEYS[1], 0)
     if ARGV[10] ~= '' or #oldest >= 8 and struct.unpack('>d', oldest) + ARGV[2] > now then

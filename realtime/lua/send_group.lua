@@ -3,7 +3,8 @@
 -- KEYS: group, processes, global message count, global full count, writes of the sender
 -- ARGV: prefix, entry, message expiry s, group expiry s, capacity, process capacity, dead after s,
 --       1 where ordinary members are left to the caller, prefix of the counters,
---       expiry s of a channel's counters, of the global ones, slot and number of this write
+--       expiry s of a channel's counters, of the global ones, slot and number of this write,
+--       bytes of a process's list and of a channel's
 -- Returns {full lists, members left to the caller}. A write that is sent again, because its reply
 -- was lost, is not done again.
 local time = redis.call('TIME')
@@ -20,6 +21,19 @@ local function count(channel, name, global_key)
     redis.call('EXPIRE', global_key, ARGV[11])
 end
 
+local function is_full(list, capacity, limit)
+    local length = redis.call('LLEN', list)
+    if length >= capacity then
+        return true
+    end
+    -- As in send.lua.
+    if length == 0 or (#stamped < 4096 and length < 1000) then
+        return false
+    end
+    local used = redis.pcall('MEMORY', 'USAGE', list, 'SAMPLES', 0)
+    return type(used) == 'number' and used + #stamped > limit
+end
+
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[4])
 for _, member in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
     local process = string.sub(member, -1) == '!'
@@ -30,7 +44,8 @@ for _, member in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
         left[#left + 1] = member
     elseif not done then
         local list = ARGV[1] .. member
-        if redis.call('LLEN', list) >= tonumber(beat and ARGV[6] or ARGV[5]) then
+        local capacity = tonumber(beat and ARGV[6] or ARGV[5])
+        if is_full(list, capacity, tonumber(beat and ARGV[14] or ARGV[15])) then
             full[#full + 1] = member
             count(member, 'channel_full_count', KEYS[4])
         else

@@ -282,6 +282,47 @@ def test_a_group_message_that_does_not_fit_is_counted_and_logged(make_layer, cap
     assert receive_all(layer, "empty") == [("empty", {"text": "hello"})]
 
 
+def fill(send, refused):
+    """Send until it is refused; the number of messages of 1 MiB that were taken."""
+    for number in range(100):
+        send()
+        if refused():
+            return number
+    raise AssertionError("100 MiB were taken")
+
+
+def test_a_channel_is_bounded_in_bytes(make_layer):
+    layer = make_layer(capacity=1000, memory_budget=256 << 20)
+    full = []
+
+    def send():
+        try:
+            layer.send("large", {"bytes": bytes(1 << 20)})
+        except layer.ChannelFull:
+            full.append(True)
+
+    assert 24 <= fill(send, lambda: full) <= 32
+    assert layer.connection(0).memory_usage(f"{layer.prefix}large", samples=0) <= 32 << 20
+    layer.send("other", {"bytes": bytes(1 << 20)})
+    layer.receive(["large"])
+    layer.send("large", {"text": "there is room again"})
+
+
+def test_the_backlog_of_an_interface_server_is_bounded_in_bytes(make_layer):
+    layer = make_layer(memory_budget=256 << 20)
+    process = f"{PROCESS}stuck!"
+    beat(layer, process)
+    layer.group_add("crowd", f"{process}socket")
+    message = {"bytes": bytes(1 << 20)}
+    counter = f"{layer.stats_prefix}{process}:channel_full_count"
+    taken = fill(
+        lambda: layer.send_group("crowd", message), lambda: layer.connection(0).get(counter)
+    )
+    assert 24 <= taken <= 32
+    with pytest.raises(layer.ChannelFull):
+        layer.send(f"{process}socket", message)
+
+
 def test_send_many_says_which_channels_were_full_and_sends_the_rest(make_layer):
     layer = make_layer(capacity=1)
     layer.send("full", {})
