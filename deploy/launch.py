@@ -3,9 +3,11 @@
 In the tree it ends with the process that started it, even if that is killed -9: nobody is left
 behind who holds the port. Started by hand it outlives the shell, as any program.
 
-supervisord tries a program that ends within `startsecs` again, whatever its exit code
-(http://supervisord.org/subprocess.html#process-states). 2 (a wrong setting) and 3 (cannot listen)
-do not get better by trying: such a process stays until its exit code counts.
+supervisord looks at the exit code only of a program that ran for `startsecs`; one that ends earlier
+is started again after a growing delay, and given up after the fourth time
+(http://supervisord.org/subprocess.html#process-states). Here every program stays that long. So 2
+(a wrong setting) and 3 (cannot listen) end it at once, and one that fails for another reason, which
+may pass, is started again every second or two for as long as it takes.
 """
 
 import ctypes
@@ -15,7 +17,6 @@ import signal
 import sys
 import time
 
-HOPELESS = (2, 3)  # supervisord.conf: exitcodes
 STARTSECS = 1.0  # s; supervisord.conf: startsecs
 PR_SET_PDEATHSIG = 1  # prctl(2); it outlives an exec
 PR_SET_CHILD_SUBREAPER = 36
@@ -41,13 +42,12 @@ def main():
             os.execv(program, sys.argv)
         else:
             runpy.run_module(program, run_name="__main__", alter_sys=True)
-    except SystemExit as end:
-        if end.code in HOPELESS and SUPERVISED:
+    finally:
+        if SUPERVISED:
             sys.stderr.flush()
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             # Half a second more: supervisord's clock began before this module was loaded.
             time.sleep(max(0.0, started + STARTSECS + 0.5 - time.monotonic()))
-        raise
 
 
 if __name__ == "__main__":

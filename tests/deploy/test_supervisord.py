@@ -15,7 +15,7 @@ from supervisor.options import ServerOptions
 from supervisor.socket_manager import SocketManager
 from supervisor.states import ProcessStates
 
-from deploy.launch import HOPELESS, STARTSECS
+from deploy.launch import STARTSECS
 from deploy.listening import make
 from proj.environment import Environment
 from realtime.interface import OPTIONS
@@ -90,7 +90,7 @@ def test_what_cannot_get_better_is_not_tried_again_and_all_else_is(monkeypatch, 
     groups = tree(monkeypatch, tmp_path)
     for group in ("interface", "workers", "pulse", "candidate"):
         for process in groups[group].values():
-            assert process.exitcodes == list(HOPELESS), process.name
+            assert process.exitcodes == [2, 3], process.name
             assert process.startsecs == STARTSECS
     drain = {name: default for name, default, *_ in OPTIONS}["--drain"]
     for process in groups["interface"].values():
@@ -98,10 +98,11 @@ def test_what_cannot_get_better_is_not_tried_again_and_all_else_is(monkeypatch, 
         assert process.stdout_logfile_maxbytes and process.stdout_logfile_backups
 
 
-@pytest.mark.parametrize("code", [0, 1, *HOPELESS])
-def test_a_hopeless_exit_lasts_until_supervisord_counts_it(code, tmp_path):
+@pytest.mark.parametrize("end", ["sys.exit(0)", "sys.exit(1)", "sys.exit(2)", "1 / 0"])
+def test_an_early_end_lasts_until_supervisord_counts_it(end, tmp_path):
+    """Else supervisord gives a program up for good that cannot start for some seconds."""
     script = tmp_path / "end.py"
-    script.write_text(f"import sys\nsys.exit({code})")
+    script.write_text(f"import sys\n{end}")
     done = subprocess.run(
         [sys.executable, "-c", RUN, script],
         cwd=ROOT,
@@ -109,10 +110,9 @@ def test_a_hopeless_exit_lasts_until_supervisord_counts_it(code, tmp_path):
         capture_output=True,
         text=True,
     )
-    assert done.returncode == code, done.stderr
-    began, *waited = map(float, done.stdout.split())
-    assert bool(waited) == (code in HOPELESS)
-    assert all(until - began > STARTSECS for until in waited)
+    assert done.returncode == {"sys.exit(0)": 0, "sys.exit(2)": 2}.get(end, 1), done.stderr
+    began, until = map(float, done.stdout.split())
+    assert until - began > STARTSECS
 
 
 # What would wait prints until when it would.
