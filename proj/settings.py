@@ -95,6 +95,8 @@ if DATABASE["ENGINE"] == "database.sqlite3":
     named = DATABASE["NAME"] if environment.DATABASE_URL else DATA_DIR / "db.sqlite3"
     # Relative to the project, as DATA_DIR.
     DATABASE["NAME"] = BASE / named
+    # Django's default, which pytest-django's parallel runs look up by the name of Django's engine.
+    DATABASE["TEST"] = {"NAME": ":memory:"}
     DATABASE["OPTIONS"] = {
         # Writers queue at BEGIN; a deferred one would fail at its first write.
         "transaction_mode": "IMMEDIATE",
