@@ -89,6 +89,8 @@ class Connection:
 
         Raises ShardAway after PATIENCE seconds without Redis, or another redis.RedisError.
         """
+        if self.popping:
+            return self.run_aside(commands)
         return self.repeat(lambda: [self.evalsha(command) for command in commands])
 
     def ask(self, commands: Sequence[Sequence[Value]]) -> list[Any]:
@@ -147,7 +149,13 @@ class Connection:
     def pipeline_and_pop(
         self, commands: Sequence[Command], lists: Sequence[str], wait: int
     ) -> list[Any]:
-        """pipeline(), and a BLPOP behind it whose reply end_pop() reads."""
+        """pipeline(), and a BLPOP behind it whose reply end_pop() reads.
+
+        Where a BLPOP waits already, as after an error reply to one of the commands, they run on
+        another connection.
+        """
+        if self.popping:
+            return self.run_aside(commands)
         if self.wire is None:
             self.open()
         self.popping = True
@@ -158,11 +166,15 @@ class Connection:
             )
         except redis.exceptions.NoScriptError:
             # The BLPOP waits all the same. Another connection loads the scripts for this one.
-            spare = Connection(self.shard)
-            try:
-                return spare.pipeline(commands)
-            finally:
-                spare.close()
+            return self.run_aside(commands)
+
+    def run_aside(self, commands: Sequence[Command]) -> list[Any]:
+        """pipeline() while this connection waits in BLPOP."""
+        spare = Connection(self.shard)
+        try:
+            return spare.pipeline(commands)
+        finally:
+            spare.close()
 
     def begin_pop(self, lists: Sequence[str], wait: int) -> None:
         """Send a BLPOP; end_pop() reads its reply."""

@@ -158,8 +158,14 @@ class Receiving:
     def leftover(self) -> Iterator[Delivery]:
         """Messages that this thread's waits brought after the last take().
 
-        A thread that stops receiving must ask; see realtime.waiting.
+        A thread that stops receiving must ask; see realtime.waiting. Raises redis.RedisError.
         """
+        if self.ring_size == 1 and (connection := self.shard(0)).popping:
+            # An error reply to what was sent together with the wait.
+            self.interrupt()
+            popped = connection.end_pop()
+            if popped and (delivery := self.open_entry(Found(0, *popped))):
+                yield delivery
         for waiting in self.local.__dict__.get("waits", {}).values():
             self.interrupt()
             for entry in waiting.leftover():

@@ -117,6 +117,23 @@ def test_row_31_a_frozen_redis_is_left_after_a_few_seconds_and_taken_again():
             assert client.ask("still here") == "still here"
 
 
+def test_row_31_what_a_full_redis_refuses_is_sent_once_there_is_room():
+    with RedisServer() as full, Stack(url=full.url) as stack:
+        front = whole(stack)
+        admin = redis.Redis(port=full.port)
+        with front.websocket() as client:
+            client.send("hold")
+            stack.wait_for_lines("held", 1)
+            worker = stack.processes[-1]
+            admin.config_set("maxmemory", 1)
+            stack.open_gate()
+            worker.wait_for_output("Redis cannot be read from")
+            admin.config_set("maxmemory", 0)
+            assert client.recv() == "released"
+            for number in range(20):
+                assert client.ask(f"{number}") == f"{number}"
+
+
 # Row 32
 
 
