@@ -12,7 +12,7 @@ import hiredis
 import redis
 
 from realtime.commands import Command, Value
-from realtime.shard import FAILURES, PATIENCE, Shard, ShardAway
+from realtime.shard import FAILURES, PATIENCE, Shard, ShardAway, garbage_refused, seconds
 
 SCRIPTS = {path.stem: path.read_text() for path in (Path(__file__).parent / "lua").glob("*.lua")}
 
@@ -46,13 +46,14 @@ class Connection:
         try:
             self.wire = wire
             loads = [("SCRIPT", "LOAD", text) for text in SCRIPTS.values()]
-            *hashes, client_id, now = self.exchange([*loads, ("CLIENT", "ID"), ("TIME",)])
+            with garbage_refused(self.shard):
+                *hashes, client_id, now = self.exchange([*loads, ("CLIENT", "ID"), ("TIME",)])
+                self.shard.clock.set(seconds(now))
         except BaseException:
             self.close()
             raise
         self.hashes = dict(zip(SCRIPTS, hashes, strict=True))
         self.client_id = client_id
-        self.shard.clock.set(seconds(now))
 
     def close(self) -> None:
         self.popping = False
@@ -190,7 +191,10 @@ class Connection:
         calls per message.
         """
         try:
-            return self.wire.read_response()
+            popped = self.wire.read_response()
+            if popped is not None and not (isinstance(popped, list) and len(popped) == 2):
+                raise redis.InvalidResponse(f"{popped!r:.80} is no reply to BLPOP")
+            return popped
         except BaseException as error:
             self.close()
             if isinstance(error, redis.TimeoutError):
@@ -198,9 +202,3 @@ class Connection:
             raise
         finally:
             self.popping = False
-
-
-def seconds(reply: Sequence[bytes]) -> float:
-    """Seconds after the epoch, of the reply to TIME."""
-    whole, micro = reply
-    return int(whole) + int(micro) / 1e6

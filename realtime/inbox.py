@@ -6,10 +6,10 @@ from typing import Any
 
 from twisted.internet import reactor
 
-from realtime.connection import seconds
 from realtime.envelope import GROUP, JOIN, LEAVE, MESSAGE, BadEnvelope, stamp
 from realtime.frames import encode_message
 from realtime.link import Link, Lost
+from realtime.shard import seconds
 
 logger = logging.getLogger("realtime.inbox")
 

@@ -16,7 +16,6 @@ from twisted.logger import STDLibLogObserver, globalLogBeginner
 
 from realtime.budget import Budget
 from realtime.codes import GOING_DOWN
-from realtime.connection import seconds
 from realtime.factory import Factory
 from realtime.http import Request
 from realtime.inbox import Inbox
@@ -27,6 +26,7 @@ from realtime.liveness import Liveness
 from realtime.metrics import Metrics, metrics_key
 from realtime.outbox import Outbox
 from realtime.proxy import TrustedProxies
+from realtime.shard import seconds
 from realtime.websocket import WebSocket
 
 logger = logging.getLogger("realtime.interface")

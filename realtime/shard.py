@@ -3,7 +3,8 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import redis
@@ -42,6 +43,26 @@ def is_passing(error: BaseException) -> bool:
     text = str(error)
     # Redis 6 puts the reason behind the name of the script that failed.
     return any(text.startswith(code) or f"-{code} " in text for code in PASSING)
+
+
+@contextmanager
+def garbage_refused(server: object) -> Iterator[None]:
+    """Raise redis.ConnectionError where a reply has another form than Redis's.
+
+    redis-py and its callers fail in any way at one, and another program may have taken the port.
+    """
+    try:
+        yield
+    except (redis.RedisError, OSError):
+        raise
+    except Exception as error:
+        raise redis.ConnectionError(f"{server} does not answer as Redis does: {error!r}") from error
+
+
+def seconds(reply: Sequence[bytes]) -> float:
+    """Seconds after the epoch, of the reply to TIME."""
+    whole, micro = reply
+    return int(whole) + int(micro) / 1e6
 
 
 class Clock:
@@ -104,7 +125,8 @@ class Shard:
         Raises one of FAILURES, or redis.AuthenticationError.
         """
         wire = new_connection(self.pool)
-        wire.connect()
+        with garbage_refused(self):
+            wire.connect()
         return wire
 
     @property
@@ -158,7 +180,8 @@ class Shard:
                 wire = self.dial()
                 try:
                     wire.send_command("TIME")
-                    wire.read_response()
+                    with garbage_refused(self):
+                        seconds(wire.read_response())
                 finally:
                     wire.disconnect()
             except (redis.RedisError, OSError) as error:

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import socketserver
 import struct
 import threading
 import time
@@ -70,6 +71,43 @@ def test_row_30_a_process_may_lose_any_number_of_connections():
             stack.redis.client_kill_filter(_type="normal", skipme=True)
             wait_until(lambda: stack.redis.info("clients")["connected_clients"] >= 4, "all again")
         wait_until(lambda: answers(front), "a page after the cuts", HEALED)
+
+
+class Impostor(socketserver.ThreadingTCPServer):
+    """Another program that has taken Redis's port: it answers whatever it is asked."""
+
+    allow_reuse_address = daemon_threads = True
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self):
+            with suppress(OSError):
+                while self.request.recv(65536):
+                    self.request.sendall(b"+PONG\r\n" * 50)
+                    self.server.asked.set()
+
+    def __init__(self, port: int) -> None:
+        super().__init__(("127.0.0.1", port), self.Handler)
+        self.asked = threading.Event()
+
+    def __enter__(self):
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.shutdown()
+        self.server_close()
+
+
+def test_row_30_another_program_at_redis_port_stops_nobody_from_coming_back():
+    with Stack() as stack:
+        front = stack.interface()
+        worker = stack.worker()
+        stack.redis_server.stop(signal.SIGKILL)
+        with Impostor(stack.redis_server.port) as impostor:
+            assert impostor.asked.wait(PATIENCE)
+            worker.wait_for_output("does not answer as Redis does")
+        stack.redis_server.start()
+        wait_until(lambda: answers(front), "a page from the real one", HEALED)
 
 
 # Row 31
