@@ -147,12 +147,16 @@ class Server(DaphneServer):
         self.beats += 1
         now = time.monotonic()
         for writing, reading in zip(self.outbox.links, self.readers, strict=True):
-            if writing.check(now):
-                reading.lose("its Redis does not answer")
-            else:
-                reading.check(now)
-            if writing.is_open:
-                self.beat_on(writing)
+            try:
+                if writing.check(now):
+                    reading.lose("its Redis does not answer")
+                else:
+                    reading.check(now)
+                if writing.is_open:
+                    self.beat_on(writing)
+            except Exception:
+                # An exception would end the LoopingCall, and with it this process's lease.
+                logger.exception("A heartbeat failed")
         self.outbox.check_time()
 
     def beat_on(self, link: Link) -> None:

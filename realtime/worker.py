@@ -37,6 +37,11 @@ logger = logging.getLogger("django.channels")
 
 BACK_OFF = (0.1, 0.2, 0.5)  # s between tries where Redis is away; the last one repeats
 MOST_HELD = 1000  # commands that wait for a shard that is away
+UNAVAILABLE = {
+    "status": 503,
+    "headers": [(b"Content-Type", b"text/plain; charset=utf-8"), (b"Retry-After", b"5")],
+    "content": b"Busy; please try again in a moment.\n",
+}
 CONVERSATION = ("websocket.connect", "websocket.receive")  # what a socket waits for an answer to
 NUDGE = 0.2  # s between two wake-ups of a worker that is told to stop while it waits
 
@@ -336,11 +341,19 @@ class Worker(ChannelsWorker):
             self.metrics.count("consumer_errors")
             where = name_that_thing(consumer) if consumer else "routing.py"
             logger.exception("Error in consumer %s", where)
-            if isinstance(error, redis.RedisError) and message.channel.name in CONVERSATION:
-                # The message is lost, so the conversation is: the client must begin another.
-                message.reply_channel.send({"close": TRY_AGAIN_LATER})
+            if isinstance(error, redis.RedisError):
+                self.refuse(message)
             return error
         return None
+
+    @staticmethod
+    def refuse(message: Message) -> None:
+        """Redis failed within a consumer: its client is told so as soon as Redis is back."""
+        if message.channel.name in CONVERSATION:
+            # The message is lost, so the conversation is: the client must begin another.
+            message.reply_channel.send({"close": TRY_AGAIN_LATER})
+        elif message.channel.name == "http.request":
+            message.reply_channel.send(UNAVAILABLE)
 
     def run_consumer(self, consumer, arguments, message):
         try:

@@ -7,6 +7,7 @@ import socketserver
 import struct
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
@@ -171,6 +172,19 @@ def test_row_31_what_a_full_redis_refuses_is_sent_once_there_is_room():
             assert client.recv() == "released"
             for number in range(20):
                 assert client.ask(f"{number}") == f"{number}"
+
+
+def test_row_31_a_request_whose_reply_redis_did_not_take_is_answered_once_it_is_back():
+    """Channels sends the replies of views from within the consumer."""
+    with RedisServer() as away, Stack(url=away.url) as stack:
+        front = whole(stack)
+        with ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(front.request, "GET", "/held-view/")
+            stack.wait_for_lines("held", 1)
+            with stopped(away.process.pid):
+                stack.open_gate()
+                stack.processes[-1].wait_for_output("Error in consumer")
+            assert asked.result(PATIENCE).status in (200, 503)
 
 
 # Row 32

@@ -3,6 +3,8 @@ import json
 from django.http import HttpResponse, JsonResponse
 from django.urls import path
 
+from small import book
+
 
 def ready(request):
     return HttpResponse("ready")
@@ -16,4 +18,15 @@ def upload(request):
     return HttpResponse(json.dumps(len(request.body)))
 
 
-urlpatterns = [path("ready/", ready), path("client/", client), path("upload/", upload)]
+def held(request):
+    book.write("held", "view")
+    book.wait_at_gate("hold")
+    return HttpResponse("released")
+
+
+urlpatterns = [
+    path("ready/", ready),
+    path("client/", client),
+    path("upload/", upload),
+    path("held-view/", held),
+]
