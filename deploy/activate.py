@@ -56,6 +56,8 @@ def main(arguments: list[str] | None = None) -> int:
     releases = Releases(options.releases)
     lock = Lock(releases, options.lock, options.unfinished)
     try:
+        # deploy/release has blocked them for the moment in which nobody could handle them.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         activation = Activation(options.run_dir, releases, lock, options.rollback)
         if options.resume:
             activation.resume()

@@ -10,6 +10,7 @@ is started again after a growing delay, and given up after the fourth time
 may pass, is started again every second or two for as long as it takes.
 """
 
+import contextlib
 import ctypes
 import os
 import runpy
@@ -25,7 +26,25 @@ SUPERVISED = "SUPERVISOR_ENABLED" in os.environ
 started = time.monotonic()
 
 
-def main():
+def outlive_a_full_disk() -> None:
+    """Have supervisord lose log lines that it cannot write.
+
+    It would print a traceback about each to its standard error, a file on the same disk, whose
+    failure ends supervisord itself, or closes the output of the process that wrote the line.
+    """
+    from supervisor import loggers
+
+    roll_over = loggers.RotatingFileHandler.doRollover
+
+    def do_rollover(handler: loggers.RotatingFileHandler) -> None:
+        with contextlib.suppress(OSError):
+            roll_over(handler)
+
+    loggers.Handler.handleError = lambda handler: None
+    loggers.RotatingFileHandler.doRollover = do_rollover
+
+
+def main() -> None:
     program = sys.argv[1]
     is_child = SUPERVISED or program == "supervisor.supervisord"
     if is_child and sys.platform == "linux":  # no other system has it
@@ -33,6 +52,8 @@ def main():
         if program == "supervisor.supervisord":
             # supervisord collects what its processes leave behind: in a container nobody else does.
             ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+    if program == "supervisor.supervisord":
+        outlive_a_full_disk()
     sys.argv = sys.argv[1:]
     sys.path[0] = os.getcwd()
     try:

@@ -150,6 +150,8 @@ class Release:
             command.append("--unfinished")
         os.chdir(release)
         sys.stdout.flush()
+        # Until the other program handles them; deploy/activate.py unblocks them.
+        signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
         os.execv(python, [*command, *arguments])
 
 
