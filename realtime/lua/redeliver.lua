@@ -6,9 +6,20 @@
 --
 -- A message is under way when it is unacknowledged and no longer in its list. Its worker is dead
 -- when it has not renewed its claim, or has claimed nothing within the grace period.
-local time = redis.call('TIME')
-local now = time[1] + time[2] / 1000000
 local prefix, in_hand = ARGV[1], tonumber(ARGV[7])
+local time, now
+
+-- Only where there is something to do: idle workers run this all the time.
+local function read_clock()
+    if not time then
+        time = redis.call('TIME')
+        now = time[1] + time[2] / 1000000
+    end
+end
+
+if in_hand > 0 then
+    read_clock()
+end
 for index = 8, 7 + in_hand do
     redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[index])
 end
@@ -55,6 +66,7 @@ for index = 8 + in_hand, #ARGV do
     local channel = ARGV[index]
     local unacknowledged = prefix .. ':unacknowledged:' .. channel
     if redis.call('HLEN', unacknowledged) > redis.call('LLEN', prefix .. channel) then
+        read_clock()
         local head = redis.call('LINDEX', prefix .. channel, 0)
         local oldest = head and struct.unpack('>d', head) or math.huge
         local lost = {}
