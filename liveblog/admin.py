@@ -124,7 +124,7 @@ class WebhookAdmin(StaleFormsAdmin):
         if not change:
             super().save_model(request, obj, form, change)
         elif form.changed_data:
-            # Whoever has corrected it wants to see now whether it works.
+            # After a correction, staff expect the next attempt at once.
             obj.failures, obj.paused_until = 0, None
             obj.save(update_fields=[*form.changed_data, "failures", "paused_until"])
 

@@ -41,7 +41,7 @@ FEW = 20
 
 @dataclass(frozen=True)
 class Asker:
-    """Who asks for a replay: a reply channel, None over HTTP, and an address, where known."""
+    """The client of a replay: its reply channel (None over HTTP) and its address, where known."""
 
     socket: str | None
     address: str | None

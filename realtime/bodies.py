@@ -57,7 +57,7 @@ class Bodies:
     """
 
     def __init__(self, budget: Budget, outbox: Outbox, metrics: Metrics) -> None:
-        # What is encrypted is a third longer in Redis.
+        # Encryption makes a body a third longer in Redis.
         numerator = 3 if outbox.layer.codec.crypter else 4
         self.limit = budget.requests * numerator // 4
         self.large_limit = budget.large_bodies * numerator // 4

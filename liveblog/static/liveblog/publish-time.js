@@ -17,7 +17,7 @@ export function showMoment(form, moment) {
   explain(form);
 }
 
-/** What was typed is the moment, the first one where there are two. */
+/** Take the typed time as the moment; of two possible moments, the first one. */
 export function takeTyped(form) {
   const { publish_at: field, scheduled } = form.elements;
   scheduled.value = momentsOf(field.value)[0] ?? "";
