@@ -43,11 +43,14 @@ class Recycling:
         self.messages += 1
         if self.most_messages and self.messages >= self.most_messages:
             self.end(f"{self.messages} messages")
-        elif self.most_memory and now >= self.next_check:
+        elif now >= self.next_check:
             self.next_check = now + CHECK
-            memory = resident_memory()
-            if memory >= self.most_memory:
-                self.end(f"{memory:.0f} MiB of memory")
+            self.check_memory()
+
+    def check_memory(self) -> None:
+        """From any thread. Also called while no message comes, or one takes long."""
+        if self.most_memory and (memory := resident_memory()) >= self.most_memory:
+            self.end(f"{memory:.0f} MiB of memory")
 
     def end(self, reason: str) -> None:
         if not self.is_over:

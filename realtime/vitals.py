@@ -1,4 +1,7 @@
-"""Publishes the counters of a worker and what it has at hand, also while its consumers are busy."""
+"""What a worker does every few seconds, whether its consumers are busy or idle.
+
+It publishes its counters and what it has at hand, and checks how much memory it takes.
+"""
 
 import threading
 from contextlib import suppress
@@ -8,16 +11,18 @@ import redis
 
 from realtime.commands import Command
 from realtime.metrics import Metrics
+from realtime.recycling import Recycling
 
 EVERY = 5.0  # s; realtime.readiness misses a worker after three of these
 
 
 class Vitals:
-    """Publishes at once and then every few seconds, in a thread, while the context lasts."""
+    """Does so at once and then every few seconds, in a thread, while the context lasts."""
 
-    def __init__(self, layer, metrics: Metrics) -> None:
+    def __init__(self, layer, metrics: Metrics, recycling: Recycling) -> None:
         self.layer = layer
         self.metrics = metrics
+        self.recycling = recycling
         self.stopping = threading.Event()
 
     def __enter__(self) -> None:
@@ -35,6 +40,7 @@ class Vitals:
     def publish(self) -> None:
         while True:
             self.run(self.metrics.publication(self.layer))
+            self.recycling.check_memory()
             if self.stopping.wait(EVERY):
                 return
 

@@ -170,7 +170,8 @@ class Worker(ChannelsWorker):
             worker.slot, *worker.spare_slots = activity.slots[number * each :][:each]
         self.metrics.at_hand = activity.at_hand
         alias = getattr(self.channel_layer, "alias", DEFAULT_CHANNEL_LAYER)
-        with Watchdog(activity, alias), Vitals(self.channel_layer, self.metrics):
+        vitals = Vitals(self.channel_layer, self.metrics, self.recycling)
+        with Watchdog(activity, alias), vitals:
             yield
         activity.close()
 

@@ -38,3 +38,17 @@ def test_the_memory_is_that_of_this_process():
     before = recycling.resident_memory()
     block = bytearray(b"x") * (50 << 20)
     assert 40 < recycling.resident_memory() - before < 60, len(block)
+
+
+def test_memory_that_grew_within_a_moment_of_the_last_look_counts_without_another_message(
+    monkeypatch,
+):
+    monkeypatch.setattr(recycling, "resident_memory", lambda: 50.0)
+    ended = []
+    process = Recycling(Limits(memory=100), lambda: ended.append(True))
+    process.count(10.0)
+    monkeypatch.setattr(recycling, "resident_memory", lambda: 300.0)
+    process.count(10.0 + CHECK / 2)
+    assert not ended
+    process.check_memory()
+    assert ended == [True]
