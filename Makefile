@@ -15,6 +15,7 @@ test: lint
 	@tests/install.sh
 	.venv/bin/python -m pytest -m alone
 	.venv/bin/python -m pytest -m "not alone" -n 2 --dist loadfile --no-loadscope-reorder
+	PYTHON=.venv/bin/python packages/channels-realtime/test-wheel.sh
 	node --test tests/js/
 
 lint:

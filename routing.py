@@ -11,8 +11,8 @@ from consumers import (
     echo,
     initials,
     liveblog,
+    not_found,
     notifications,
-    nowhere,
     ops,
     raw,
     rooms,
@@ -47,7 +47,7 @@ channel_routing = [
     *conversation(by_hand, r"^/channel/by-hand/$"),
     *conversation(echo, r"^/channel/test/$"),
     *conversation(ops, r"^/channel/ops/$"),
-    *conversation(nowhere, r""),
+    *conversation(not_found, r""),
     # Which worker answers: deploy/release asks.
     route(PROBE_CHANNEL, ops.probe),
     # A channel of its own: mail takes as long as the mail server likes.

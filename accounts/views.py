@@ -3,7 +3,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 
 from accounts.models import Account
-from conversations.methods import read_only
+from conversations.read_only import read_only
 
 
 @read_only

@@ -7,8 +7,8 @@ with a Group; ARCHITECTURE.md says what else the loop lacks.
 from channels import Channel
 
 from consumers.refusals import reply, same_origin_only
-from conversations.store import key, redis
-from conversations.wire import BadMessage, parse
+from conversations.json_text import BadMessage, parse
+from conversations.redis_store import key, redis
 
 KEPT = 86_400  # s after the last connect: what a killed interface server leaves in the set
 

@@ -6,12 +6,13 @@ quickly could change places between two workers. It implies `channel_session`.
 
 from channels.auth import channel_session_user, channel_session_user_from_http
 from channels.sessions import enforce_ordering
+from channels_realtime.close_codes import FLOOD, NOT_FOUND, NOT_LOGGED_IN
 from django.utils.translation import gettext as _
 
-from consumers.languages import in_their_language
 from consumers.refusals import our_pages_only, refuse, reply
-from conversations import guests
-from conversations.chat import (
+from consumers.translation import in_their_language
+from conversations.chat import guests
+from conversations.chat.room import (
     announce,
     chat_frame,
     chat_group,
@@ -22,10 +23,9 @@ from conversations.chat import (
     send,
     unmute,
 )
-from conversations.limits import CHAT
-from conversations.rooms import bad_room, is_room_name
-from conversations.wire import BadMessage, error_frame, expected, parse
-from realtime.codes import FLOOD, NOT_FOUND, NOT_LOGGED_IN
+from conversations.json_text import BadMessage, error_frame, expected, parse
+from conversations.rate_limits import CHAT
+from conversations.rooms.names import bad_room, is_room_name
 
 __all__ = ["announce", "force_disconnect", "ws_connect", "ws_disconnect", "ws_receive"]
 

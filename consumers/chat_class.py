@@ -4,11 +4,11 @@ from channels.generic.websockets import JsonWebsocketConsumer
 from django.utils.decorators import method_decorator
 
 from consumers.chat import enter, hear
-from consumers.languages import in_their_language
 from consumers.refusals import reply, same_origin_only
-from conversations.chat import chat_group
-from conversations.rooms import is_room_name
-from conversations.wire import BadMessage, parse
+from consumers.translation import in_their_language
+from conversations.chat.room import chat_group
+from conversations.json_text import BadMessage, parse
+from conversations.rooms.names import is_room_name
 
 
 class ChatConsumer(JsonWebsocketConsumer):

@@ -3,7 +3,8 @@
 Nothing is kept on the server: a page announces itself when something changes and every 10 s, and
 pages drop whoever has been silent for 25 s. In: {"update": null, "new" or an id, "typing": true or
 false}. Out: `welcome` (this page's id and user), `ask` (somebody came: everybody says it again),
-`here` (page, user, name, update, typing), `gone` (page), and `draft` (liveblog/broadcast.py).
+`here` (page, user, name, update, typing), `gone` (page), and `draft`
+(liveblog/stream/broadcast.py).
 The name is the login's, never the client's.
 """
 
@@ -11,18 +12,18 @@ import secrets
 
 from channels import Group
 from channels.auth import channel_session_user, channel_session_user_from_http
+from channels_realtime.close_codes import FLOOD, NOT_ALLOWED, NOT_FOUND, NOT_LOGGED_IN
 from django.utils.translation import gettext as _
 
-from consumers.languages import in_their_language
 from consumers.refusals import our_pages_only, refuse, reply, users_only
-from conversations.limits import Limit
-from conversations.wire import BadMessage, encode, error_frame, expected, parse
-from liveblog.broadcast import desk_group
-from liveblog.frames import unknown_blog
+from consumers.translation import in_their_language
+from conversations.json_text import BadMessage, encode, error_frame, expected, parse
+from conversations.rate_limits import Limit
+from liveblog.editing.roles import may_not_edit, name_of, rights_of
 from liveblog.models import LiveBlog
-from liveblog.revisions import whole_number
-from liveblog.roles import may_not_edit, name_of, rights_of
-from realtime.codes import FLOOD, NOT_ALLOWED, NOT_FOUND, NOT_LOGGED_IN
+from liveblog.stream.broadcast import desk_group
+from liveblog.stream.frames import unknown_blog
+from liveblog.stream.revisions import whole_number
 
 # A page speaks when it is opened, when typing begins and ends, and at each arrival of another.
 ANNOUNCEMENTS = Limit("desk", most=30, seconds=10, flood=90)

@@ -8,7 +8,7 @@ from channels import Group
 from channels.sessions import channel_session
 
 from consumers.refusals import reply, same_origin_only
-from conversations.wire import BadMessage, parse
+from conversations.json_text import BadMessage, parse
 
 
 @channel_session

@@ -2,12 +2,12 @@
 
 from channels import Group
 from channels.auth import channel_session_user, channel_session_user_from_http
+from channels_realtime.close_codes import NOT_LOGGED_IN
 from django.utils.translation import gettext as _
 
 from consumers.refusals import our_pages_only, refuse, reply, users_only
-from conversations.chat import checked
-from conversations.wire import BadMessage, encode, error_frame, expected, parse
-from realtime.codes import NOT_LOGGED_IN
+from conversations.chat.room import checked
+from conversations.json_text import BadMessage, encode, error_frame, expected, parse
 
 
 @our_pages_only

@@ -5,14 +5,14 @@ from urllib.parse import parse_qs
 
 from channels import Group
 from channels.message import Message
+from channels_realtime.close_codes import NOT_FOUND
 
 from consumers.refusals import refuse, reply, same_origin_only
-from conversations.wire import error_frame
-from liveblog.frames import bad_revision, unknown_blog
+from conversations.json_text import error_frame
 from liveblog.models import LiveBlog
-from liveblog.replays import Asker, head, replay
-from liveblog.revisions import whole_number
-from realtime.codes import NOT_FOUND
+from liveblog.stream.frames import bad_revision, unknown_blog
+from liveblog.stream.replay import Asker, head, replay
+from liveblog.stream.revisions import whole_number
 
 known = set()  # slugs that were found once; the replay's own query notices a deleted blog
 

@@ -2,14 +2,14 @@
 
 from channels import Group
 from channels.auth import channel_session_user, channel_session_user_from_http
+from channels_realtime.close_codes import NOT_LOGGED_IN
 from django.utils.translation import gettext as _
 
 from accounts.mail import send_low_balance_mail
 from accounts.models import Account
 from accounts.notices import group_name, notice
 from consumers.refusals import our_pages_only, refuse, reply, users_only
-from conversations.wire import BadMessage, encode, error_frame, expected, parse
-from realtime.codes import NOT_LOGGED_IN
+from conversations.json_text import BadMessage, encode, error_frame, expected, parse
 
 ASK = {"ask": "balance"}
 

@@ -2,14 +2,14 @@
 
 from channels import Group
 from channels.auth import channel_session_user, channel_session_user_from_http
+from channels_realtime.close_codes import NOT_ALLOWED, NOT_LOGGED_IN
 from django.utils.translation import gettext as _
 
 from consumers.refusals import our_pages_only, refuse, reply, users_only
-from conversations.wire import BadMessage, encode, error_frame, expected, parse
+from conversations.json_text import BadMessage, encode, error_frame, expected, parse
 from ops.probing import identity
 from ops.samples import GROUP, fresh_sample, sample
 from proj.health import check_database
-from realtime.codes import NOT_ALLOWED, NOT_LOGGED_IN
 
 ASK = {"ask": "sample"}
 

@@ -8,13 +8,13 @@ from urllib.parse import urlsplit
 
 from channels.exceptions import DenyConnection
 from channels.message import Message
+from channels_realtime.close_codes import TRY_AGAIN_LATER
 from django.conf import settings
 from django.http.request import validate_host
 from django.utils.translation import gettext as _
 
-from conversations.wire import encode, error_frame
+from conversations.json_text import encode, error_frame
 from database.outages import OUTAGES, reason_of
-from realtime.codes import TRY_AGAIN_LATER
 
 logger = logging.getLogger(__name__)
 

@@ -4,12 +4,12 @@ A socket's messages keep their order (`enforce_ordering`, which implies `channel
 """
 
 from channels.sessions import enforce_ordering
+from channels_realtime.close_codes import NOT_FOUND
 
 from consumers.refusals import our_pages_only, refuse, reply
-from conversations.envelopes import envelope, envelope_group, push, send
-from conversations.rooms import bad_room, is_room_name
-from conversations.wire import BadMessage, encode, expected, parse
-from realtime.codes import NOT_FOUND
+from conversations.json_text import BadMessage, encode, expected, parse
+from conversations.rooms.envelopes import envelope, envelope_group, push, send
+from conversations.rooms.names import bad_room, is_room_name
 
 __all__ = ["push", "ws_connect", "ws_disconnect", "ws_receive"]
 

@@ -8,16 +8,16 @@ both send {"to": id, "candidate": …}. Each reaches the one member that it name
 from channels import Channel
 from channels.auth import channel_session_user, channel_session_user_from_http
 from channels.sessions import enforce_ordering
+from channels_realtime.close_codes import FLOOD, NOT_FOUND, TRY_AGAIN_LATER
 from django.utils.translation import gettext as _
 
-from consumers.languages import in_their_language
-from consumers.members import MOST, Room, RoomFull
 from consumers.refusals import our_pages_only, refuse, reply
-from conversations import guests
-from conversations.limits import SIGNALS
-from conversations.rooms import bad_room, is_room_name
-from conversations.wire import BadMessage, encode, error_frame, expected, parse
-from realtime.codes import FLOOD, NOT_FOUND, TRY_AGAIN_LATER
+from consumers.translation import in_their_language
+from conversations.chat import guests
+from conversations.json_text import BadMessage, encode, error_frame, expected, parse
+from conversations.rate_limits import SIGNALS
+from conversations.rooms.names import bad_room, is_room_name
+from conversations.voice.members import MOST, Room, RoomFull
 
 KINDS = {"offer", "answer", "candidate"}
 LONGEST_ID = 32

@@ -4,7 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from conversations.rooms import LONGEST_NAME
+from conversations.rooms.names import LONGEST_NAME
 
 
 class Mute(models.Model):

@@ -1,6 +1,7 @@
 from django.urls import path
 
-from conversations import api, views
+from conversations import views
+from conversations.rooms import api
 
 app_name = "conversations"
 

@@ -5,12 +5,12 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 
-from conversations import guests
-from conversations.addresses import addresses
-from conversations.chat import LONGEST_MESSAGE
-from conversations.forms import RoomForm
-from conversations.methods import read_only
-from conversations.rooms import bad_room, is_room_name
+from conversations.chat import guests
+from conversations.chat.forms import RoomForm
+from conversations.chat.room import LONGEST_MESSAGE
+from conversations.read_only import read_only
+from conversations.rooms.names import bad_room, is_room_name
+from conversations.try_addresses import addresses
 
 
 @read_only

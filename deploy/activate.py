@@ -349,7 +349,7 @@ class Activation:
 
         Those of this host are waited for until each has published after that time.
         """
-        from realtime.metrics import PUBLISH
+        from channels_realtime.metrics.counters import PUBLISH
 
         processes = len(self.supervisor.names("interface"))
 
@@ -362,7 +362,7 @@ class Activation:
 
     def reports(self) -> Iterator[Report]:
         """The report of each interface server, of other hosts as well."""
-        from realtime.metrics import metrics_key
+        from channels_realtime.metrics.counters import metrics_key
 
         for index in range(self.layer.ring_size):
             found = self.layer.connection(index).hgetall(metrics_key(self.layer))

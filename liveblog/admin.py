@@ -8,8 +8,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from conversations.stale_forms import StaleFormsAdmin
+from liveblog.editing.roles import name_of
 from liveblog.models import BlogUpdate, Delivery, LiveBlog, PastVersion, Webhook
-from liveblog.roles import name_of
 
 
 class RevisionedAdmin(StaleFormsAdmin):

@@ -8,8 +8,8 @@ class LiveBlogConfig(AppConfig):
     verbose_name = _("Live blog")
 
     def ready(self):
-        from liveblog import broadcast  # noqa: F401  (connects to post_save)
-        from liveblog.roles import make_groups
+        from liveblog.editing.roles import make_groups
+        from liveblog.stream import broadcast  # noqa: F401  (connects to post_save)
         from liveblog.webhooks import recording  # noqa: F401  (connects to post_save)
 
         post_migrate.connect(make_groups, sender=self)

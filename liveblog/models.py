@@ -13,8 +13,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from liveblog import markup
-from liveblog.revisions import RevisionedQuerySet, evaluate
+from liveblog.stream.revisions import RevisionedQuerySet, evaluate
+from liveblog.text import markup
 
 LONGEST_BODY = 20_000  # characters; some ten screens, far more than a live update needs
 LONGEST_KEY = 64  # characters; a UUID has 36
@@ -388,7 +388,7 @@ class PastVersion(models.Model):
 
 
 class Write(models.Model):
-    """What a write with an idempotency key was answered with; see liveblog.writes."""
+    """What a write with an idempotency key was answered with; see liveblog.editing.idempotency."""
 
     blog = models.ForeignKey(LiveBlog, models.CASCADE, related_name="writes")
     key = models.CharField(max_length=LONGEST_KEY)

@@ -1,33 +1,24 @@
 from django.urls import path
 
-from liveblog import (
-    api,
-    composing,
-    coverage_state,
-    editor,
-    embed,
-    exports,
-    feeds,
-    history,
-    openapi,
-    posts,
-    views,
-)
+from liveblog.api import openapi
+from liveblog.api import views as api
+from liveblog.editing import about, composer, editor_page, history
+from liveblog.reading import embed, export, feeds, posts, views
 
 app_name = "liveblog"
 
 urlpatterns = [
     path("", views.index, name="index"),
     path("liveblog/<slug:slug>/", views.reader, name="reader"),
-    path("liveblog/<slug:slug>/edit/", editor.editor, name="editor"),
-    path("liveblog/<slug:slug>/images/", composing.image, name="image"),
-    path("liveblog/<slug:slug>/preview/", composing.preview, name="preview"),
-    path("liveblog/<slug:slug>/edit/about/", coverage_state.about, name="about"),
+    path("liveblog/<slug:slug>/edit/", editor_page.editor, name="editor"),
+    path("liveblog/<slug:slug>/images/", composer.image, name="image"),
+    path("liveblog/<slug:slug>/preview/", composer.preview, name="preview"),
+    path("liveblog/<slug:slug>/edit/about/", about.about, name="about"),
     path("liveblog/<slug:slug>/edit/<int:pk>/history/", history.history, name="history"),
     path("liveblog/<slug:slug>/updates.json", views.updates_json, name="updates_json"),
     path("liveblog/<slug:slug>/feed/", feeds.feed, name="feed"),
-    path("liveblog/<slug:slug>/export.json", exports.export, {"kind": "json"}, name="export_json"),
-    path("liveblog/<slug:slug>/export.html", exports.export, {"kind": "html"}, name="export_html"),
+    path("liveblog/<slug:slug>/export.json", export.export, {"kind": "json"}, name="export_json"),
+    path("liveblog/<slug:slug>/export.html", export.export, {"kind": "html"}, name="export_html"),
     path("liveblog/<slug:slug>/embed.js", embed.script, name="embed_script"),
     path("liveblog/<slug:slug>/embed/", embed.page, name="embed"),
     path("liveblog/<slug:slug>/<int:pk>/", posts.post, name="post"),

@@ -3,8 +3,7 @@
 import time
 
 from channels import DEFAULT_CHANNEL_LAYER, channel_layers
-
-from realtime.metrics import processes, queues
+from channels_realtime.metrics.counters import processes, queues
 
 GROUP = "ops"
 SHOWN_LETTERS = 20  # dead letters that the page lists

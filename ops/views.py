@@ -2,7 +2,7 @@ from django.contrib.admin.views.decorators import staff_member_required
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 
-from conversations.methods import read_only
+from conversations.read_only import read_only
 
 
 @read_only

@@ -1,5 +1,5 @@
 """The Django project. Importing it makes Channels 1.x run on this Django."""
 
-from realtime import compat
+from channels_realtime import compat
 
 compat.install()

@@ -10,9 +10,8 @@ from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 import dj_database_url
-
-from realtime import timeouts
-from realtime.budget import parse_size
+from channels_realtime.memory_budget import parse_size
+from channels_realtime.worker import timeouts
 
 ROOT = Path(__file__).resolve().parent.parent
 # Relative folders are those of the checkout; a release holds the name of the one it was made from.

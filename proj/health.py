@@ -12,14 +12,14 @@ import socket
 from collections.abc import Mapping
 
 from channels import DEFAULT_CHANNEL_LAYER, channel_layers
+from channels_realtime.metrics import readiness
+from channels_realtime.metrics.readiness import FAILING, OK, Check, Finding, failing, needs_redis
 from django.conf import settings
 from django.db import Error, connection
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 
 from proj.environment import POOLS, Environment
-from realtime import readiness
-from realtime.readiness import FAILING, OK, Check, Finding, failing, needs_redis
 
 logger = logging.getLogger(__name__)
 

@@ -34,8 +34,9 @@ def kept_secret():
 SECRET_KEY = environment.SECRET_KEY or kept_secret()
 
 INSTALLED_APPS = [
-    "realtime",
+    "channels_realtime",
     "channels",
+    "proj",
     "liveblog",
     "accounts",
     "conversations",
@@ -118,10 +119,12 @@ def channel_layer():
         "acknowledged": ["accounts.low-balance-mail", "websocket.disconnect"],
     }
     if not environment.REDIS_URL[0].startswith("sentinel://"):
-        return "realtime.layer.RedisChannelLayer", config | {"hosts": environment.REDIS_URL}
+        return "channels_realtime.layer.RedisChannelLayer", config | {
+            "hosts": environment.REDIS_URL
+        }
     found = [parse_sentinel(url) for url in environment.REDIS_URL]
     hosts, _, password = found[0]
-    return "realtime.layer.RedisSentinelChannelLayer", config | {
+    return "channels_realtime.layer.RedisSentinelChannelLayer", config | {
         "hosts": hosts,
         "services": [service for _, service, _ in found],
         "connection_kwargs": {"password": password},
@@ -133,7 +136,7 @@ CHANNEL_LAYERS = {
     "default": {"BACKEND": BACKEND, "ROUTING": "routing.channel_routing", "CONFIG": CONFIG}
 }
 # What the consumers of a socket remember ends with the socket; logins do not.
-CHANNEL_SESSION_ENGINE = "realtime.sessions"
+CHANNEL_SESSION_ENGINE = "channels_realtime.sessions"
 
 CONSUMER_TIMEOUT = environment.CONSUMER_TIMEOUT
 
@@ -157,7 +160,7 @@ SECURE_HSTS_SECONDS = 31_536_000 if environment.HTTPS else 0  # s; a year
 # Whether other sites below the same domain are ready for HSTS, only their owner knows.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 
-CSRF_FAILURE_VIEW = "liveblog.doors.csrf_failure"
+CSRF_FAILURE_VIEW = "liveblog.editing.decorators.csrf_failure"
 LOGIN_URL = "/accounts/login/"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/"

@@ -1,16 +1,16 @@
 """Every HTTP address of the site."""
 
+from channels_realtime.metrics.prometheus import metrics_view
 from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
 
 from accounts.views import balance
-from conversations.methods import read_only
+from conversations.read_only import read_only
 from liveblog.webhooks.collector import WebhookCollector
 from proj.health import healthz, readyz
-from realtime.prometheus import metrics_view
 
-handler500 = "liveblog.doors.server_error"
+handler500 = "liveblog.editing.decorators.server_error"
 
 urlpatterns = [
     path("", include("liveblog.urls")),

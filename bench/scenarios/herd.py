@@ -21,7 +21,7 @@ from bench.systems import whole_product
 from bench.systems.base import REPOSITORY
 from bench.talker import Talker
 
-INTERFACE = "realtime.interface"
+INTERFACE = "channels_realtime.interface"
 POSTS = 10  # made while nobody is connected
 PATIENCE = 60.0  # s; by then a newsroom has called
 QUEUES = ("websocket.connect", "websocket.receive", "websocket.disconnect", "http.request")

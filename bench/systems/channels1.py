@@ -64,7 +64,7 @@ class OursEcho(Stock):
     project = "bench.peers.ours_echo"
 
     def interface(self):
-        return [sys.executable, "-m", "realtime.interface"]
+        return [sys.executable, "-m", "channels_realtime.interface"]
 
 
 class Ours(Channels1):
@@ -91,7 +91,7 @@ class Ours(Channels1):
         manage = [sys.executable, "manage.py"]
         for command in (["migrate", "-v", "0"], ["shell", "-c", MAKE_DEMO]):
             run(self, [*manage, *command], cwd=REPOSITORY, env=os.environ | env)
-        interface = [sys.executable, "-m", "realtime.interface"]
+        interface = [sys.executable, "-m", "channels_realtime.interface"]
         self.serve(stack, interface, "proj.asgi:channel_layer", [*manage, "runworker"], env)
 
     def environment(self, redis_url, stack):

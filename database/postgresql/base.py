@@ -9,12 +9,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import psycopg
+from channels_realtime.worker import handoff
 from django.db.backends.postgresql import base
 from psycopg.abc import RV, PQGen
 
 from database import deadlines
 from database.deadlines import milliseconds
-from realtime import handoff
 
 # A statement that has not ended in time is no error of psycopg's public ones: it converts this one.
 WaitTimeout = psycopg.errors._WaitTimeout

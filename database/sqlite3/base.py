@@ -1,7 +1,8 @@
 """SQLite, with writers that wait for its one write lock without keeping readers waiting.
 
 A worker tries to get the lock for BRIEFLY. Where somebody holds it for longer, a spare thread takes
-the worker's messages (realtime.handoff), and the writer waits in its own, for LOCK at most. Where
+the worker's messages (channels_realtime.worker.handoff), and the writer waits in its own, for LOCK
+at most. Where
 too many wait already, it fails at once. Both raise OperationalError, "database is locked", before
 anything was written. Other processes wait for as long as the option `timeout` says.
 """
@@ -10,10 +11,10 @@ import sqlite3
 import time
 from typing import Any
 
+from channels_realtime.worker import handoff
 from django.db.backends.sqlite3 import base
 
 from database.deadlines import BRIEFLY, LOCK, PAUSE, milliseconds
-from realtime import handoff
 
 
 def set_busy_timeout(connection: sqlite3.Connection, seconds: float) -> None:

@@ -4,7 +4,7 @@ from django.conf import settings
 register = template.Library()
 
 
-@register.inclusion_tag("liveblog/_embed_code.html", takes_context=True)
+@register.inclusion_tag("liveblog/reader/_embed_code.html", takes_context=True)
 def embed_code(context, blog, to_everybody=False):
     """The tag for other sites, where some may embed; `to_everybody`: where all may."""
     request, allowed = context["request"], settings.EMBED_ORIGINS

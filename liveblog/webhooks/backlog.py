@@ -16,10 +16,10 @@ from django.db import models, transaction
 from django.db.models import Count, Exists, F, Min, OuterRef, Q
 from django.utils import timezone
 
-from liveblog.frames import timestamp
-from liveblog.locks import limit_lock_waits
 from liveblog.models import Delivery, Webhook
-from liveblog.pruning import BATCH, BUDGET, delete_in_batches
+from liveblog.stream.frames import timestamp
+from liveblog.stream.lock_timeouts import limit_lock_waits
+from liveblog.stream.pruning import BATCH, BUDGET, delete_in_batches
 from liveblog.webhooks.messages import Response
 
 logger = logging.getLogger(__name__)

@@ -16,9 +16,9 @@ from queue import Empty, SimpleQueue
 from django.db import Error as DatabaseError
 from django.db import connection
 
-from liveblog.failures import FailureLog
-from liveblog.locks import limit_lock_waits
 from liveblog.models import Delivery, Webhook
+from liveblog.stream.failure_log import FailureLog
+from liveblog.stream.lock_timeouts import limit_lock_waits
 from liveblog.webhooks import backlog
 from liveblog.webhooks.client import WebhookClient
 from liveblog.webhooks.messages import Request, Response

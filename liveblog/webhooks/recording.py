@@ -6,9 +6,9 @@ from django.db.models.signals import post_save
 from django.dispatch import receiver
 from django.utils import timezone
 
-from liveblog.frames import blog_frame, encode, timestamp, update_frame
 from liveblog.models import BlogUpdate, Delivery, LiveBlog, Webhook
-from liveblog.revisions import as_stored
+from liveblog.stream.frames import blog_frame, encode, timestamp, update_frame
+from liveblog.stream.revisions import as_stored
 
 
 @receiver(post_save, sender=BlogUpdate)

@@ -4,12 +4,12 @@ import sys
 from contextlib import suppress
 
 import pytest
+from harness.services import PATIENCE, wait_until
 
 from bench import procfs
 from bench.errors import ProcessFailed
 from bench.process import Process
 from bench.talker import Talker, module
-from tests.services import PATIENCE, wait_until
 
 
 def test_a_process_that_ends_too_soon_is_an_error_with_its_last_words():

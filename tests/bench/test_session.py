@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from harness.services import PATIENCE, wait_until
 
 from bench import procfs, scenarios, systems
 from bench.plan import QUICK
 from bench.run import run
 from bench.session import Session
-from tests.services import PATIENCE, wait_until
 
 SMALL = dataclasses.replace(
     QUICK,

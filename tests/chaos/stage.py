@@ -12,6 +12,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from harness.services import PATIENCE, wait_until
+
 from tests.chaos.cells import Dependency, Group
 from tests.chaos.clients.crowd import Crowd
 from tests.chaos.clients.desk import Desk
@@ -30,7 +32,6 @@ from tests.chaos.product import Product
 from tests.chaos.resources import Usage, measure
 from tests.chaos.tree import Tree
 from tests.chaos.truth import Postgres, SQLite, Truth
-from tests.services import PATIENCE, wait_until
 
 SLUG = "chaos"
 # Of a hundred readers so many are on a lane that is hurt in its own way; the rest feel only what

@@ -12,11 +12,11 @@ from http.client import HTTPException
 from typing import Any
 from xmlrpc.client import Fault, ServerProxy
 
+from harness.services import PATIENCE, wait_until
 from supervisor.xmlrpc import SupervisorTransport, UnixStreamHTTPConnection
 
 from tests.chaos.network.servers import send
 from tests.e2e.stack import Stack
-from tests.services import PATIENCE, wait_until
 
 ANSWERS_WITHIN = 5.0  # s; a supervisord that waits for its terminal does not answer at all
 

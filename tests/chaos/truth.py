@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from harness.services import PATIENCE
 from psycopg.rows import dict_row
-
-from tests.services import PATIENCE
 
 Row = dict[str, Any]
 Query = Callable[..., list[Row]]  # (sql with %s, *values) -> rows

@@ -4,9 +4,9 @@ databases: what works here works on a plain one, which tests/e2e uses."""
 import json
 
 import pytest
+from harness.services import PATIENCE, RedisServer
 
 from tests.e2e.stack import Reader, Stack
-from tests.services import PATIENCE, RedisServer
 
 TOKEN = "a token of the newsroom's"
 NAMES = ("anna", "ben", "berta", "中村", "editor")
@@ -81,7 +81,7 @@ def connect(stack, request):
 
 
 HOLD = """
-from conversations.store import layer, redis
+from conversations.redis_store import layer, redis
 keys = list(redis().scan_iter(f"{layer().prefix}:rate:*"))
 assert keys, "no window has begun"
 for key in keys:

@@ -5,8 +5,8 @@ import subprocess
 import pytest
 
 from consumers.chat import LONGEST_USERNAME
-from conversations.chat import LONGEST_MESSAGE
-from conversations.limits import CHAT
+from conversations.chat.room import LONGEST_MESSAGE
+from conversations.rate_limits import CHAT
 from tests.consumers.test_handshakes import close_code
 
 STYLES = ["chat", "chat-class"]

@@ -2,8 +2,7 @@
 
 import pytest
 import redis
-
-from tests.services import wait_until
+from harness.services import wait_until
 
 
 @pytest.mark.parametrize("path", ["/channel/test/", "/channel/by-hand/"])

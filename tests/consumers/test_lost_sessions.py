@@ -22,7 +22,7 @@ WORDS = {
     "/channel/voice/{room}/": {"to": "somebody", "candidate": {}},
 }
 LOSE_SESSIONS = """
-from conversations.store import layer, redis
+from conversations.redis_store import layer, redis
 keys = list(redis().scan_iter(f"{layer().prefix}:sessions:*"))
 assert keys, "there is no session"
 redis().delete(*keys)

@@ -5,8 +5,7 @@ import email.policy
 from pathlib import Path
 
 import pytest
-
-from tests.services import wait_until
+from harness.services import wait_until
 
 pytestmark = pytest.mark.usefixtures("sessions")  # makes the users
 

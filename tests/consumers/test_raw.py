@@ -5,8 +5,7 @@ import urllib.error
 import urllib.request
 
 import pytest
-
-from tests.services import PATIENCE
+from harness.services import PATIENCE
 
 
 def test_a_consumer_streams_the_answer(stack):

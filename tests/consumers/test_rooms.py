@@ -5,11 +5,11 @@ import urllib.error
 import urllib.request
 
 import pytest
+from harness.services import PATIENCE
 
-from conversations.limits import PUSHES
-from conversations.wire import LONGEST_FRAME
+from conversations.json_text import LONGEST_FRAME
+from conversations.rate_limits import PUSHES
 from tests.consumers.conftest import BAD_JSON, TOKEN
-from tests.services import PATIENCE
 
 HEARTBEAT = {"msg": "heartbeat", "code": 200, "data": []}
 
@@ -133,7 +133,7 @@ def test_a_room_whose_name_is_not_allowed_is_404(post):
 
 # Most of them at once: request by request they may take a busy machine longer than the window.
 COUNT = """
-from conversations.limits import PUSHES
+from conversations.rate_limits import PUSHES
 for _ in range(PUSHES.most - 2):
     PUSHES.count("other")
 """

@@ -1,8 +1,7 @@
 """With CHANNEL_KEYS, what is said cannot be read in Redis, wherever it waits."""
 
 import redis
-
-from tests.services import stopped, wait_until
+from harness.services import stopped, wait_until
 
 SECRET = "the eagle has landed"
 LINES = 10
@@ -31,10 +30,10 @@ def test_no_plaintext_lies_in_redis_while_messages_wait(stack, connect, room, lo
             )
             assert found_in(client, SECRET) == found_in(client, "berta") == []
         assert [one.frame()["message"] for _ in range(LINES)] == [SECRET] * LINES
-        with stopped(*stack.pids("realtime.interface")):
+        with stopped(*stack.pids("channels_realtime.interface")):
             # Here as well: the first one answers the BLPOP of the stopped server.
             stack.shell(
-                "from conversations.chat import announce\n"
+                "from conversations.chat.room import announce\n"
                 f"for _ in range({LINES}): announce({room!r}, {SECRET!r})"
             )
             lists = [key for key in client.scan_iter(_type="list") if client.llen(key)]

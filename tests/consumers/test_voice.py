@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from consumers.members import MOST, Room, RoomFull
-from conversations.store import layer
+from conversations.redis_store import layer
+from conversations.voice.members import MOST, Room, RoomFull
 from tests.consumers.test_handshakes import close_code
 
 

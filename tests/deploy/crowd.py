@@ -5,10 +5,9 @@ import json
 import threading
 import time
 
+from harness.services import PATIENCE, wait_until
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
-
-from tests.services import PATIENCE, wait_until
 
 
 class Crowd:

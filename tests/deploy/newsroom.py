@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from tests.services import PATIENCE
+from harness.services import PATIENCE
 
 POST = """
 import select, sys

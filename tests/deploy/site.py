@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from harness.services import PATIENCE
+
 from tests.e2e.stack import ROOT, Stack
-from tests.services import PATIENCE
 
 # Among these is what other tests may be writing just now.
 NOT_COPIED = shutil.ignore_patterns(

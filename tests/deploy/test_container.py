@@ -12,10 +12,10 @@ import sys
 
 import pytest
 import redis
+from harness.services import PATIENCE, wait_until
 
 from deploy.run import ROOT
 from proj.environment import VARIABLES, Environment
-from tests.services import PATIENCE, wait_until
 
 CONTAINERFILE = (ROOT / "deploy" / "Containerfile").read_text().replace("\\\n", " ")
 COMPOSE = (ROOT / "deploy" / "compose.yaml").read_text()

@@ -5,9 +5,10 @@ import re
 import shutil
 import subprocess
 
+from harness.services import free_port
+
 from deploy.run import ROOT
 from proj.environment import VARIABLES, Environment
-from tests.services import free_port
 
 PAGE = (ROOT / "docs" / "deployment.md").read_text()
 

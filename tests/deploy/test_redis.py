@@ -4,9 +4,9 @@ import contextlib
 import subprocess
 
 import pytest
+from harness.services import RedisSentinel, RedisServer, free_port, wait_until
 
 from tests.e2e.stack import Stack
-from tests.services import RedisSentinel, RedisServer, free_port, wait_until
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ READERS = int(os.environ.get("READERS", 300))
 RELEASES = int(os.environ.get("RELEASES", 2))
 BACK_WITHIN = 10  # s from the close of a reader's socket to its next replay; here it takes about 1
 WORKERS = "runworker"
-INTERFACES = "realtime.interface"
+INTERFACES = "channels_realtime.interface"
 
 pytestmark = pytest.mark.timeout(300 + 30 * RELEASES)
 
@@ -23,7 +23,7 @@ def test_releases_replace_every_worker_and_drop_no_reader(site):
             for number in range(RELEASES):
                 old = set(site.pids(WORKERS))
                 site.replace(
-                    "realtime/readiness.py",
+                    "packages/channels-realtime/src/channels_realtime/metrics/readiness.py",
                     '"status": next',
                     f'"release {number}": 1, "status": next',
                 )

@@ -13,12 +13,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from harness.services import PATIENCE, wait_until
 
 from deploy.control import Supervisor
 from tests.deploy.crowd import Crowd
 from tests.deploy.newsroom import Newsroom
 from tests.deploy.site import Site
-from tests.services import PATIENCE, wait_until
 
 READERS = 50
 WORKERS = "runworker"

@@ -9,6 +9,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from channels_realtime.interface.command_line import OPTIONS
+from channels_realtime.interface.server import GRACE
+from harness.services import PATIENCE, free_port, wait_until
 from supervisor import events
 from supervisor.datatypes import InetStreamSocketConfig
 from supervisor.options import ServerOptions
@@ -18,10 +21,7 @@ from supervisor.states import ProcessStates
 from deploy.launch import STARTSECS
 from deploy.listening import make
 from proj.environment import Environment
-from realtime.interface import OPTIONS
-from realtime.server import GRACE
 from tests.e2e.stack import ROOT
-from tests.services import PATIENCE, free_port, wait_until
 
 
 def tree(monkeypatch, tmp_path, **environ):
@@ -67,8 +67,7 @@ def test_every_program_starts_in_the_folder_of_a_release(monkeypatch, tmp_path):
 def test_every_channel_is_read_by_one_pool_and_the_probe_by_all(monkeypatch, tmp_path):
     from channels import DEFAULT_CHANNEL_LAYER, channel_layers
     from channels.management.commands.runworker import Command
-
-    from realtime.worker import Worker
+    from channels_realtime.worker.worker import Worker
 
     groups = tree(monkeypatch, tmp_path, WORKER_POOLS="http:1,websocket:1,slow:1")
     layer = channel_layers[DEFAULT_CHANNEL_LAYER]

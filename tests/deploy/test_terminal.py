@@ -13,10 +13,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from harness.services import http_request, stopped, wait_until
 
 from deploy.terminal import LogFiles
 from tests.e2e.stack import Stack
-from tests.services import http_request, stopped, wait_until
 
 LINE = 2000  # bytes of each forced log line
 REQUESTS = 400  # so many lines fill every pipe on the way from a worker to the terminal

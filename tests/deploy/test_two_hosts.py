@@ -3,9 +3,10 @@
 import os
 
 import pytest
+from harness.services import RedisServer, wait_until
 
 from tests.deploy.hosts import Host, Network
-from tests.services import PostgresServer, RedisServer, wait_until
+from tests.postgresql import PostgresServer
 
 pytestmark = pytest.mark.alone
 

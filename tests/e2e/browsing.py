@@ -3,9 +3,8 @@
 import shutil
 from contextlib import contextmanager
 
+from harness.services import PATIENCE
 from playwright.sync_api import expect, sync_playwright
-
-from tests.services import PATIENCE
 
 ARGUMENTS = (
     "--no-sandbox",  # Chromium refuses to run as root without it

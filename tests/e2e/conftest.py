@@ -1,8 +1,8 @@
 import pytest
+from harness.services import free_port
 
 from tests.e2e.browsing import PASSWORD, log_in, open_browser, watch
 from tests.e2e.stack import Stack
-from tests.services import free_port
 
 FOREIGN_PORT = free_port()  # of a site that may embed live blogs; test_embed.py has it
 

@@ -11,9 +11,8 @@ import tempfile
 import urllib.request
 from pathlib import Path
 
+from harness.services import PATIENCE, free_port, wait_until
 from websockets.sync.client import connect
-
-from tests.services import PATIENCE, free_port, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 OURS = ("SECRET_KEY", "REDIS_URL", "DATABASE_URL", "DATA_DIR", "PORT", "HOST")

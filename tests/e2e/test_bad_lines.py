@@ -3,13 +3,13 @@
 import time
 
 import pytest
+from harness.services import PATIENCE, wait_until
 from playwright.sync_api import expect
 
-from liveblog.frames import LONGEST_REPLAY
+from liveblog.stream.frames import LONGEST_REPLAY
 from tests.e2e.browsing import connection, contents, updates, was_reloaded
 from tests.e2e.slow_line import SlowLine
 from tests.e2e.test_replay_limits import FILL
-from tests.services import PATIENCE, wait_until
 
 FIRST = """
 from liveblog.models import BlogUpdate, LiveBlog

@@ -5,10 +5,10 @@ import re
 import signal
 
 import pytest
+from harness.services import stopped
 from playwright.sync_api import expect
 
 from tests.e2e.browsing import PHONE, connection, open_live, post, updates, was_reloaded, watch
-from tests.services import stopped
 
 
 def test_a_post_appears_on_the_open_page(stack, blog, page):
@@ -87,7 +87,7 @@ def test_a_killed_interface_server_costs_the_page_nothing(stack, blog, page, err
     open_live(page, stack, blog)
     [supervisord] = stack.pids("supervisor.supervisord")
     with stopped(supervisord):  # so that it is still down when the post is made
-        for pid in stack.pids("realtime.interface"):
+        for pid in stack.pids("channels_realtime.interface"):
             os.kill(pid, signal.SIGKILL)
         expect(connection(page)).to_have_text("Reconnecting…")
         post(stack, blog, "Meanwhile")

@@ -3,16 +3,16 @@
 import time
 
 import pytest
+from harness.services import wait_until
 
 from tests.chaos.clients.crowd import Crowd
 from tests.e2e.test_bad_lines import FIRST
-from tests.services import wait_until
 
 READERS = 400
 CURRENT_WITHIN = 5  # s, for up to 2,000 readers of an interface server
 LATE_PULSE = """
 from channels import Group
-from liveblog.frames import encode, pulse_frame
+from liveblog.stream.frames import encode, pulse_frame
 from liveblog.models import LiveBlog
 blog = LiveBlog.objects.get(slug={slug!r})
 frame = pulse_frame(blog.revision - 1, {readers})

@@ -15,9 +15,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from harness.services import PATIENCE, RedisServer, http_request, wait_until
 
 from tests.e2e.stack import Stack
-from tests.services import PATIENCE, RedisServer, http_request, wait_until
 
 TOKEN = "a token of the tests"
 WRITERS = 12  # more than workers, and more than one worker lets wait

@@ -9,10 +9,10 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
+from harness.services import RedisServer, http_request, wait_until
 
 from tests.e2e.stack import Stack
 from tests.e2e.test_database_lock import TOKEN, add_user, bodies, log_in, post
-from tests.services import RedisServer, http_request, wait_until
 
 SIZE = "64m"
 BACK_WITHIN = 10  # s after there is space again

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from harness.services import stopped
 from playwright.sync_api import expect
 
 from tests.e2e.browsing import (
@@ -16,7 +17,6 @@ from tests.e2e.browsing import (
     text_field,
     updates,
 )
-from tests.services import stopped
 
 EDITOR_SCRIPT = re.compile(r"/editor\.[^/]*\bjs$")  # with the hash that static files carry
 

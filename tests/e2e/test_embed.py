@@ -5,12 +5,12 @@ import http.server
 import threading
 
 import pytest
+from harness.services import wait_until
 from playwright.sync_api import expect
 
 from tests.e2e.browsing import open_browser
 from tests.e2e.conftest import FOREIGN_PORT
 from tests.e2e.test_nginx import Nginx
-from tests.services import wait_until
 
 # The site is 127.0.0.1; these are another site for a browser, and of the two one may embed.
 ALLOWED, REFUSED = f"http://localhost:{FOREIGN_PORT}", f"http://127.0.0.1:{FOREIGN_PORT}"

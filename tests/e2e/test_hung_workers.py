@@ -7,10 +7,10 @@ import urllib.error
 from pathlib import Path
 
 import pytest
+from harness.services import stopped, wait_until
 
 from tests.e2e.stack import Stack
 from tests.e2e.test_metrics import samples
-from tests.services import stopped, wait_until
 
 WORKERS = "runworker"
 

@@ -90,7 +90,7 @@ def test_other_caches_are_told_of_a_cookie_only_where_it_decides(nginx, blog):
 
 
 def test_frames_and_files_are_the_same_for_all_and_set_no_cookie(nginx, blog):
-    for path in (f"/liveblog/{blog}/updates.json", "/static/liveblog/liveblog.css"):
+    for path in (f"/liveblog/{blog}/updates.json", "/static/liveblog/shared/liveblog.css"):
         headers = nginx.get(f"{path}?lang=zh-hans", Accept_Language="en")[1]
         assert headers["Set-Cookie"] is None
         assert varies_by(headers) <= {"Accept-Encoding"}

@@ -20,13 +20,13 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from harness.services import PATIENCE, free_port, http_request, stopped, wait_until
 from playwright.sync_api import expect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from tests.e2e.browsing import connection, contents
 from tests.e2e.stack import ROOT, Reader, Stack
-from tests.services import PATIENCE, free_port, http_request, stopped, wait_until
 
 MIB = 1 << 20
 SILENT = 3000  # connections
@@ -290,7 +290,7 @@ def test_it_works_in_a_folder_that_its_workers_cannot_reach(stack, blog):
 
 
 def test_every_answer_carries_the_security_headers(nginx, blog):
-    for path in (f"/liveblog/{blog}/", "/static/liveblog/liveblog.css", "/nothing-here"):
+    for path in (f"/liveblog/{blog}/", "/static/liveblog/shared/liveblog.css", "/nothing-here"):
         headers = nginx.get(path)[1]
         policy = headers["Content-Security-Policy"]
         assert "script-src 'self'" in policy and "unsafe" not in policy

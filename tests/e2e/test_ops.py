@@ -5,11 +5,11 @@ import urllib.error
 import urllib.request
 
 import pytest
+from harness.services import PATIENCE, wait_until
 from playwright.sync_api import expect
 from websockets.exceptions import ConnectionClosed
 
 from tests.e2e.stack import Reader
-from tests.services import PATIENCE, wait_until
 
 USERS = (
     "from django.contrib.auth.models import User;"

@@ -17,16 +17,11 @@ from contextlib import AbstractContextManager, contextmanager
 
 import psycopg
 import pytest
+from harness.services import RedisServer, http_request, stopped, wait_until
 
 from tests.deploy.hosts import BRIDGE, Network
 from tests.e2e.stack import Reader, Stack
-from tests.services import (
-    PostgresServer,
-    RedisServer,
-    http_request,
-    stopped,
-    wait_until,
-)
+from tests.postgresql import PostgresServer
 
 TOKEN = "a token of the tests"
 BACK_WITHIN = 10  # s after the end of a fault

@@ -7,9 +7,10 @@ import sys
 import urllib.request
 
 import pytest
+from harness.services import PATIENCE, RedisServer, free_port, wait_until
 
 from tests.e2e.stack import Stack
-from tests.services import PATIENCE, PostgresServer, RedisServer, free_port, wait_until
+from tests.postgresql import PostgresServer
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
@@ -54,7 +55,7 @@ def test_a_second_copy_runs_beside_it(stack, blog):
 
 
 def test_a_killed_worker_and_a_killed_interface_server_come_back(stack, blog):
-    for words in ("runworker", "realtime.interface"):
+    for words in ("runworker", "channels_realtime.interface"):
         kill_all(stack, words)
         wait_until(stack.healthy, "an answer of /readyz")
     with stack.reader(blog) as reader:
@@ -91,7 +92,7 @@ def test_it_runs_on_postgresql_and_an_encrypted_redis_of_the_operators():
         stack.reader("demo") as reader,
     ):
         assert not stack.pids("redis-server")
-        assert len(stack.pids("realtime.interface")) == 2
+        assert len(stack.pids("channels_realtime.interface")) == 2
         reader.frame()
         stack.manage("post", "demo", "Hello")
         assert reader.frame()["content"] == "<p>Hello</p>"

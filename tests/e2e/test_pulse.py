@@ -11,10 +11,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from harness.services import PATIENCE, RedisServer, stopped, wait_until
 from websockets.exceptions import ConnectionClosed
 
 from tests.e2e.stack import ROOT, Stack
-from tests.services import PATIENCE, PostgresServer, RedisServer, stopped, wait_until
+from tests.postgresql import PostgresServer
 
 LOSE_A_BROADCAST = """
 from django.db import connection
@@ -189,7 +190,7 @@ def test_the_number_of_readers_is_right_again_after_an_interface_server_was_kill
         opened = [readers.enter_context(stack.reader()) for _ in range(8)]
         for reader in opened:
             assert reader.frame()["type"] == "replay"
-        victim = stack.pids("realtime.interface")[0]
+        victim = stack.pids("channels_realtime.interface")[0]
         os.kill(victim, signal.SIGKILL)
         # Those of the killed one hear the end of their sockets; the others are answered.
         alive = [reader for reader in opened if is_answered(reader)]

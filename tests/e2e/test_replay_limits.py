@@ -4,11 +4,11 @@ import json
 import time
 
 import pytest
+from harness.services import wait_until
 
-from liveblog.frames import LONGEST_REPLAY
-from liveblog.replays import SOCKET
+from liveblog.stream.frames import LONGEST_REPLAY
+from liveblog.stream.replay import SOCKET
 from tests.e2e.test_metrics import samples
-from tests.services import wait_until
 
 A_SECOND = 40  # questions; the message rate allows 50
 QUESTIONS = 5 * A_SECOND

@@ -1,10 +1,10 @@
 """Voice rooms in two and three browsers' pages, with Chromium's fake microphone."""
 
 import pytest
+from harness.services import PATIENCE
 from playwright.sync_api import expect
 
 from tests.e2e.browsing import open_browser, watch
-from tests.services import PATIENCE
 
 FAKE_MICROPHONE = [
     "--use-fake-device-for-media-stream",

@@ -12,9 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from http.cookiejar import CookieJar
 
 import pytest
+from harness.services import PATIENCE, wait_until
 
 from tests.e2e.stack import Stack
-from tests.services import PATIENCE, PostgresServer, wait_until
+from tests.postgresql import PostgresServer
 
 USER = """
 from django.contrib.auth.models import User

@@ -10,7 +10,7 @@ import {
   outside,
   placeholder,
   withoutPlaceholders,
-} from "../../liveblog/static/liveblog/markdown.js";
+} from "../../liveblog/static/liveblog/editor/markdown.js";
 
 /** Press a button on a text in which `|` stands at both ends of the selection, or at the caret. */
 function press(kind, marked) {

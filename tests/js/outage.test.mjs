@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { LONGEST_BUSY_DELAY, shown } from "../../liveblog/static/liveblog/stream.js";
+import { LONGEST_BUSY_DELAY, shown } from "../../liveblog/static/liveblog/reader/stream.js";
 import { Clock, TimedPage } from "./clock.mjs";
 import { Page, at, live, replay, update } from "./page.mjs";
 import { Server, generator } from "./world.mjs";

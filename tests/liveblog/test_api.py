@@ -11,11 +11,13 @@ from django.test import Client
 from django.urls import resolve
 from django.utils import timezone
 
-from liveblog import api, images, uploads, writes
-from liveblog.api import LIST, LONGEST, REQUESTS
+from liveblog.api import views
+from liveblog.api.errors import KINDS
+from liveblog.api.openapi import description
+from liveblog.api.views import LIST, LONGEST, REQUESTS
+from liveblog.editing import idempotency
 from liveblog.models import BlogUpdate, LiveBlog
-from liveblog.openapi import description
-from liveblog.refusals import KINDS
+from liveblog.pictures import images, uploads
 from tests.liveblog.pictures import bomb, encoded, picture, upload
 
 pytestmark = pytest.mark.django_db
@@ -202,10 +204,10 @@ def test_who_commits_between_look_and_write_is_not_overwritten(call, blog, monke
     def late(blog, key, pk, version, **fields):
         monkeypatch.undo()
         BlogUpdate.objects.get(pk=pk).save()
-        return writes.change(blog, key, pk, version, **fields)
+        return idempotency.change(blog, key, pk, version, **fields)
 
     update = BlogUpdate.objects.create(blog=blog, body="Before")
-    monkeypatch.setattr(writes, "change", late)
+    monkeypatch.setattr(idempotency, "change", late)
     change = call("PATCH", one(update.pk), {"body": "Mine"}, If_Match='"1"')
     assert outcome(change) == (412, "precondition_failed")
 
@@ -314,7 +316,7 @@ def test_a_database_that_is_away_is_503(call, blog, monkeypatch):
     def away(*args, **fields):
         raise OperationalError("database is locked")
 
-    monkeypatch.setattr(writes, "create", away)
+    monkeypatch.setattr(idempotency, "create", away)
     response = call("POST", body={"body": "x"})
     assert outcome(response) == (503, "unavailable") and response["Retry-After"] == "1"
 
@@ -362,7 +364,7 @@ def test_a_picture_that_the_disk_does_not_take_is_503(send, blog, monkeypatch):
     def full(*args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("liveblog.media.write", full)
+    monkeypatch.setattr("liveblog.pictures.storage.write", full)
     response = send(upload(encoded(picture())))
     assert outcome(response) == (503, "not_stored") and response["Retry-After"] == "10"
 
@@ -379,7 +381,7 @@ def test_the_description_is_public_and_names_the_addresses_and_methods_of_the_co
 
 
 def test_the_description_has_every_refusal_of_the_code_and_no_other():
-    code = "".join(map(getsource, (api, uploads, images)))
+    code = "".join(map(getsource, (views, uploads, images)))
     raised = set(re.findall(r'Refusal\(\s*"(\w+)"', code))
     raised |= {"conflict", "precondition_failed", "not_found", "deleted"}  # by way of a variable
     assert raised == KINDS.keys()
@@ -388,5 +390,5 @@ def test_the_description_has_every_refusal_of_the_code_and_no_other():
 
 
 def test_the_description_s_fields_are_those_that_may_be_sent():
-    assert SCHEMAS["Change"]["properties"].keys() == api.KINDS.keys()
-    assert SCHEMAS["NewUpdate"]["properties"].keys() == api.KINDS.keys() - {"version"}
+    assert SCHEMAS["Change"]["properties"].keys() == views.KINDS.keys()
+    assert SCHEMAS["NewUpdate"]["properties"].keys() == views.KINDS.keys() - {"version"}

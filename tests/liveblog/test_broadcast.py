@@ -5,12 +5,12 @@ import logging
 
 import pytest
 from channels import channel_layers
+from channels_realtime.close_codes import ENDED, NOT_FOUND
 from django.db import transaction
 from django.db.models import Value
 from django.db.models.functions import Concat
 
 from liveblog.models import BlogUpdate, LiveBlog
-from realtime.codes import ENDED, NOT_FOUND
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

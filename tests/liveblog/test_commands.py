@@ -9,8 +9,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 
-from liveblog import writes
-from liveblog.coverage.steps import load
+from liveblog.demo.steps import load
+from liveblog.editing import idempotency
 from liveblog.management.commands import replay
 from liveblog.models import BlogUpdate, LiveBlog
 
@@ -102,8 +102,8 @@ def test_post_tries_again_with_the_same_key_when_the_connection_was_lost(blog, m
             raise OperationalError("server closed the connection unexpectedly")
         return done
 
-    keys, create = [], writes.create
-    monkeypatch.setattr(writes, "create", lose_the_first)
+    keys, create = [], idempotency.create
+    monkeypatch.setattr(idempotency, "create", lose_the_first)
     monkeypatch.setattr(connection, "is_usable", lambda: False)
     monkeypatch.setattr("liveblog.management.commands.post.PAUSE", 0)
     assert "revision 1" in run("post", "demo", "Hello")
@@ -117,7 +117,7 @@ def test_post_does_not_try_again_where_the_connection_stands(blog, monkeypatch):
         raise OperationalError("database is locked")
 
     tries = []
-    monkeypatch.setattr(writes, "create", locked)
+    monkeypatch.setattr(idempotency, "create", locked)
     sentence = "The database did not take the update: database is locked."
     assert refused("post", "demo", "Hello") == sentence
     assert len(tries) == 1

@@ -63,7 +63,7 @@ def test_a_full_disk_says_when_to_come_back(monkeypatch):
     def full(*args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("liveblog.media.write", full)
+    monkeypatch.setattr("liveblog.pictures.storage.write", full)
     client = client_who_may("add", "publish")
     response = client.post(IMAGES, upload(encoded(picture())), headers=JSON)
     assert (response.status_code, response["Retry-After"]) == (503, "10")

@@ -4,10 +4,11 @@ import subprocess
 import sys
 
 import pytest
+from harness.environment import redis_server
+from harness.services import PATIENCE
 
 from tests.e2e.stack import ROOT
-from tests.environment import redis_server
-from tests.services import PATIENCE, PostgresServer
+from tests.postgresql import PostgresServer
 
 WRITERS, ROUNDS = 20, 2
 KINDS = 8  # revisions that a round of a writer takes
@@ -71,7 +72,7 @@ from datetime import timedelta
 from django.db import OperationalError, connection
 from django.utils import timezone
 from liveblog.models import BlogUpdate, LiveBlog
-from liveblog.schedule import Publisher, due_updates
+from liveblog.stream.schedule import Publisher, due_updates
 blog = LiveBlog.objects.get(slug="busy")
 due = timezone.now() - timedelta(seconds=1)
 for number in range(10):

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from liveblog.coverage.steps import BadCoverage, Step, load, parse, pause
+from liveblog.demo.steps import BadCoverage, Step, load, parse, pause
 from liveblog.models import BlogUpdate
 
 HOUR = 3600

@@ -10,8 +10,8 @@ import pytest
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from liveblog.frames import PAGE
 from liveblog.models import BlogUpdate, LiveBlog
+from liveblog.stream.frames import PAGE
 
 pytestmark = pytest.mark.django_db
 READER = "/liveblog/demo/"

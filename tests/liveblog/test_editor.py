@@ -143,7 +143,7 @@ class TestScripts:
             raise OperationalError("gone")
 
         with monkeypatch.context() as patch:
-            patch.setattr("liveblog.writes.record", fail)
+            patch.setattr("liveblog.editing.idempotency.record", fail)
             status, error = ask(editor, {"body": "Hello", "key": "k"})
         assert (status, error["code"]) == (503, "unavailable")
         assert not BlogUpdate.objects.exists()

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from liveblog.frames import PAGE
 from liveblog.models import BlogUpdate, LiveBlog
+from liveblog.stream.frames import PAGE
 from proj.environment import Environment, WrongValue
 
 NEWS = "https://news.example"

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from liveblog.frames import LONGEST_REPLAY, PAGE, encode, replay_frame, update_frame
 from liveblog.models import BlogUpdate, LiveBlog
+from liveblog.stream.frames import LONGEST_REPLAY, PAGE, encode, replay_frame, update_frame
 
 pytestmark = pytest.mark.django_db
 

@@ -9,11 +9,11 @@ from django.core.management import call_command
 from django.db import transaction
 from django.utils import timezone
 
-from liveblog.differences import AROUND, difference
-from liveblog.frames import encode, replay_frame, update_frame
+from liveblog.editing.text_diff import AROUND, difference
 from liveblog.models import MOST_PAST, BlogUpdate, LiveBlog, PastVersion
-from liveblog.schedule import Publisher
-from liveblog.transfer import document
+from liveblog.reading.transfer import document
+from liveblog.stream.frames import encode, replay_frame, update_frame
+from liveblog.stream.schedule import Publisher
 from tests.liveblog.test_editor import EDITOR, ask
 from tests.liveblog.test_roles import member
 from tests.liveblog.test_views import Tags, client_who_may, text_of

@@ -13,12 +13,12 @@ from django.test import Client
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from liveblog import markup
-from liveblog.composing import PREVIEWS
-from liveblog.differences import difference
+from liveblog.editing.composer import PREVIEWS
+from liveblog.editing.text_diff import difference
 from liveblog.models import BlogUpdate, LiveBlog
-from liveblog.rerendering import Rerendering
-from liveblog.transfer import Refused, checked, document
+from liveblog.reading.transfer import Refused, checked, document
+from liveblog.text import markup
+from liveblog.text.rerendering import Rerendering
 from tests.liveblog.hostile import CORPUS, FRAGMENTS, LENGTH
 from tests.liveblog.test_views import client_who_may
 
@@ -269,7 +269,7 @@ class TestOnce:
         assert update.content == update.html == "<p>After</p>"
 
     def test_rerendering_goes_through_more_than_one_batch(self, blog, monkeypatch) -> None:
-        monkeypatch.setattr("liveblog.rerendering.BATCH", 3)
+        monkeypatch.setattr("liveblog.text.rerendering.BATCH", 3)
         for number in range(7):
             BlogUpdate.objects.create(blog=blog, body=f"{number}")
         models.QuerySet(BlogUpdate).update(html_digest="")

@@ -10,8 +10,8 @@ from django.conf import settings as django_settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import Image, ImageCms
 
-from liveblog import images
-from liveblog.refusals import Refusal
+from liveblog.api.errors import Refusal
+from liveblog.pictures import images
 from tests.e2e.stack import ROOT
 from tests.liveblog.pictures import PLACE, bomb, encoded, picture, told_on
 

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from harness.environment import redis_server
+from harness.services import PATIENCE, wait_until
 
 from tests.e2e.stack import ROOT
-from tests.environment import redis_server
 from tests.liveblog.webhook_servers import Receiver, receiving
-from tests.services import PATIENCE, PostgresServer, wait_until
+from tests.postgresql import PostgresServer
 
 FILL = """
 import proj.settings, django; django.setup()

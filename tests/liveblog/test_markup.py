@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liveblog.markup import RENDERER, render
+from liveblog.text.markup import RENDERER, render
 from tests.liveblog.hostile import CORPUS
 
 

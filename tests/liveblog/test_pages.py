@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from liveblog.frames import PAGE
 from liveblog.models import BlogUpdate, LiveBlog
-from liveblog.pages import MOST_KEY_EVENTS
+from liveblog.reading.pages import MOST_KEY_EVENTS
+from liveblog.stream.frames import PAGE
 from tests.liveblog.test_views import Tags, shown_ids, text_of
 
 pytestmark = pytest.mark.django_db

@@ -9,18 +9,18 @@ from datetime import timedelta
 import pytest
 import redis
 from channels import Group, channel_layers
+from channels_realtime.close_codes import ENDED
 from django.db import OperationalError
 from django.db.models.signals import post_save
 from django.utils import timezone
+from harness.environment import redis_server
+from harness.services import wait_until
 
-from liveblog import lease as leases
-from liveblog.lease import Lease
 from liveblog.models import BlogUpdate, LiveBlog, Write
-from liveblog.pulse import DATABASE_AWAY, EVERY, IDLE, Pulse
-from liveblog.readers import Readers, count_readers, existing
-from realtime.codes import ENDED
-from tests.environment import redis_server
-from tests.services import wait_until
+from liveblog.stream import lease as leases
+from liveblog.stream.lease import Lease
+from liveblog.stream.pulse import DATABASE_AWAY, EVERY, IDLE, Pulse
+from liveblog.stream.reader_counts import Readers, count_readers, existing
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -140,7 +140,7 @@ class TestTrouble:
 
         caplog.set_level(logging.INFO)
         with monkeypatch.context() as patch:
-            patch.setattr("liveblog.pulse.count_readers", away)
+            patch.setattr("liveblog.stream.pulse.count_readers", away)
             waits = [pulse.attempt() for _ in range(len(DATABASE_AWAY) + 1)]
         assert waits == [*DATABASE_AWAY, DATABASE_AWAY[-1]]
         other = Lease(layer, "pulse")

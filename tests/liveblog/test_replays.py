@@ -6,10 +6,10 @@ import json
 import pytest
 import redis
 
-from liveblog import replays
-from liveblog.frames import LONGEST_REPLAY, PART, encode, replay_frame
 from liveblog.models import BlogUpdate, LiveBlog
-from liveblog.replays import ADDRESS, SOCKET, Asker, charge, seconds_to_wait
+from liveblog.stream import replay
+from liveblog.stream.frames import LONGEST_REPLAY, PART, encode, replay_frame
+from liveblog.stream.replay import ADDRESS, SOCKET, Asker, charge, seconds_to_wait
 
 pytestmark = pytest.mark.django_db
 JSON = "/liveblog/demo/updates.json"
@@ -110,7 +110,7 @@ def test_without_redis_replays_are_not_counted_but_sent(asker, monkeypatch):
     def away(*_):
         raise redis.ConnectionError
 
-    monkeypatch.setattr("conversations.limits.redis", away)
+    monkeypatch.setattr("conversations.rate_limits.redis", away)
     charge(asker, 2 * SOCKET.most)
     assert not seconds_to_wait(asker)
 
@@ -129,7 +129,7 @@ def test_row_46_polls_over_the_limit_are_429_and_no_cache_keeps_that(client, blo
 
 
 def test_a_handshake_that_has_missed_little_costs_redis_nothing(blog, asker, monkeypatch):
-    monkeypatch.setattr(replays, "seconds_to_wait", pytest.fail)
-    monkeypatch.setattr(replays, "charge", pytest.fail)
-    reply = replays.replay("demo", blog.revision - 5, False, asker, handshake=True)
+    monkeypatch.setattr(replay, "seconds_to_wait", pytest.fail)
+    monkeypatch.setattr(replay, "charge", pytest.fail)
+    reply = replay.replay("demo", blog.revision - 5, False, asker, handshake=True)
     assert len(json.loads(reply["text"])["updates"]) == 5

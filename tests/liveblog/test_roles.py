@@ -11,8 +11,8 @@ from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 
+from liveblog.editing.roles import GROUPS, rights_of
 from liveblog.models import BlogUpdate, LiveBlog
-from liveblog.roles import GROUPS, rights_of
 from tests.liveblog.test_editor import EDITOR, ask
 from tests.liveblog.test_views import Tags, client_who_may, text_of
 
@@ -165,7 +165,7 @@ class TestContributors:
         self, contributor, blog, monkeypatch
     ):
         own = draft_of(contributor, blog)
-        delete = importlib.import_module("liveblog.writes").delete
+        delete = importlib.import_module("liveblog.editing.idempotency").delete
 
         def late(blog, key, pk, *args, **more):
             row = blog.updates.get(pk=pk)
@@ -173,7 +173,7 @@ class TestContributors:
             row.save()
             return delete(blog, key, pk, *args, **more)
 
-        monkeypatch.setattr("liveblog.writes.delete", late)
+        monkeypatch.setattr("liveblog.editing.idempotency.delete", late)
         assert ask(contributor, {"delete": own.pk})[0] == 409
         assert not blog.updates.get().deleted
 

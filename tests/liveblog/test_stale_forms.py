@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts.models import Account
 from liveblog.models import BlogUpdate, LiveBlog, Webhook
-from liveblog.schedule import Publisher
+from liveblog.stream.schedule import Publisher
 from tests.admin_forms import OpenForm
 
 pytestmark = pytest.mark.django_db

@@ -14,9 +14,9 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError
 from django.utils import timezone
 
-from liveblog import transfer
 from liveblog.models import BlogUpdate, LiveBlog
-from liveblog.transfer import document
+from liveblog.reading import transfer
+from liveblog.reading.transfer import document
 
 # `import` is a keyword.
 importing = importlib.import_module("liveblog.management.commands.import")

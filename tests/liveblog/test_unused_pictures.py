@@ -9,8 +9,8 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 
-from liveblog import images, unused_pictures
 from liveblog.models import BlogUpdate, LiveBlog
+from liveblog.pictures import images, unused
 from tests.liveblog.pictures import encoded, picture
 
 pytestmark = pytest.mark.django_db
@@ -34,7 +34,7 @@ def later(monkeypatch):
 
     def pass_by(days):
         clock = SimpleNamespace(time=lambda: time.time() + days * DAY)
-        monkeypatch.setattr(unused_pictures, "time", clock)
+        monkeypatch.setattr(unused, "time", clock)
 
     return pass_by
 
@@ -97,7 +97,7 @@ def test_what_is_uploaded_again_is_new_again(media, later):
         if path.stat().st_ctime > first:  # the file system's clock has steps
             break
     later(0)
-    assert unused_pictures.unused(time.time() - first) == []
+    assert unused.unused(time.time() - first) == []
 
 
 def test_a_copy_is_new_however_old_the_file_says_it_is(media):

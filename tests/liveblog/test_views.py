@@ -8,8 +8,8 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
-from liveblog.frames import LONGEST_REPLAY, PAGE, encode, replay_frame
 from liveblog.models import BlogUpdate, LiveBlog
+from liveblog.stream.frames import LONGEST_REPLAY, PAGE, encode, replay_frame
 
 pytestmark = pytest.mark.django_db
 READER = "/liveblog/demo/"
@@ -376,7 +376,7 @@ class TestEditor:
     def test_what_is_published_is_broadcast(self, editor, blog, monkeypatch):
         frames = []
         monkeypatch.setattr(
-            "liveblog.broadcast.Group.send",
+            "liveblog.stream.broadcast.Group.send",
             lambda group, content, **options: frames.append((group.name, content["text"])),
         )
         editor.post(EDITOR, {"body": "Hello"})

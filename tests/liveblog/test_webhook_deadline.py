@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from harness.services import free_port
 
 from liveblog.models import BlogUpdate, Delivery, LiveBlog, Webhook
 from liveblog.webhooks import client
 from liveblog.webhooks.delivery import deliver_due
 from tests.liveblog.webhook_servers import answering, dropping_packets, hanging, receiving
-from tests.services import free_port
 
 pytestmark = pytest.mark.django_db
 

@@ -15,7 +15,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from liveblog.models import BlogUpdate, Delivery, LiveBlog, Webhook
-from liveblog.pulse import Pulse
+from liveblog.stream.pulse import Pulse
 from liveblog.webhooks import backlog, client
 from liveblog.webhooks.backlog import BACKOFF, KEPT, prune
 from liveblog.webhooks.delivery import deliver_due

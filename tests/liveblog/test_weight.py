@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from django.contrib.staticfiles.finders import find
 
-from liveblog.coverage.player import Player
-from liveblog.coverage.steps import load
-from liveblog.frames import PAGE
+from liveblog.demo.player import Player
+from liveblog.demo.steps import load
 from liveblog.management.commands.replay import get_or_make_blog
+from liveblog.stream.frames import PAGE
 
 IMPORT = re.compile(r"""^(?:import|export)\b[^;]*?["'](\./[^"']+)["'];""", re.M | re.S)
 
@@ -27,7 +27,7 @@ def weight(data: bytes) -> int:
 
 
 def test_what_the_first_live_post_needs_is_below_10_kb():
-    scripts = with_imports(Path(find("liveblog/reader.js")))
+    scripts = with_imports(Path(find("liveblog/reader/reader.js")))
     assert {path.name for path in scripts} == {"reader.js", "page.js", "stream.js"}
     assert sum(weight(path.read_bytes()) for path in scripts) < 10_000
 

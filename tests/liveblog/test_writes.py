@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from liveblog import writes
-from liveblog.frames import encode, replay_frame
+from liveblog.editing import idempotency
 from liveblog.models import BlogUpdate, LiveBlog, Write
-from liveblog.schedule import Publisher
+from liveblog.stream.frames import encode, replay_frame
+from liveblog.stream.schedule import Publisher
 
 pytestmark = pytest.mark.django_db
 
@@ -24,8 +24,8 @@ def head(blog):
 
 class TestKeys:
     def test_the_same_key_creates_once_and_is_answered_alike(self, blog):
-        first = writes.create(blog, "k", body="One")
-        again = writes.create(blog, "k", body="Something else")
+        first = idempotency.create(blog, "k", body="One")
+        again = idempotency.create(blog, "k", body="Something else")
         assert first == again
         assert first.frame() == {
             "type": "ack",
@@ -38,82 +38,84 @@ class TestKeys:
         assert (blog.updates.get().body, head(blog)) == ("One", 1)
 
     def test_the_answer_stays_although_the_update_has_changed_since(self, blog):
-        first = writes.create(blog, "k", body="One")
-        writes.delete(blog, "d", first.id)
-        assert writes.create(blog, "k", body="One") == first
+        first = idempotency.create(blog, "k", body="One")
+        idempotency.delete(blog, "d", first.id)
+        assert idempotency.create(blog, "k", body="One") == first
         assert head(blog) == 2
 
     def test_the_same_key_changes_and_deletes_once(self, blog):
-        post = writes.create(blog, "a", body="One")
-        changed = writes.change(blog, "b", post.id, post.version, body="Two")
-        assert writes.change(blog, "b", post.id, post.version, body="Two") == changed
-        deleted = writes.delete(blog, "c", post.id, changed.version)
-        assert writes.delete(blog, "c", post.id, changed.version) == deleted
+        post = idempotency.create(blog, "a", body="One")
+        changed = idempotency.change(blog, "b", post.id, post.version, body="Two")
+        assert idempotency.change(blog, "b", post.id, post.version, body="Two") == changed
+        deleted = idempotency.delete(blog, "c", post.id, changed.version)
+        assert idempotency.delete(blog, "c", post.id, changed.version) == deleted
         assert (changed.action, deleted.action) == ("changed", "deleted")
         assert [changed.revision, deleted.revision, head(blog)] == [2, 3, 3]
 
     def test_another_blog_has_keys_of_its_own(self, blog):
         mars = LiveBlog.objects.create(slug="mars", title="To Mars")
-        assert writes.create(blog, "k", body="1").id != writes.create(mars, "k", body="2").id
+        assert (
+            idempotency.create(blog, "k", body="1").id != idempotency.create(mars, "k", body="2").id
+        )
 
     def test_a_write_that_fails_leaves_no_key(self, blog):
         with pytest.raises(BlogUpdate.DoesNotExist):
-            writes.change(blog, "k", 999, 1, body="Two")
+            idempotency.change(blog, "k", 999, 1, body="Two")
         assert not Write.objects.exists()
-        assert writes.create(blog, "k", body="One").action == "created"
+        assert idempotency.create(blog, "k", body="One").action == "created"
 
     def test_keys_are_forgotten_after_a_day(self, blog):
         for hours in (23, 25):
-            writes.create(blog, f"{hours}", body="One")
+            idempotency.create(blog, f"{hours}", body="One")
             moment = timezone.now() - timedelta(hours=hours)
             Write.objects.filter(key=f"{hours}").update(created=moment)
-        assert writes.prune() == 1
+        assert idempotency.prune() == 1
         assert [write.key for write in Write.objects.all()] == ["23"]
 
 
 class TestVersions:
     def test_an_older_version_overwrites_nothing_and_is_told_what_is_there(self, blog):
-        post = writes.create(blog, "a", body="One")
-        writes.change(blog, "b", post.id, 1, body="Two", pinned=True)
+        post = idempotency.create(blog, "a", body="One")
+        idempotency.change(blog, "b", post.id, 1, body="Two", pinned=True)
         for write in (
-            lambda: writes.change(blog, "c", post.id, 1, body="Mine"),
-            lambda: writes.delete(blog, "c", post.id, 1),
+            lambda: idempotency.change(blog, "c", post.id, 1, body="Mine"),
+            lambda: idempotency.delete(blog, "c", post.id, 1),
         ):
-            with pytest.raises(writes.Conflict) as conflict:
+            with pytest.raises(idempotency.Conflict) as conflict:
                 write()
             assert (conflict.value.current.body, conflict.value.version) == ("Two", 2)
             assert str(conflict.value).endswith("was changed meanwhile; its version is 2.")
         assert (blog.updates.get().body, head(blog)) == ("Two", 2)
 
     def test_what_was_deleted_cannot_be_changed_and_need_not_be_deleted(self, blog):
-        post = writes.create(blog, "a", body="One")
-        writes.delete(blog, "b", post.id)
-        with pytest.raises(writes.Conflict) as conflict:
-            writes.change(blog, "c", post.id, 2, body="Mine")
+        post = idempotency.create(blog, "a", body="One")
+        idempotency.delete(blog, "b", post.id)
+        with pytest.raises(idempotency.Conflict) as conflict:
+            idempotency.change(blog, "c", post.id, 2, body="Mine")
         assert conflict.value.current.deleted
-        assert writes.delete(blog, "d", post.id, 1).action == "unchanged"
+        assert idempotency.delete(blog, "d", post.id, 1).action == "unchanged"
         assert head(blog) == 2
 
     def test_a_version_that_the_database_has_not_reached_is_a_conflict(self, blog):
-        post = writes.create(blog, "a", body="One")
-        with pytest.raises(writes.Conflict):
-            writes.change(blog, "b", post.id, 5, body="From before a restore")
+        post = idempotency.create(blog, "a", body="One")
+        with pytest.raises(idempotency.Conflict):
+            idempotency.change(blog, "b", post.id, 5, body="From before a restore")
 
     def test_a_change_that_changes_nothing_takes_no_revision(self, blog):
-        post = writes.create(blog, "a", body="One")
-        done = writes.change(blog, "b", post.id, 1, body="One", pinned=False)
+        post = idempotency.create(blog, "a", body="One")
+        done = idempotency.change(blog, "b", post.id, 1, body="One", pinned=False)
         assert (done.action, done.revision, head(blog)) == ("unchanged", 1, 1)
 
     def test_a_draft_has_versions_too(self, blog):
-        draft = writes.create(blog, "a", body="One", draft=True)
+        draft = idempotency.create(blog, "a", body="One", draft=True)
         assert (draft.action, draft.revision, draft.version) == ("drafted", None, -1)
-        second = writes.change(blog, "b", draft.id, -1, body="Two")
-        with pytest.raises(writes.Conflict):
-            writes.change(blog, "c", draft.id, -1, body="Mine")
-        published = writes.change(blog, "d", draft.id, second.version, draft=False)
+        second = idempotency.change(blog, "b", draft.id, -1, body="Two")
+        with pytest.raises(idempotency.Conflict):
+            idempotency.change(blog, "c", draft.id, -1, body="Mine")
+        published = idempotency.change(blog, "d", draft.id, second.version, draft=False)
         assert (published.action, published.revision) == ("created", 1)
-        with pytest.raises(writes.Conflict):
-            writes.change(blog, "e", draft.id, second.version, body="Mine")
+        with pytest.raises(idempotency.Conflict):
+            idempotency.change(blog, "e", draft.id, second.version, body="Mine")
         assert blog.updates.get().body == "Two"
 
 
@@ -154,7 +156,9 @@ class TestHiddenText:
     @pytest.mark.django_db(transaction=True)
     def test_it_is_not_broadcast(self, blog, hidden, monkeypatch):
         sent = []
-        monkeypatch.setattr("liveblog.broadcast.send", lambda blog, frame: sent.append(frame))
+        monkeypatch.setattr(
+            "liveblog.stream.broadcast.send", lambda blog, frame: sent.append(frame)
+        )
         update = BlogUpdate.objects.create(blog=blog, body=SECRET, draft=True)
         update.headline = SECRET
         update.save()
@@ -224,6 +228,6 @@ class TestPublishing:
 
     def test_what_is_not_due_waits(self, blog):
         soon = timezone.now() + timedelta(seconds=60)
-        writes.create(blog, "a", body="One", publish_at=soon)
+        idempotency.create(blog, "a", body="One", publish_at=soon)
         assert Publisher().publish_due() == 0
         assert Write.objects.get().action == "scheduled"

@@ -6,11 +6,11 @@ import socket
 
 import pytest
 import redis
+from channels_realtime.metrics.counters import metrics_key
 from django.db import OperationalError
 
 from proj import health
 from proj.environment import Environment
-from realtime.metrics import metrics_key
 
 pytestmark = pytest.mark.django_db
 
@@ -153,7 +153,8 @@ def test_no_pulse_is_active(client, site):
 def test_a_busy_site_is_not_a_dead_one(client, site, monkeypatch):
     statistics = {"messages_pending": 1204, "messages_max_age": 6.2}
     monkeypatch.setattr(
-        "realtime.readiness.queues", lambda layer, channels: {"websocket.connect": statistics}
+        "channels_realtime.metrics.readiness.queues",
+        lambda layer, channels: {"websocket.connect": statistics},
     )
     status, problems, checks = ask(client)
     sentence = "1204 messages wait on websocket.connect, the oldest for 6 s."

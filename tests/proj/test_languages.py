@@ -139,7 +139,7 @@ def test_the_language_ends_with_its_request(page):
 
 
 def test_it_ends_with_a_request_that_fails_too(page, client, monkeypatch):
-    monkeypatch.setattr("liveblog.views.stream", lambda *_: 1 / 0)
+    monkeypatch.setattr("liveblog.reading.views.stream", lambda *_: 1 / 0)
     client.raise_request_exception = False
     response = page("?lang=zh-hans")
     assert response.status_code == 500 and CHINESE in response.content

@@ -3,4 +3,4 @@
 from bench.peers.stock.settings import *  # noqa: F403
 from bench.peers.stock.settings import CHANNEL_LAYERS
 
-CHANNEL_LAYERS["default"]["BACKEND"] = "realtime.layer.RedisChannelLayer"
+CHANNEL_LAYERS["default"]["BACKEND"] = "channels_realtime.layer.RedisChannelLayer"

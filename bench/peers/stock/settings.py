@@ -2,7 +2,7 @@
 
 import os
 
-from realtime import compat
+from channels_realtime import compat
 
 # Without this the packages do not import on today's Django and Python; nothing else is taken.
 compat.install()

@@ -3,8 +3,8 @@
 import redis
 from django.core.management.base import BaseCommand, CommandError
 
-from conversations.chat import announce
-from conversations.wire import BadMessage
+from conversations.chat.room import announce
+from conversations.json_text import BadMessage
 
 
 class Command(BaseCommand):

@@ -1,4 +1,4 @@
-// One WebSocket that comes back. What a close code asks of the client: realtime/codes.py.
+// One WebSocket that comes back. What a close code asks of the client: packages/channels-realtime/src/channels_realtime/close_codes.py.
 
 const STAY_AWAY = new Set([4401, 4403, 4404]);
 const FLOOD = 4429;

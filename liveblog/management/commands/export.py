@@ -3,9 +3,9 @@
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error as DatabaseError
 
-from liveblog.exports import as_html, as_json
 from liveblog.management.commands.post import unknown
 from liveblog.models import LiveBlog
+from liveblog.reading.export import as_html, as_json
 
 
 class Command(BaseCommand):

@@ -9,9 +9,17 @@ from django.db import Error as DatabaseError
 from django.db import connection
 
 from database.outages import OUTAGES, reason_of
-from liveblog.coverage.interrupt import Interrupt
+from liveblog.demo.interrupt import Interrupt
 from liveblog.models import LiveBlog
-from liveblog.transfer import LARGEST, Document, Interfered, Refused, begun, checked, load_batch
+from liveblog.reading.transfer import (
+    LARGEST,
+    Document,
+    Interfered,
+    Refused,
+    begun,
+    checked,
+    load_batch,
+)
 
 PAUSE = 0.15  # s between two batches; who waits for SQLite's lock looks every 0.1 s
 AGAIN = 1.0  # s until the next try where the database is away

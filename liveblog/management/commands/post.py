@@ -8,8 +8,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import Error as DatabaseError
 from django.db import InterfaceError, OperationalError, connection
 
-from liveblog import writes
-from liveblog.forms import KeyForm
+from liveblog.editing import idempotency
+from liveblog.editing.forms import KeyForm
 from liveblog.models import LONGEST_BODY, BlogUpdate, LiveBlog
 
 PAUSE = 1.0  # s before the second try: a PostgreSQL that restarts takes about as long
@@ -45,7 +45,7 @@ class Command(BaseCommand):
         def publish():
             blog = LiveBlog.objects.get(slug=slug)
             check(BlogUpdate(blog=blog, **fields))
-            return writes.create(blog, key, by="manage.py post", **fields)
+            return idempotency.create(blog, key, by="manage.py post", **fields)
 
         try:
             done = insist(publish)

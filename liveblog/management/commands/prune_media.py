@@ -3,7 +3,7 @@
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error as DatabaseError
 
-from liveblog.unused_pictures import remove, unused
+from liveblog.pictures.unused import remove, unused
 
 DAY = 24 * 60 * 60  # s
 # Until it is sent, a text waits in its writer's browser alone, where nobody can look for pictures.

@@ -6,7 +6,7 @@ from contextlib import suppress
 from channels import DEFAULT_CHANNEL_LAYER, channel_layers
 from django.core.management.base import BaseCommand
 
-from liveblog.pulse import Pulse, Stopped
+from liveblog.stream.pulse import Pulse, Stopped
 
 
 class Command(BaseCommand):

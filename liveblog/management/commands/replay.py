@@ -8,11 +8,11 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import Error as DatabaseError
 from django.db import close_old_connections
 
-from liveblog.coverage import DESCRIPTION, TITLE
-from liveblog.coverage.interrupt import Interrupt
-from liveblog.coverage.player import Player
-from liveblog.coverage.progress import Progress
-from liveblog.coverage.steps import Step, load, pause
+from liveblog.demo import DESCRIPTION, TITLE
+from liveblog.demo.interrupt import Interrupt
+from liveblog.demo.player import Player
+from liveblog.demo.progress import Progress
+from liveblog.demo.steps import Step, load, pause
 from liveblog.models import LiveBlog
 
 SLOWEST = 0.01  # the landing in four months; below that the next step is out of sight

@@ -6,8 +6,9 @@ import subprocess
 import sys
 import threading
 
+from harness.services import PATIENCE
+
 from tests.e2e.stack import ROOT
-from tests.services import PATIENCE
 
 
 class Desk:

@@ -2,7 +2,8 @@
 
     python -m tests.chaos.clients.newsroom SLUG SEED ADDRESS
 
-Half of the writers use liveblog.writes, as a script on the server would; the others post to the
+Half of the writers use liveblog.editing.idempotency, as a script on the server would; the others
+post to the
 editor's page over HTTP. Whatever goes wrong, a write is sent again with the same key until it is
 acknowledged. Commands are words on standard input, reports are JSON lines on standard output.
 """
@@ -35,7 +36,7 @@ from django.db import Error as DatabaseError  # noqa: E402
 from django.db import close_old_connections, connection, transaction  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
-from liveblog import writes  # noqa: E402
+from liveblog.editing import idempotency  # noqa: E402
 from liveblog.models import LiveBlog  # noqa: E402
 
 WRITERS = 4
@@ -166,7 +167,7 @@ class Editors:
                 close_old_connections()
                 report(retry=write.key, why=f"{type(error).__name__}: {error}"[:200])
                 time.sleep(AGAIN)
-            except writes.Conflict as error:
+            except idempotency.Conflict as error:
                 report(violation=f"{write.kind} {write.key}: {error}")
                 return
         else:
@@ -196,12 +197,12 @@ class Editors:
         if not connection.in_atomic_block:
             close_old_connections()
         if write.kind == "create":
-            done = writes.create(self.blog, write.key, **write.fields)
+            done = idempotency.create(self.blog, write.key, **write.fields)
         elif write.kind == "change":
             row = write.row
-            done = writes.change(self.blog, write.key, row.id, row.version, **write.fields)
+            done = idempotency.change(self.blog, write.key, row.id, row.version, **write.fields)
         else:
-            done = writes.delete(self.blog, write.key, write.row.id, write.row.version)
+            done = idempotency.delete(self.blog, write.key, write.row.id, write.row.version)
         return asdict(done)
 
     def browser(self, write):
@@ -293,7 +294,7 @@ def body(key, edits):
     return f"{key} in version {edits}"
 
 
-class Conflicting(writes.Conflict):
+class Conflicting(idempotency.Conflict):
     def __init__(self, answer):
         Exception.__init__(self, answer)
 

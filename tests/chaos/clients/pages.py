@@ -1,9 +1,9 @@
 """Readers' pages in a real Chromium."""
 
+from harness.services import PATIENCE
 from playwright.sync_api import sync_playwright
 
 from tests.e2e.browsing import ARGUMENTS, chromium
-from tests.services import PATIENCE
 
 LOOK = """() => ({
     marked: window.sameDocument === true,

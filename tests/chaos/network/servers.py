@@ -19,9 +19,9 @@ from pathlib import Path
 
 import psycopg
 import redis
+from harness.services import PATIENCE, wait_until
 
 from tests.chaos.network.machines import Machine
-from tests.services import PATIENCE, wait_until
 
 REDIS_PORT, POSTGRES_PORT, SMTP_PORT, HOOK_PORT = 6379, 5432, 2525, 8080
 STOPPED, RUNNING = 0.2, 0.05  # s in turns: a process that is starved of CPU

@@ -1,0 +1,1 @@
+"""Rooms by name, and rooms whose messages have an envelope."""

@@ -1,0 +1,1 @@
+"""Voice rooms: WebRTC between browsers."""

@@ -1,0 +1,121 @@
+"""What the token API and uploads refuse: each code once, with its HTTP status and its sentence."""
+
+from dataclasses import dataclass
+
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from conversations.json_text import error_frame
+
+
+@dataclass(frozen=True)
+class Kind:
+    """`when`: the condition, for the API's description; `sentence`: what the client is told."""
+
+    status: int
+    when: str
+    sentence: str
+
+
+KINDS = {
+    "bad_json": Kind(400, "the body is no JSON object", _("Send one JSON object as the body.")),
+    "bad_revision": Kind(
+        400, "`after` is no revision", _("`after` is a whole number that is not negative.")
+    ),
+    "bad_token": Kind(
+        401,
+        "the token is missing or wrong",
+        _("Send a valid token: Authorization: Bearer <token>."),
+    ),
+    "no_tokens": Kind(
+        403,
+        "the site has no tokens",
+        _("This site's API is closed: its administrator has set no API_TOKENS."),
+    ),
+    "unknown_blog": Kind(404, "no such live blog", _("There is no live blog under this address.")),
+    "not_found": Kind(404, "no such update", _("This live blog has no such update.")),
+    "bad_method": Kind(405, "another method", _("This address does not know that method.")),
+    "conflict": Kind(
+        409,
+        "`version` in the body is not the update's; `current` is the update as it is",
+        _("The update was changed meanwhile. Nothing was written."),
+    ),
+    "deleted": Kind(410, "the update was deleted", _("This update was deleted.")),
+    "precondition_failed": Kind(
+        412,
+        "`If-Match` is not the update's version; `current` is the update as it is",
+        _("The update is not what If-Match names. Nothing was written."),
+    ),
+    "too_long": Kind(413, "the body is too long", _("The body is too long.")),
+    "picture_too_large": Kind(
+        413, "the picture has more than 10 MB", _("The picture has more than 10 MB.")
+    ),
+    "not_json": Kind(
+        415,
+        "the Content-Type is not application/json",
+        _("Send the body as Content-Type: application/json."),
+    ),
+    "not_a_picture": Kind(
+        415,
+        "the file is no JPEG, PNG, WebP or GIF, whatever its name says",
+        _("This is no picture that can be used: send a JPEG, PNG, WebP or GIF."),
+    ),
+    "no_picture": Kind(
+        422, "there is no file `image` in the form", _("Send the picture as the file `image`.")
+    ),
+    "damaged_picture": Kind(
+        422,
+        "the picture is damaged or not complete",
+        _("The picture is damaged or not complete."),
+    ),
+    "too_many_pixels": Kind(
+        422,
+        "the picture has more than 64 million pixels",
+        _("The picture has more than 64 million pixels. Send a smaller one."),
+    ),
+    "picture_too_heavy": Kind(
+        422,
+        "reading the picture would take more than 400 MB of memory",
+        _("Reading the picture would take more than 400 MB of memory. Send a smaller one."),
+    ),
+    "invalid": Kind(
+        422,
+        "a field cannot be used; `fields` maps its name to sentences",
+        _("Some fields cannot be used. Nothing was written."),
+    ),
+    "key_reused": Kind(
+        422,
+        "the Idempotency-Key belongs to another write",
+        _("This Idempotency-Key was used for another write. Make a new one."),
+    ),
+    "no_version": Kind(
+        428,
+        "a change names no version",
+        _("Name the version that you have seen, by If-Match or as `version`."),
+    ),
+    "too_fast": Kind(429, "too many requests; see Retry-After", _("Too many requests.")),
+    "not_stored": Kind(
+        503, "the disk did not take the picture", _("The picture could not be stored just now.")
+    ),
+    "unavailable": Kind(
+        503,
+        "the database or Redis is away; send it again with the same key",
+        _("It could not be done just now. Send it again with the same key."),
+    ),
+}
+
+
+class Refusal(Exception):
+    """A request is not answered as it wished. `more`: further members of the answer."""
+
+    def __init__(self, code, headers=None, **more):
+        super().__init__(code)
+        self.code, self.headers, self.more = code, headers or {}, more
+
+    @property
+    def status(self) -> int:
+        return KINDS[self.code].status
+
+    @property
+    def frame(self) -> dict:
+        return error_frame(self.code, gettext(KINDS[self.code].sentence)) | self.more

@@ -1,0 +1,28 @@
+"""Posts the steps of a coverage into a blog, as an editor's code would: by plain Django."""
+
+from liveblog.demo.steps import Step
+from liveblog.models import BlogUpdate, LiveBlog
+
+
+class Player:
+    """Remembers which update each key became. What editors did meanwhile has precedence."""
+
+    def __init__(self, blog: LiveBlog):
+        self.blog = blog
+        self.ids: dict[str, int] = {}
+
+    def play(self, step: Step) -> None:
+        """Take one step. Raises LiveBlog.DoesNotExist once the blog is gone."""
+        if step.action == "create":
+            self.ids[step.key] = BlogUpdate.objects.create(blog=self.blog, **step.fields).pk
+            return
+        update = BlogUpdate.objects.filter(pk=self.ids[step.key], deleted=False).first()
+        if update is None:  # deleted by an editor
+            return
+        if step.action == "delete":
+            update.delete()
+            return
+        for name, value in step.fields.items():
+            setattr(update, name, value)
+        # Only these: an editor may have changed the others since the line above that read them.
+        update.save(update_fields=list(step.fields))

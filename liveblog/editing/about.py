@@ -1,0 +1,161 @@
+"""`/liveblog/<slug>/edit/about/`: start and end the coverage, say what it is about.
+
+A POST with `move` = `start` (upcoming → live), `end` (live → ended) or `reopen` (ended → live).
+Where the blog is already there, nothing happens and all is well; where it is elsewhere, that is a
+conflict: nothing is changed. Any other POST is the form, which says with each field what its
+writer saw (`initial-<field>`): only what was changed is written, and a field that somebody else
+has changed meanwhile is a conflict as well.
+
+A script (`Accept: application/json`) is answered with the `blog` frame, or with an `error` frame:
+409 `conflict`, with the `blog` frame as `current`; 422 `invalid` with `fields`; and what
+liveblog/editing/decorators.py says. A person is led back to the editor's page, or sees the form
+again.
+"""
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods
+
+from conversations.json_text import error_frame
+from liveblog.editing.decorators import for_editors, invalid_form, wants_json
+from liveblog.editing.idempotency import locked
+from liveblog.models import LiveBlog
+from liveblog.reading.views import json_answer
+from liveblog.stream.frames import blog_frame
+
+State = LiveBlog.State
+MOVES = {
+    "start": (State.UPCOMING, State.LIVE, gettext_lazy("The coverage is live.")),
+    "end": (State.LIVE, State.ENDED, gettext_lazy("The coverage has ended.")),
+    "reopen": (State.ENDED, State.LIVE, gettext_lazy("The coverage is live again.")),
+}
+
+
+class AboutForm(forms.ModelForm):
+    class Meta:
+        model = LiveBlog
+        fields = ["title", "description", "chat"]
+        widgets = {"description": forms.Textarea(attrs={"rows": 3})}
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.show_hidden_initial = True
+
+    def seen(self, name):
+        """What the writer saw in the field."""
+        return self.fields[name].to_python(self.data.get(self[name].html_initial_name))
+
+    def changes(self) -> dict:
+        return {name: one_line_end(self.cleaned_data[name]) for name in self.changed_data}
+
+
+def one_line_end(value):
+    """Browsers send every line end as two characters."""
+    return value.replace("\r\n", "\n") if isinstance(value, str) else value
+
+
+class Moved(Exception):
+    """Somebody else has changed it. `blog`: as it is now."""
+
+    def __init__(self, blog):
+        super().__init__(blog)
+        self.blog = blog
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@for_editors
+def about(request, blog, may):
+    if not may.run:
+        raise PermissionDenied(_("You may not start, end or describe the coverage."))
+    if request.method != "POST":
+        return page(request, blog, AboutForm(instance=blog))
+    name = request.POST.get("move")
+    if name is None:
+        return describe(request, blog)
+    if name not in MOVES:
+        sentence = _("The coverage can be started, ended or reopened.")
+        if wants_json(request):
+            return json_answer(error_frame("invalid", sentence) | {"fields": {"move": []}}, 422)
+        messages.error(request, sentence)
+        return redirect("liveblog:editor", blog.slug)
+    try:
+        return done(request, move(blog, name), MOVES[name][2])
+    except Moved as meanwhile:
+        sentence = _("The coverage's state was changed meanwhile. Look at it, then decide again.")
+        if wants_json(request):
+            return json_answer(conflict_frame(meanwhile.blog, sentence), 409)
+        messages.error(request, sentence)
+        return redirect("liveblog:editor", blog.slug)
+
+
+def describe(request, blog):
+    form = AboutForm(request.POST, instance=LiveBlog(pk=blog.pk, slug=blog.slug))
+    if not form.is_valid():
+        return invalid_form(form) if wants_json(request) else page(request, blog, form, 422)
+    try:
+        return done(request, write(blog, form), _("Saved."))
+    except Moved as meanwhile:
+        sentence = _("This was changed meanwhile. Nothing was overwritten.")
+        if wants_json(request):
+            return json_answer(conflict_frame(meanwhile.blog, sentence), 409)
+        # What is there is shown, and seen with that: sent once more, it is overwritten.
+        sent = request.POST.copy()
+        for name in form.fields:
+            sent[form[name].html_initial_name] = str(getattr(meanwhile.blog, name))
+        again = AboutForm(sent, instance=LiveBlog(pk=blog.pk, slug=blog.slug))
+        again.add_error(None, sentence)
+        return page(request, meanwhile.blog, again, 409)
+
+
+def page(request, blog, form, status=200):
+    return render(
+        request, "liveblog/editor/about.html", {"blog": blog, "about": form}, status=status
+    )
+
+
+def done(request, blog, sentence):
+    if wants_json(request):
+        return json_answer(blog_frame(blog))
+    messages.success(request, sentence)
+    return redirect("liveblog:editor", blog.slug)
+
+
+def conflict_frame(blog, sentence):
+    return error_frame("conflict", sentence) | {"current": blog_frame(blog)}
+
+
+@transaction.atomic
+def move(blog: LiveBlog, name: str) -> LiveBlog:
+    """The blog, moved. Raises Moved."""
+    blog = locked(blog)
+    before, after, _sentence = MOVES[name]
+    if blog.state == after:
+        return blog
+    if blog.state != before:
+        raise Moved(blog)
+    blog.state = after
+    blog.save()
+    return blog
+
+
+@transaction.atomic
+def write(blog: LiveBlog, form: AboutForm) -> LiveBlog:
+    """The blog with the form's changes. Raises Moved."""
+    blog = locked(blog)
+    changes = form.changes()
+    for name, value in changes.items():
+        there = one_line_end(getattr(blog, name))
+        if there not in (value, one_line_end(form.seen(name))):
+            raise Moved(blog)
+    changes = {name: value for name, value in changes.items() if getattr(blog, name) != value}
+    for name, value in changes.items():
+        setattr(blog, name, value)
+    if changes:
+        blog.save()
+    return blog

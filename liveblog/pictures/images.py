@@ -1,0 +1,169 @@
+"""An uploaded file as a picture for the web: looked at by its content, and made anew.
+
+JPEG, PNG, WebP and GIF come in, whatever their name or declared type; WebP goes out, upright, in
+sRGB, at most LONGEST_SIDE pixels, with nothing of the file but its pixels: no EXIF, no place, no
+comment. Of what moves the first frame stays.
+"""
+
+import io
+import logging
+import warnings
+from typing import NamedTuple
+
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+
+from liveblog.api.errors import Refusal
+from liveblog.pictures.storage import store
+
+logger = logging.getLogger(__name__)
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
+LARGEST = 10_000_000  # bytes; what carries it to here ends at 10 MiB
+PIXELS = 64_000_000  # a phone's 50 million fit
+MEMORY = 400_000_000  # bytes; so much a worker needs for a moment. A PNG of so many pixels fits
+LONGEST_SIDE = 1600  # px; twice the width of the readers' column
+QUALITY = 82  # of 100; beyond, photographs grow and look the same
+BAND = 1_000_000  # pixels; so many at a time are converted
+GAP = 2.0  # the quick reduction leaves twice the pixels to the good one, which looks the same
+SRGB = ImageCms.createProfile("sRGB")
+
+# Pillow counts before it decodes: it warns of what has more, and refuses what has twice as many.
+Image.MAX_IMAGE_PIXELS = PIXELS // 2
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+
+
+class Picture(NamedTuple):
+    """`address` on this site; pixels; whether it moved before."""
+
+    address: str
+    width: int
+    height: int
+    moved: bool
+
+
+def keep(file) -> Picture:
+    """Make a picture of the file and keep it. Raises Refusal, and OSError from the disk."""
+    if file.size > LARGEST:
+        raise Refusal("picture_too_large")
+    image, moved = picture_of(file.read())
+    content = io.BytesIO()
+    image.save(content, "WEBP", quality=QUALITY)
+    return Picture(store(content.getvalue(), *image.size), *image.size, moved)
+
+
+def picture_of(content: bytes) -> tuple[Image.Image, bool]:
+    """The pixels as they are kept, and whether there were more frames. Raises Refusal."""
+    try:
+        opened = Image.open(io.BytesIO(content), formats=FORMATS)
+        # A JPEG may hold a second still (a depth map, a preview): nothing that moves.
+        moved = opened.format in ("PNG", "WEBP", "GIF") and opened.is_animated
+        return cleaned(opened), moved
+    except Refusal:
+        raise
+    except UnidentifiedImageError:
+        raise Refusal("not_a_picture") from None
+    except Image.DecompressionBombError:
+        raise Refusal("too_many_pixels") from None
+    except Exception as error:  # of hostile bytes a decoder may raise anything
+        logger.info("A picture could not be read: %r", error)
+        raise Refusal("damaged_picture") from None
+
+
+def cleaned(opened: Image.Image) -> Image.Image:
+    memory = coefficients(opened)
+    # A JPEG is decoded at a half, a quarter or an eighth, where that is enough.
+    opened.draft(None, (LONGEST_SIDE, LONGEST_SIDE))
+    if memory + decoded(opened) > MEMORY:
+        raise Refusal("picture_too_heavy")
+    opened.load()
+    image = in_srgb(upright(smaller(opened)))
+    if image.mode == "RGBA" and image.getchannel("A").getextrema()[0] == 255:
+        image = image.convert("RGB")
+    image.info.clear()  # what it holds would be saved again
+    return image
+
+
+def coefficients(opened) -> int:
+    """The bytes of a progressive JPEG that wait for its last scan, whatever size is wanted."""
+    if not opened.info.get("progressive"):
+        return 0
+    sampled = [down * across for _, down, across, _ in opened.layer]
+    return 2 * opened.width * opened.height * sum(sampled) // max(sampled)
+
+
+def decoded(opened) -> int:
+    """The bytes that its pixels take at most until they are few."""
+    pixels = opened.width * opened.height
+    if opened.format == "WEBP":
+        return 16 * pixels  # libwebp draws on two canvases, hands over a copy, and that is copied
+    each = 1 if opened.mode in ("1", "L", "P") else 2 if opened.mode.startswith("I;16") else 4
+    row = 4 * fitted(opened)[0] + 16  # made narrow; in both pictures a row has a pointer
+    return each * pixels + row * opened.height
+
+
+def fitted(opened) -> tuple[int, int]:
+    """The size that it will have."""
+    scale = min(1, LONGEST_SIDE / max(opened.size))
+    width, height = opened.size
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def smaller(opened):
+    """The decoded picture, at most LONGEST_SIDE pixels long, as L, RGB, RGBA or CMYK.
+
+    Band by band it is made narrow, then low: nothing else holds all of its pixels once more.
+    """
+    width, height = fitted(opened)
+    rows = max(1, BAND // opened.width)
+    narrow = None
+    for top in range(0, opened.height, rows):
+        bottom = min(top + rows, opened.height)
+        band = plain(opened.crop((0, top, opened.width, bottom)))
+        band = band.resize((width, band.height), Image.Resampling.LANCZOS, reducing_gap=GAP)
+        if narrow is None:
+            narrow = Image.new(band.mode, (width, opened.height))
+            narrow.info = band.info
+        narrow.paste(band, (0, top))
+    image = narrow.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=GAP)
+    return image.convert("RGBA") if image.mode == "RGBa" else image
+
+
+def plain(image):
+    """In a mode that can be made smaller: 8 bits, no palette, colours times their opacity."""
+    if image.mode.startswith(("I", "F")):
+        image = in_eight_bits(image)
+    if image.mode in ("1", "P", "PA", "LA", "La") or "transparency" in image.info:
+        image = image.convert("RGBA")
+    return image.convert("RGBa") if image.mode == "RGBA" else image
+
+
+def in_eight_bits(image):
+    """Grey of 16 bits: convert() alone would cut off what is above 255."""
+    grey = image.convert("I").point(lambda value: value / 256).convert("L")
+    grey.info.pop("transparency", None)  # a value of 16 bits
+    return grey
+
+
+def upright(image):
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception as error:  # EXIF that nobody can read does not spoil the pixels
+        logger.info("A picture's orientation could not be read: %r", error)
+        return image
+
+
+def in_srgb(image):
+    """The colours as browsers show them without a profile."""
+    alpha = image.getchannel("A") if image.mode == "RGBA" else None
+    profile = image.info.get("icc_profile")
+    pixels = image.convert("RGB") if alpha else image
+    if profile:
+        try:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            pixels = ImageCms.profileToProfile(pixels, source, SRGB, outputMode="RGB")
+        except (ImageCms.PyCMSError, OSError, ValueError, TypeError) as error:
+            logger.info("A picture's colour profile could not be used: %r", error)
+    pixels = pixels.convert("RGB")
+    if alpha:
+        pixels.putalpha(alpha)
+    return pixels

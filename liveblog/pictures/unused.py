@@ -1,0 +1,80 @@
+"""Pictures in MEDIA_ROOT that nothing stored names: a text was left, a draft's history ran over.
+
+A picture is named where the 32 hexadecimal digits of its name stand in a text of the database,
+however the rest of its address is written there. Every text of every model counts: more than
+those of updates, drafts, past versions and descriptions, but none that is added later is missed.
+"""
+
+import html
+import re
+import time
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import unquote
+
+from django.apps import apps
+from django.conf import settings
+from django.db import models
+
+from liveblog.pictures.storage import FOLDER, SIZED
+
+# Overlapping, so that a digit too many in front of a name does not hide it.
+DIGEST = re.compile(r"(?=([0-9a-f]{32}))")
+DIGITS = 32
+ROWS = 500  # of a table at a time: texts have up to 20,000 characters
+
+
+def unused(age: float) -> list[Path]:
+    """The pictures that have lain here for `age` seconds and that no text names, by name.
+
+    What is not named as liveblog.pictures.storage names its files is not ours, and never among
+    them.
+    """
+    found = {path.name[:DIGITS]: path for path in pictures() if lies_for(path, age)}
+    for text in texts() if found else ():
+        for digest in DIGEST.findall(unquote(html.unescape(text))):
+            found.pop(digest, None)
+    return sorted(found.values())
+
+
+def remove(path: Path, age: float) -> int:
+    """Remove the picture; returns its bytes, 0 where it is gone or was uploaded again.
+
+    Raises OSError.
+    """
+    with suppress(FileNotFoundError):
+        size = path.stat().st_size
+        if lies_for(path, age):
+            path.unlink()
+            return size
+    return 0
+
+
+def pictures():
+    folder = Path(settings.MEDIA_ROOT) / FOLDER
+    for path in folder.iterdir() if folder.is_dir() else ():
+        ours = SIZED.fullmatch(f"{settings.MEDIA_URL}{FOLDER}/{path.name}")
+        if ours and path.is_file() and not path.is_symlink():
+            yield path
+
+
+def lies_for(path: Path, age: float) -> bool:
+    # By the time of change, which nobody sets: a copy or a backup that was put back is new here,
+    # whatever its time of modification says.
+    try:
+        return time.time() - path.stat().st_ctime >= age
+    except FileNotFoundError:
+        return False
+
+
+def texts():
+    for model in apps.get_models():
+        if not model._meta.managed or model._meta.proxy:
+            continue
+        names = [
+            field.attname
+            for field in model._meta.local_concrete_fields
+            if isinstance(field, models.CharField | models.TextField | models.JSONField)
+        ]
+        for row in model._base_manager.values_list(*names).iterator(ROWS) if names else ():
+            yield from map(str, row)

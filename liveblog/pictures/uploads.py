@@ -1,0 +1,34 @@
+"""A request that carries a picture, and the frame that answers it.
+
+The request is a form (multipart/form-data) with one file, `image`. The answer to it is
+
+    {"type": "image", "address": "/media/…", "url": "https://…/media/…", "width", "height",
+     "moved": whether it was an animation, of which the first frame is kept}
+
+or an `error` frame of liveblog/api/errors.py.
+"""
+
+import logging
+
+from django.core.exceptions import SuspiciousOperation
+from django.http.multipartparser import MultiPartParserError
+
+from liveblog.api.errors import Refusal
+from liveblog.pictures import images
+
+logger = logging.getLogger(__name__)
+
+
+def take(request) -> dict:
+    """Keep the picture that the request carries. Raises Refusal."""
+    try:
+        file = request.FILES["image"]
+    except (KeyError, MultiPartParserError, SuspiciousOperation):
+        raise Refusal("no_picture") from None
+    try:
+        picture = images.keep(file)
+    except OSError:
+        logger.exception("A picture could not be stored")
+        raise Refusal("not_stored", {"Retry-After": "10"}) from None
+    url = request.build_absolute_uri(picture.address)
+    return {"type": "image", "url": url} | picture._asdict()

@@ -1,0 +1,45 @@
+"""What social cards and search engines show of a page: templates/liveblog/_card.html."""
+
+from urllib.parse import urljoin
+
+from django.templatetags.static import static
+from django.utils.text import Truncator
+
+from liveblog.models import BlogUpdate, LiveBlog
+from liveblog.stream.frames import timestamp
+from liveblog.text.excerpts import DESCRIPTION, Image, description_of, first_image, title_of
+
+
+def card_of_blog(request, blog: LiveBlog, edge: BlogUpdate | None, rows: list[BlogUpdate]) -> dict:
+    """Of a page with these rows; either order's first page is the blog's own address."""
+    description = blog.description or (description_of(rows[0]) if rows else "")
+    card = {
+        "type": "website",
+        "site": "",
+        "title": blog.title,
+        "description": Truncator(" ".join(description.split())).chars(DESCRIPTION),
+        "address": blog.get_absolute_url() if edge is None else request.get_full_path(),
+    }
+    return with_image(request, card, rows)
+
+
+def card_of_post(request, row: BlogUpdate) -> dict:
+    card = {
+        "type": "article",
+        "site": row.blog.title,
+        "title": title_of(row),
+        "description": description_of(row),
+        "address": row.get_absolute_url(),
+        "published": timestamp(row.created),
+        "modified": timestamp(row.edited),
+    }
+    return with_image(request, card, [row])
+
+
+def with_image(request, card: dict, rows: list[BlogUpdate]) -> dict:
+    """The first image of the rows, or else the site's; and all addresses absolute."""
+    address = request.build_absolute_uri(card["address"])
+    found = next(filter(None, map(first_image, rows)), None)
+    image = found or Image(static("liveblog/shared/card.png"), "", 1200, 630)
+    image = image._replace(address=urljoin(address, image.address))
+    return card | {"address": address, "image": image, "is_large": bool(found)}

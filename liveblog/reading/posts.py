@@ -1,0 +1,34 @@
+"""`/liveblog/<slug>/<id>/`: one post under its permanent address, with what social cards show."""
+
+from django.http import Http404
+from django.shortcuts import get_object_or_404, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import conditional_page
+
+from conversations.read_only import read_only
+from liveblog.models import LiveBlog
+from liveblog.reading.cards import card_of_post
+from liveblog.reading.pages import place_in_stream
+from liveblog.reading.views import cached
+from liveblog.stream.frames import update_frame
+
+
+@read_only
+@conditional_page
+def post(request, slug, pk):
+    """The page; 404 for what readers have never seen, 410 for what they no longer shall."""
+    blog = get_object_or_404(LiveBlog, slug=slug)
+    # A deleted draft is still a draft: nobody has seen it.
+    row = blog.updates.filter(pk=pk, draft=False).first()
+    if row is None:
+        raise Http404(_("This live blog has no such update."))
+    if row.deleted:
+        return cached(render(request, "410.html", {"blog": blog}, status=410), blog)
+    row.blog = blog
+    context = {
+        "blog": blog,
+        "update": update_frame(row) | {"row": row},
+        "card": card_of_post(request, row),
+        "in_stream": place_in_stream(blog, row),
+    }
+    return cached(render(request, "liveblog/reader/post.html", context), blog)

@@ -1,0 +1,73 @@
+"""The reader's page as schema.org's LiveBlogPosting, for search engines: JSON-LD in the page."""
+
+import json
+from collections.abc import Iterable
+from urllib.parse import urljoin
+
+from django.utils.safestring import SafeString, mark_safe
+
+from liveblog.models import BlogUpdate, LiveBlog
+from liveblog.stream.frames import timestamp
+from liveblog.text.excerpts import first_image, text_of, title_of
+
+# In a <script> only "<" ends or opens anything; ">" and "&" are for XML's sake.
+IN_SCRIPT = str.maketrans({"<": "\\u003C", ">": "\\u003E", "&": "\\u0026"})
+
+
+def live_blog_posting(blog: LiveBlog, rows: Iterable[BlogUpdate], site: str) -> dict:
+    """The blog with the updates of one page. `site`: the absolute URL of the site's root."""
+    posting = {
+        "@context": "https://schema.org",
+        "@type": "LiveBlogPosting",
+        "@id": urljoin(site, blog.get_absolute_url()),
+        "url": urljoin(site, blog.get_absolute_url()),
+        "headline": blog.title,
+        "description": blog.description,
+        "datePublished": timestamp(blog.created),
+        "dateModified": timestamp(blog.changed),
+        "coverageStartTime": timestamp(blog.created),
+        "coverageEndTime": timestamp(blog.ended),
+        "liveBlogUpdate": [posting_of(blog, row, site) for row in rows],
+    }
+    return said(posting)
+
+
+def posting_of(blog: LiveBlog, row: BlogUpdate, site: str) -> dict:
+    row.blog = blog  # spares a query a row
+    address = urljoin(site, row.get_absolute_url())
+    return said(
+        {
+            "@type": "BlogPosting",
+            "@id": address,
+            "url": address,
+            "headline": title_of(row),
+            "datePublished": timestamp(row.created),
+            "dateModified": timestamp(row.edited or row.created),
+            "articleBody": text_of(row),
+            "image": image_of(row, site),
+            "author": row.author and {"@type": "Person", "name": row.author},
+        }
+    )
+
+
+def image_of(row: BlogUpdate, site: str) -> dict | None:
+    image = first_image(row)
+    return image and said(
+        {
+            "@type": "ImageObject",
+            "url": urljoin(site, image.address),
+            "width": image.width,
+            "height": image.height,
+            "caption": image.alt,
+        }
+    )
+
+
+def said(facts: dict) -> dict:
+    """Without what is empty: a fact that is not there is not stated."""
+    return {name: value for name, value in facts.items() if value not in ("", None)}
+
+
+def in_script(value) -> SafeString:
+    """The value as JSON that may stand in a <script> element, whatever its texts hold."""
+    return mark_safe(json.dumps(value, ensure_ascii=False).translate(IN_SCRIPT))

@@ -1,0 +1,129 @@
+"""The readers' pages, and updates.json.
+
+The reader's pages depend on nothing but the address, so that a shared cache may keep them; they
+carry their revision, and the script catches up from there.
+"""
+
+from typing import Any
+
+from django.db.models import Max, Q
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.cache import patch_cache_control
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import cache_control
+from django.views.decorators.http import conditional_page
+
+from conversations.read_only import read_only
+from liveblog.models import LiveBlog
+from liveblog.reading.cards import card_of_blog
+from liveblog.reading.pages import NEWEST, OLDEST, key_events, place_in_stream, stream
+from liveblog.reading.structured_data import in_script, live_blog_posting
+from liveblog.stream.frames import bad_revision, encode, replay_frame, unknown_blog
+from liveblog.stream.replay import Asker, charge, has_missed_much, seconds_to_wait, too_many_replays
+from liveblog.stream.revisions import whole_number
+
+TOO_MANY_REQUESTS = 429
+
+# 1 s: a crowd costs one rendering a second, and a post made just before shows by the script.
+briefly_public = cache_control(public=True, max_age=1)
+
+
+@read_only
+@briefly_public
+def index(request):
+    shown = Q(updates__deleted=False, updates__draft=False)
+    blogs = LiveBlog.objects.annotate(last_update=Max("updates__created", filter=shown))
+    states = [LiveBlog.State.LIVE, LiveBlog.State.UPCOMING, LiveBlog.State.ENDED]
+    blogs = sorted(blogs, key=lambda blog: states.index(blog.state))
+    return render(request, "liveblog/reader/index.html", {"blogs": blogs})
+
+
+@read_only
+@conditional_page
+def reader(request, slug):
+    """A page of the stream: `?order=oldest`, and from `?before=<id>` or `?after=<id>` on.
+
+    `?at=<id>` leads to the page that holds the post.
+    """
+    blog = get_object_or_404(LiveBlog, slug=slug)
+    order = request.GET.get("order", NEWEST)
+    if order not in (NEWEST, OLDEST):
+        raise Http404(_("Updates can be ordered newest or oldest first."))
+    # A draft is as good as not there: even its time would give it away.
+    rows = blog.updates.filter(draft=False)
+    if at := asked_row(request, rows, "at"):
+        return cached(redirect(place_in_stream(blog, at, order)), blog)
+    edge = asked_row(request, rows, "after" if order == OLDEST else "before")
+    context = {"blog": blog} | stream(blog, order, edge)
+    rows = [update["row"] for update in context["updates"]]
+    posting = live_blog_posting(blog, rows, request.build_absolute_uri("/"))
+    context |= {"structured": in_script(posting), "card": card_of_blog(request, blog, edge, rows)}
+    context |= key_events(blog, {row.pk for row in rows})
+    return cached(render(request, "liveblog/reader/reader.html", context), blog)
+
+
+def cached(response, blog):
+    """Say how long caches may keep a page of the blog.
+
+    While it is covered, a second: a crowd costs one rendering a second. When the coverage has
+    ended, shared caches may keep it for a year: the script asks for what came later in any case,
+    and an operator who must be rid of a page at once purges them. Browsers, which nobody can
+    purge, look again after a minute, so that corrections and legal deletions get through to who
+    has no script. Our own nginx goes on with its second, which costs nothing.
+    """
+    if blog.state == LiveBlog.State.ENDED:
+        patch_cache_control(response, public=True, max_age=60, s_maxage=31_536_000)
+        response["X-Accel-Expires"] = "1"
+    else:
+        patch_cache_control(response, public=True, max_age=1)
+    return response
+
+
+@read_only
+@conditional_page
+def updates_json(request: HttpRequest, slug: str) -> HttpResponse:
+    """The `replay` frame over HTTP, for readers whose socket is blocked.
+
+    `?after=<revision>`, and `parts=1` for a long one in parts (see replay_frame()). Caches may
+    keep every answer for a second, but not the refusal of one client's address.
+    """
+    asker = Asker(socket=None, address=request.META.get("REMOTE_ADDR"))
+    answer = replay_answer(request, slug, asker)
+    if answer.status_code != TOO_MANY_REQUESTS:
+        patch_cache_control(answer, public=True, max_age=1)
+    return answer
+
+
+def replay_answer(request: HttpRequest, slug: str, asker: Asker) -> HttpResponse:
+    blog = LiveBlog.objects.filter(slug=slug).first()
+    if blog is None:
+        return json_answer(unknown_blog(), status=404)
+    after = whole_number(request.GET.get("after", "0"))
+    if after is None:
+        return json_answer(bad_revision(), status=400)
+    is_counted = has_missed_much(blog.revision, after)
+    if is_counted and (wait := seconds_to_wait(asker)):
+        headers = {"Retry-After": str(wait), "Cache-Control": "no-store"}
+        return json_answer(too_many_replays(wait), TOO_MANY_REQUESTS, **headers)
+    answer = json_answer(replay_frame(blog, after, in_parts="parts" in request.GET))
+    if is_counted:
+        charge(asker, len(answer.content))
+    return answer
+
+
+def json_answer(frame: dict[str, Any], status: int = 200, **headers: str) -> HttpResponse:
+    return HttpResponse(
+        encode(frame), status=status, content_type="application/json", headers=headers
+    )
+
+
+def asked_row(request, rows, name):
+    """The row that `?name=<id>` means, perhaps a tombstone; None without it. Raises Http404."""
+    if name not in request.GET:
+        return None
+    number = whole_number(request.GET[name])
+    row = rows.filter(pk=number).first() if number is not None else None
+    if row is None:
+        raise Http404(_("This live blog has no such update."))
+    return row

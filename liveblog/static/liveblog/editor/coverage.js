@@ -1,0 +1,46 @@
+// Start, end and reopen the coverage without leaving the page. The forms work without this.
+
+import { showBlog } from "../shared/page.js";
+
+const coverage = document.querySelector("[data-coverage]");
+const stream = document.querySelector("[data-stream]");
+
+if (coverage) {
+  const said = coverage.querySelector("[data-said-of-coverage]");
+  const say = (name, text = coverage.dataset[name]) => {
+    said.dataset.said = name;
+    said.textContent = text;
+  };
+
+  /** The state may also change by somebody else's hand: reader.js writes it into the stream. */
+  const follow = () => {
+    for (const place of coverage.querySelectorAll("[data-move]")) {
+      place.hidden = place.dataset.move !== stream.dataset.state;
+      if (place.hidden) place.open = false;
+    }
+  };
+  new MutationObserver(follow).observe(stream, { attributeFilter: ["data-state"] });
+
+  coverage.addEventListener("submit", async (event) => {
+    const { target, submitter } = event;
+    if (submitter?.name !== "move") return;
+    event.preventDefault();
+    const body = new URLSearchParams(new FormData(target));
+    body.set(submitter.name, submitter.value);
+    say("saySending");
+    try {
+      const headers = { Accept: "application/json" };
+      const answer = await fetch(target.getAttribute("action"), { method: "POST", body, headers });
+      const frame = await answer.json();
+      if (answer.status === 401 || frame.code === "csrf") say("sayLogin");
+      else if (frame.type === "error") say("sayRefused", frame.message);
+      else say("sayDone", "");
+      const blog = frame.current ?? frame;
+      if (blog.type !== "blog") return;
+      stream.dataset.state = blog.state;
+      showBlog(blog);
+    } catch {
+      say("sayFailed");
+    }
+  });
+}

@@ -1,0 +1,1 @@
+"""The stream: a blog's revisions, its frames, broadcast, replay, pulse and schedule."""

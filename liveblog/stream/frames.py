@@ -1,0 +1,136 @@
+"""What goes over the wire: each frame as a dict of JSON values, and the text that is sent.
+
+Frames are values: nothing here knows a socket, a channel or a request.
+"""
+
+import json
+from datetime import UTC, datetime
+from math import inf
+
+from django.utils.translation import gettext
+
+from conversations.json_text import error_frame
+from liveblog.models import BlogUpdate, LiveBlog
+
+LONGEST_REPLAY = 200  # updates; a reader that misses more starts anew with the newest page
+PAGE = 50  # updates on a page, and in a replay that starts anew
+PART = 32_000  # bytes of updates in a part of a replay: 1 s of a line with 256 kbit/s
+
+
+def encode(frame: dict) -> str:
+    """The frame as JSON text."""
+    return json.dumps(frame, ensure_ascii=False, separators=(",", ":"))
+
+
+def timestamp(moment: datetime | None) -> str | None:
+    """ISO 8601 in UTC, to the millisecond: all that a browser's Date keeps."""
+    if moment is None:
+        return None
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def action_of(update: BlogUpdate) -> str:
+    """What the row's newest revision did to it."""
+    if update.deleted:
+        return "deleted"
+    return "created" if update.revision == update.created_revision else "changed"
+
+
+def update_frame(update: BlogUpdate) -> dict:
+    """One update in its newest state; a deleted one gives nothing away."""
+    shown = not update.deleted
+    return {
+        "type": "update",
+        "id": update.pk,
+        "revision": update.revision,
+        "action": action_of(update),
+        "content": update.content if shown else "",
+        "headline": update.headline if shown else "",
+        "author": update.author if shown else "",
+        "pinned": update.pinned,
+        "key_event": update.key_event,
+        "created": timestamp(update.created),
+        "edited": timestamp(update.edited),
+    }
+
+
+def blog_frame(blog: LiveBlog) -> dict:
+    return {
+        "type": "blog",
+        "revision": blog.revision,
+        "title": blog.title,
+        "description": blog.description,
+        "state": blog.state,
+        "chat": blog.chat,
+    }
+
+
+def editors_frame(update: BlogUpdate) -> dict:
+    """The update frame and what only editors may see; never for a group."""
+    return update_frame(update) | {
+        "body": "" if update.deleted else update.body,
+        "version": update.version,
+        "draft": update.draft,
+        "publish_at": timestamp(update.publish_at),
+    }
+
+
+def replay_frame(blog: LiveBlog, after: int, in_parts: bool = False) -> dict:
+    """All of the blog that changed after a revision: each row once, tombstones included.
+
+    Where that is more than LONGEST_REPLAY rows, or the reader is ahead of the database (which was
+    restored from a backup), `reset` is true and the newest page comes instead. The blog must have
+    been read before the call: a change that commits in between may be sent twice but is never lost.
+
+    `in_parts`: a frame with more than PART bytes of updates ends after the row that exceeds it.
+    Its `revision` is that row's, up to which it is complete, and `head` is the blog's. A reset
+    always comes whole: its rows are believed only together.
+    """
+    rows = list(blog.updates.filter(revision__gt=after).order_by("revision")[: LONGEST_REPLAY + 1])
+    reset = len(rows) > LONGEST_REPLAY or after > blog.revision
+    if reset:
+        rows = page_of_updates(blog)
+    # A draft has no revision, so it is never among the rows.
+    updates = first_updates(rows, PART if in_parts and not reset else inf)
+    frame = blog_frame(blog) | {"type": "replay", "updates": updates, "reset": reset}
+    if len(updates) < len(rows):
+        frame |= {"revision": updates[-1]["revision"], "head": blog.revision}
+    return frame
+
+
+def first_updates(rows: list[BlogUpdate], most: float) -> list[dict]:
+    """The frames of the rows, up to the one with which they exceed `most` bytes."""
+    updates, size = [], 0
+    for row in rows:
+        if size > most:
+            break
+        updates.append(update_frame(row))
+        if most < inf:
+            size += len(encode(updates[-1]).encode())
+    return updates
+
+
+def page_of_updates(blog: LiveBlog) -> list[BlogUpdate]:
+    """The newest page, and every pinned update however old."""
+    visible = blog.updates.visible()
+    newest = list(visible[:PAGE])
+    shown = {row.pk for row in newest}
+    return newest + [row for row in visible.filter(pinned=True) if row.pk not in shown]
+
+
+def pulse_frame(revision: int, readers: int) -> dict:
+    """The blog's head, and how many sockets its pages hold."""
+    return {"type": "pulse", "revision": revision, "readers": readers}
+
+
+def ended_frame(revision: int) -> dict:
+    """The coverage has ended. Whoever has all up to this revision has all of it."""
+    return {"type": "ended", "revision": revision}
+
+
+def unknown_blog() -> dict:
+    return error_frame("unknown_blog", gettext("There is no live blog under this address."))
+
+
+def bad_revision() -> dict:
+    return error_frame("bad_revision", gettext("`after` is a whole number that is not negative."))

@@ -1,0 +1,72 @@
+"""The parts of the pulse's round that write to the database, each of which fails by itself."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from django.db import Error as DatabaseError
+from django.db import connection
+
+from liveblog.editing import idempotency
+from liveblog.stream.failure_log import FailureLog
+from liveblog.stream.schedule import Publisher
+from liveblog.text.rerendering import Rerendering
+from liveblog.webhooks import backlog
+from liveblog.webhooks.delivery import DeliveryWorker
+
+PRUNE_EVERY = 60.0  # s
+RETRY = 10.0  # s after a failure, of what is not done in every round
+
+
+@dataclass
+class Task:
+    """`run` in every round, or once in `period` seconds. `name` begins the sentence of its log."""
+
+    name: str
+    run: Callable[[], object]
+    period: float = 0.0
+    due: float = float("-inf")  # time.monotonic
+    failures: FailureLog = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.failures = FailureLog(self.name)
+
+    def attempt(self) -> None:
+        """Run it if it is due. Raises nothing that concerns this task alone.
+
+        Raises Django's database errors where the connection is lost: no other task could work.
+        """
+        if time.monotonic() < self.due:
+            return
+        try:
+            self.run()
+        except Exception as error:
+            self.due = time.monotonic() + min(self.period, RETRY)
+            self.failures.note_failure(error, trace=not isinstance(error, DatabaseError))
+            if isinstance(error, DatabaseError) and not connection.is_usable():
+                raise
+        else:
+            self.due = time.monotonic() + self.period
+            self.failures.note_success()
+
+
+class Round:
+    """What a pulse does in every round beside telling readers the newest revisions."""
+
+    def __init__(self) -> None:
+        self.publisher = Publisher()
+        self.deliveries = DeliveryWorker()
+        self.tasks = [
+            Task("Publishing what is scheduled", self.publisher.publish_due),
+            Task("Delivering to webhooks", self.deliveries.wake),
+            Task("Rendering stored texts anew", Rerendering().step),
+            Task("Limiting the backlog of webhooks", backlog.expire, PRUNE_EVERY),
+            Task("Deleting old deliveries", backlog.prune, PRUNE_EVERY),
+            Task("Deleting old idempotency keys", idempotency.prune, PRUNE_EVERY),
+        ]
+
+    def run(self) -> bool:
+        """One attempt of each task. Returns whether more is due at once."""
+        for task in self.tasks:
+            task.attempt()
+        return self.publisher.unfinished

@@ -1,0 +1,1 @@
+"""Texts: Markdown to safe HTML, and what is taken out of it."""

@@ -1,0 +1,106 @@
+"""What is taken out of a post's HTML for places that cannot show it: titles, cards, feeds."""
+
+import re
+from functools import lru_cache
+from html.parser import HTMLParser
+from typing import NamedTuple
+from urllib.parse import urljoin
+
+from django.utils.text import Truncator
+
+from liveblog.models import BlogUpdate
+from liveblog.pictures.storage import size_of
+
+TITLE = 80  # characters of a title made from the text; a search engine shows some 60
+DESCRIPTION = 200  # characters; social cards cut here
+
+# In the HTML of a post, quotes and angle brackets within attributes are escaped: this finds all.
+ADDRESS = re.compile(r'(<(?:a|img)\b[^>]*?\s(?:href|src)=")([^"]*)')
+
+
+class Image(NamedTuple):
+    """`address` may be relative to the site; pixels, None where they are not known."""
+
+    address: str
+    alt: str
+    width: int | None
+    height: int | None
+
+
+class Reading(HTMLParser):
+    """The text and the first image of sanitised HTML."""
+
+    # fmt: off
+    BREAKS = {
+        "blockquote", "br", "figcaption", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre",
+        "td", "th", "ul",
+    }
+    # fmt: on
+
+    def __init__(self, html):
+        super().__init__()
+        self.parts, self.image = [], None
+        self.feed(html)
+        self.close()
+
+    @property
+    def text(self) -> str:
+        return " ".join("".join(self.parts).split())
+
+    def handle_starttag(self, tag, attributes):
+        if tag in self.BREAKS:
+            self.parts.append(" ")
+        found = dict(attributes)
+        if tag == "img" and not self.image:
+            self.image = Image(found["src"], found.get("alt") or "", *size_of(found["src"]))
+
+    def handle_endtag(self, tag):
+        if tag in self.BREAKS:
+            self.parts.append(" ")
+
+    def handle_data(self, data):
+        self.parts.append(data)
+
+
+class Excerpt(NamedTuple):
+    """`text`: without markup, in one line; `image`: the first."""
+
+    text: str
+    image: Image | None
+
+
+# A page takes up to 50, which hardly ever change. Bounded to 100 MB.
+@lru_cache(maxsize=512)
+def read(html: str) -> Excerpt:
+    """What the HTML of a post says without its markup."""
+    reading = Reading(html)
+    return Excerpt(reading.text, reading.image)
+
+
+def text_of(update: BlogUpdate) -> str:
+    return read(update.content).text
+
+
+def first_image(update: BlogUpdate) -> Image | None:
+    return read(update.content).image
+
+
+def shown_on(update: BlogUpdate) -> str:
+    """What the first image shows, or ""."""
+    image = first_image(update)
+    return image.alt if image else ""
+
+
+def title_of(update: BlogUpdate) -> str:
+    """The headline; else the text's beginning, or what its image shows. Never empty."""
+    title = update.headline.strip() or text_of(update) or shown_on(update) or f"#{update.pk}"
+    return title if update.headline.strip() else Truncator(title).chars(TITLE)
+
+
+def description_of(update: BlogUpdate) -> str:
+    return Truncator(text_of(update) or shown_on(update) or update.headline).chars(DESCRIPTION)
+
+
+def absolute(html: str, base: str) -> str:
+    """The HTML of a post with every address absolute, for pages of other sites."""
+    return ADDRESS.sub(lambda found: found[1] + urljoin(base, found[2]), html)

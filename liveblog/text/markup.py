@@ -1,0 +1,161 @@
+"""Markdown to safe HTML: comrak renders, liveblog/text/balancing.py bounds, nh3 sanitises.
+
+GitHub's dialect: tables, task lists, ~~strikethrough~~; a line break is one. Images come from
+http(s) addresses or from this site's /media/, are loaded when they come near the window, and hold
+their place before that, where the address tells their size. One that stands alone and has a
+title, `![what it shows](address "Photo: Jo")`, becomes a figure with that caption.
+
+Every text renders in a time that is linear in its length, to at most LARGEST bytes. A text that
+would make more is shown as it was typed; editors are refused it before (see is_renderable).
+"""
+
+import logging
+import re
+from functools import lru_cache
+from hashlib import sha256
+from html import escape
+from importlib.metadata import version
+
+import comrak
+import nh3
+
+from liveblog.pictures.storage import size_of
+from liveblog.text.balancing import ATTRIBUTES, BLOCKS, INLINE, VOID, TooMuchToRepeat, balanced
+from liveblog.text.linking import protected, restored
+
+logger = logging.getLogger(__name__)
+
+LARGEST = 200_000  # bytes of HTML: ten times the longest text
+MOST_ELEMENTS = 5_000  # of HTML; what sanitising costs grows with them
+MOST_COLUMNS = 500  # of a table; comrak's time grows with their square
+MOST_TYPED = 20_000  # characters of a text that is shown as it was typed
+
+# Of what render() makes of a text: raise the number with each change of it. A new version of
+# either library counts as a change; the sanitiser's may be an important one.
+RENDERER = f"1 comrak {version('comrak')} nh3 {version('nh3')}"
+
+TAGS = BLOCKS | INLINE | VOID | {"input", "label"}
+SCHEMES = {"http", "https", "mailto"}
+IMAGES = re.compile(r"(?i:https?://)|/media/(?!.*(?:\.|%2[Ee]){2})")  # how addresses begin
+TALL = 1.4  # height by width; from there a picture as wide as the text would not fit a window
+
+# nh3 escapes quotes and angle brackets within attributes, so these find all images.
+IMAGE = re.compile(r"<img\b[^>]*>")
+ATTRIBUTE = re.compile(r'\s(\w+)="([^"]*)"')
+ALONE = re.compile(r'<p>(<img\b[^>]*?)\stitle="([^"]+)"([^>]*>)</p>')
+
+LINE = re.compile(r"\r\n?|\n")  # as CommonMark has lines; splitlines() knows more
+# A line that may be a table's second, |---|:-:|, in whatever quotes and lists.
+DELIMITERS = re.compile(r"[-|:>*+.) \t\v\f\d]*\Z")
+
+extensions = comrak.ExtensionOptions()
+extensions.table = extensions.tasklist = extensions.strikethrough = True
+extensions.cjk_friendly_emphasis = True  # **重点。** ends where a Chinese sentence does
+rendering = comrak.RenderOptions()
+rendering.hardbreaks = rendering.unsafe_ = True  # a line break is one; nh3 sees to raw HTML
+parsing = comrak.ParseOptions()
+
+
+def render(text: str) -> str:
+    """The Markdown as HTML without scripts, event handlers or foreign URL schemes."""
+    html = rendered(text)
+    return as_typed(text) if html is None else html
+
+
+def is_renderable(text: str) -> bool:
+    """Whether the text renders within the limits."""
+    return rendered(text) is not None
+
+
+def digest(text: str) -> str:
+    """Names the text and what renders it: HTML that was stored with it needs no rendering."""
+    named = f"{RENDERER}\0{text}".encode(errors="surrogatepass")
+    return sha256(named).hexdigest()[:32]
+
+
+# What a form has checked is rendered when it is saved, a moment later. Bounded to 50 MB.
+@lru_cache(maxsize=256)
+def rendered(text: str) -> str | None:
+    """The HTML, or None where it would be too much of it."""
+    # Half of a surrogate pair is in no text that was stored.
+    text = text.encode(errors="replace").decode()
+    if not tables_fit(text):
+        return None
+    try:
+        html = restored(markdown(protected(text)))
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # Rust's, which no module exports
+            raise
+        logger.exception("The renderer failed at a text of %d characters", len(text))
+        return None
+    if len(html) > LARGEST or html.count("<") > 2 * MOST_ELEMENTS:
+        return None
+    try:
+        html = balanced(html, LARGEST)
+    except TooMuchToRepeat:
+        return None
+    html = with_images(sanitised(html).strip())
+    return html if len(html.encode()) <= LARGEST else None
+
+
+def tables_fit(text: str) -> bool:
+    """Whether the text's tables, as far as its lines tell, have no more cells than are allowed.
+
+    The renderer fills short rows up: a wide first row followed by short ones makes a number of
+    cells that grows with the square of the text's length.
+    """
+    cells = columns = 0
+    for line in LINE.split(text):
+        if not line.strip(" \t"):
+            columns = 0
+        elif "|" in line and "-" in line and DELIMITERS.match(line):
+            columns = max(columns, line.count("|") + 1)
+        cells += columns
+        if columns > MOST_COLUMNS or cells > MOST_ELEMENTS:
+            return False
+    return True
+
+
+def markdown(text: str) -> str:
+    return comrak.render_markdown(text, extensions, parsing, rendering)
+
+
+def sanitised(html: str) -> str:
+    return nh3.clean(
+        html,
+        tags=TAGS,
+        attributes=ATTRIBUTES | {"input": {"checked", "disabled"}},
+        tag_attribute_values={"input": {"type": {"checkbox"}}},
+        attribute_filter=only_images,
+        url_schemes=SCHEMES,
+        link_rel="noopener nofollow ugc",
+    )
+
+
+def as_typed(text: str) -> str:
+    cut = text if len(text) <= MOST_TYPED else f"{text[:MOST_TYPED]} …"
+    return f"<pre>{escape(cut, quote=False)}</pre>"
+
+
+def with_images(html: str) -> str:
+    """Sanitised HTML with each image's size, and with figures."""
+    html = IMAGE.sub(lambda found: placed(found[0]), html)
+    return ALONE.sub(r"<figure>\1\3<figcaption>\2</figcaption></figure>", html)
+
+
+def only_images(tag: str, name: str, value: str) -> str | None:
+    """For nh3: an address that no image may have is dropped."""
+    allowed = (tag, name) != ("img", "src") or IMAGES.match(value)
+    return value if allowed else None
+
+
+def placed(image: str) -> str:
+    """The <img> with what the browser needs to place it; what it shows, where it has no address."""
+    attributes = dict(ATTRIBUTE.findall(image))
+    if "src" not in attributes:
+        return attributes.get("alt", "")
+    width, height = size_of(attributes["src"])
+    size = f' width="{width}" height="{height}"' if width else ""
+    if width and height > TALL * width:
+        size += ' class="tall"'
+    return f'{image[:-1]}{size} loading="lazy" decoding="async">'

@@ -1,0 +1,7 @@
+from django.apps import AppConfig
+
+
+class ChannelsRealtimeConfig(AppConfig):
+    """Named before `channels` in INSTALLED_APPS, so that its management commands come first."""
+
+    name = "channels_realtime"

@@ -1,0 +1,1 @@
+"""The interface server: `python -m channels_realtime.interface`."""

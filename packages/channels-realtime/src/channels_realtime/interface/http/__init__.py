@@ -1,0 +1,1 @@
+"""HTTP requests on their way to workers, and their responses."""

@@ -1,0 +1,103 @@
+"""The opening handshake of a WebSocket, RFC 6455, section 4.2: the request, and the answer to it.
+
+autobahn's own took a fifth of the interface server's time for it, joined equal headers into one,
+and cut the path at a semicolon.
+"""
+
+import re
+from base64 import b64encode
+from hashlib import sha1
+from typing import NamedTuple
+
+from channels_realtime.interface.http_errors import Refused
+
+# What str.splitlines takes for a line end: a consumer that splits lines would see two headers where
+# one was sent (CVE-2026-44546).
+LINE_ENDS = b"\x0b\x0c\x1c\x1d\x1e\x85"
+HEADER = re.compile(rb"([!#$%&'*+\-.^_`|~\w]+):[ \t]*(.*?)[ \t]*")
+ORIGIN_OF_TARGET = re.compile(rb"(?:http|ws)s?://[^/?]*", re.IGNORECASE)  # asked as of a proxy
+ONCE = (b"host", b"origin", b"sec-websocket-key", b"sec-websocket-version")
+KEY = re.compile(rb"[A-Za-z0-9+/]{22}==")  # 16 bytes in base64
+MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
+ACCEPTED = (
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Accept: %s\r\n%s\r\n"
+)
+
+
+class Handshake(NamedTuple):
+    """What a client asks for. `headers` are in their order, with names in lower case."""
+
+    path: str  # percent-encoded
+    query_string: bytes
+    headers: list[tuple[bytes, bytes]]
+    protocols: list[str]  # that the client offers
+    key: bytes
+
+
+def read_handshake(head):
+    """The Handshake of a request header, bytes up to its empty line. Raises Refused."""
+    request_line, *lines = head.split(b"\r\n")
+    path, _, query_string = read_target(request_line).partition(b"?")
+    if not head.count(b"\r") == head.count(b"\n") == len(lines):
+        raise Refused(400, "A header holds half a line end.")
+    if len(head.translate(None, LINE_ENDS)) != len(head):
+        raise Refused(400, "A header holds characters that are not allowed.")
+    # CVE-2015-0219: X_Forwarded_For would pass for X-Forwarded-For.
+    headers = [header for header in map(read_header, lines) if b"_" not in header[0]]
+    values = dict(headers)
+    if len(values) < len(headers):
+        names = [name for name, _ in headers]
+        for name in ONCE:
+            if names.count(name) > 1:
+                raise Refused(400, f"There is more than one {name.decode()} header.")
+    if not values.get(b"host"):
+        raise Refused(400, "There is no host header.")
+    if b"upgrade" not in [option.lower() for option in listed(headers, b"connection")]:
+        raise Refused(400, "The connection header does not say upgrade.")
+    if values.get(b"sec-websocket-version") != b"13":
+        known = b"Sec-WebSocket-Version: 13\r\n"
+        raise Refused(400, "The sec-websocket-version header must be 13.", known)
+    key = values.get(b"sec-websocket-key", b"")
+    if not KEY.fullmatch(key):
+        raise Refused(400, "The sec-websocket-key header must be 16 bytes in base64.")
+    protocols = [name.decode("latin1") for name in listed(headers, b"sec-websocket-protocol")]
+    return Handshake(path.decode(), query_string, headers, protocols, key)
+
+
+def read_target(request_line):
+    """The path and the query string that are asked for."""
+    words = request_line.split(b" ")
+    if len(words) != 3:
+        raise Refused(400, "The request line must be a method, a path and a version.")
+    method, target, version = words
+    if method != b"GET":
+        raise Refused(405, "A WebSocket is asked for by GET.", b"Allow: GET\r\n")
+    if version != b"HTTP/1.1":
+        raise Refused(505, "A WebSocket is asked for by HTTP/1.1.")
+    if not target.startswith(b"/"):
+        target = ORIGIN_OF_TARGET.sub(b"", target, count=1)
+    if not target.startswith(b"/") or b"#" in target or not target.isascii():
+        raise Refused(400, "The path must begin with a slash and be ASCII without a fragment.")
+    return target
+
+
+def read_header(line):
+    found = HEADER.fullmatch(line)
+    if not found:
+        raise Refused(400, "A header must be a name, a colon and a value.")
+    name, value = found.groups()
+    return name.lower(), value
+
+
+def listed(headers, name):
+    """What a header lists, however often it comes."""
+    return [part.strip() for other, value in headers if other == name for part in value.split(b",")]
+
+
+def accept_handshake(key, protocol=None):
+    """The answer that opens the socket: bytes. `protocol`: one of those offered."""
+    accept = b64encode(sha1(key + MAGIC).digest())
+    chosen = b"Sec-WebSocket-Protocol: %s\r\n" % protocol.encode("latin1") if protocol else b""
+    return ACCEPTED % (accept, chosen)

@@ -1,0 +1,197 @@
+"""The only place that reaches into Twisted, autobahn and redis-py behind their public names.
+
+One exception: the two writes that are hot (`spread` in factory.py, `sendData` in websocket.py) and
+the link spell out what `unsent` reads, because a call costs a tenth of a delivery.
+
+packages/channels-realtime/tests/test_internals.py notices when one of these changes.
+"""
+
+import ctypes
+import socket
+import time
+from contextlib import suppress
+
+import autobahn.websocket.protocol
+from twisted.internet import abstract, interfaces, tcp
+from twisted.protocols.policies import ProtocolWrapper
+from twisted.web import http
+
+M_MMAP_THRESHOLD = -3  # mallopt(3)
+MAPPED = 512 << 10  # bytes; above what is read from Redis at once, which must stay cheap
+PIECE = 64  # bytes that a short bytes object and its place in a list take beside its content
+MOST_PIECES = 1000  # of an unfinished message; joined above that
+
+
+def return_freed_memory() -> None:
+    """Have glibc return large buffers to the system as soon as they are freed.
+
+    By default the size from which it does so grows with each buffer that is freed, up to 32 MiB:
+    after a burst of uploads the process would keep what they took.
+    """
+    with suppress(AttributeError, OSError):  # another C library
+        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, MAPPED)
+
+
+def trim_memory() -> None:
+    """Have glibc return all it can, also what lies between buffers that are still used."""
+    with suppress(AttributeError, OSError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def quiet_autobahn():
+    """autobahn pretty-prints its whole configuration for a debug line at every connection, whether
+    the line is logged or not: a third of a handshake's CPU. The log formats it when it is shown.
+    """
+    autobahn.websocket.protocol.pformat = lambda attributes: attributes
+
+
+def share_options(protocol_class, factory):
+    """autobahn copies some 20 options from the factory to every socket, unless its class has them:
+    2 KiB a socket, and the time to look whether it has."""
+    for name in protocol_class.CONFIG_ATTRS:
+        value = getattr(factory, name)
+        # A function in a class would become a method.
+        setattr(protocol_class, name, staticmethod(value) if callable(value) else value)
+    protocol_class.CONFIG_ATTRS = ()
+
+
+def connect_protocol(protocol):
+    """Begin an autobahn protocol on its transport, without the description of it that autobahn
+    makes first for those who ask."""
+    protocol._connectionMade()
+
+
+def unsent(transport: interfaces.ITransport) -> int:
+    """Bytes that wait in a Twisted transport for the kernel to take them."""
+    while isinstance(transport, ProtocolWrapper):  # TLS: ciphertext waits in the transport below
+        transport = transport.transport
+    return transport._tempDataLen + len(transport.dataBuffer) - transport.offset
+
+
+def buffered(transport: interfaces.ITransport) -> int:
+    """Bytes of memory that a Twisted transport holds for a peer that does not read.
+
+    More than `unsent` where the kernel has taken the beginning of a chunk; 0 for one that is gone.
+    """
+    while isinstance(transport, ProtocolWrapper):  # TLS: ciphertext waits in the transport below
+        transport = transport.transport
+    if not isinstance(transport, abstract.FileDescriptor) or transport.disconnected:
+        return 0
+    return transport._tempDataLen + len(transport.dataBuffer)
+
+
+def cut(transport: interfaces.ITransport) -> None:
+    """End a connection and free what it had to send now, not in the reactor's next turn.
+
+    One broadcast may find thousands of slow clients within one turn.
+    """
+    transport.abortConnection()
+    while isinstance(transport, ProtocolWrapper):
+        transport = transport.transport
+    if isinstance(transport, abstract.FileDescriptor):
+        transport._tempDataBuffer, transport._tempDataLen = [], 0
+        transport.dataBuffer, transport.offset = b"", 0
+
+
+def half_received(protocol: autobahn.websocket.protocol.WebSocketProtocol) -> int:
+    """Bytes of memory that an autobahn protocol holds of a message that is not complete.
+
+    Also what a client has sent before its handshake is answered.
+    """
+    size = len(protocol.data)
+    if protocol.inside_message and not protocol.failedByMe:
+        pieces = len(protocol.message_data)
+        size += protocol.message_data_total_length
+        frame = protocol.current_frame
+        if frame is not None and frame.opcode < 8:
+            # The length of a frame counts from its header on: take off what is still to come.
+            size -= frame.length - protocol.current_frame_masker.pointer()
+            pieces += len(protocol.frame_data)
+        size += PIECE * pieces
+    return size
+
+
+def join_pieces(protocol: autobahn.websocket.protocol.WebSocketProtocol) -> None:
+    """Join the pieces of an unfinished message where they are many.
+
+    A client may send a message two bytes at a time: autobahn keeps each as an object.
+    """
+    if protocol.message_data and len(protocol.message_data) > MOST_PIECES:
+        protocol.message_data = [b"".join(protocol.message_data)]
+    if protocol.frame_data and len(protocol.frame_data) > MOST_PIECES:
+        protocol.frame_data = [b"".join(protocol.frame_data)]
+
+
+def drop_half_received(protocol: autobahn.websocket.protocol.WebSocketProtocol) -> None:
+    """Forget an unfinished message. Its rest is read and discarded until the socket ends."""
+    protocol.failedByMe = True  # autobahn's own state after a message over the limit
+    if protocol.inside_message:
+        protocol.message_data = []
+        if protocol.frame_data is not None:
+            protocol.frame_data = []
+    if protocol.state == protocol.STATE_CLOSED:  # a handshake that was refused
+        protocol.data = b""
+
+
+def free(protocol: autobahn.websocket.protocol.WebSocketProtocol) -> None:
+    """Let go of what an autobahn protocol holds, after its connection has ended.
+
+    Its futures refer to it, and it to them, so that it would wait for the garbage collector, which
+    runs rarely in a server: with it would wait up to a whole message that was not complete.
+    """
+    protocol.data = b""
+    protocol.message_data = protocol.frame_data = protocol.control_frame_data = None
+    protocol.current_frame = None
+    protocol.is_open = protocol.is_closed = None
+
+
+def header_size(channel: http.HTTPChannel) -> int:
+    """Bytes of the header of the request that is being received."""
+    return channel._receivedHeaderSize
+
+
+def unparsed(channel: http.HTTPChannel) -> int:
+    """Bytes that an HTTP channel holds beside the body of the request that it is receiving.
+
+    Half a header, a body's trailers, and requests that arrive while another is answered.
+    """
+    trailers = getattr(channel._transferDecoder, "_receivedTrailerHeadersSize", 0)
+    size = channel._receivedHeaderSize + len(channel._buffer) + trailers
+    return size + sum(map(len, channel._dataBuffer))
+
+
+def raw_socket(transport):
+    """The socket under a plain TCP or unix transport, or None under anything else (TLS)."""
+    return transport.socket if isinstance(transport, tcp.Connection) else None
+
+
+def has_hung_up(transport):
+    """Whether the peer of a plain transport has closed, all it sent being read; else False."""
+    raw = raw_socket(transport)
+    if raw is None:
+        return False
+    try:
+        return raw.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
+def keep_time_monotonically(reactor):
+    """Twisted's reactor counts its timers by the wall clock, a step of which stops or fires them
+    all: heartbeats would end for as long as the clock was set back."""
+    reactor.seconds = time.monotonic
+
+
+def new_connection(pool):
+    """A redis-py connection as the pool would make it, which the pool does not count.
+
+    The pool's own counter goes up with each connection that it makes and never down.
+    """
+    return pool.connection_class(**pool.connection_kwargs)
+
+
+def take_socket(wire):
+    """The connected socket of a redis-py connection, which keeps it alive."""
+    return wire._sock

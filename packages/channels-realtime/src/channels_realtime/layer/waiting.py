@@ -1,0 +1,82 @@
+"""Waiting at several shards at once.
+
+A BLPOP waits at one Redis only. With shards, one is sent to each and the first reply is taken. The
+others stay: what they bring is taken by the next call. So up to one message per shard is held
+while a consumer runs, and `leftover` must be called before the thread ends. A shard that is away
+is passed over until it is back.
+"""
+
+import select
+import time
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import redis
+
+from channels_realtime.internals import take_socket
+from channels_realtime.layer.connection import Connection
+from channels_realtime.layer.shard import ANSWER_WITHIN, ShardAway
+
+LOOK_AGAIN = 0.5  # s until a shard that was away is looked at again
+
+
+class Entry(NamedTuple):
+    """What a BLPOP brought, and the connection that it came by."""
+
+    connection: Connection
+    list: bytes
+    content: bytes
+
+
+class Waiting:
+    """One thread's wait for one set of lists. `connections`: one a shard, used for nothing else."""
+
+    def __init__(self, connections: Sequence[Connection], lists: Sequence[str]) -> None:
+        self.connections = connections
+        self.lists = lists
+        self.turn = 0
+        self.due: dict[Connection, float] = {}  # when the reply of each wait must have come
+
+    def pop(self, wait: int) -> Entry | None:
+        """The first entry of any shard, or None after `wait` s or less. Raises ShardAway."""
+        by_socket = {take_socket(c.wire): c for c in self.connections if self.begin(c, wait)}
+        if not by_socket:
+            raise ShardAway("no Redis of the ring answers")
+        complete = len(by_socket) == len(self.connections)
+        # Redis answers after `wait`; it gets a second's grace.
+        ready, _, _ = select.select(by_socket, [], [], wait + 1 if complete else LOOK_AGAIN)
+        self.turn += 1
+        for step in range(len(ready)):
+            connection = by_socket[ready[(self.turn + step) % len(ready)]]
+            try:
+                found = connection.end_pop()
+            except (redis.RedisError, OSError):
+                continue  # the next begin() opens it again
+            if found:
+                return Entry(connection, *found)
+        return None
+
+    def begin(self, connection: Connection, wait: int) -> bool:
+        """Whether the connection waits for an entry, perhaps since now."""
+        shard = connection.shard
+        if connection.popping and time.monotonic() > self.due[connection]:
+            shard.lost(redis.TimeoutError("no reply to BLPOP"))
+        if shard.is_away:
+            connection.close()
+            return False
+        if connection.popping:
+            return True
+        try:
+            if connection.wire is None:
+                connection.open(patience=0)
+            connection.begin_pop(self.lists, wait)
+        except (redis.RedisError, OSError):
+            return False
+        self.due[connection] = time.monotonic() + wait + ANSWER_WITHIN
+        return True
+
+    def leftover(self) -> Iterator[Entry]:
+        """What the waits that are still open brought; they must have been interrupted before."""
+        for connection in self.connections:
+            if connection.popping and (found := connection.end_pop()):
+                yield Entry(connection, *found)

@@ -1,0 +1,62 @@
+"""channels' runworker, with the worker of channels_realtime.worker.worker."""
+
+from argparse import ArgumentParser
+from functools import partial
+from typing import Any
+
+import channels.worker
+from channels import channel_layers
+from channels.handler import ViewConsumer
+from channels.management.commands import runworker
+from channels.routing import route
+from django.core.management.base import CommandError
+
+from channels_realtime.interface.liveness import READY_CHANNEL
+from channels_realtime.worker import timeouts, worker
+from channels_realtime.worker.recycling import Limits, can_measure_memory
+
+
+class Command(runworker.Command):
+    help = "Handle messages of the channel layer until told to stop."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        end = "end, to be started again by what supervises the worker, "
+        parser.add_argument(
+            "--max-messages",
+            type=int,
+            default=0,
+            help=f"{end}after 80 to 100 %% of so many messages; 0: never",
+        )
+        parser.add_argument(
+            "--max-memory",
+            type=int,
+            default=0,
+            help=f"{end}above 80 to 100 %% of so many MiB of resident memory; 0: never",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["threads"] < 1:
+            raise CommandError("--threads is a whole number from 1.", returncode=2)
+        limits = Limits(options["max_messages"], options["max_memory"])
+        if min(limits.messages, limits.memory) < 0:
+            sentence = "--max-messages and --max-memory are whole numbers from 0."
+            raise CommandError(sentence, returncode=2)
+        if limits.memory and not can_measure_memory():
+            raise CommandError("--max-memory needs Linux, for /proc/self/statm.", returncode=2)
+        try:
+            process = {"limits": limits, "timeouts": timeouts.configured()}
+        except ValueError as error:
+            raise CommandError(str(error), returncode=2) from None
+        layer = channel_layers[options["layer"]]
+        if READY_CHANNEL not in layer.router.channels:
+            layer.router.add_route(route(READY_CHANNEL, ViewConsumer()))
+        names = {name: options[name] for name in ("only_channels", "exclude_channels")}
+        if not worker.Worker(layer, **names).apply_channel_filters(layer.router.channels):
+            sentence = "--only-channels and --exclude-channels leave no channel to read."
+            raise CommandError(sentence, returncode=2)
+        # channels' command looks its worker classes up in its own module.
+        runworker.Worker = partial(worker.Worker, **process)
+        runworker.WorkerGroup = partial(worker.WorkerGroup, **process)
+        assert issubclass(worker.Worker, channels.worker.Worker)
+        super().handle(*args, **options)

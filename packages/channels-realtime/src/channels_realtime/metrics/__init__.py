@@ -1,0 +1,1 @@
+"""Counters of every process, their Prometheus text, and checks of readiness."""

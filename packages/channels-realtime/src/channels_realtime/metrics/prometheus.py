@@ -1,0 +1,129 @@
+"""The counters in Prometheus' text format."""
+
+from collections.abc import Sequence
+
+from channels import DEFAULT_CHANNEL_LAYER, channel_layers
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.cache import never_cache
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    SummaryMetricFamily,
+)
+from prometheus_client.registry import Collector
+
+from channels_realtime.metrics.counters import Hung, hung_workers, processes, queues
+
+GAUGES = {
+    "sockets": "Open WebSockets",
+    "groups": "Groups with members in the process",
+    "handshakes_waiting": "Handshakes that are not with workers yet",
+    "connections": "Open connections of any kind",
+    "disconnects_waiting": "Disconnects that are not with workers yet",
+    "requests_bytes": "HTTP requests that no worker has answered, their bodies included",
+    "writes_bytes": "What slow clients have not taken yet",
+    "messages_bytes": "WebSocket messages and pipelined requests that are not complete",
+    "headers_bytes": "Request headers that are not complete",
+    "handshakes_bytes": "Handshakes that are not with workers yet",
+    "outbox_bytes": "Messages that wait for Redis to come back",
+    "links_bytes": "Commands that Redis has not taken yet",
+    "budget_bytes": "The memory budget of the process",
+}
+COUNTERS = {
+    "frames_sent": "WebSocket messages sent to clients",
+    "frames_received": "WebSocket messages received from clients",
+    "bytes_sent": "Bytes of broadcast frames sent to clients",
+    "broadcasts": "Group messages spread over the process's sockets",
+    "websockets_opened": "WebSockets accepted",
+    "http_requests": "HTTP requests passed to workers",
+    "consumer_errors": "Exceptions in consumers",
+    "redelivered": "Acknowledged messages of dead workers that were delivered again",
+    "groups_repaired": "Groups that Redis had lost and that were registered again",
+}
+QUEUES = {
+    "messages_pending": ("queue_length", "Messages that wait in the channel"),
+    "messages_max_age": ("queue_age_seconds", "How long the oldest message has waited"),
+}
+
+
+@never_cache
+def metrics_view(request: HttpRequest, collectors: Sequence[Collector] = ()) -> HttpResponse:
+    """/metrics of a project: `path("metrics", metrics_view)`.
+
+    `collectors`: the project's own, as `path("metrics", metrics_view, {"collectors": […]})`.
+    """
+    layer = channel_layers[DEFAULT_CHANNEL_LAYER]
+    registry = CollectorRegistry()
+    registry.register(
+        Snapshot(
+            processes(layer),
+            queues(layer, layer.router.channels),
+            layer.acknowledgements.count_dead_letters(),
+            hung_workers(layer),
+        )
+    )
+    for collector in collectors:
+        registry.register(collector)
+    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+class Snapshot:
+    """A prometheus_client collector over what channels_realtime.metrics.counters collected."""
+
+    def __init__(
+        self, processes: dict, queues: dict, dead_letters: int, hung: dict[str, Hung]
+    ) -> None:
+        self.processes = processes
+        self.queues = queues
+        self.dead_letters = dead_letters
+        self.hung = hung
+
+    def collect(self):
+        for names, family in ((GAUGES, GaugeMetricFamily), (COUNTERS, CounterMetricFamily)):
+            for name, text in names.items():
+                metric = family(f"realtime_{name}", text, labels=["process"])
+                for process, snapshot in self.processes.items():
+                    if name in snapshot["values"]:
+                        metric.add_metric([process], snapshot["values"][name])
+                yield metric
+        drops = CounterMetricFamily(
+            "realtime_dropped", "Messages that were lost", labels=["process", "reason"]
+        )
+        times = SummaryMetricFamily(
+            "realtime_consumer_seconds", "Time in consumers", labels=["process", "channel"]
+        )
+        for process, snapshot in self.processes.items():
+            for reason, number in snapshot["drops"].items():
+                drops.add_metric([process, reason], number)
+            for channel, (number, seconds) in snapshot["times"].items():
+                times.add_metric([process, channel], number, seconds)
+        yield drops
+        yield times
+        for key, (name, text) in QUEUES.items():
+            metric = GaugeMetricFamily(f"realtime_{name}", text, labels=["channel"])
+            for channel, statistics in self.queues.items():
+                metric.add_metric([channel], statistics[key])
+            yield metric
+        full = CounterMetricFamily(
+            "realtime_channel_full", "Messages that a full channel refused", labels=["channel"]
+        )
+        for channel, statistics in self.queues.items():
+            full.add_metric([channel], statistics["channel_full_count"])
+        yield full
+        yield GaugeMetricFamily(
+            "realtime_dead_letters",
+            "Acknowledged messages that were given up",
+            value=self.dead_letters,
+        )
+        workers = CounterMetricFamily(
+            "realtime_hung_workers", "Workers that the watchdog has ended", labels=["channel"]
+        )
+        messages = CounterMetricFamily(
+            "realtime_hung_messages", "Messages that were lost with them", labels=["channel"]
+        )
+        for channel, count in self.hung.items():
+            workers.add_metric([channel], count.workers)
+            messages.add_metric([channel], count.messages)
+        yield workers
+        yield messages

@@ -1,0 +1,1 @@
+"""The worker that `manage.py runworker` runs."""

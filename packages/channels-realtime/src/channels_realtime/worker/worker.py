@@ -1,0 +1,459 @@
+"""The worker that `runworker` runs: takes a message, runs its consumer, sends what that sent.
+
+It outlives Redis, loses no message when it is told to stop, and says what it could not deliver.
+"""
+
+import logging
+import signal
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import NamedTuple
+
+import redis
+from channels import DEFAULT_CHANNEL_LAYER
+from channels.exceptions import ChannelSocketException, ConsumeLater, DenyConnection
+from channels.message import Message
+from channels.signals import consumer_finished, consumer_started
+from channels.utils import name_that_thing
+from channels.worker import Worker as ChannelsWorker
+from django.db import connections
+
+from channels_realtime import sessions
+from channels_realtime.close_codes import TRY_AGAIN_LATER
+from channels_realtime.layer import handling
+from channels_realtime.layer.acknowledgements import Claims, Receipt
+from channels_realtime.layer.commands import Command
+from channels_realtime.layer.receiving import Delivery
+from channels_realtime.metrics.counters import Metrics
+from channels_realtime.worker import handoff, ordering
+from channels_realtime.worker.activity import Activity, Slot, unwatched
+from channels_realtime.worker.recycling import Limits, Recycling
+from channels_realtime.worker.sending import refused, run, send_groups, take_pending
+from channels_realtime.worker.timeouts import UNLIMITED, ConsumerTimeouts
+from channels_realtime.worker.vitals import Vitals
+from channels_realtime.worker.watchdog import Watchdog
+
+logger = logging.getLogger("django.channels")
+
+BACK_OFF = (0.1, 0.2, 0.5)  # s between tries where Redis is away; the last one repeats
+MOST_HELD = 1000  # commands that wait for a shard that is away
+UNAVAILABLE = {
+    "status": 503,
+    "headers": [(b"Content-Type", b"text/plain; charset=utf-8"), (b"Retry-After", b"5")],
+    "content": b"Busy; please try again in a moment.\n",
+}
+CONVERSATION = ("websocket.connect", "websocket.receive")  # what a socket waits for an answer to
+NUDGE = 0.2  # s between two wake-ups of a worker that is told to stop while it waits
+
+
+class Address(Message):
+    """A message as the router looks at it.
+
+    For every include() the router takes a copy to cut the prefix off; a deep one costs more than
+    the rest of the way to the consumer.
+    """
+
+    def copy(self):
+        return Address(dict(self.content), self.channel.name, self.channel_layer)
+
+
+class Held(NamedTuple):
+    """A command that waits for its shard, `until` a time of the monotonic clock."""
+
+    command: Command
+    until: float
+
+
+class Worker(ChannelsWorker):
+    """One thread's loop. Arguments as channels' own, and those of the process.
+
+    `timeouts`: how long consumers may take; `limits`: when the process ends to be replaced.
+    """
+
+    def __init__(
+        self,
+        *args,
+        metrics: Metrics | None = None,
+        recycling: Recycling | None = None,
+        timeouts: ConsumerTimeouts = UNLIMITED,
+        limits: Limits = Limits(),  # noqa: B008  (frozen)
+        **kwargs,
+    ):
+        super().__init__(*args, **kwargs)
+        self.stopping = threading.Event()
+        self.held: list[Held] = []
+        self.metrics = metrics or Metrics("worker")
+        self.recycling = recycling or Recycling(limits, self.stop)
+        self.timeouts = timeouts
+        self.slot = unwatched()
+        self.spare_slots: list[Slot] = []
+        self.spare_loops: list[Worker] = []
+        self.spares = handoff.SpareThreads(self.run_spare)
+        self.waiting = False  # the consumer that runs has handed off
+        # Channels wraps the layer to add its routing.
+        getattr(self.channel_layer, "channel_layer", self.channel_layer).metrics = self.metrics
+
+    # Being told to stop
+
+    def install_signal_handler(self):
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(signum, self.sigterm_handler)
+
+    def sigterm_handler(self, signo, stack_frame):
+        """Finish the message at hand and end; raising here would lose it."""
+        self.stop()
+
+    def stop(self) -> None:
+        """Finish what is at hand and end. From any thread, and from a signal handler."""
+        if not self.stopping.is_set():
+            self.termed = True
+            self.stopping.set()
+            threading.Thread(target=self.nudge, daemon=True).start()
+
+    def nudge(self):
+        """Wake the wait for a message. Whatever it gets meanwhile is still handled."""
+        while not self.done():
+            try:
+                self.channel_layer.interrupt()
+            except (redis.RedisError, OSError) as error:
+                logger.warning("Cannot end the wait for a message early: %s", error)
+            time.sleep(NUDGE)
+
+    def done(self):
+        return self.finished
+
+    # Work
+
+    finished = False
+    in_hand: Receipt | None = None  # of the message whose consumer runs
+
+    def run(self) -> None:
+        """Handle messages until told to stop."""
+        if self.signal_handlers:
+            self.install_signal_handler()
+        channels = sorted(self.apply_channel_filters(self.channel_layer.router.channels))
+        with self.claims(self.threads()), self.watched(channels):
+            logger.info("Listening on channels %s", ", ".join(channels))
+            self.work(channels)
+
+    @contextmanager
+    def claims(self, workers: Sequence["Worker"]) -> Iterator[None]:
+        """Meanwhile a thread claims what these workers have in hand."""
+        acknowledgements = self.channel_layer.acknowledgements
+        if not acknowledgements.patterns:
+            yield
+            return
+        claims = Claims(
+            acknowledgements,
+            lambda: [
+                receipt
+                for worker in workers
+                for loop in (worker, *worker.spare_loops)
+                if (receipt := loop.in_hand)
+            ],
+            self.channel_layer.router.channels,
+        )
+        claims.start()
+        try:
+            yield
+        finally:
+            claims.end()
+
+    @contextmanager
+    def watched(self, channels: list[str]) -> Iterator[None]:
+        """While the context lasts, this process gives signs of life and is killed if it hangs."""
+        threads = self.threads()
+        kept = list(filter(self.channel_layer.acknowledgements.include, channels))
+        each = 1 + handoff.MOST_WAITING
+        activity = Activity(channels, each * len(threads), self.timeouts, kept)
+        for number, worker in enumerate(threads):
+            worker.slot, *worker.spare_slots = activity.slots[number * each :][:each]
+        self.metrics.at_hand = activity.at_hand
+        alias = getattr(self.channel_layer, "alias", DEFAULT_CHANNEL_LAYER)
+        vitals = Vitals(self.channel_layer, self.metrics, self.recycling)
+        with Watchdog(activity, alias), vitals:
+            yield
+        activity.close()
+
+    def threads(self) -> "list[Worker]":
+        """The loops of this process."""
+        return [self]
+
+    def work(self, channels: list[str]) -> None:
+        """One thread's part of run()."""
+        self.slot.claim()
+        try:
+            self.serve(channels)
+        finally:
+            self.spares.join()
+            self.finished = True
+
+    def serve(self, channels: list[str]) -> None:
+        """Handle messages as long as this thread is wanted; lose none at the end."""
+        with handoff.serving(self):
+            self.handle_messages(channels)
+            for delivery in self.channel_layer.leftover():
+                self.deliver(self.handle(delivery))
+
+    def wanted(self) -> bool:
+        return not self.stopping.is_set()
+
+    def hand_off(self) -> bool:
+        """The consumer that runs is about to wait; see channels_realtime.worker.handoff."""
+        self.waiting = self.waiting or self.spares.begin_wait()
+        return self.waiting
+
+    def run_spare(self) -> None:
+        """What a spare thread does until it is one too many."""
+        spare = Spare(self)
+        spare.slot = self.spare_slots.pop()
+        spare.slot.claim()
+        self.spare_loops.append(spare)
+        try:
+            spare.serve(sorted(spare.apply_channel_filters(self.channel_layer.router.channels)))
+        finally:
+            self.spare_loops.remove(spare)
+            self.spare_slots.append(spare.slot)
+            connections.close_all()  # it may be long until it is needed again
+
+    def handle_messages(self, channels: list[str]) -> None:
+        failures = 0
+        unsent: list[Command] = []  # goes in one round trip with the next wait for a message
+        while self.wanted():
+            try:
+                self.hold(unsent)
+                unsent = self.take_sendable()
+                if unsent:
+                    replies = self.channel_layer.send_and_wait(unsent, channels)
+                    full, unsent = refused(unsent, replies), []
+                    self.deliver(full)
+                delivery = self.channel_layer.take(channels, block=True)
+            except (redis.RedisError, OSError) as error:
+                if failures == 0:
+                    logger.error("Redis cannot be read from, trying again: %s", error)
+                self.stopping.wait(BACK_OFF[min(failures, len(BACK_OFF) - 1)])
+                failures += 1
+                continue
+            if failures:
+                logger.info("Redis is back")
+                failures = 0
+            unsent = self.handle(delivery) if delivery is not None else []
+            if self.metrics.is_due():
+                unsent.append(self.metrics.publication(self.channel_layer))
+            if ordering.overdue:
+                with suppress(redis.RedisError, OSError):  # receive() is about to say so
+                    ordering.give_up_overdue()
+        self.deliver([held.command for held in self.held] + unsent)
+
+    def hold(self, commands: list[Command]) -> None:
+        """Keep commands until their shard takes them."""
+        until = time.monotonic() + self.channel_layer.expiry
+        self.held += [Held(command, until) for command in commands]
+        if (surplus := len(self.held) - MOST_HELD) > 0:
+            del self.held[:surplus]
+            self.lose(surplus, "too many waited for Redis")
+
+    def take_sendable(self) -> list[Command]:
+        """Those of the held commands whose shard answers; what waited too long is dropped."""
+        if not self.held:
+            return []
+        now, ring = time.monotonic(), self.channel_layer.ring
+        ready = [h.command for h in self.held if not ring[h.command.shard].is_away]
+        waiting = [h for h in self.held if ring[h.command.shard].is_away]
+        self.held = [h for h in waiting if h.until > now]
+        if late := len(waiting) - len(self.held):
+            self.lose(late, "Redis was away for too long")
+        return ready
+
+    def lose(self, number: int, reason: str) -> None:
+        self.metrics.drop("redis_lost", number)
+        logger.error("%d messages of consumers were lost: %s", number, reason)
+
+    def deliver(self, batch: list[Command]) -> None:
+        """Run the commands; what stays undeliverable is counted and logged."""
+        try:
+            self.report(run(self.channel_layer, batch))
+        except (redis.RedisError, OSError) as error:
+            self.lose(len(batch), str(error))
+
+    def report(self, undelivered):
+        for name in undelivered:
+            self.metrics.drop("channel_full")
+            logger.error("A message for %s was dropped: the channel stayed full.", name)
+
+    def handle(self, delivery: Delivery) -> list[Command]:
+        """Run the consumer of one message. Returns what is left to be sent. Never raises."""
+        channel, content, receipt = delivery
+        message = Message(content=content, channel_name=channel, channel_layer=self.channel_layer)
+        if content.get("__retries__", 0) == self.message_retries:
+            message.__doomed__ = True
+        failure: BaseException | None = None
+        unsent: list[Command] = []
+        started = time.monotonic()
+        self.slot.begin(channel, started)
+        try:
+            self.in_hand = receipt
+            consumer_started.send(sender=self.__class__, environ={})
+            with handling.of(message):
+                failure = self.consume(message)
+                unsent = self.flush(message)
+        except BaseException as error:
+            failure = error
+            self.metrics.count("consumer_errors")
+            logger.exception("What a consumer sent could not be delivered")
+        finally:
+            self.finish()
+            if self.waiting:
+                self.waiting = False
+                self.spares.end_wait()
+            now = time.monotonic()
+            self.slot.end()
+            self.metrics.time(channel, now - started)
+            self.recycling.count(now)
+        if receipt is not None:
+            self.in_hand = None
+            unsent.append(self.acknowledge(receipt, failure))
+        return unsent
+
+    def acknowledge(self, receipt: Receipt, failure: BaseException | None) -> Command:
+        """The command that removes a message whose consumer has run."""
+        if failure is None:
+            return self.channel_layer.acknowledgements.finish(receipt)
+        self.metrics.drop("dead_letter")
+        logger.error("A message on %s is a dead letter: its consumer failed", receipt.channel)
+        return self.channel_layer.acknowledgements.give_up(receipt, repr(failure))
+
+    def consume(self, message: Message) -> BaseException | None:
+        """Find the consumer and run it; an exception in it is logged, counted and returned."""
+        consumer = None
+        try:
+            address = Address(message.content, message.channel.name, self.channel_layer)
+            match = self.channel_layer.router.match(address)
+            if match is None:
+                self.metrics.drop("no_consumer")
+                logger.error("No consumer for a message on %s; check routing.py.", address.channel)
+                return LookupError("no consumer")
+            consumer, arguments = match
+            if self.callback:
+                self.callback(message.channel.name, message)
+            self.run_consumer(consumer, arguments, message)
+        except BaseException as error:
+            # Also SystemExit: a consumer does not decide when the worker ends.
+            self.metrics.count("consumer_errors")
+            where = name_that_thing(consumer) if consumer else "routing.py"
+            logger.exception("Error in consumer %s", where)
+            if isinstance(error, redis.RedisError):
+                self.refuse(message)
+            return error
+        return None
+
+    @staticmethod
+    def refuse(message: Message) -> None:
+        """Redis failed within a consumer: its client is told so as soon as Redis is back."""
+        if message.channel.name in CONVERSATION:
+            # The message is lost, so the conversation is: the client must begin another.
+            message.reply_channel.send({"close": TRY_AGAIN_LATER})
+        elif message.channel.name == "http.request":
+            message.reply_channel.send(UNAVAILABLE)
+
+    def run_consumer(self, consumer, arguments, message):
+        try:
+            consumer(message, **arguments)
+        except DenyConnection:
+            if message.channel.name != "websocket.connect":
+                raise ValueError(
+                    "DenyConnection is for consumers of websocket.connect only."
+                ) from None
+            message.reply_channel.send({"close": True})
+        except ChannelSocketException as refusal:
+            refusal.run(message)
+        except ConsumeLater:
+            self.consume_later(message)
+
+    def consume_later(self, message):
+        """Put the message back, marked with the number of tries."""
+        content = message.content
+        content["__retries__"] = content.get("__retries__", 0) + 1
+        if content["__retries__"] > self.message_retries:
+            self.metrics.drop("retries_exhausted")
+            logger.warning("Gave up a message on %s after many tries", message.channel.name)
+        else:
+            message.channel.send(content)
+
+    def flush(self, message):
+        """Send what the consumer sent to groups; return what it sent to channels after that."""
+        writes = sessions.take_writes(message)
+        unsent, undelivered = send_groups(self.channel_layer, writes, take_pending())
+        self.report(undelivered)
+        return unsent
+
+    def finish(self):
+        """Let Django close what it opened; nothing that fails here may end the worker."""
+        take_pending()
+        try:
+            consumer_finished.send(sender=self.__class__)
+        except Exception:
+            logger.exception("Error after a consumer")
+
+
+class Spare(Worker):
+    """The loop of a spare thread of another worker."""
+
+    def __init__(self, worker: Worker) -> None:
+        super().__init__(
+            worker.channel_layer,
+            callback=worker.callback,
+            message_retries=worker.message_retries,
+            signal_handlers=False,
+            only_channels=worker.only_channels,
+            exclude_channels=worker.exclude_channels,
+            metrics=worker.metrics,
+            recycling=worker.recycling,
+        )
+        self.stopping = worker.stopping
+        self.spares = worker.spares
+
+    def wanted(self) -> bool:
+        # What is held would be lost with the thread's end.
+        return super().wanted() and (bool(self.held) or not self.spares.park())
+
+
+class WorkerGroup(Worker):
+    """Several loops in one process, `n_threads` of them."""
+
+    def __init__(self, *args, n_threads, **kwargs):
+        super().__init__(*args, **kwargs)
+        kwargs |= {"signal_handlers": False, "metrics": self.metrics, "recycling": self.recycling}
+        self.workers = [Worker(*args, **kwargs) for _ in range(n_threads)]
+        for worker in self.workers:
+            worker.stopping = self.stopping
+
+    def ready(self):
+        for worker in self.workers:
+            worker.ready()
+
+    def done(self):
+        return all(worker.finished for worker in self.workers)
+
+    def threads(self) -> list[Worker]:
+        return self.workers
+
+    def work(self, channels: list[str]) -> None:
+        """Start the threads, replace any that dies, wait for all once told to stop."""
+        threads = [self.start(worker, channels) for worker in self.workers]
+        while not self.stopping.wait(1):
+            for index, worker in enumerate(self.workers):
+                if not threads[index].is_alive() and not self.stopping.is_set():
+                    logger.error("A worker thread died; starting another")
+                    worker.finished = False
+                    threads[index] = self.start(worker, channels)
+        for thread in threads:
+            thread.join()
+
+    @staticmethod
+    def start(worker: Worker, channels: list[str]) -> threading.Thread:
+        thread = threading.Thread(target=worker.work, args=(channels,), daemon=True)
+        thread.start()
+        return thread

@@ -1,0 +1,13 @@
+"""Django's settings and this run's Redis; real processes are started by the tests themselves."""
+
+import os
+
+from channels_realtime import compat
+
+compat.install()
+
+from harness.environment import pytest_configure, pytest_unconfigure  # noqa: E402
+
+__all__ = ["pytest_configure", "pytest_unconfigure"]
+
+os.environ["DJANGO_SETTINGS_MODULE"] = "harness.settings"

@@ -1,0 +1,41 @@
+import os
+
+SECRET_KEY = "only for tests " * 3
+DEBUG = False
+ALLOWED_HOSTS = ["*"]
+USE_TZ = True
+ROOT_URLCONF = "board.urls"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+INSTALLED_APPS = [
+    "realtime",
+    "channels",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "board",
+]
+MIDDLEWARE = [
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+]
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": os.environ["BOARD_DATABASE"],
+        "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20},
+    }
+}
+# No test logs in with a password: nothing is gained from a slow hash.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_realtime.layer.RedisChannelLayer",
+        "ROUTING": "board.routing.channel_routing",
+        "CONFIG": {
+            "hosts": [os.environ["BOARD_REDIS"]],
+            "prefix": os.environ["BOARD_PREFIX"],
+            "capacity": int(os.environ.get("BOARD_CAPACITY", 100)),
+        },
+    }
+}

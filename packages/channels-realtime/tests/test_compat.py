@@ -1,0 +1,136 @@
+"""One test a bridge: what broke works, on the legacy packages as they come."""
+
+import subprocess
+import sys
+from importlib import metadata
+
+import pytest
+from channels_realtime import compat
+
+
+def run_python(code, *options):
+    return subprocess.run(
+        [sys.executable, *options, "-c", code], capture_output=True, text=True, timeout=60
+    )
+
+
+def test_without_the_bridges_channels_does_not_import():
+    assert run_python("import channels.signals").returncode != 0
+
+
+def test_install_twice_changes_nothing_more():
+    compat.install()
+    before = [sys.modules["django.utils.six"], sys.modules["channels.signals"]]
+    compat.install()
+    assert [sys.modules["django.utils.six"], sys.modules["channels.signals"]] == before
+
+
+def test_another_version_is_refused_with_one_sentence(monkeypatch):
+    found = metadata.version
+    monkeypatch.setattr(metadata, "version", lambda n: "2.0" if n == "daphne" else found(n))
+    with pytest.raises(compat.UnsupportedPackage) as refusal:
+        compat.refuse_other_versions()
+    assert str(refusal.value) == (
+        "channels_realtime.compat needs daphne 1.4.2, but daphne 2.0 is installed."
+    )
+
+
+def test_a_missing_package_is_refused_with_one_sentence(monkeypatch):
+    def missing(name):
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", missing)
+    with pytest.raises(compat.UnsupportedPackage, match=r"needs channels 1\.1\.8, but none"):
+        compat.refuse_other_versions()
+
+
+def test_both_asgirefs_are_there():
+    from asgiref.base_layer import BaseChannelLayer
+    from asgiref.sync import async_to_sync
+
+    assert BaseChannelLayer and async_to_sync
+
+
+def test_cgi_parses_a_content_type():
+    import cgi
+
+    assert cgi.parse_header("text/plain; charset=utf-8") == ("text/plain", {"charset": "utf-8"})
+
+
+def test_the_package_checks_compare_versions():
+    from channels.package_checks import check_all
+
+    check_all()
+
+
+def test_six_is_where_channels_looks_for_it():
+    from django.utils import six
+    from django.utils.six.moves.urllib.parse import urlparse
+    from django.utils.six.moves.urllib.request import url2pathname
+
+    assert six.text_type is str and urlparse("ws://host/").hostname == "host" and url2pathname
+
+
+def test_the_signals_of_channels_fire():
+    from channels.signals import consumer_started
+
+    heard = []
+    consumer_started.connect(lambda environ, **_: heard.append(environ), weak=False)
+    receivers = consumer_started.receivers[-1:]
+    consumer_started.send(sender=None, environ={"a": 1})
+    consumer_started.receivers = [r for r in consumer_started.receivers if r not in receivers]
+    from channels.message import pending_message_store
+
+    pending_message_store.send_and_flush()
+    assert heard == [{"a": 1}]
+
+
+def test_django_admits_the_delay_app():
+    done = run_python(
+        "import proj, django\n"
+        "from django.conf import settings\n"
+        "settings.configure(INSTALLED_APPS=['channels', 'channels.delay'])\n"
+        "django.setup()\n"
+        "from channels.delay.models import DelayedMessage; print(DelayedMessage._meta.app_label)"
+    )
+    assert done.stdout.strip() == "channels_delay", done.stderr
+
+
+@pytest.fixture
+def stock_layer():
+    """asgi-redis's own layer, bridged only by compat."""
+    import asgi_redis
+    from harness.environment import redis_server
+
+    layer = asgi_redis.RedisChannelLayer(hosts=[redis_server.url], prefix="stock:")
+    yield layer
+    layer.flush()
+
+
+def test_a_message_survives_packing_with_any_key(stock_layer):
+    message = {"text": "Grüße", "bytes": b"\x00\xff", "list": [1, {"deep": None}], "map": {1: 2}}
+    stock_layer.send("packed", message)
+    assert stock_layer.receive(["packed"]) == ("packed", message)
+
+
+def test_group_members_are_added_and_reached(stock_layer):
+    stock_layer.group_add("readers", "someone")
+    stock_layer.send_group("readers", {"text": "hello"})
+    assert stock_layer.group_channels("readers") == ["someone"]
+    assert stock_layer.receive(["someone"]) == ("someone", {"text": "hello"})
+
+
+def test_an_idle_receive_ends_empty_handed_and_not_in_an_error(stock_layer):
+    assert stock_layer.receive(["silence"], block=True) == (None, None)
+
+
+def test_our_modules_raise_no_deprecation_warning():
+    """Warnings are blamed on the module that caused them; only ours are turned into errors."""
+    done = run_python(
+        "import warnings\n"
+        "for name in 'proj consumers liveblog realtime routing'.split():\n"
+        "    warnings.filterwarnings('error', category=DeprecationWarning, module=name)\n"
+        "import proj.asgi, routing, proj.urls, channels_realtime.interface.command_line\n"
+        "from channels.asgi import channel_layers; channel_layers['default'].router\n"
+    )
+    assert done.returncode == 0, done.stderr

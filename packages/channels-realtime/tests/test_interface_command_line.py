@@ -1,0 +1,42 @@
+"""What `python -m channels_realtime.interface` refuses, in one sentence and with exit code 2."""
+
+import pytest
+from channels_realtime.interface.command_line import Interface
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["nowhere:layer"], "'nowhere:layer' names no channel layer"),
+        (["proj.asgi:nothing"], "'proj.asgi:nothing' names no channel layer"),
+        (["proj.asgi"], "'proj.asgi' names no channel layer"),
+        (["proj.asgi:channel_layer", "--drain", "-5"], "--drain: -5 is less than 0"),
+        (["proj.asgi:channel_layer", "--drain", "nan"], "--drain: nan is less than 0"),
+        (["proj.asgi:channel_layer", "--max-message", "0"], "--max-message: 0 is less than 1"),
+        (["proj.asgi:channel_layer", "--max-upload", "much"], "invalid int value: 'much'"),
+        (
+            ["proj.asgi:channel_layer", "--memory-budget", "much"],
+            "--memory-budget: much is no number of bytes such as 512M or 2G",
+        ),
+        (
+            ["proj.asgi:channel_layer", "--memory-budget", "1M", "--max-upload", "50000"],
+            "--memory-budget: 1048576 bytes are too few for --max-message 1048576",
+        ),
+        (
+            ["proj.asgi:channel_layer", "--max-upload", "100000000"],
+            "are too few for --max-upload 100000000: 2400000000 are needed",
+        ),
+    ],
+)
+def test_what_is_wrong_is_said_before_anything_is_listened_on(arguments, sentence, capsys):
+    with pytest.raises(SystemExit) as end:
+        Interface().run(arguments)
+    assert end.value.code == 2
+    assert sentence in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_module_that_cannot_be_imported_for_another_reason_shows_it(tmp_path, monkeypatch):
+    (tmp_path / "broken.py").write_text("import nothing_of_this_name")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ModuleNotFoundError, match="nothing_of_this_name"):
+        Interface().run(["broken:layer"])

@@ -1,0 +1,166 @@
+"""Each reach into Twisted, autobahn and redis-py still finds there what it was written for."""
+
+import socket
+import time
+
+import autobahn.websocket.protocol
+import pytest
+import redis
+from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
+from channels_realtime import internals
+from harness.environment import redis_server
+from twisted.internet import tcp, unix
+from twisted.internet.base import ReactorBase
+from twisted.internet.protocol import Protocol
+from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
+
+LARGE = 4 << 20  # bytes: more than a pair of sockets takes at once
+
+
+def connected(protocol_class):
+    """An autobahn protocol just connected."""
+    protocol = protocol_class()
+    protocol.factory = WebSocketServerFactory()
+    protocol.makeConnection(StringTransport())
+    return protocol
+
+
+@pytest.fixture
+def pair():
+    """A socket for a transport and the one at its other end; neither blocks."""
+    ours, theirs = socket.socketpair()
+    for end in (ours, theirs):
+        end.setblocking(False)
+    with ours, theirs:
+        yield ours, theirs
+
+
+@pytest.fixture
+def transport(pair):
+    """A Twisted transport that no reactor watches: the test lets it write."""
+    transport = tcp.Connection(pair[0], Protocol())
+    transport.connected = True
+    transport.startWriting = transport.stopWriting = lambda: None
+    return transport
+
+
+def drain(end):
+    """How many bytes wait at this end of a connection."""
+    size = 0
+    while True:
+        try:
+            size += len(end.recv(1 << 20))
+        except BlockingIOError:
+            return size
+
+
+def test_autobahn_formats_its_options_at_every_connection_unless_it_is_quieted(monkeypatch):
+    formatted = []
+    monkeypatch.setattr(autobahn.websocket.protocol, "pformat", formatted.append)
+    connected(WebSocketServerProtocol)
+    assert len(formatted) == 1, "autobahn needs no quieting any more"
+    internals.quiet_autobahn()
+    connected(WebSocketServerProtocol)
+    assert len(formatted) == 1
+
+
+def test_autobahn_copies_its_options_to_every_socket_unless_they_are_shared():
+    class Shared(WebSocketServerProtocol):
+        pass
+
+    names = set(WebSocketServerProtocol.CONFIG_ATTRS)
+    assert names <= set(vars(connected(WebSocketServerProtocol)))
+    factory = WebSocketServerFactory()
+    factory.setProtocolOptions(maxMessagePayloadSize=4321, echoCloseCodeReason=True)
+    internals.share_options(Shared, factory)
+    protocol = connected(Shared)
+    assert not names & set(vars(protocol))
+    assert (protocol.maxMessagePayloadSize, protocol.echoCloseCodeReason) == (4321, True)
+    assert {name: getattr(protocol, name) for name in names} == {
+        name: getattr(factory, name) for name in names
+    }
+
+
+def test_a_protocol_begins_without_a_description_of_its_transport():
+    protocol = WebSocketServerProtocol()
+    protocol.factory = WebSocketServerFactory()
+    protocol.transport = StringTransport()
+    internals.connect_protocol(protocol)
+    begun = connected(WebSocketServerProtocol)
+    assert set(vars(begun)) - set(vars(protocol)) == {"peer", "connected"}
+
+
+def test_options_are_shared_with_one_class_only():
+    class Shared(WebSocketServerProtocol):
+        pass
+
+    internals.share_options(Shared, WebSocketServerFactory())
+    assert not set(WebSocketServerProtocol.CONFIG_ATTRS) & set(vars(WebSocketServerProtocol))
+
+
+def test_unsent_is_what_the_kernel_has_not_taken_yet(pair, transport):
+    assert internals.unsent(transport) == 0
+    transport.write(bytes(LARGE // 2))
+    transport.write(bytes(LARGE // 2))
+    assert internals.unsent(transport) == LARGE
+    received, turns = 0, 0
+    while internals.unsent(transport):
+        transport.doWrite()
+        if turns < 5:  # more comes between two turns, as broadcasts do
+            transport.write(bytes(100))
+            turns += 1
+            assert internals.unsent(transport) > 100
+        received += drain(pair[1])
+        assert received + internals.unsent(transport) == LARGE + 100 * turns
+    assert turns == 5
+
+
+def test_the_raw_socket_of_a_tcp_transport_reaches_the_peer(pair, transport):
+    internals.raw_socket(transport).send(b"straight")
+    assert pair[1].recv(100) == b"straight"
+
+
+def test_the_raw_socket_of_a_unix_transport_reaches_the_peer(pair):
+    class Port:
+        _realPortNumber = None
+
+    transport = unix.Server(pair[0], Protocol(), None, Port(), 1, None)
+    internals.raw_socket(transport).send(b"straight")
+    assert pair[1].recv(100) == b"straight"
+
+
+def test_what_wraps_a_transport_has_no_raw_socket(transport):
+    """TLS in Twisted is such a wrapper: the socket under it is for ciphertext only."""
+    wrapper = ProtocolWrapper(WrappingFactory(None), Protocol())
+    wrapper.makeConnection(transport)
+    assert internals.raw_socket(wrapper) is None
+    assert internals.raw_socket(StringTransport()) is None
+
+
+def test_the_socket_of_a_redis_connection_speaks_to_redis():
+    wire = redis.Redis.from_url(redis_server.url).connection_pool.make_connection()
+    wire.connect()
+    taken = internals.take_socket(wire)
+    taken.sendall(b"PING\r\n")
+    assert taken.recv(100) == b"+PONG\r\n"
+    wire.disconnect()
+    assert taken.fileno() == -1
+
+
+def test_the_reactor_counts_its_timers_by_a_clock_that_nobody_sets():
+    reactor = MemoryReactorClock()
+    assert ReactorBase.seconds is time.time, "Twisted needs no other clock any more"
+    internals.keep_time_monotonically(reactor)
+    assert reactor.seconds is time.monotonic
+
+
+def test_connections_are_not_counted_by_the_pool_whose_counter_never_goes_down():
+    pool = redis.ConnectionPool.from_url(redis_server.url, max_connections=1)
+    for _ in range(3):
+        wire = internals.new_connection(pool)
+        wire.connect()
+        wire.disconnect()
+    pool.make_connection()
+    with pytest.raises(redis.ConnectionError):
+        pool.make_connection()

@@ -1,5 +1,0 @@
-"""A small Channels 1.x project that runs on our transport and, unchanged, on the stock one."""
-
-from realtime import compat
-
-compat.install()

@@ -1,5 +1,0 @@
-"""A notice board in the style of Channels 1.x: a project that knows only the transport."""
-
-from realtime import compat
-
-compat.install()
