@@ -11,16 +11,16 @@ from tests.test_docs import ROOT
 TRANSPORT = {"channels_realtime"}
 DATABASE = {"database"} | TRANSPORT
 CONVERSATIONS = {"conversations"} | DATABASE
-FEATURES = {"liveblog", "accounts", "ops"}
+FEATURES = ("liveblog", "accounts", "ops")
 # What each package may import of this repository. Features do not import each other.
 ALLOWED = {
     "database": DATABASE,
     "conversations": CONVERSATIONS,
     **{name: CONVERSATIONS | {name} for name in FEATURES},
     # Entry points: what a socket, a request or a shell starts. They may read the site's settings.
-    "consumers": CONVERSATIONS | FEATURES | {"consumers", "proj"},
-    "proj": CONVERSATIONS | FEATURES | {"proj"},
-    "deploy": CONVERSATIONS | FEATURES | {"proj", "deploy", "tests", "harness"},
+    "consumers": CONVERSATIONS | {*FEATURES} | {"consumers", "proj"},
+    "proj": CONVERSATIONS | {*FEATURES} | {"proj"},
+    "deploy": CONVERSATIONS | {*FEATURES} | {"proj", "deploy", "tests", "harness"},
 }
 OURS = set().union(*ALLOWED.values())
 # Inside the transport: compat is below all, worker and interface are above all.

@@ -8,7 +8,7 @@ ROOT_URLCONF = "board.urls"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
-    "realtime",
+    "channels_realtime",
     "channels",
     "django.contrib.auth",
     "django.contrib.contenttypes",
