@@ -9,6 +9,6 @@ fi
 # Only editors and programs with a token upload pictures. The longest text in a form, 20,000
 # Chinese characters, takes 180 kB: an editor whose session has ended is told so by Django.
 set -- --max-anonymous-upload 262144 --session-cookie sessionid "$@"
-exec .venv/bin/python deploy/launch.py channels_realtime.interface.command_line -v 0 -e fd:fileno=0 \
+exec .venv/bin/python deploy/launch.py channels_realtime.interface -v 0 -e fd:fileno=0 \
     --health-path /healthz --ready-path /readyz \
     --memory-budget "${MEMORY_BUDGET:-1G}" "$@" proj.asgi:channel_layer

@@ -12,7 +12,7 @@ from liveblog.demo.steps import load
 from liveblog.management.commands.replay import get_or_make_blog
 from liveblog.stream.frames import PAGE
 
-IMPORT = re.compile(r"""^(?:import|export)\b[^;]*?["'](\./[^"']+)["'];""", re.M | re.S)
+IMPORT = re.compile(r"""^(?:import|export)\b[^;]*?["'](\.{1,2}/[^"']+)["'];""", re.M | re.S)
 
 
 def with_imports(script: Path) -> set[Path]:
