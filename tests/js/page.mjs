@@ -1,6 +1,7 @@
 // A reader's page whose events are given by hand, and the frames that a server would send it.
 
 import { begin, shown, step } from "../../liveblog/static/liveblog/reader/stream.js";
+import { closed } from "./duties.mjs";
 
 const MINUTE = 60_000;
 
@@ -48,15 +49,15 @@ export class Page {
   }
 
   frame(frame) {
-    return this.do({ type: "frame", connection: this.state.connection, frame });
+    return this.do({ type: "frame", frame });
   }
 
   open() {
-    return this.do({ type: "open", connection: this.state.connection });
+    return this.do({ type: "open" });
   }
 
   close(code) {
-    return this.do({ type: "close", connection: this.state.connection, code });
+    return this.do(closed(code));
   }
 
   timer(timer) {
@@ -71,7 +72,9 @@ export class Page {
     return this.effects.find((effect) => name in effect);
   }
 
+  /** The ms until a timer; "retry" is the one of a reconnect. */
   scheduled(timer) {
+    if (timer === "retry") return this.effect("reconnect")?.reconnect;
     return this.effects.find((effect) => effect.schedule === timer)?.ms;
   }
 

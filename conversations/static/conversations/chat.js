@@ -1,6 +1,6 @@
 // The chat room's page.
 
-import { openSocket, showState } from "./socket.js";
+import { openSocket, showState } from "../site/open-socket.js";
 
 const MOST_LINES = 500; // of a long evening; older ones leave the page
 

@@ -1,6 +1,6 @@
-// The console of /try/: choose an address, connect, send, see what comes.
+// The console of /try/: connects to an address, sends what is typed, and shows every frame. It does
+// not reconnect.
 
-import { dial } from "./socket.js";
 
 const MOST_LINES = 300;
 
@@ -63,7 +63,7 @@ function close() {
 }
 
 function open(address) {
-  const mine = dial(address);
+  const mine = new WebSocket(location.origin.replace("http", "ws") + address);
   socket = mine;
   show("connecting");
   add("note", `GET ${address}  Upgrade: websocket`);

@@ -1,7 +1,7 @@
 // The voice room's page: the microphone, the room's members, and a sentence for what happens.
 
 import { Peer } from "./peer.js";
-import { openSocket, showState } from "./socket.js";
+import { openSocket, showState } from "../site/open-socket.js";
 
 const room = document.querySelector("[data-room]");
 const { dataset } = room;

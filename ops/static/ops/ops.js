@@ -1,6 +1,6 @@
 // The staff page: asks for a sample every two seconds, draws what comes.
 
-import { openSocket, showState } from "../conversations/socket.js";
+import { openSocket, showState } from "../site/open-socket.js";
 import { add, begin, path } from "./series.js";
 
 const EVERY = 2000; // ms

@@ -1,6 +1,6 @@
 // The thin rim around presence.js: who else is here, beside the form and at the posts.
 
-import { openSocket } from "../../conversations/socket.js";
+import { openSocket } from "../../site/open-socket.js";
 import { counted, put } from "../shared/page.js";
 import { at, begin, busy, people, step } from "./presence.js";
 
@@ -135,11 +135,7 @@ if (form) {
   });
 }
 setInterval(dispatch, TICK, { type: "tick" });
-try {
-  socket = openSocket(line.dataset.socket, {
-    onFrame: (frame) => dispatch({ type: "frame", frame }),
-    onState: (name) => name !== "live" && name !== "connecting" && dispatch({ type: "lost" }),
-  });
-} catch {
-  // Policies can forbid sockets altogether; nothing else needs this one.
-}
+socket = openSocket(line.dataset.socket, {
+  onFrame: (frame) => dispatch({ type: "frame", frame }),
+  onState: (name) => name !== "live" && name !== "connecting" && dispatch({ type: "lost" }),
+});
