@@ -11,6 +11,7 @@ from conversations.chat.room import LONGEST_MESSAGE
 from conversations.read_only import read_only
 from conversations.rooms.names import bad_room, is_room_name
 from conversations.try_addresses import addresses
+from conversations.voice.members import MOST
 
 
 @read_only
@@ -35,7 +36,7 @@ def chat_room(request, room_name):
 @read_only
 @never_cache
 def voice_room(request, room_name):
-    context = {"ice_servers": settings.ICE_SERVERS}
+    context = {"ice_servers": settings.ICE_SERVERS, "most": MOST}
     return room_page(request, "conversations/voice_room.html", room_name, context)
 
 

@@ -65,7 +65,14 @@ FLAGS = {
     "key": {"key_event": True},
     "unkey": {"key_event": False},
 }
-DELETED_SHOWN = 20  # who deletes by mistake notices soon
+DELETED_SHOWN = 20  # a deletion by mistake is noticed soon
+# What uploads.js and the page's sentences need to know of the images that the server accepts.
+PICTURES = {
+    "types": " ".join(images.MIME_TYPES),
+    "largest": images.LARGEST,
+    "megabytes": images.LARGEST // 1_000_000,
+    "longest_side": 2 * images.LONGEST_SIDE,  # leaves the good reduction to the server
+}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -119,7 +126,7 @@ def page(request, blog, may, form, conflict=None, status=200):
         row.may_edit, row.may_delete = may.may_edit(row), may.may_delete(row, request.user)
     context = {"blog": blog, "form": form, "conflict": conflict, "may": may, "hidden": hidden}
     deleted = blog.updates.filter(deleted=True).order_by(F("saved").desc(nulls_last=True), "-pk")
-    context |= {"deleted": deleted[:DELETED_SHOWN], "largest_picture": images.LARGEST}
+    context |= {"deleted": deleted[:DELETED_SHOWN], "pictures": PICTURES}
     context["about"] = AboutForm(instance=blog) if may.run else None
     context |= stream(blog)
     return render(request, "liveblog/editor/editor.html", context, status=status)

@@ -18,6 +18,7 @@ from liveblog.pictures.storage import store
 logger = logging.getLogger(__name__)
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
+MIME_TYPES = tuple(f"image/{name.lower()}" for name in FORMATS)
 LARGEST = 10_000_000  # bytes; what carries it to here ends at 10 MiB
 PIXELS = 64_000_000  # a phone's 50 million fit
 MEMORY = 400_000_000  # bytes; so much a worker needs for a moment. A PNG of so many pixels fits

@@ -5,14 +5,21 @@ below which they do. Where one is None the page is open: there updates may still
 order the first page lifts the pinned updates to its top, however far away they stand.
 """
 
+import json
+
 from django.db.models import Q
 
 from liveblog.models import BlogUpdate, LiveBlog
 from liveblog.stream.frames import PAGE, page_of_updates, timestamp, update_frame
-from liveblog.text.excerpts import title_of
+from liveblog.stream.pulse import EVERY as PULSE_EVERY
+from liveblog.text.excerpts import TITLE, Reading, title_of
 
 NEWEST, OLDEST = "newest", "oldest"  # which comes first
-MOST_KEY_EVENTS = 100  # in the list; older ones stand in the stream, where a link leads
+MOST_KEY_EVENTS = 100  # in the list, which ends with a link to the older ones
+# What key-events.js needs to list them as the server does: see title_of().
+KEY_EVENT_RULES = json.dumps(
+    {"most": MOST_KEY_EVENTS, "titleLength": TITLE, "breaks": sorted(Reading.BREAKS)}
+)
 
 
 def stream(blog: LiveBlog, order: str = NEWEST, edge: BlogUpdate | None = None) -> dict:
@@ -29,6 +36,7 @@ def stream(blog: LiveBlog, order: str = NEWEST, edge: BlogUpdate | None = None) 
         "order": order,
         "is_first": edge is None,
         "page_size": PAGE,
+        "pulse_ms": int(PULSE_EVERY * 1000),
     }
 
 
@@ -100,4 +108,8 @@ def key_events(blog: LiveBlog, shown: set[int]) -> dict:
         for row in rows[:MOST_KEY_EVENTS]
     ]
     last = rows[MOST_KEY_EVENTS - 1] if len(rows) > MOST_KEY_EVENTS else None
-    return {"key_events": events, "last_key_event": last}
+    return {
+        "key_events": events,
+        "last_key_event": last,
+        "key_event_rules": KEY_EVENT_RULES,
+    }

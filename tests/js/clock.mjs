@@ -59,7 +59,7 @@ function isBefore(a, b) {
  */
 export class TimedPage {
   constructor(clock, start, random) {
-    Object.assign(this, { clock, random, state: begin(start), timers: new Map(), connection: 0 });
+    Object.assign(this, { clock, random, state: begin({ pageSize: 50, pulse: 2000, ...start }), timers: new Map(), connection: 0 });
     this.statuses = []; // [ms, status]
   }
 

@@ -36,7 +36,7 @@ export function replay(revision, updates = [], more = {}) {
 /** A page whose events are given by hand; keeps the effects of the last one. */
 export class Page {
   constructor(start = { revision: 0 }, random = () => 0.5) {
-    this.state = begin(start);
+    this.state = begin({ pageSize: 50, pulse: 2000, ...start });
     this.random = random;
     this.effects = [];
   }

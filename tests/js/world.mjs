@@ -111,6 +111,7 @@ export class World {
       rows: this.server.page(),
       floor: this.server.visible().length > PAGE ? { created: last.created, id: last.id } : null,
       pageSize: PAGE,
+      pulse: 2000,
     });
     this.dispatch({ type: "start" });
   }

@@ -39,7 +39,7 @@ def shown_ids(response):
 
 def is_inert(script):
     """Loaded from our own address, or data that no browser runs."""
-    return "src" in script or script.get("type") == "application/ld+json"
+    return "src" in script or script.get("type") in ("application/json", "application/ld+json")
 
 
 def text_of(response):

@@ -1,17 +1,15 @@
 // A photograph that the server would not take, made one that it takes: by the browser, which can
 // often read more kinds than the server does (HEIC of phones), and has the memory for it.
 
-const KINDS = new Set(["image/jpeg", "image/png", "image/webp", "image/gif"]);
-const LONGEST_SIDE = 3200; // px; the server makes its own smaller one of it
 const QUALITY = 0.9;
 
 /** The file itself where it will do, else a smaller one; null where that cannot be made. */
-export async function shrunk(file, largest) {
-  if (file.size <= largest && KINDS.has(file.type)) return file;
+export async function shrunk(file, { largest, types, longestSide }) {
+  if (file.size <= largest && types.includes(file.type)) return file;
   if (file.type === "image/svg+xml") return null; // a program, not a picture
   try {
     const pixels = await createImageBitmap(file);
-    const scale = Math.min(1, LONGEST_SIDE / Math.max(pixels.width, pixels.height));
+    const scale = Math.min(1, longestSide / Math.max(pixels.width, pixels.height));
     const canvas = document.createElement("canvas");
     canvas.width = Math.max(1, Math.round(pixels.width * scale));
     canvas.height = Math.max(1, Math.round(pixels.height * scale));

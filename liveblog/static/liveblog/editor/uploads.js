@@ -19,6 +19,11 @@ function pictures() {
   const { body: field } = form.elements;
   const box = form.querySelector("[data-pictures]");
   const { dataset } = box;
+  const accepted = {
+    largest: Number(dataset.largest), // bytes
+    types: dataset.types.split(" "),
+    longestSide: Number(dataset.longestSide), // px
+  };
   const find = (name) => box.querySelector(`[data-${name}]`);
   const [list, template, chooser] = [find("uploads"), find("upload"), find("file")];
   const sending = form.querySelector("[data-sending]");
@@ -81,13 +86,13 @@ function pictures() {
     if (!upload || running) return;
     running = true;
     show(upload, "sending", dataset.saySending);
-    upload.small ??= await shrunk(upload.file, Number(dataset.largest));
+    upload.small ??= await shrunk(upload.file, accepted);
     if (upload.small) {
       const { status, body } = await withToken((token) => send(upload, token));
       if (uploads.has(upload)) answered(upload, status, body);
     } else {
       const { size } = upload.file;
-      giveUp(upload, size > Number(dataset.largest) ? dataset.sayLarge : dataset.sayKind);
+      giveUp(upload, size > accepted.largest ? dataset.sayLarge : dataset.sayKind);
     }
     running = false;
     next();

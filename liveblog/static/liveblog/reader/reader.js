@@ -21,6 +21,7 @@ let state = begin({
   floor: readPlace(stream, "floor"),
   ceiling: readPlace(stream, "ceiling"),
   pageSize: Number(stream.dataset.pageSize),
+  pulse: Number(stream.dataset.pulse),
   stage: stream.dataset.state,
   stay: "stay" in stream.dataset,
   oldestFirst: stream.dataset.order === "oldest",

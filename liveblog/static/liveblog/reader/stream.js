@@ -31,7 +31,7 @@ const OPEN_WITHIN = 4000;
 const OPEN_WITHIN_POLLING = 10_000; // polls do not wait for it
 const ANSWER_WITHIN = 3000; // after the second time the connection is given up
 const PROBE_WITHIN = 2000; // for a connection that may be dead
-const SILENCE = 5000; // a pulse comes every 2 s; another host takes over within 5 s
+const PULSES = 2.5; // silence, in pulses: another host takes over within that
 const SILENCE_SPREAD = 2000;
 const QUIET = 20_000; // the same if there are no pulses
 
@@ -50,10 +50,11 @@ const TOO_MANY_REQUESTS = 429;
  *
  * `rows` need id, revision, created (ISO 8601, UTC) and pinned. `floor` and `ceiling`, {created, id},
  * bound the page: the oldest row on it, and the one above it; null where the stream ends. `stage` is
- * the blog's state. `stay` polls after the coverage has ended, for editors.
+ * the blog's state, `pulse` the ms between two pulses. `stay` polls after the coverage has ended, for
+ * editors.
  */
 export function begin(page) {
-  const { revision, rows = [], floor = null, ceiling = null, pageSize = 50 } = page;
+  const { revision, rows = [], floor = null, ceiling = null, pageSize, pulse } = page;
   const { stage = "live", stay = false, oldestFirst = false } = page;
   const state = {
     stage,
@@ -66,6 +67,7 @@ export function begin(page) {
     floor,
     ceiling,
     pageSize,
+    silence: pulse * PULSES, // ms
     blogRevision: revision,
     phase: "idle", // or connecting, open, waiting, ended, stopped
     attempt: 0, // reconnects since the last replay
@@ -440,7 +442,7 @@ function replay(turn, frame) {
     return;
   }
   if (frame.head && frame.revision <= state.head && !state.fresh) return; // a duplicate
-  if (!state.pulsed) listen(turn, state.fresh ? SILENCE : QUIET);
+  if (!state.pulsed) listen(turn, state.fresh ? state.silence : QUIET);
   effects.push({ cancel: "answer" });
   Object.assign(state, { awaiting: false, attempt: 0, suspect: false, fresh: false });
   stopPolling(turn);
@@ -492,7 +494,7 @@ function forget(turn, frame, restored) {
   state.head = Math.min(...frame.updates.map((row) => row.revision), frame.revision + 1) - 1;
 }
 
-function listen(turn, silence = SILENCE) {
+function listen(turn, silence = turn.state.silence) {
   const ms = silence + Math.floor(turn.random() * spread(turn.state, SILENCE_SPREAD));
   turn.effects.push({ schedule: "silence", ms });
 }
