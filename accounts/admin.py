@@ -43,5 +43,5 @@ class AccountAdmin(StaleFormsAdmin):
 
     def formfield_for_dbfield(self, db_field, request, **kwargs):
         if db_field.name == "language":
-            kwargs["widget"] = forms.Select(choices=[("", _("the site's")), *settings.LANGUAGES])
+            kwargs["widget"] = forms.Select(choices=[("", _("default")), *settings.LANGUAGES])
         return super().formfield_for_dbfield(db_field, request, **kwargs)

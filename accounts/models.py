@@ -33,14 +33,17 @@ class Account(models.Model):
     )
     balance = models.DecimalField(_("balance"), default=0, **MONEY)
     low_mark = models.DecimalField(
-        _("low mark"), default=0, help_text=_("A balance below it is insufficient."), **MONEY
+        _("minimum balance"),
+        default=0,
+        help_text=_("A balance below this is insufficient."),
+        **MONEY,
     )
     is_insufficient = models.BooleanField(_("insufficient"), default=False)
     language = models.CharField(
         _("language"),
         max_length=12,
         blank=True,
-        help_text=_("Of the e-mails; empty: the site's."),
+        help_text=_("Language of e-mails. Leave empty for the default."),
     )
 
     objects = AccountQuerySet.as_manager()

@@ -75,7 +75,7 @@ def hear(message, room_name, content):
     speaker = message.channel_session.get("guest") or message.user.get_username()
     if not speaker:
         # Logged in once, and no longer: a new password, or a deactivated account.
-        sentence = _("You are no longer logged in; reload the page.")
+        sentence = _("You have been logged out. Reload the page to log in again.")
         refuse(message, NOT_LOGGED_IN, error_frame("not_logged_in", sentence))
         return
     count = CHAT.count(speaker)
@@ -92,7 +92,7 @@ def hear(message, room_name, content):
 def say(room_name, speaker, text):
     text = checked(text)
     if is_muted(room_name, speaker):
-        raise BadMessage("muted", _("The moderators let you read here, but not write."))
+        raise BadMessage("muted", _("A moderator has muted you: you can read, but not write."))
     send(room_name, chat_frame(text, speaker))
 
 
@@ -102,7 +102,7 @@ def moderate(message, room_name, content):
     if len(verbs) != 1:
         raise expected('{"message": "text"}')
     if not message.user.is_staff:
-        raise BadMessage("not_allowed", _("Only staff may moderate."))
+        raise BadMessage("not_allowed", _("Only staff can moderate."))
     [verb] = verbs
     value = content[verb]
     if not isinstance(value, str) or not 0 < len(value) <= LONGEST_USERNAME:

@@ -35,7 +35,7 @@ ANNOUNCEMENTS = Limit("desk", most=30, seconds=10, flood=90)
 def ws_connect(message, slug):
     user = message.user
     if not user.is_authenticated:
-        sentence = _("Log in first: this is for editors.")
+        sentence = _("Log in to use the editor.")
         refuse(message, NOT_LOGGED_IN, error_frame("not_logged_in", sentence))
     elif not LiveBlog.objects.filter(slug=slug).exists():
         refuse(message, NOT_FOUND, unknown_blog())

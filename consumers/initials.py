@@ -14,7 +14,7 @@ from conversations.json_text import BadMessage, encode, error_frame, expected, p
 @channel_session_user_from_http
 def ws_connect(message):
     if not message.user.is_authenticated:
-        sentence = _("Log in first: this is for users.")
+        sentence = _("Log in to join.")
         refuse(message, NOT_LOGGED_IN, error_frame("not_logged_in", sentence))
         return
     group = group_name(message.user.get_username())

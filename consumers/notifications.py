@@ -18,7 +18,7 @@ ASK = {"ask": "balance"}
 @channel_session_user_from_http
 def ws_connect(message):
     if not message.user.is_authenticated:
-        sentence = _("Log in first: these notices are for one user.")
+        sentence = _("Log in to receive your notifications.")
         refuse(message, NOT_LOGGED_IN, error_frame("not_logged_in", sentence))
         return
     group = group_name(message.user.pk)
@@ -36,7 +36,7 @@ def ws_receive(message):
             raise expected(encode(ASK))
         account = Account.objects.filter(user=message.user).first()
         if account is None:
-            raise BadMessage("no_account", _("You have no account with a balance."))
+            raise BadMessage("no_account", _("Your account has no balance."))
         reply(message, notice(account.is_insufficient, account.balance))
     except BadMessage as bad:
         reply(message, bad.frame)

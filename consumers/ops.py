@@ -18,11 +18,11 @@ ASK = {"ask": "sample"}
 @channel_session_user_from_http
 def ws_connect(message):
     if not message.user.is_authenticated:
-        sentence = _("Log in first: this is for staff.")
+        sentence = _("Log in as a staff member to see this page.")
         refuse(message, NOT_LOGGED_IN, error_frame("not_logged_in", sentence))
         return
     if not (message.user.is_active and message.user.is_staff):
-        refuse(message, NOT_ALLOWED, error_frame("not_allowed", _("This is for staff.")))
+        refuse(message, NOT_ALLOWED, error_frame("not_allowed", _("Only staff can see this page.")))
         return
     Group(GROUP).add(message.reply_channel)
     message.reply_channel.send({"accept": True, "text": encode(sample())})
@@ -40,7 +40,7 @@ def ws_receive(message):
         return
     if not (message.user.is_active and message.user.is_staff):
         Group(GROUP).discard(message.reply_channel)
-        refuse(message, NOT_ALLOWED, error_frame("not_allowed", _("This is for staff.")))
+        refuse(message, NOT_ALLOWED, error_frame("not_allowed", _("Only staff can see this page.")))
         return
     if (news := fresh_sample()) is not None:
         Group(GROUP).send({"text": encode(news)})

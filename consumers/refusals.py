@@ -43,7 +43,7 @@ def answers_outages(consumer: Callable[..., None]) -> Callable[..., None]:
             consumer(message, *args, **kwargs)
         except OUTAGES as error:
             logger.error("%s: the database failed: %s", message.channel.name, reason_of(error))
-            sentence = _("The database cannot do this just now. Please try again in a moment.")
+            sentence = _("The database is temporarily unavailable. Please try again in a moment.")
             frame = error_frame("unavailable", sentence)
             if message.channel.name == "websocket.connect":
                 refuse(message, TRY_AGAIN_LATER, frame)
@@ -95,7 +95,7 @@ def users_only(ws_receive: Consumer) -> Consumer:
         if message.user.is_authenticated:
             ws_receive(message, *args, **kwargs)
         else:
-            refuse(message, TRY_AGAIN_LATER, error_frame("session_lost", _("Connect again.")))
+            refuse(message, TRY_AGAIN_LATER, error_frame("session_lost", _("Please reconnect.")))
 
     return inner
 

@@ -38,7 +38,7 @@ def ws_connect(message, room_name):
         member, others, stale = room.join(channel.name, user)
     except RoomFull:
         room.group.discard(channel)
-        sentence = _("This room is full: it holds %(most)d.") % {"most": MOST}
+        sentence = _("This room is full (%(most)d people).") % {"most": MOST}
         refuse(message, TRY_AGAIN_LATER, error_frame("room_full", sentence))
         return
     message.channel_session["member"] = member["id"]
@@ -88,7 +88,7 @@ def relay(message, room, sender, content):
         raise expected(f'{{"to": "id", "{kind}": {{…}}}}')
     other = room.find(content["to"]) if len(content["to"]) <= LONGEST_ID else None
     if other is None or other["id"] == sender:
-        raise BadMessage("no_member", _("There is no such other member in this room."))
+        raise BadMessage("no_member", _("This member is not in the room."))
     send(Channel(other["channel"]), {"type": kind, "from": sender, kind: content[kind]})
 
 

@@ -41,12 +41,12 @@ def parse(text: str | None):
         # What came in must be able to go out again: no NaN, no half of a surrogate pair.
         encode(value).encode()
     except (TypeError, ValueError, RecursionError):
-        raise BadMessage("bad_message", _("This is not JSON text; send JSON.")) from None
+        raise BadMessage("bad_message", _("This is not valid JSON.")) from None
     return value
 
 
 def too_long(most):
-    sentence = _("This is too long; the most is %(most)d characters.")
+    sentence = _("Too long: the limit is %(most)d characters.")
     return BadMessage("too_long", sentence % {"most": most})
 
 

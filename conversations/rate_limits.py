@@ -40,7 +40,7 @@ class Limit:
         return max(1, redis().ttl(key("rate", self.name, who)))
 
     def too_fast(self) -> BadMessage:
-        sentence = _("Too fast: at most %(most)d messages in %(seconds)d seconds.")
+        sentence = _("Too many messages: the limit is %(most)d in %(seconds)d seconds.")
         return BadMessage("too_fast", sentence % {"most": self.most, "seconds": self.seconds})
 
 

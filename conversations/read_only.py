@@ -20,7 +20,7 @@ def read_only(view):
     def answering(request, *args, **kwargs):
         if request.method in READING:
             return view(request, *args, **kwargs)
-        sentence = _("This address can only be read: use GET.")
+        sentence = _("This address is read-only. Use GET.")
         return HttpResponseNotAllowed(READING, sentence, content_type="text/plain; charset=utf-8")
 
     return answering

@@ -17,7 +17,7 @@ KEYS = {"data", "msg", "code"}
 @csrf_exempt  # a token is no cookie: no other site can make a browser send it
 def push_to_room(request, room_name):
     if request.method != "POST":
-        return refusal(405, _("Send it with POST."), Allow="POST")
+        return refusal(405, _("Use POST."), Allow="POST")
     token = token_of(request)
     if token is None:
         sentence = _("Send a valid token: Authorization: Bearer <token>.")
@@ -32,7 +32,7 @@ def push_to_room(request, room_name):
             return refusal(404, bad.sentence)
         return refusal(413 if bad.code == "too_long" else 400, bad.sentence)
     except redis.RedisError:
-        sentence = _("The message could not be sent; try again in a moment.")
+        sentence = _("The message could not be sent. Please try again in a moment.")
         return refusal(503, sentence, **{"Retry-After": "1"})
 
 
@@ -51,14 +51,14 @@ def asked(body: bytes) -> dict:
     try:
         value = parse(body.decode())
     except UnicodeDecodeError:
-        raise BadMessage("bad_message", _("This is not JSON text; send JSON.")) from None
+        raise BadMessage("bad_message", _("This is not valid JSON.")) from None
     if not (isinstance(value, dict) and "data" in value and value.keys() <= KEYS):
         return {"data": value}
     if not isinstance(value.get("msg", ""), str):
-        raise BadMessage("bad_message", _("`msg` is text."))
+        raise BadMessage("bad_message", _("`msg` must be a string."))
     code = value.get("code", 200)
     if isinstance(code, bool) or not isinstance(code, int):
-        raise BadMessage("bad_message", _("`code` is a whole number."))
+        raise BadMessage("bad_message", _("`code` must be an integer."))
     return value
 
 

@@ -26,7 +26,7 @@ def push(room_name: str, data, msg: str = "success", code: int = 200) -> dict:
         text = encode(sent)
         text.encode()
     except (TypeError, ValueError, RecursionError) as error:
-        sentence = _("The data cannot be written as JSON: %(error)s.") % {"error": error}
+        sentence = _("The data cannot be encoded as JSON: %(error)s.") % {"error": error}
         raise BadMessage("bad_message", sentence) from error
     if len(text) > LONGEST_FRAME:
         raise too_long(LONGEST_FRAME)

@@ -17,7 +17,7 @@ def is_room_name(name: str) -> bool:
 
 
 def bad_room() -> BadMessage:
-    sentence = _("A room's name is 1 to %(most)d letters, digits, hyphens, underscores or dots.")
+    sentence = _("A room name has 1 to %(most)d letters, digits, hyphens, underscores or dots.")
     return BadMessage("bad_room", sentence % {"most": LONGEST_NAME})
 
 

@@ -30,9 +30,9 @@ from liveblog.stream.frames import blog_frame
 
 State = LiveBlog.State
 MOVES = {
-    "start": (State.UPCOMING, State.LIVE, gettext_lazy("The coverage is live.")),
-    "end": (State.LIVE, State.ENDED, gettext_lazy("The coverage has ended.")),
-    "reopen": (State.ENDED, State.LIVE, gettext_lazy("The coverage is live again.")),
+    "start": (State.UPCOMING, State.LIVE, gettext_lazy("Coverage has started.")),
+    "end": (State.LIVE, State.ENDED, gettext_lazy("Coverage has ended.")),
+    "reopen": (State.ENDED, State.LIVE, gettext_lazy("Coverage has been reopened.")),
 }
 
 
@@ -72,14 +72,16 @@ class Moved(Exception):
 @for_editors
 def about(request, blog, may):
     if not may.run:
-        raise PermissionDenied(_("You may not start, end or describe the coverage."))
+        raise PermissionDenied(
+            _("You don't have permission to change the settings of this live blog.")
+        )
     if request.method != "POST":
         return page(request, blog, AboutForm(instance=blog))
     name = request.POST.get("move")
     if name is None:
         return describe(request, blog)
     if name not in MOVES:
-        sentence = _("The coverage can be started, ended or reopened.")
+        sentence = _("Coverage can only be started, ended or reopened.")
         if wants_json(request):
             return json_answer(error_frame("invalid", sentence) | {"fields": {"move": []}}, 422)
         messages.error(request, sentence)
@@ -87,7 +89,9 @@ def about(request, blog, may):
     try:
         return done(request, move(blog, name), MOVES[name][2])
     except Moved as meanwhile:
-        sentence = _("The coverage's state was changed meanwhile. Look at it, then decide again.")
+        sentence = _(
+            "Someone else has changed the state of the coverage. Check it, then try again."
+        )
         if wants_json(request):
             return json_answer(conflict_frame(meanwhile.blog, sentence), 409)
         messages.error(request, sentence)
@@ -101,7 +105,9 @@ def describe(request, blog):
     try:
         return done(request, write(blog, form), _("Saved."))
     except Moved as meanwhile:
-        sentence = _("This was changed meanwhile. Nothing was overwritten.")
+        sentence = _(
+            "Not saved: someone else has changed this. Save again to replace their version."
+        )
         if wants_json(request):
             return json_answer(conflict_frame(meanwhile.blog, sentence), 409)
         # What is there is shown, and seen with that: sent once more, it is overwritten.

@@ -39,7 +39,7 @@ def for_writers(view):
     @require_POST
     @for_editors
     def admitted(request, blog, may):
-        require(may.write or may.change, _("You may not write updates here."))
+        require(may.write or may.change, _("You don't have permission to write updates."))
         return view(request)
 
     return admitted

@@ -70,7 +70,6 @@ DELETED_SHOWN = 20  # a deletion by mistake is noticed soon
 PICTURES = {
     "types": " ".join(images.MIME_TYPES),
     "largest": images.LARGEST,
-    "megabytes": images.LARGEST // 1_000_000,
     "longest_side": 2 * images.LONGEST_SIDE,  # leaves the good reduction to the server
 }
 
@@ -90,16 +89,16 @@ def require(allowed, sentence):
 
 def require_edit(may, update):
     if update.publish_at and not may.publish:
-        require(False, _("This draft is scheduled: an editor changes it."))
+        require(False, _("This draft is scheduled. Only editors can change it."))
     if not update.draft and may.write:
-        require(may.change, _("This update is published: an editor changes it."))
-    require(may.may_edit(update), _("You may not change updates here."))
+        require(may.change, _("This update is published. Only editors can change it."))
+    require(may.may_edit(update), _("You don't have permission to edit updates."))
 
 
 def require_publish(may):
     if may.write:
-        require(may.publish, _("You may write drafts here; an editor publishes them."))
-    require(may.publish, _("You may not publish updates here."))
+        require(may.publish, _("You can write drafts. An editor has to publish them."))
+    require(may.publish, _("You don't have permission to publish updates."))
 
 
 def empty_form(request, blog, may):
@@ -156,7 +155,7 @@ def values_of(form, may) -> dict:
 
 
 def create(request, blog, may):
-    require(may.write, _("You may not write updates here."))
+    require(may.write, _("You don't have permission to write updates."))
     if request.POST.get("action") != UpdateForm.DRAFT:
         require_publish(may)
     form = UpdateForm(request.POST, instance=BlogUpdate(blog=blog))
@@ -171,7 +170,7 @@ def create(request, blog, may):
 
 def change(request, blog, may, update):
     if update.deleted:
-        require(may.write or may.change, _("You may not change updates here."))
+        require(may.write or may.change, _("You don't have permission to edit updates."))
         return conflict(request, blog, may, update)
     require_edit(may, update)
     if update.draft and request.POST.get("action") != UpdateForm.DRAFT:
@@ -190,7 +189,9 @@ def change(request, blog, may, update):
 
 def delete(request, blog, may, keys):
     update = posted_row(request, blog, "delete")
-    require(may.may_delete(update, request.user), _("You may not delete this update."))
+    require(
+        may.may_delete(update, request.user), _("You don't have permission to delete this update.")
+    )
     if not keys.is_valid():
         return invalid(request, blog, may, keys)
     key, version = keys.cleaned_data["key"], keys.cleaned_data["version"]
@@ -206,7 +207,7 @@ def delete(request, blog, may, keys):
 def set_flag(request, blog, may, keys):
     """One flag of a published update, whatever its text has become meanwhile."""
     update = posted_row(request, blog, "post")
-    require(may.change, _("You may not change updates here."))
+    require(may.change, _("You don't have permission to edit updates."))
     flag = FLAGS.get(request.POST["flag"])
     if flag is None or not keys.is_valid():
         return invalid(request, blog, may, keys)
@@ -231,15 +232,15 @@ def acknowledge(request, blog, done):
         return json_answer(done.frame())
     sentences = {
         "created": _("Published."),
-        "changed": _("The change is published."),
-        "deleted": _("The update was deleted."),
-        "drafted": _("The draft is saved. Readers do not see it."),
-        "scheduled": _("Scheduled. Readers do not see it until then."),
-        "unchanged": _("Nothing was changed."),
+        "changed": _("Changes published."),
+        "deleted": _("Update deleted."),
+        "drafted": _("Draft saved. It is not visible to readers."),
+        "scheduled": _("Scheduled. It is not visible to readers until then."),
+        "unchanged": _("No changes to save."),
     }
     text = sentences[done.action]
     if done.action == "unchanged" and "delete" in request.POST:
-        text = _("The update was deleted already.")
+        text = _("This update was already deleted.")
     messages.success(request, text)
     return redirect("liveblog:editor", blog.slug)
 
@@ -249,7 +250,7 @@ def invalid(request, blog, may, form):
     if wants_json(request):
         return invalid_form(form)
     if not isinstance(form, UpdateForm):  # a button's
-        messages.error(request, _("Nothing was saved. Please correct what is marked."))
+        messages.error(request, _("Not saved. Please fix the highlighted fields."))
         form = empty_form(request, blog, may)
     return page(request, blog, may, form, status=422)
 
@@ -257,9 +258,9 @@ def invalid(request, blog, may, form):
 def conflict(request, blog, may, current):
     """Nothing was written. The page keeps the writer's text, ready to be sent over the other."""
     if current.deleted:
-        sentence = _("This update was deleted meanwhile. Publish it as a new one?")
+        sentence = _("Someone else deleted this update. Publish your text as a new update?")
     else:
-        sentence = _("This update was changed meanwhile. Nothing was overwritten.")
+        sentence = _("Not saved: someone else changed this update.")
     frame = editors_frame(current)
     if wants_json(request):
         return json_answer(error_frame("conflict", sentence) | {"current": frame}, 409)

@@ -10,7 +10,9 @@ from django.utils.translation import gettext_lazy as _
 from liveblog.editing.idempotency import FIELDS, new_key
 from liveblog.models import LONGEST_KEY, BlogUpdate
 
-PRINTABLE = RegexValidator(r"\A[!-~]+\Z", _("A key holds printable ASCII characters, no spaces."))
+PRINTABLE = RegexValidator(
+    r"\A[!-~]+\Z", _("A key consists of printable ASCII characters without spaces.")
+)
 
 
 class KeyForm(forms.Form):
@@ -37,7 +39,7 @@ class UpdateForm(KeyForm, forms.ModelForm):
     PUBLISH, DRAFT = "publish", "draft"
 
     action = forms.ChoiceField(
-        choices=[(PUBLISH, _("Publish")), (DRAFT, _("Save as draft"))], required=False
+        choices=[(PUBLISH, _("Publish")), (DRAFT, _("Save draft"))], required=False
     )
 
     # The moment that the form was rendered with; `publish_at` shows its minute alone.
@@ -51,11 +53,11 @@ class UpdateForm(KeyForm, forms.ModelForm):
             "publish_at": forms.DateTimeInput({"type": "datetime-local"}, "%Y-%m-%dT%H:%M"),
         }
         help_texts = {
-            "headline": _("Optional. One line that says what happened."),
-            "body": _("Markdown: **bold**, *italic*, > quote, [link](https://…), lists."),
-            "key_event": _("Readers find it by its mark."),
-            "pinned": _("Stays above all others."),
-            "publish_at": _("In UTC. Empty: at once."),
+            "headline": _("Optional. What happened, in one line."),
+            "body": _("Markdown: **bold**, *italic*, > quote, [link](https://…), lists"),
+            "key_event": _("Listed under Key events."),
+            "pinned": _("Stays at the top."),
+            "publish_at": _("In UTC. Leave empty to publish now."),
         }
 
     def __init__(self, *args, **kwargs):
@@ -72,7 +74,7 @@ class UpdateForm(KeyForm, forms.ModelForm):
         try:
             return moment and moment.astimezone(UTC)
         except OverflowError:
-            raise forms.ValidationError(_("This is out of the calendar.")) from None
+            raise forms.ValidationError(_("This date is out of range.")) from None
 
     def clean(self) -> dict:
         cleaned = super().clean()
@@ -80,7 +82,7 @@ class UpdateForm(KeyForm, forms.ModelForm):
         if moment and scheduled and moment == scheduled.replace(second=0, microsecond=0):
             cleaned["publish_at"] = scheduled  # nobody has edited it
         if self.instance.pk and not self.instance.draft:
-            published = _("This update is published already.")
+            published = _("This update is already published.")
             if cleaned.get("action") == self.DRAFT:
                 self.add_error("action", published)
             if cleaned.get("publish_at"):

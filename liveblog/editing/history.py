@@ -68,5 +68,5 @@ def asked_text(request, update) -> dict | None:
         number = whole_number(asked)
         row = update if asked == LAST else update.past.filter(pk=number).first()
     if row is None:
-        raise Http404(_("This update has no such version."))
+        raise Http404(_("This update does not have this version."))
     return {name: getattr(row, name) for name in TEXT}

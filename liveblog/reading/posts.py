@@ -21,7 +21,7 @@ def post(request, slug, pk):
     # A deleted draft is still a draft: nobody has seen it.
     row = blog.updates.filter(pk=pk, draft=False).first()
     if row is None:
-        raise Http404(_("This live blog has no such update."))
+        raise Http404(_("This update does not exist in this live blog."))
     if row.deleted:
         return cached(render(request, "410.html", {"blog": blog}, status=410), blog)
     row.blog = blog

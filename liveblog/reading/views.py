@@ -49,7 +49,7 @@ def reader(request, slug):
     blog = get_object_or_404(LiveBlog, slug=slug)
     order = request.GET.get("order", NEWEST)
     if order not in (NEWEST, OLDEST):
-        raise Http404(_("Updates can be ordered newest or oldest first."))
+        raise Http404(_("The order must be newest or oldest."))
     # A draft is as good as not there: even its time would give it away.
     rows = blog.updates.filter(draft=False)
     if at := asked_row(request, rows, "at"):
@@ -125,5 +125,5 @@ def asked_row(request, rows, name):
     number = whole_number(request.GET[name])
     row = rows.filter(pk=number).first() if number is not None else None
     if row is None:
-        raise Http404(_("This live blog has no such update."))
+        raise Http404(_("This update does not exist in this live blog."))
     return row

@@ -124,13 +124,13 @@ def pulse_frame(revision: int, readers: int) -> dict:
 
 
 def ended_frame(revision: int) -> dict:
-    """The coverage has ended. Whoever has all up to this revision has all of it."""
+    """Coverage has ended. Whoever has all up to this revision has all of it."""
     return {"type": "ended", "revision": revision}
 
 
 def unknown_blog() -> dict:
-    return error_frame("unknown_blog", gettext("There is no live blog under this address."))
+    return error_frame("unknown_blog", gettext("There is no live blog at this address."))
 
 
 def bad_revision() -> dict:
-    return error_frame("bad_revision", gettext("`after` is a whole number that is not negative."))
+    return error_frame("bad_revision", gettext("`after` must be a non-negative integer."))

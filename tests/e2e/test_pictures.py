@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from tests.e2e.browsing import open_live, publish, sending, text_field, updates, watch
 from tests.liveblog.pictures import encoded, picture, told_on
 
-DESCRIBE = "what the picture shows"
+DESCRIBE = "describe the image"
 UPLOADED = r"/media/images/[0-9a-f]{32}-\d+x\d+\.webp"
 WRITE = """async ([kind, content]) => {
     const answer = await fetch(`data:${kind};base64,${content}`);
@@ -72,7 +72,7 @@ def test_a_pasted_and_a_dropped_picture_are_published_and_seen(
     )
     expect(lines(desk)).to_have_count(0)
     publish(desk)
-    expect(sending(desk)).to_contain_text("Write what the picture shows")
+    expect(sending(desk)).to_contain_text("Describe the image")
     desk.keyboard.type("A [small] step")
     with browser.new_context() as context:
         reader = context.new_page()
@@ -94,7 +94,7 @@ def test_a_pasted_and_a_dropped_picture_are_published_and_seen(
 
 
 def test_a_picture_waits_for_the_network_and_nobody_waits_for_it(desk, errors):
-    expect(desk.get_by_role("button", name="Picture")).to_be_visible()
+    expect(desk.get_by_role("button", name="Image")).to_be_visible()
     desk.context.set_offline(True)
     text_field(desk).fill("Before")
     choose(desk, "red.png", encoded(picture()))

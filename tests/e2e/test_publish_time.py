@@ -53,7 +53,7 @@ def test_row_50_a_draft_of_the_repeated_hour_keeps_its_moment(stack, blog, desk,
     chosen = "The first one (UTC+02:00)" if moment == FIRST else "The second one (UTC+01:00)"
     expect(desk.locator("[data-which] option:checked")).to_have_text(chosen)
     press_schedule(desk)
-    expect(sending(desk)).to_have_text("Nothing was changed.")
+    expect(sending(desk)).to_have_text("No changes to save.")
     assert moments(stack, blog) == [moment]
     # Nor does it move where only the text is changed.
     open_draft(desk)
@@ -66,7 +66,7 @@ def test_row_50_a_draft_of_the_repeated_hour_keeps_its_moment(stack, blog, desk,
 def test_row_50_the_other_of_two_moments_can_be_chosen(stack, blog, desk):
     schedule(stack, blog, SECOND)
     open_draft(desk)
-    which = desk.get_by_label("The clocks go back that night: this time comes twice.")
+    which = desk.get_by_label("This time occurs twice because the clocks go back.")
     which.select_option(label="The first one (UTC+02:00)")
     press_schedule(desk)
     expect(sending(desk)).to_contain_text("Scheduled.")

@@ -93,8 +93,8 @@ def test_two_hear_each_other_and_then_three(enter):
 
 def test_the_microphone_can_be_muted(enter):
     page = enter()
-    page.get_by_role("button", name="Mute my microphone").click()
-    expect(page.get_by_role("button", name="Mute my microphone", pressed=True)).to_be_visible()
+    page.get_by_role("button", name="Mute microphone").click()
+    expect(page.get_by_role("button", name="Mute microphone", pressed=True)).to_be_visible()
 
 
 def test_a_network_that_changes_is_said_and_connected_again(enter):
@@ -119,7 +119,7 @@ def test_a_network_that_changes_is_said_and_connected_again(enter):
     [
         ("NotAllowedError", "The microphone was refused."),
         ("NotFoundError", "No microphone was found."),
-        ("NotReadableError", "Another program holds the microphone."),
+        ("NotReadableError", "The microphone is in use by another program."),
         ("AbortError", "The microphone cannot be used."),
     ],
 )

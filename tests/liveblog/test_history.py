@@ -181,7 +181,7 @@ class TestPage:
         update.body = "Two"
         update.save()
         page = text_of(member("contributor").get(history_of(update)))
-        assert "One" in page and "Restore this text" not in page
+        assert "One" in page and "Restore this version" not in page
 
 
 class TestPublisher:
@@ -273,7 +273,7 @@ class TestRestoring:
         assert (form["headline"].value(), form["body"].value()) == ("Head", "One")
         (composer,) = Tags(response).all("form", **{"class": "composer"})
         assert composer["action"] == EDITOR and composer["data-mode"] == "new"
-        assert "Publish it as a new update" in text_of(editor.get(history_of(update)))
+        assert "Publish as a new update" in text_of(editor.get(history_of(update)))
 
     def test_what_was_deleted_before_texts_were_kept_is_there_too(self, editor, update):
         update.delete()

@@ -118,7 +118,7 @@ class TestReader:
         post("A secret").delete()
         response = client.get(READER)
         assert shown_ids(response) == [] and "A secret" not in text_of(response)
-        assert "Nothing has been posted yet." in text_of(response)
+        assert "No updates yet." in text_of(response)
 
     def test_carries_its_revision_and_the_path_of_its_socket(self, client, post):
         post(), post()
@@ -299,7 +299,7 @@ class TestEditor:
         update = post("Same", author="Jo")
         data = {"body": "Same", "author": "Jo", "version": update.version}
         response = editor.post(f"{EDITOR}?update={update.pk}", data, follow=True)
-        assert "Nothing was changed." in text_of(response)
+        assert "No changes to save." in text_of(response)
         blog.refresh_from_db()
         assert blog.revision == 1
 
@@ -317,8 +317,8 @@ class TestEditor:
         update = post()
         first = editor.post(EDITOR, {"delete": update.pk}, follow=True)
         second = editor.post(EDITOR, {"delete": update.pk}, follow=True)
-        assert "The update was deleted." in text_of(first)
-        assert "The update was deleted already." in text_of(second)
+        assert "Update deleted." in text_of(first)
+        assert "This update was already deleted." in text_of(second)
         blog.refresh_from_db()
         assert blog.revision == 2 and blog.updates.get().deleted
 

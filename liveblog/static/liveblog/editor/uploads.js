@@ -200,7 +200,7 @@ function pictures() {
 
   /** What was said of pictures on their way is no longer true. */
   function settled() {
-    if (!uploads.size && sending.dataset.said === "picture") sending.textContent = "";
+    if (!uploads.size && sending.dataset.said === "image") sending.textContent = "";
   }
 
   // An input method that is at work would be interrupted by a change of the text.
@@ -268,7 +268,7 @@ function pictures() {
     if (!uploads.size && undescribed === -1) return;
     event.preventDefault();
     event.stopImmediatePropagation();
-    sending.dataset.said = "picture";
+    sending.dataset.said = "image";
     sending.textContent = uploads.size ? dataset.sayBusy : dataset.sayDescribe;
     sending.scrollIntoView({ block: "nearest" });
     if (uploads.size) return;
