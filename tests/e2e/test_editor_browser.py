@@ -130,7 +130,7 @@ def test_an_unsent_text_is_there_again_after_a_reload(desk):
     desk.reload()
     expect(text_field(desk)).to_have_value("Not sent yet")
     expect(desk.get_by_label("Pinned")).to_be_checked()
-    expect(desk.get_by_text("This is the text that you had not sent.")).to_be_visible()
+    expect(desk.get_by_text("Unsent text restored. It was kept")).to_be_visible()
     desk.get_by_role("button", name="Discard").click()
     expect(text_field(desk)).to_have_value("")
     desk.reload()

@@ -63,7 +63,7 @@ def test_a_contributor_writes_an_editor_publishes_and_all_see_who_is_there(stack
     expect(also_here(ann)).to_have_text("Also here: Bo and Cleo (writing a new update)")
     expect(cleo.get_by_role("button", name="Publish", exact=True)).to_have_count(0)
     cleo.get_by_role("button", name="Submit for review").click()
-    expect(sending(cleo)).to_contain_text("An editor looks at it and publishes it.")
+    expect(sending(cleo)).to_contain_text("An editor will review it.")
 
     # Without a reload, the editors see that it waits; one opens it, the other sees that.
     for page in (ann, bo):

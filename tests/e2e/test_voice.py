@@ -117,7 +117,7 @@ def test_a_network_that_changes_is_said_and_connected_again(enter):
 @pytest.mark.parametrize(
     ("error", "sentence"),
     [
-        ("NotAllowedError", "The microphone was refused."),
+        ("NotAllowedError", "Microphone access was denied."),
         ("NotFoundError", "No microphone was found."),
         ("NotReadableError", "The microphone is in use by another program."),
         ("AbortError", "The microphone cannot be used."),

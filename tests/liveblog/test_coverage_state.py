@@ -111,7 +111,7 @@ def test_the_same_field_is_not_overwritten_before_a_second_look(editor, blog):
     response = editor.post(ABOUT, data)
     assert response.status_code == 409
     page = text_of(response)
-    assert "Theirs" in page and 'value="Mine"' in page and "Nothing was overwritten." in page
+    assert "Theirs" in page and 'value="Mine"' in page and "someone else has changed this" in page
     blog.refresh_from_db()
     assert blog.title == "Theirs"
     form = response.context["about"]

@@ -153,7 +153,7 @@ class TestContributors:
             assert (status, error["code"]) == (403, "not_allowed"), data
             assert error["message"].endswith(".")
         refused = contributor.get(address)
-        assert refused.status_code == 403 and "an editor changes it." in text_of(refused)
+        assert refused.status_code == 403 and "Only editors can change it." in text_of(refused)
         update.refresh_from_db()
         blog.refresh_from_db()
         assert (update.body, update.revision, blog.revision, blog.title) == ("Out", 1, 1, "Demo")

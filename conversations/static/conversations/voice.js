@@ -19,6 +19,8 @@ let me = null;
 let stream = null;
 let socket = null;
 
+showIdle();
+
 join.addEventListener("click", async () => {
   join.disabled = true;
   say("");
@@ -135,8 +137,13 @@ function end(sentence) {
   for (const track of stream?.getTracks() ?? []) track.stop();
   stream = null;
   showJoined(false);
-  status.textContent = "";
+  showIdle();
   say(sentence);
+}
+
+function showIdle() {
+  status.dataset.status = "idle";
+  status.textContent = status.dataset.stopped;
 }
 
 function showJoined(joined) {
