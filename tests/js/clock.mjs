@@ -54,12 +54,13 @@ function isBefore(a, b) {
 }
 
 /**
- * A page with timers; subclasses are its network: connect(), hangUp(), send() and poll(). Events that
- * have the number of a connection are dropped once there is another one.
+ * A page with timers; subclasses are its network: connect(), hangUp(), send() and poll(). Events
+ * with the number of a connection are dropped once there is another one.
  */
 export class TimedPage {
   constructor(clock, start, random) {
-    Object.assign(this, { clock, random, state: begin({ pageSize: 50, pulse: 2000, ...start }), timers: new Map(), connection: 0 });
+    const state = begin({ pageSize: 50, pulse: 2000, ...start });
+    Object.assign(this, { clock, random, state, timers: new Map(), connection: 0 });
     this.statuses = []; // [ms, status]
   }
 

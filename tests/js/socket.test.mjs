@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, mock, test } from "node:test";
 
-import { RANGES, closed } from "./duties.mjs";
+import { RANGES, closed } from "../../bench/client/close-codes.mjs";
 
 class FakeWebSocket {
   static OPEN = 1;

@@ -259,8 +259,8 @@ class TestStructuredData:
         page = client.get(READER).content.decode()
         blocks = re.findall(r"<script(?![^>]* src=)[^>]*>", page)
         assert blocks == [
-            '<script id="close-codes" type="application/json">',
             '<script type="application/ld+json">',
+            '<script id="close-codes" type="application/json">',
         ]
         assert "alert(1)</script>" not in page
 

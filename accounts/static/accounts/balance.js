@@ -1,4 +1,4 @@
-// Follows the balance: asks at every connect what it may have missed, then listens.
+// Shows the balance. Requests it after every connect, because notices may have been missed.
 
 import { openSocket, showState } from "../site/open-socket.js";
 

@@ -25,7 +25,7 @@ for (const button of document.querySelectorAll("[data-choose]")) {
       other.setAttribute("aria-pressed", other === button);
     }
     form.requestSubmit();
-    // On a phone the console is below the list.
+    // On phones the console is below the list.
     if (console_.getBoundingClientRect().top > innerHeight / 2) console_.scrollIntoView();
   });
 }
@@ -75,7 +75,7 @@ function open(address) {
   };
 }
 
-/** Anything else is fetched, and shown as it streams in. */
+/** Fetch an HTTP address and show the body while it arrives. */
 async function get(address) {
   request = new AbortController();
   show("connecting");

@@ -1,5 +1,5 @@
-// The list of key events. It follows the stream, also for posts that are not on this page, and links
-// to posts on this page without a reload.
+// The list of key events. It follows the stream, also for updates that are not on this page, and
+// links to updates on this page without a reload.
 
 const TRIES = 3;
 const RETRY_AFTER = 5000; // ms

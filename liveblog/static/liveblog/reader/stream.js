@@ -48,10 +48,10 @@ const TOO_MANY_REQUESTS = 429;
 /**
  * The state of a page as the server rendered it.
  *
- * `rows` need id, revision, created (ISO 8601, UTC) and pinned. `floor` and `ceiling`, {created, id},
- * bound the page: the oldest row on it, and the one above it; null where the stream ends. `stage` is
- * the blog's state, `pulse` the ms between two pulses. `stay` polls after the coverage has ended, for
- * editors.
+ * `rows` need id, revision, created (ISO 8601, UTC) and pinned. `floor` and `ceiling`,
+ * {created, id}, bound the page: the oldest row on it, and the one above it; null where the stream
+ * ends. `stage` is the blog's state, `pulse` the ms between two pulses. `stay` polls after the
+ * coverage has ended, for editors.
  */
 export function begin(page) {
   const { revision, rows = [], floor = null, ceiling = null, pageSize, pulse } = page;
