@@ -3,6 +3,7 @@
 import os
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from channels_realtime import close_codes, compat
 from channels_realtime.interface.command_line import OPTIONS
 from channels_realtime.management.commands.runworker import Command as Runworker
 from django.core.management import get_commands
-from django.urls import URLPattern, get_resolver, resolve
+from django.urls import URLPattern, URLResolver, get_resolver, resolve
 
 from consumers import not_found, raw
 from liveblog.models import BlogUpdate, LiveBlog
@@ -122,19 +123,20 @@ def test_documented_addresses_resolve():
             resolve(path)
 
 
+def paths_of(resolver: URLResolver, prefix: str = "/") -> Iterator[str]:
+    """The paths of all views, without those of Django's admin."""
+    for entry in resolver.url_patterns:
+        path = prefix + str(entry.pattern)
+        if isinstance(entry, URLPattern):
+            yield path
+        elif path != "/admin/":
+            yield from paths_of(entry, path)
+
+
 def test_every_address_is_documented():
-    paths = {re.sub("<.*?>", "<>", address) for address in documented_addresses()}
-    missing = []
-    for entry in get_resolver().url_patterns:
-        prefix = str(entry.pattern)
-        if prefix == "admin/":
-            continue
-        children = [entry] if isinstance(entry, URLPattern) else entry.url_patterns
-        for child in children:
-            path = prefix if child is entry else f"{prefix}{child.pattern}"
-            if re.sub("<.*?>", "<>", f"/{path}") not in paths:
-                missing.append(path)
-    assert missing == []
+    documented = {re.sub("<.*?>", "<>", address) for address in documented_addresses()}
+    paths = list(paths_of(get_resolver()))
+    assert [path for path in paths if re.sub("<.*?>", "<>", path) not in documented] == []
 
 
 def documented_websocket_paths() -> list[str]:
