@@ -93,7 +93,7 @@ def test_a_text_survives_a_server_that_is_down_and_is_posted_once(stack, blog, d
     assert workers
     with stopped(*workers):
         publish(desk)
-        expect(sending(desk)).to_contain_text("Not sent yet")
+        expect(sending(desk)).to_contain_text("Not sent: the server")
         expect(text_field(desk)).to_have_value("Written while nobody answered")
         desk.get_by_role("button", name="Retry now").click()
         expect(sending(desk)).to_have_text("Sending…")
