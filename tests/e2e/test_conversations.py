@@ -63,7 +63,7 @@ def test_two_readers_chat_and_staff_moderate(stack, room, page, browser, errors)
         assert guest.evaluate("document.scrollingElement.scrollWidth") <= 360
         expect(guest.get_by_role("button", name="Delete")).to_have_count(0)
         page.get_by_role("button", name="Mute").click()
-        expect(page.locator("[data-problem]")).to_contain_text("may no longer write here.")
+        expect(page.locator("[data-problem]")).to_contain_text("has been muted.")
         page.get_by_role("button", name="Delete").first.click()
         expect(lines(guest)).to_have_count(1)
         say(guest, "Why?")

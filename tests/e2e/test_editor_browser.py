@@ -152,7 +152,7 @@ def test_what_is_typed_before_the_script_has_come_is_kept_too(desk):
     text_field(desk).fill("Written on a slow line")
     scripts[0].continue_()
     desk.unroute(EDITOR_SCRIPT)
-    expect(desk.get_by_text("What you write is kept in this browser")).to_be_visible()
+    expect(desk.get_by_text("Unsent text is kept in this browser")).to_be_visible()
     desk.reload()
     expect(text_field(desk)).to_have_value("Written on a slow line")
 

@@ -72,7 +72,7 @@ def test_a_contributor_writes_an_editor_publishes_and_all_see_who_is_there(stack
     ann.locator("[data-drafts]").get_by_role("link", name="Half a thought").click()
     ann.wait_for_url("**/edit/?update=*")
     text_field(ann).press_sequentially("A whole one: ")
-    expect(bo.locator("[data-drafts] .mark-busy")).to_have_text("Being edited: Ann")
+    expect(bo.locator("[data-drafts] .mark-busy")).to_have_text("Being edited by Ann")
     expect(also_here(bo)).to_contain_text("Ann (editing “Half a thought”)")
     text_field(ann).fill("A whole thought")
     publish(ann)
@@ -88,8 +88,8 @@ def test_a_contributor_writes_an_editor_publishes_and_all_see_who_is_there(stack
     for page in (ann, bo):
         page.locator("article", has_text="First step").get_by_role("link", name="Edit").click()
         page.wait_for_url("**/edit/?update=*")
-    expect(ann.locator("[data-busy-here]")).to_contain_text("Open here and at: Bo.")
-    expect(bo.locator("[data-busy-here]")).to_contain_text("Open here and at: Ann.")
+    expect(ann.locator("[data-busy-here]")).to_contain_text("Also opened by Bo.")
+    expect(bo.locator("[data-busy-here]")).to_contain_text("Also opened by Ann.")
     bo.get_by_role("link", name="Cancel").click()
     expect(ann.locator("[data-busy-here]")).to_be_hidden()
 

@@ -88,7 +88,7 @@ def test_row_50_a_time_that_comes_twice_asks_which_and_one_that_never_comes_is_r
     assert moments(stack, blog) == []
     when.fill("2037-10-25T03:30")
     expect(refusal).to_be_hidden()
-    which = desk.get_by_label("this time comes twice")
+    which = desk.get_by_label("This time occurs twice")
     expect(which).to_be_hidden()
     when.fill(REPEATED)
     which.select_option(label="The second one (UTC+01:00)")

@@ -103,7 +103,7 @@ def test_a_network_that_changes_is_said_and_connected_again(enter):
     hears(two, 1)
     for page in (one, two):
         page.evaluate("dispatchEvent(new Event('offline'))")
-        expect(notice(page)).to_contain_text("Your network is gone")
+        expect(notice(page)).to_contain_text("You are offline")
     one.evaluate(KEEP_NOTICES)
     restarted = "connections[0].localDescription.sdp.match(/ice-ufrag:(.*)/)[1]"
     before = one.evaluate(restarted)
