@@ -82,7 +82,7 @@ def test_two_hear_each_other_and_then_three(enter):
         hears(page, 2)
     three.get_by_role("button", name="Leave").click()
     for page in (one, two):
-        expect(notice(page)).to_contain_text("went.")
+        expect(notice(page)).to_contain_text("left.")
         hears(page, 1)
     two.close()
     expect(one.locator(".member")).to_have_count(1)
