@@ -21,7 +21,8 @@ sys.path.insert(0, str(ROOT))
 from deploy.control import address, is_ready  # noqa: E402
 from deploy.releases import Lock, Releases  # noqa: E402
 from deploy.terminal import LogFiles, Terminal, show  # noqa: E402
-from proj.environment import POOLS, Environment, WrongValue, parse_sentinel  # noqa: E402
+from proj.environment import Environment, WrongValue  # noqa: E402
+from proj.environment_fields import POOLS, parse_sentinel  # noqa: E402
 
 READY_WITHIN = 60  # s from the start of the processes to the first answer; a small machine takes 5
 LOOK_AT_RELEASES = 2  # s between two looks whether a release was killed

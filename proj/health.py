@@ -19,7 +19,8 @@ from django.db import Error, connection
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 
-from proj.environment import POOLS, Environment
+from proj.environment import Environment
+from proj.environment_fields import POOLS
 
 logger = logging.getLogger(__name__)
 

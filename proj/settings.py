@@ -6,7 +6,8 @@ from contextlib import suppress
 
 import dj_database_url
 
-from proj.environment import BASE, ROOT, Environment, parse_sentinel
+from proj.environment import BASE, ROOT, Environment
+from proj.environment_fields import parse_sentinel
 from proj.logs import is_no_readiness_check
 
 environment = Environment()

@@ -2,7 +2,8 @@
 
 import pytest
 
-from proj.environment import ROOT, VARIABLES, Environment, WrongValue, parse_sentinel
+from proj.environment import ROOT, VARIABLES, Environment, WrongValue
+from proj.environment_fields import parse_sentinel
 
 
 def test_without_variables_everything_has_its_default():
