@@ -1,4 +1,4 @@
-"""The environment variables: type, default and meaning. A test compares README.md's table with it."""
+"""The environment variables: type, default and meaning; a test compares README.md's table."""
 
 import hashlib
 import os
