@@ -3,6 +3,7 @@
 import os
 import secrets
 from contextlib import suppress
+from datetime import timedelta
 
 import dj_database_url
 
@@ -46,6 +47,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
+    "axes",
     "ops",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
@@ -63,6 +65,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "proj.urls"
@@ -140,6 +143,25 @@ CHANNEL_LAYERS = {
 CHANNEL_SESSION_ENGINE = "channels_realtime.sessions"
 
 CONSUMER_TIMEOUT = environment.CONSUMER_TIMEOUT
+
+# Refuses a login after too many failed ones, on every login page, before a password is checked.
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+# By name and address together: nobody can lock out a user from another address. The address is that
+# of the client, which interface servers take from the proxies that they trust (TRUSTED_HOPS).
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_FAILURE_LIMIT = 10  # a person who has forgotten a password gives up before
+AXES_COOLOFF_TIME = timedelta(minutes=15)  # 40 guesses an hour find no password
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # the page says how long to wait
+AXES_RESET_ON_SUCCESS = True
+AXES_LOCKOUT_CALLABLE = "accounts.views.locked_out"
+# Addresses are stored for as long as they count, not as a log of all logins.
+AXES_DISABLE_ACCESS_LOG = True
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "csrfmiddlewaretoken"]
+AXES_ENABLE_ADMIN = False  # `manage.py axes_reset_username` unlocks
+AXES_VERBOSE = False  # no line at the start of each process
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
@@ -236,5 +258,8 @@ LOGGING = {
     },
     "root": {"handlers": ["stderr"], "level": "INFO"},
     # channels.log adds a handler of its own to this one.
-    "loggers": {"django.channels": {"handlers": [], "propagate": False}},
+    "loggers": {
+        "django.channels": {"handlers": [], "propagate": False},
+        "axes": {"level": "WARNING"},
+    },
 }
