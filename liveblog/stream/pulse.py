@@ -125,7 +125,7 @@ class Pulse:
         errors = [*found.errors]
         for slug, count in found.counts.items():
             revision, state = heads[slug]
-            message = {"text": encode(pulse_frame(revision, count))}
+            message: dict[str, str | int] = {"text": encode(pulse_frame(revision, count))}
             if state == LiveBlog.State.ENDED:
                 message = {"text": encode(ended_frame(revision)), "close": ENDED}
             try:
