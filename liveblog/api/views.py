@@ -18,6 +18,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 
 from conversations.api_tokens import token_of
+from conversations.json_text import encode
 from conversations.rate_limits import Limit
 from database.outages import OUTAGES, reason_of
 from liveblog.api.errors import Refusal
@@ -26,7 +27,7 @@ from liveblog.editing.forms import KeyForm, UpdateForm
 from liveblog.models import BlogUpdate, LiveBlog
 from liveblog.pictures import uploads
 from liveblog.reading.views import json_answer
-from liveblog.stream.frames import editors_frame, encode, update_frame
+from liveblog.stream.frames import editors_frame, update_frame
 from liveblog.stream.revisions import whole_number
 
 logger = logging.getLogger(__name__)

@@ -13,12 +13,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import conditional_page
 
+from conversations.json_text import encode
 from conversations.read_only import read_only
 from liveblog.models import BlogUpdate, LiveBlog
 from liveblog.reading.cards import card_of_blog
 from liveblog.reading.pages import NEWEST, OLDEST, key_events, place_in_stream, stream
 from liveblog.reading.structured_data import in_script, live_blog_posting
-from liveblog.stream.frames import Frame, bad_revision, encode, replay_frame, unknown_blog
+from liveblog.stream.frames import Frame, bad_revision, replay_frame, unknown_blog
 from liveblog.stream.replay import Asker, charge, has_missed_much, seconds_to_wait, too_many_replays
 from liveblog.stream.revisions import whole_number
 

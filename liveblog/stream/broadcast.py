@@ -12,12 +12,12 @@ from django.db import transaction
 from django.db.models.signals import post_delete, post_save, pre_save
 from django.dispatch import receiver
 
+from conversations.json_text import encode
 from liveblog.models import BlogUpdate, LiveBlog
 from liveblog.stream.frames import (
     Frame,
     action_of,
     blog_frame,
-    encode,
     ended_frame,
     unknown_blog,
     update_frame,

@@ -1,16 +1,15 @@
-"""What goes over the wire: each frame as a dict of JSON values, and the text that is sent.
+"""The frames of a live blog as JSON objects.
 
-Frames are values: nothing here knows a socket, a channel or a request.
+Plain values: this module uses no socket, channel or request.
 """
 
-import json
 from datetime import UTC, datetime
 from math import inf
 from typing import Any
 
 from django.utils.translation import gettext
 
-from conversations.json_text import error_frame
+from conversations.json_text import encode, error_frame
 from liveblog.fields import CONTENT, PUBLICATION, TEXTS
 from liveblog.models import BlogUpdate, LiveBlog
 
@@ -20,11 +19,6 @@ PART = 32_000  # bytes of updates in a part of a replay: 1 s of a line with 256 
 
 
 Frame = dict[str, Any]  # a JSON object; each type's members are listed in ARCHITECTURE.md
-
-
-def encode(frame: Frame) -> str:
-    """The frame as JSON text."""
-    return json.dumps(frame, ensure_ascii=False, separators=(",", ":"))
 
 
 def timestamp(moment: datetime | None) -> str | None:

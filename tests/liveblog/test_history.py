@@ -9,10 +9,11 @@ from django.core.management import call_command
 from django.db import transaction
 from django.utils import timezone
 
+from conversations.json_text import encode
 from liveblog.editing.text_diff import AROUND, difference
 from liveblog.models import MOST_PAST, BlogUpdate, LiveBlog, PastVersion
 from liveblog.reading.transfer import document
-from liveblog.stream.frames import encode, replay_frame, update_frame
+from liveblog.stream.frames import replay_frame, update_frame
 from liveblog.stream.schedule import Publisher
 from tests.liveblog.test_editor import EDITOR, ask
 from tests.liveblog.test_roles import member
