@@ -14,10 +14,11 @@ from liveblog.stream.frames import bad_revision, unknown_blog
 from liveblog.stream.replay import Asker, head, replay
 from liveblog.stream.revisions import whole_number
 
-known = set()  # slugs that were found once; the replay's own query notices a deleted blog
+# Slugs that were found once; the replay's own query finds out that a blog was deleted.
+known: set[str] = set()
 
 
-def ws_connect(message, slug):
+def ws_connect(message: Message, slug: str) -> None:
     same_origin_only(message)
     if slug not in known:
         if head(slug) is None:
@@ -33,7 +34,7 @@ def ws_connect(message, slug):
     reply_replay(message, slug, after or 0, "parts" in query, handshake=True)
 
 
-def ws_receive(message, slug):
+def ws_receive(message: Message, slug: str) -> None:
     try:
         question = json.loads(message["text"])
         after = whole_number(question["after"])
@@ -46,11 +47,11 @@ def ws_receive(message, slug):
     reply_replay(message, slug, after, bool(question.get("parts")))
 
 
-def ws_disconnect(message, slug):
+def ws_disconnect(message: Message, slug: str) -> None:
     group_of(slug).discard(message.reply_channel)
 
 
-def group_of(slug):
+def group_of(slug: str) -> Group:
     return Group(LiveBlog.group_name_of(slug))
 
 

@@ -2,17 +2,21 @@
 
 import base64
 import secrets
+from collections.abc import Iterable
+from typing import Self
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxLengthValidator, URLValidator
 from django.db import models, router, transaction
+from django.db.models.base import ModelBase
 from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from liveblog.fields import FLAGS, TEXTS
 from liveblog.stream.revisions import RevisionedQuerySet, evaluate
 from liveblog.text import markup
 
@@ -22,7 +26,6 @@ LONGEST_NAME = 150  # characters of a person's name, as Django's usernames
 # Replaced texts of one update. No newsroom rewrites one so often; a program that keeps a score
 # does, and its old scores are of use to nobody.
 MOST_PAST = 200
-TEXT = ("headline", "body", "author")  # what the history keeps
 
 
 class LiveBlog(models.Model):
@@ -60,7 +63,7 @@ class LiveBlog(models.Model):
         verbose_name = _("live blog")
         verbose_name_plural = _("live blogs")
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.title
 
     @property
@@ -68,24 +71,31 @@ class LiveBlog(models.Model):
         return self.group_name_of(self.slug)
 
     @staticmethod
-    def group_name_of(slug) -> str:
+    def group_name_of(slug: str) -> str:
         """The group that every open page of the blog is in."""
         return f"liveblog-{slug}"
 
-    def get_absolute_url(self):
+    def get_absolute_url(self) -> str:
         return reverse("liveblog:reader", args=[self.slug])
 
-    def take_revision(self, using=None) -> int:
+    def take_revision(self, using: str | None = None) -> int:
         """The blog's next revision. Holds the blog's row until the caller's transaction ends."""
         using = using or router.db_for_write(LiveBlog, instance=self)
         assert transaction.get_connection(using).in_atomic_block, "a revision belongs to a change"
         # The plain queryset: this is the one statement that may change the row in bulk.
-        row = models.QuerySet(LiveBlog, using=using).filter(pk=self.pk)
+        row: models.QuerySet[LiveBlog] = models.QuerySet(LiveBlog, using=using).filter(pk=self.pk)
         row.update(revision=models.F("revision") + 1, changed=timezone.now())
         self.revision, self.changed = row.values_list("revision", "changed").get()
         return self.revision
 
-    def save(self, *args, using=None, update_fields=None, **kwargs):
+    def save(
+        self,
+        *,
+        force_insert: bool | tuple[ModelBase, ...] = False,
+        force_update: bool = False,
+        using: str | None = None,
+        update_fields: Iterable[str] | None = None,
+    ) -> None:
         """Save as the blog's next revision; the first save is revision 0, an empty blog.
 
         Raises ValidationError for a slug that no address can hold.
@@ -96,13 +106,18 @@ class LiveBlog(models.Model):
                 self.take_revision(using)
                 evaluate(self, using)
             # No address leads to another slug, and the list of blogs could not link to it.
-            self._meta.get_field("slug").clean(self.slug, self)
+            LiveBlog._meta.get_field("slug").clean(self.slug, self)
             if update_fields is None or "state" in update_fields:
                 self.ended = (self.ended or timezone.now()) if self.state == "ended" else None
             if update_fields is not None:
                 update_fields = {*update_fields, "revision", "changed"}
                 update_fields |= {"ended"} if "state" in update_fields else set()
-            super().save(*args, using=using, update_fields=update_fields, **kwargs)
+            super().save(
+                force_insert=force_insert,
+                force_update=force_update,
+                using=using,
+                update_fields=update_fields,
+            )
 
 
 def validate_rendering(text: str) -> None:
@@ -117,16 +132,16 @@ def validate_rendering(text: str) -> None:
     raise ValidationError(sentence, "too_large", limits)
 
 
-class BlogUpdateQuerySet(RevisionedQuerySet):
-    def visible(self):
+class BlogUpdateQuerySet(RevisionedQuerySet["BlogUpdate"]):
+    def visible(self) -> Self:
         """The updates that readers see: neither tombstones nor drafts."""
         return self.filter(deleted=False, draft=False)
 
-    def hidden(self):
+    def hidden(self) -> Self:
         """Drafts and what is scheduled: for editors alone."""
         return self.filter(deleted=False, draft=True)
 
-    def locked(self):
+    def locked(self) -> "list[BlogUpdate]":
         """The rows, under the locks of their blogs, which every writer takes first."""
         blogs = set(self.values_list("blog_id", flat=True))
         list(LiveBlog.objects.filter(pk__in=blogs).order_by("pk").select_for_update())
@@ -196,8 +211,6 @@ class BlogUpdate(models.Model):
     # Who let readers see it, at once or by setting the time; "" where that is not known.
     publisher = models.CharField(max_length=LONGEST_NAME, default="", db_default="", editable=False)
 
-    saved_by = ""  # a writer's name, for the next save alone
-
     objects = BlogUpdateQuerySet.as_manager()
 
     class Meta:
@@ -222,17 +235,19 @@ class BlogUpdate(models.Model):
         verbose_name = _("update")
         verbose_name_plural = _("updates")
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.headline or self.body[:60]
 
-    def get_absolute_url(self):
+    def get_absolute_url(self) -> str:
         """The post's permanent address."""
         return reverse("liveblog:post", args=[self.blog.slug, self.pk])
 
     @property
     def version(self) -> int:
         """What a writer names as the state that it saw: the revision; of a draft below 0."""
-        return -self.draft_saves if self.draft else self.revision
+        if self.draft or self.revision is None:
+            return -self.draft_saves
+        return self.revision
 
     @property
     def content(self) -> str:
@@ -250,8 +265,18 @@ class BlogUpdate(models.Model):
             self.html, self.html_digest = markup.render(self.body), digest
         return {"html", "html_digest"}
 
-    def save(self, *args, using=None, update_fields=None, **kwargs):
+    def save(
+        self,
+        *,
+        force_insert: bool | tuple[ModelBase, ...] = False,
+        force_update: bool = False,
+        using: str | None = None,
+        update_fields: Iterable[str] | None = None,
+        writer: str = "",
+    ) -> None:
         """Save as the blog's next revision; a draft takes none.
+
+        `writer`: the name of the person or program that saves it, for the history.
 
         New text counts as an edit, a new flag does not. A row that is not published yet stays a
         draft while its `publish_at` is to come. A text that is replaced or deleted is kept as a
@@ -264,49 +289,56 @@ class BlogUpdate(models.Model):
             if stored:
                 evaluate(self, using)
             replaced = self.replaced(stored, update_fields)
-            touched = self.prepare(stored, replaced, using) | self.sign(stored, replaced, using)
+            touched = self.prepare(stored, replaced, using)
+            touched |= self.sign(stored, replaced, writer[:LONGEST_NAME], using)
             if update_fields is None or "body" in update_fields:
                 touched |= self.render()
             if update_fields is not None:
                 update_fields = {*update_fields, *touched}
-            super().save(*args, using=using, update_fields=update_fields, **kwargs)
+            super().save(
+                force_insert=force_insert,
+                force_update=force_update,
+                using=using,
+                update_fields=update_fields,
+            )
 
-    def stored(self, using):
-        """What the database says of the row, which nobody changes until the transaction ends."""
+    def stored(self, using: str) -> "BlogUpdate | None":
+        """The row as the database has it. Nobody changes it until the transaction ends."""
         LiveBlog.objects.using(using).select_for_update().filter(pk=self.blog_id).first()
-        rows = BlogUpdate.objects.using(using).filter(pk=self.pk)
-        return rows.values(
-            *("draft", "draft_saves", "created", "created_revision", "revision", "edited"),
-            *(*TEXT, "editor", "saved", "deleted", "blog_id", "publish_at", "publisher"),
-        ).first()
+        rows = BlogUpdate.objects.using(using).defer("html", "html_digest")
+        return rows.filter(pk=self.pk).first()
 
-    def replaced(self, stored, update_fields) -> set[str]:
+    def replaced(
+        self, stored: "BlogUpdate | None", update_fields: Iterable[str] | None
+    ) -> set[str]:
         """The names of the texts in the database that this save replaces by others."""
-        names = TEXT if update_fields is None else {*TEXT} & {*update_fields}
-        return {name for name in names if stored and stored[name] != getattr(self, name)}
+        if stored is None:
+            return set()
+        names = {*TEXTS} if update_fields is None else {*TEXTS} & {*update_fields}
+        return {name for name in names if getattr(stored, name) != getattr(self, name)}
 
-    def prepare(self, stored, replaced, using) -> set[str]:
+    def prepare(self, stored: "BlogUpdate | None", replaced: set[str], using: str) -> set[str]:
         """Set what a save changes by itself. Returns the names of those fields."""
         now = timezone.now()
-        if stored and stored["blog_id"] != self.blog_id:
+        if stored and stored.blog_id != self.blog_id:
             # It would stay on the open pages of the first.
             raise ValueError("An update cannot move to another live blog: post it there anew.")
-        if stored and not stored["draft"]:
+        if stored and not stored.draft:
             touched = {"revision", "created_revision", "edited"}
             if self.revision is None:
                 # Read as a draft and published meanwhile by somebody else: this is an edit of it.
-                self.draft, self.publish_at, self.created = False, None, stored["created"]
+                self.draft, self.publish_at, self.created = False, None, stored.created
                 touched |= {"draft", "publish_at", "created"}
             if self.draft:
                 raise ValueError("Readers have seen this update: it cannot become a draft.")
             self.revision = self.blog.take_revision(using)
-            self.created_revision = stored["created_revision"]
-            self.edited = now if {"headline", "body"} & replaced else stored["edited"]
+            self.created_revision = stored.created_revision
+            self.edited = now if {"headline", "body"} & replaced else stored.edited
             return touched
         if self.publish_at and self.publish_at > now:
             self.draft = True
         if self.draft:
-            self.draft_saves = (stored["draft_saves"] if stored else 0) + 1
+            self.draft_saves = (stored.draft_saves if stored else 0) + 1
             return {"draft", "draft_saves"}
         self.revision = self.created_revision = self.blog.take_revision(using)
         self.publish_at, self.review = None, False
@@ -314,37 +346,42 @@ class BlogUpdate(models.Model):
             self.created = now
         return {"draft", "publish_at", "review", "created", "revision", "created_revision"}
 
-    def sign(self, stored, replaced, using) -> set[str]:
-        """Keep the text that goes, set whose the new one is and who publishes it.
+    def sign(
+        self, stored: "BlogUpdate | None", replaced: set[str], writer: str, using: str
+    ) -> set[str]:
+        """Keep a text that is replaced as a PastVersion, and set `editor` and `publisher`.
 
-        Returns those fields' names.
+        Returns the names of the fields that it set.
         """
-        by, self.saved_by = self.saved_by[:LONGEST_NAME], ""
-        self.publisher = self.published_by(stored, by)
+        self.publisher = self.published_by(stored, writer)
         if stored:
-            if not replaced and self.deleted == stored["deleted"]:
+            if not replaced and self.deleted == stored.deleted:
                 return {"publisher"}
-            PastVersion.keep(self, stored, using)
-        self.editor, self.saved = by, timezone.now()
+            PastVersion.keep(stored, using)
+        self.editor, self.saved = writer, timezone.now()
         return {"editor", "saved", "publisher"}
 
-    def published_by(self, stored, by) -> str:
+    def published_by(self, stored: "BlogUpdate | None", writer: str) -> str:
         """The publisher after a save by this writer."""
-        before, publish_at = (stored["publisher"], stored["publish_at"]) if stored else ("", None)
-        if stored and not stored["draft"]:
+        before, publish_at = (stored.publisher, stored.publish_at) if stored else ("", None)
+        if stored and not stored.draft:
             return before
         if not self.draft:
-            return by or (before if publish_at else "")  # the clock has no name
+            return writer or (before if publish_at else "")  # the scheduler has no name
         if self.publish_at == publish_at:
             return before
-        return by if self.publish_at else ""
+        return writer if self.publish_at else ""
 
-    def delete(self, using=None, keep_parents=False):
+    def delete(
+        self, using: str | None = None, keep_parents: bool = False, *, writer: str = ""
+    ) -> tuple[int, dict[str, int]]:
         """Leave a tombstone as the blog's next revision. Returns what Django's delete() does."""
         if self.deleted:
             return 0, {}
-        self.deleted, self.pinned, self.key_event = True, False, False
-        self.save(using=using, update_fields=["deleted", "pinned", "key_event"])
+        self.deleted = True
+        for name in FLAGS:
+            setattr(self, name, False)
+        self.save(using=using, update_fields=["deleted", *FLAGS], writer=writer)
         return 1, {self._meta.label: 1}
 
 
@@ -371,17 +408,17 @@ class PastVersion(models.Model):
         verbose_name = _("past version")
         verbose_name_plural = _("past versions")
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.headline or self.body[:60]
 
     @classmethod
-    def keep(cls, update, stored, using):
-        """Keep what `stored` (BlogUpdate.stored) says of the update; the oldest may go for it."""
-        rows = cls.objects.using(using).filter(update_id=update.pk)
+    def keep(cls, stored: BlogUpdate, using: str) -> None:
+        """Keep the text of an update; beyond MOST_PAST the oldest one is deleted."""
+        rows = cls.objects.using(using).filter(update_id=stored.pk)
         rows.create(
-            update_id=update.pk,
-            saved=stored["saved"] or stored["edited"] or stored["created"],
-            **{name: stored[name] for name in (*TEXT, "revision", "editor")},
+            update_id=stored.pk,
+            saved=stored.saved or stored.edited or stored.created,
+            **{name: getattr(stored, name) for name in (*TEXTS, "revision", "editor")},
         )
         for oldest in rows.values_list("pk", flat=True)[MOST_PAST : MOST_PAST + 1]:
             rows.filter(pk__lte=oldest).delete()
@@ -400,7 +437,7 @@ class Write(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["blog", "key"], name="one_write_a_key")]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.key
 
 
@@ -439,7 +476,7 @@ class Webhook(models.Model):
         verbose_name = _("webhook")
         verbose_name_plural = _("webhooks")
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.url
 
 
@@ -476,5 +513,5 @@ class Delivery(models.Model):
         verbose_name = _("webhook delivery")
         verbose_name_plural = _("webhook deliveries")
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.event} {self.revision} → {self.webhook}"

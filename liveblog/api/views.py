@@ -18,6 +18,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 
 from conversations.api_tokens import token_of
+from conversations.json_text import encode
 from conversations.rate_limits import Limit
 from database.outages import OUTAGES, reason_of
 from liveblog.api.errors import Refusal
@@ -26,7 +27,7 @@ from liveblog.editing.forms import KeyForm, UpdateForm
 from liveblog.models import BlogUpdate, LiveBlog
 from liveblog.pictures import uploads
 from liveblog.reading.views import json_answer
-from liveblog.stream.frames import editors_frame, encode, update_frame
+from liveblog.stream.frames import editors_frame, update_frame
 from liveblog.stream.revisions import whole_number
 
 logger = logging.getLogger(__name__)
@@ -145,7 +146,7 @@ def create(request, blog):
     if "version" in asked:
         raise Refusal("invalid", fields={"version": ["A new update has none."]})
     form = valid(form_of(BlogUpdate(blog=blog), asked, key, None))
-    return acknowledge(blog, idempotency.create(blog, key, by=NAME, **form.values()), 201)
+    return acknowledge(blog, idempotency.create(blog, key, writer=NAME, **form.values()), 201)
 
 
 def change(request, blog, row):
@@ -162,7 +163,7 @@ def change(request, blog, row):
         raise Refusal(code, current=editors_frame(row))
     form = valid(form_of(row, asked, key, version))
     try:
-        done = idempotency.change(blog, key, row.pk, version, by=NAME, **form.values())
+        done = idempotency.change(blog, key, row.pk, version, writer=NAME, **form.values())
         return acknowledge(blog, done)
     except idempotency.Conflict as found:
         raise Refusal(code, current=editors_frame(found.current)) from found
@@ -175,7 +176,7 @@ def delete(request, blog, row):
     # What is gone already stays so, whatever the writer saw.
     version, code = (None, None) if row.deleted else version_of(request, {}, row)
     try:
-        return acknowledge(blog, idempotency.delete(blog, key, row.pk, version, by=NAME))
+        return acknowledge(blog, idempotency.delete(blog, key, row.pk, version, writer=NAME))
     except idempotency.Conflict as found:
         raise Refusal(code, current=editors_frame(found.current)) from found
 

@@ -3,6 +3,8 @@
 import select
 import signal
 import socket
+from types import FrameType
+from typing import Self
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -13,7 +15,7 @@ class Interrupt:
     So a step is never cut in two, and what hangs can still be stopped. Main thread only.
     """
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         self.asked = False
         self.reader, self.writer = socket.socketpair()
         self.reader.setblocking(False)
@@ -24,14 +26,14 @@ class Interrupt:
         self.wakeup = signal.set_wakeup_fd(self.writer.fileno(), warn_on_full_buffer=False)
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         signal.set_wakeup_fd(self.wakeup)
         for number, handler in self.handlers.items():
             signal.signal(number, handler)
         self.reader.close()
         self.writer.close()
 
-    def note(self, number, frame):
+    def note(self, number: int, frame: FrameType | None) -> None:
         signal.signal(number, signal.SIG_DFL)
 
     def wait(self, seconds: float) -> bool:

@@ -7,7 +7,7 @@ from liveblog.models import BlogUpdate, LiveBlog
 class Player:
     """Remembers which update each key became. What editors did meanwhile has precedence."""
 
-    def __init__(self, blog: LiveBlog):
+    def __init__(self, blog: LiveBlog) -> None:
         self.blog = blog
         self.ids: dict[str, int] = {}
 

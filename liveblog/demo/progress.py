@@ -3,11 +3,13 @@
 import shutil
 from datetime import timedelta
 
+from django.core.management.base import OutputWrapper
+
 
 class Progress:
     """Writes to a command's stdout: on a terminal one line in place, else one line a step."""
 
-    def __init__(self, out, total: int):
+    def __init__(self, out: OutputWrapper, total: int) -> None:
         self.out = out
         self.total = total
         self.terminal = out.isatty()

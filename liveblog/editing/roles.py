@@ -1,4 +1,4 @@
-"""Who may do what on an editor's page, and the groups that give it.
+"""What each user may do on an editor's page, and the groups that grant it.
 
 Contributors write, editors publish, admins also make blogs, users and webhooks in /admin/, where
 Django asks for staff status besides. Staff and superusers are operators: they may do everything
@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 from django.apps import apps
 from django.contrib.auth.management import create_permissions
+from django.contrib.auth.models import AnonymousUser, Group, Permission, User
 from django.db import transaction
+from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from liveblog.models import LONGEST_NAME, BlogUpdate
@@ -58,12 +60,12 @@ class Rights:
             return False
         return self.change or (self.write and update.draft)
 
-    def may_delete(self, update: BlogUpdate, user) -> bool:
+    def may_delete(self, update: BlogUpdate, user: User) -> bool:
         own = update.draft and not update.publish_at and update.owner_id == user.pk
         return self.delete or (self.write and own)
 
 
-def rights_of(user) -> Rights:
+def rights_of(user: User | AnonymousUser) -> Rights:
     if not user.is_active:
         return Rights()
     if user.is_staff:
@@ -72,8 +74,14 @@ def rights_of(user) -> Rights:
     return Rights(*(user.has_perm(f"liveblog.{name}") for name in (*names, "change_liveblog")))
 
 
-def name_of(user) -> str:
-    """What the newsroom calls a user."""
+def user_of(request: HttpRequest) -> User:
+    """The user who is logged in; for views that admit nobody else."""
+    assert isinstance(request.user, User)
+    return request.user
+
+
+def name_of(user: User) -> str:
+    """The user's name as the newsroom sees it."""
     return (user.get_full_name() or user.get_username())[:LONGEST_NAME]
 
 
@@ -81,13 +89,11 @@ def may_not_edit() -> str:
     return _("You may not edit live blogs. An administrator can give you the permission.")
 
 
-def make_groups(using, **kwargs):
+def make_groups(using: str, **kwargs: object) -> None:
     """After `migrate`: the groups that are missing. Those that exist are their operator's.
 
     Permissions are made by a receiver that comes later than this one, perhaps.
     """
-    from django.contrib.auth.models import Group, Permission
-
     for app in sorted({app for role in GROUPS.values() for app in role}):
         create_permissions(apps.get_app_config(app), verbosity=0, using=using)
     for name, role in GROUPS.items():

@@ -10,7 +10,10 @@ import logging
 import warnings
 from typing import NamedTuple
 
+from django.core.files.uploadedfile import UploadedFile
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
 
 from liveblog.api.errors import Refusal
 from liveblog.pictures.storage import store
@@ -41,9 +44,9 @@ class Picture(NamedTuple):
     moved: bool
 
 
-def keep(file) -> Picture:
+def keep(file: UploadedFile) -> Picture:
     """Make a picture of the file and keep it. Raises Refusal, and OSError from the disk."""
-    if file.size > LARGEST:
+    if file.size is None or file.size > LARGEST:
         raise Refusal("picture_too_large")
     image, moved = picture_of(file.read())
     content = io.BytesIO()
@@ -51,13 +54,20 @@ def keep(file) -> Picture:
     return Picture(store(content.getvalue(), *image.size), *image.size, moved)
 
 
-def picture_of(content: bytes) -> tuple[Image.Image, bool]:
-    """The pixels as they are kept, and whether there were more frames. Raises Refusal."""
+class Decoded(NamedTuple):
+    """The pixels as they are kept, and whether there were more frames."""
+
+    image: Image.Image
+    moved: bool
+
+
+def picture_of(content: bytes) -> Decoded:
+    """Raises Refusal."""
     try:
         opened = Image.open(io.BytesIO(content), formats=FORMATS)
         # A JPEG may hold a second still (a depth map, a preview): nothing that moves.
-        moved = opened.format in ("PNG", "WEBP", "GIF") and opened.is_animated
-        return cleaned(opened), moved
+        moved = opened.format in ("PNG", "WEBP", "GIF") and getattr(opened, "is_animated", False)
+        return Decoded(cleaned(opened), moved)
     except Refusal:
         raise
     except UnidentifiedImageError:
@@ -69,7 +79,7 @@ def picture_of(content: bytes) -> tuple[Image.Image, bool]:
         raise Refusal("damaged_picture") from None
 
 
-def cleaned(opened: Image.Image) -> Image.Image:
+def cleaned(opened: ImageFile) -> Image.Image:
     memory = coefficients(opened)
     # A JPEG is decoded at a half, a quarter or an eighth, where that is enough.
     opened.draft(None, (LONGEST_SIDE, LONGEST_SIDE))
@@ -83,15 +93,15 @@ def cleaned(opened: Image.Image) -> Image.Image:
     return image
 
 
-def coefficients(opened) -> int:
+def coefficients(opened: ImageFile) -> int:
     """The bytes of a progressive JPEG that wait for its last scan, whatever size is wanted."""
-    if not opened.info.get("progressive"):
+    if not isinstance(opened, JpegImageFile) or not opened.info.get("progressive"):
         return 0
     sampled = [down * across for _, down, across, _ in opened.layer]
     return 2 * opened.width * opened.height * sum(sampled) // max(sampled)
 
 
-def decoded(opened) -> int:
+def decoded(opened: ImageFile) -> int:
     """The bytes that its pixels take at most until they are few."""
     pixels = opened.width * opened.height
     if opened.format == "WEBP":
@@ -101,14 +111,14 @@ def decoded(opened) -> int:
     return each * pixels + row * opened.height
 
 
-def fitted(opened) -> tuple[int, int]:
+def fitted(opened: ImageFile) -> tuple[int, int]:
     """The size that it will have."""
     scale = min(1, LONGEST_SIDE / max(opened.size))
     width, height = opened.size
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def smaller(opened):
+def smaller(opened: ImageFile) -> Image.Image:
     """The decoded picture, at most LONGEST_SIDE pixels long, as L, RGB, RGBA or CMYK.
 
     Band by band it is made narrow, then low: nothing else holds all of its pixels once more.
@@ -124,11 +134,12 @@ def smaller(opened):
             narrow = Image.new(band.mode, (width, opened.height))
             narrow.info = band.info
         narrow.paste(band, (0, top))
+    assert narrow is not None, "a picture has a row"
     image = narrow.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=GAP)
     return image.convert("RGBA") if image.mode == "RGBa" else image
 
 
-def plain(image):
+def plain(image: Image.Image) -> Image.Image:
     """In a mode that can be made smaller: 8 bits, no palette, colours times their opacity."""
     if image.mode.startswith(("I", "F")):
         image = in_eight_bits(image)
@@ -137,14 +148,14 @@ def plain(image):
     return image.convert("RGBa") if image.mode == "RGBA" else image
 
 
-def in_eight_bits(image):
+def in_eight_bits(image: Image.Image) -> Image.Image:
     """Grey of 16 bits: convert() alone would cut off what is above 255."""
     grey = image.convert("I").point(lambda value: value / 256).convert("L")
     grey.info.pop("transparency", None)  # a value of 16 bits
     return grey
 
 
-def upright(image):
+def upright(image: Image.Image) -> Image.Image:
     try:
         return ImageOps.exif_transpose(image)
     except Exception as error:  # EXIF that nobody can read does not spoil the pixels
@@ -152,7 +163,7 @@ def upright(image):
         return image
 
 
-def in_srgb(image):
+def in_srgb(image: Image.Image) -> Image.Image:
     """The colours as browsers show them without a profile."""
     alpha = image.getchannel("A") if image.mode == "RGBA" else None
     profile = image.info.get("icc_profile")
@@ -160,7 +171,7 @@ def in_srgb(image):
     if profile:
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            pixels = ImageCms.profileToProfile(pixels, source, SRGB, outputMode="RGB")
+            pixels = ImageCms.profileToProfile(pixels, source, SRGB, outputMode="RGB") or pixels
         except (ImageCms.PyCMSError, OSError, ValueError, TypeError) as error:
             logger.info("A picture's colour profile could not be used: %r", error)
     pixels = pixels.convert("RGB")

@@ -8,6 +8,7 @@ those of updates, drafts, past versions and descriptions, but none that is added
 import html
 import re
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote
@@ -50,7 +51,7 @@ def remove(path: Path, age: float) -> int:
     return 0
 
 
-def pictures():
+def pictures() -> Iterator[Path]:
     folder = Path(settings.MEDIA_ROOT) / FOLDER
     for path in folder.iterdir() if folder.is_dir() else ():
         ours = SIZED.fullmatch(f"{settings.MEDIA_URL}{FOLDER}/{path.name}")
@@ -67,7 +68,7 @@ def lies_for(path: Path, age: float) -> bool:
         return False
 
 
-def texts():
+def texts() -> Iterator[str]:
     for model in apps.get_models():
         if not model._meta.managed or model._meta.proxy:
             continue

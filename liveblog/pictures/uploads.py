@@ -11,6 +11,8 @@ or an `error` frame of liveblog/api/errors.py.
 import logging
 
 from django.core.exceptions import SuspiciousOperation
+from django.core.files.uploadedfile import UploadedFile
+from django.http import HttpRequest
 from django.http.multipartparser import MultiPartParserError
 
 from liveblog.api.errors import Refusal
@@ -19,10 +21,11 @@ from liveblog.pictures import images
 logger = logging.getLogger(__name__)
 
 
-def take(request) -> dict:
+def take(request: HttpRequest) -> dict[str, str | int | bool]:
     """Keep the picture that the request carries. Raises Refusal."""
     try:
         file = request.FILES["image"]
+        assert isinstance(file, UploadedFile)
     except (KeyError, MultiPartParserError, SuspiciousOperation):
         raise Refusal("no_picture") from None
     try:
@@ -31,4 +34,4 @@ def take(request) -> dict:
         logger.exception("A picture could not be stored")
         raise Refusal("not_stored", {"Retry-After": "10"}) from None
     url = request.build_absolute_uri(picture.address)
-    return {"type": "image", "url": url} | picture._asdict()
+    return {"type": "image", "url": url, **picture._asdict()}

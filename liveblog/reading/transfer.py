@@ -13,6 +13,7 @@ again. Pictures are not in it: the Markdown names their addresses, and the files
 """
 
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from itertools import islice, zip_longest
 from typing import Any, NamedTuple
@@ -20,7 +21,7 @@ from typing import Any, NamedTuple
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from liveblog.models import TEXT as TEXTS
+from liveblog.fields import CONTENT, PUBLICATION, TEXTS
 from liveblog.models import BlogUpdate, LiveBlog
 
 FORMAT, VERSION = "liveblog", 1
@@ -37,31 +38,27 @@ BLOG = {
     "created": TIME,
     "ended": TIME_OR_NULL,
 }
+KINDS = {str: TEXT, bool: FLAG, datetime | None: TIME_OR_NULL}
 UPDATE = {
-    "headline": TEXT,
-    "body": TEXT,
-    "author": TEXT,
-    "key_event": FLAG,
-    "pinned": FLAG,
+    **{name: KINDS[kind] for name, kind in CONTENT.items()},
     "created": TIME,
     "edited": TIME_OR_NULL,
-    "draft": FLAG,
-    "publish_at": TIME_OR_NULL,
+    **{name: KINDS[kind] for name, kind in PUBLICATION.items()},
 }
 
 
 class Refused(Exception):
     """The document cannot be imported. `place`: where in it; `reason`: a clause without a stop."""
 
-    def __init__(self, place, reason):
+    def __init__(self, place: str, reason: str) -> None:
         super().__init__(place, reason)
         self.place, self.reason = place, reason
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.place}: {self.reason}."
 
 
-def document(blog: LiveBlog) -> dict:
+def document(blog: LiveBlog) -> dict[str, Any]:
     """The blog as a document."""
     rows = blog.updates.filter(deleted=False).order_by("created", "pk")
     return {
@@ -72,7 +69,7 @@ def document(blog: LiveBlog) -> dict:
     }
 
 
-def written(row, fields) -> dict:
+def written(row: LiveBlog | BlogUpdate, fields: Iterable[str]) -> dict[str, Any]:
     values = {name: getattr(row, name) for name in fields}
     return {
         name: value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
@@ -111,8 +108,15 @@ def checked(found: object, slug: str | None = None) -> Document:
     return Document(fields, updates)
 
 
-def begun(document: Document) -> tuple[LiveBlog, int]:
-    """The document's blog, made if it is not there, and how many of the updates it has.
+class Begun(NamedTuple):
+    """The blog of an import, and how many of the document's updates it has."""
+
+    blog: LiveBlog
+    position: int
+
+
+def begun(document: Document) -> Begun:
+    """The document's blog, made if it is not there.
 
     So an import that was interrupted goes on where it was, and one that was not does nothing.
     Raises Refused where the slug belongs to another blog, and Django's database errors.
@@ -122,13 +126,13 @@ def begun(document: Document) -> tuple[LiveBlog, int]:
     if blog is None:
         blog = LiveBlog(**fields)
         blog.save()
-        return blog, 0
+        return Begun(blog, 0)
     rows = blog.updates.order_by("pk").values(*TEXTS)
     texts = ({name: values[name] for name in TEXTS} for values in document.updates)
     same = all(row == text for row, text in zip_longest(rows, islice(texts, len(rows))))
     if blog.created != fields["created"] or not same:
         raise Refused("blog", "slug: Live blog with this Slug already exists")
-    return blog, len(rows)
+    return Begun(blog, len(rows))
 
 
 @transaction.atomic
@@ -143,15 +147,14 @@ def load_batch(document: Document, blog: LiveBlog, position: int) -> int:
     end = time.monotonic() + BATCH
     for fields in document.updates[position:]:
         update = BlogUpdate(blog=blog, **fields)
-        update.saved_by = "manage.py import"
-        update.save()
+        update.save(writer="manage.py import")
         position += 1
         if time.monotonic() > end:
             break
     return position
 
 
-def read(place, value, fields) -> dict:
+def read(place: str, value: object, fields: dict[str, str]) -> dict[str, Any]:
     """The values of an object with just these fields. Raises Refused."""
     if not isinstance(value, dict):
         raise Refused(place, "it must be an object")
@@ -162,7 +165,7 @@ def read(place, value, fields) -> dict:
     return {name: read_field(place, name, value[name], kind) for name, kind in fields.items()}
 
 
-def read_field(place, name, value, kind):
+def read_field(place: str, name: str, value: object, kind: str) -> str | bool | datetime | None:
     """The value as the model takes it. Raises Refused."""
     if kind is FLAG and isinstance(value, bool):
         return value
@@ -177,15 +180,17 @@ def read_field(place, name, value, kind):
     raise Refused(place, f"the field {name!r} must be {TIME if kind is TIME_OR_NULL else kind}")
 
 
-def moment_of(value) -> datetime | None:
+def moment_of(value: object) -> datetime | None:
+    if not isinstance(value, str):
+        return None
     try:
         moment = datetime.fromisoformat(value)
         return moment.astimezone(UTC) if moment.tzinfo else None
-    except (TypeError, ValueError, OverflowError):
+    except (ValueError, OverflowError):
         return None
 
 
-def check(place, row):
+def check(place: str, row: LiveBlog | BlogUpdate) -> None:
     """Raises Refused where the row cannot be stored, as an editor would be refused."""
     try:
         # save() takes the revisions; that the parent exists, and is no other blog, is seen to.

@@ -4,8 +4,7 @@ The reader's pages depend on nothing but the address, so that a shared cache may
 carry their revision, and the script catches up from there.
 """
 
-from typing import Any
-
+from django.db import models
 from django.db.models import Max, Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -14,12 +13,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import conditional_page
 
+from conversations.json_text import encode
 from conversations.read_only import read_only
-from liveblog.models import LiveBlog
+from liveblog.models import BlogUpdate, LiveBlog
 from liveblog.reading.cards import card_of_blog
 from liveblog.reading.pages import NEWEST, OLDEST, key_events, place_in_stream, stream
 from liveblog.reading.structured_data import in_script, live_blog_posting
-from liveblog.stream.frames import bad_revision, encode, replay_frame, unknown_blog
+from liveblog.stream.frames import Frame, bad_revision, replay_frame, unknown_blog
 from liveblog.stream.replay import Asker, charge, has_missed_much, seconds_to_wait, too_many_replays
 from liveblog.stream.revisions import whole_number
 
@@ -31,17 +31,17 @@ briefly_public = cache_control(public=True, max_age=1)
 
 @read_only
 @briefly_public
-def index(request):
+def index(request: HttpRequest) -> HttpResponse:
     shown = Q(updates__deleted=False, updates__draft=False)
-    blogs = LiveBlog.objects.annotate(last_update=Max("updates__created", filter=shown))
-    states = [LiveBlog.State.LIVE, LiveBlog.State.UPCOMING, LiveBlog.State.ENDED]
-    blogs = sorted(blogs, key=lambda blog: states.index(blog.state))
+    found = LiveBlog.objects.annotate(last_update=Max("updates__created", filter=shown))
+    states: list[str] = [LiveBlog.State.LIVE, LiveBlog.State.UPCOMING, LiveBlog.State.ENDED]
+    blogs = sorted(found, key=lambda blog: states.index(blog.state))
     return render(request, "liveblog/reader/index.html", {"blogs": blogs})
 
 
 @read_only
 @conditional_page
-def reader(request, slug):
+def reader(request: HttpRequest, slug: str) -> HttpResponse:
     """A page of the stream: `?order=oldest`, and from `?before=<id>` or `?after=<id>` on.
 
     `?at=<id>` leads to the page that holds the post.
@@ -51,19 +51,24 @@ def reader(request, slug):
     if order not in (NEWEST, OLDEST):
         raise Http404(_("Updates can be ordered newest or oldest first."))
     # A draft is as good as not there: even its time would give it away.
-    rows = blog.updates.filter(draft=False)
-    if at := asked_row(request, rows, "at"):
+    published = blog.updates.filter(draft=False)
+    if at := asked_row(request, published, "at"):
         return cached(redirect(place_in_stream(blog, at, order)), blog)
-    edge = asked_row(request, rows, "after" if order == OLDEST else "before")
-    context = {"blog": blog} | stream(blog, order, edge)
-    rows = [update["row"] for update in context["updates"]]
+    edge = asked_row(request, published, "after" if order == OLDEST else "before")
+    page = stream(blog, order, edge)
+    rows = [update["row"] for update in page["updates"]]
     posting = live_blog_posting(blog, rows, request.build_absolute_uri("/"))
-    context |= {"structured": in_script(posting), "card": card_of_blog(request, blog, edge, rows)}
-    context |= key_events(blog, {row.pk for row in rows})
+    context: dict[str, object] = {
+        "blog": blog,
+        "structured": in_script(posting),
+        "card": card_of_blog(request, blog, edge, rows),
+        **page,
+        **key_events(blog, {row.pk for row in rows}),
+    }
     return cached(render(request, "liveblog/reader/reader.html", context), blog)
 
 
-def cached(response, blog):
+def cached(response: HttpResponse, blog: LiveBlog) -> HttpResponse:
     """Say how long caches may keep a page of the blog.
 
     While it is covered, a second: a crowd costs one rendering a second. When the coverage has
@@ -112,14 +117,16 @@ def replay_answer(request: HttpRequest, slug: str, asker: Asker) -> HttpResponse
     return answer
 
 
-def json_answer(frame: dict[str, Any], status: int = 200, **headers: str) -> HttpResponse:
+def json_answer(frame: Frame, status: int = 200, **headers: str) -> HttpResponse:
     return HttpResponse(
         encode(frame), status=status, content_type="application/json", headers=headers
     )
 
 
-def asked_row(request, rows, name):
-    """The row that `?name=<id>` means, perhaps a tombstone; None without it. Raises Http404."""
+def asked_row(
+    request: HttpRequest, rows: models.QuerySet[BlogUpdate], name: str
+) -> BlogUpdate | None:
+    """The row that `?name=<id>` names, perhaps a tombstone; None without it. Raises Http404."""
     if name not in request.GET:
         return None
     number = whole_number(request.GET[name])

@@ -22,9 +22,10 @@ from channels_realtime.layer.channel_layer import Transport
 from django.db import Error as DatabaseError
 from django.db import close_old_connections
 
+from conversations.json_text import encode
 from liveblog.models import LiveBlog
 from liveblog.stream.failure_log import FailureLog
-from liveblog.stream.frames import encode, ended_frame, pulse_frame
+from liveblog.stream.frames import ended_frame, pulse_frame
 from liveblog.stream.lease import Lease
 from liveblog.stream.pulse_tasks import Round
 from liveblog.stream.reader_counts import count_readers
@@ -125,7 +126,7 @@ class Pulse:
         errors = [*found.errors]
         for slug, count in found.counts.items():
             revision, state = heads[slug]
-            message = {"text": encode(pulse_frame(revision, count))}
+            message: dict[str, str | int] = {"text": encode(pulse_frame(revision, count))}
             if state == LiveBlog.State.ENDED:
                 message = {"text": encode(ended_frame(revision)), "close": ENDED}
             try:

@@ -17,11 +17,11 @@ from channels_realtime.close_codes import ENDED
 from django.db import connection
 from django.utils.translation import gettext
 
-from conversations.json_text import error_frame
+from conversations.json_text import encode, error_frame
 from conversations.rate_limits import Limit
 from conversations.redis_store import layer
 from liveblog.models import LiveBlog
-from liveblog.stream.frames import encode, replay_frame
+from liveblog.stream.frames import replay_frame
 
 logger = logging.getLogger(__name__)
 

@@ -37,9 +37,10 @@ class Reading(HTMLParser):
     }
     # fmt: on
 
-    def __init__(self, html):
+    def __init__(self, html: str) -> None:
         super().__init__()
-        self.parts, self.image = [], None
+        self.parts: list[str] = []
+        self.image: Image | None = None
         self.feed(html)
         self.close()
 
@@ -47,18 +48,19 @@ class Reading(HTMLParser):
     def text(self) -> str:
         return " ".join("".join(self.parts).split())
 
-    def handle_starttag(self, tag, attributes):
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         if tag in self.BREAKS:
             self.parts.append(" ")
         found = dict(attributes)
         if tag == "img" and not self.image:
-            self.image = Image(found["src"], found.get("alt") or "", *size_of(found["src"]))
+            address = found["src"] or ""
+            self.image = Image(address, found.get("alt") or "", *size_of(address))
 
-    def handle_endtag(self, tag):
+    def handle_endtag(self, tag: str) -> None:
         if tag in self.BREAKS:
             self.parts.append(" ")
 
-    def handle_data(self, data):
+    def handle_data(self, data: str) -> None:
         self.parts.append(data)
 
 

@@ -155,7 +155,7 @@ def placed(image: str) -> str:
     if "src" not in attributes:
         return attributes.get("alt", "")
     width, height = size_of(attributes["src"])
-    size = f' width="{width}" height="{height}"' if width else ""
-    if width and height > TALL * width:
+    size = f' width="{width}" height="{height}"' if width and height else ""
+    if width and height and height > TALL * width:
         size += ' class="tall"'
     return f'{image[:-1]}{size} loading="lazy" decoding="async">'

@@ -65,5 +65,5 @@ def store(made: list[Rendering]) -> None:
     with transaction.atomic():
         for pk, body, html in made:
             # The plain queryset: its update() takes no revision.
-            row = models.QuerySet(BlogUpdate).filter(pk=pk, body=body)
+            row: models.QuerySet[BlogUpdate] = models.QuerySet(BlogUpdate).filter(pk=pk, body=body)
             row.update(html=html, html_digest=markup.digest(body))

@@ -174,8 +174,10 @@ def reason_of(error: Exception) -> str:
         error = error.os_error
     if isinstance(error, aiohttp.ClientResponseError):
         return f"no HTTP: {error.message}"
-    if isinstance(error, OSError) and error.errno and not isinstance(error, socket.gaierror):
-        return error.strerror if isinstance(error, ssl.SSLError) else os.strerror(error.errno)
+    # Errors of the resolver and of TLS number their reasons differently.
+    is_system_error = not isinstance(error, socket.gaierror | ssl.SSLError)
+    if isinstance(error, OSError) and error.errno and is_system_error:
+        return os.strerror(error.errno)
     return str(getattr(error, "strerror", None) or error) or type(error).__name__
 
 

@@ -6,8 +6,9 @@ from django.db.models.signals import post_save
 from django.dispatch import receiver
 from django.utils import timezone
 
+from conversations.json_text import encode
 from liveblog.models import BlogUpdate, Delivery, LiveBlog, Webhook
-from liveblog.stream.frames import blog_frame, encode, timestamp, update_frame
+from liveblog.stream.frames import blog_frame, timestamp, update_frame
 from liveblog.stream.revisions import as_stored
 
 

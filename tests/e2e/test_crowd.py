@@ -12,7 +12,7 @@ READERS = 400
 CURRENT_WITHIN = 5  # s, for up to 2,000 readers of an interface server
 LATE_PULSE = """
 from channels import Group
-from liveblog.stream.frames import encode, pulse_frame
+from liveblog.stream.frames import pulse_frame
 from liveblog.models import LiveBlog
 blog = LiveBlog.objects.get(slug={slug!r})
 frame = pulse_frame(blog.revision - 1, {readers})

@@ -6,9 +6,10 @@ import json
 import pytest
 import redis
 
+from conversations.json_text import encode
 from liveblog.models import BlogUpdate, LiveBlog
 from liveblog.stream import replay
-from liveblog.stream.frames import LONGEST_REPLAY, PART, encode, replay_frame
+from liveblog.stream.frames import LONGEST_REPLAY, PART, replay_frame
 from liveblog.stream.replay import ADDRESS, SOCKET, Asker, charge, seconds_to_wait
 
 pytestmark = pytest.mark.django_db
