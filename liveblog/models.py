@@ -1,13 +1,10 @@
 """A live blog and its updates. Saving or deleting either takes the blog's next revision."""
 
-import base64
-import secrets
 from collections.abc import Iterable
 from typing import Self
 
 from django.conf import settings
-from django.core.exceptions import ValidationError
-from django.core.validators import MaxLengthValidator, URLValidator
+from django.core.validators import MaxLengthValidator
 from django.db import models, router, transaction
 from django.db.models.base import ModelBase
 from django.db.models.functions import Now
@@ -16,16 +13,18 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from liveblog.fields import FLAGS, TEXTS
+from liveblog.editing.models import MOST_PAST, PastVersion, Write
+from liveblog.fields import FLAGS, LONGEST_BODY, LONGEST_NAME, TEXTS
 from liveblog.stream.revisions import RevisionedQuerySet, evaluate
 from liveblog.text import markup
+from liveblog.webhooks.models import Delivery, Webhook
 
-LONGEST_BODY = 20_000  # characters; some ten screens, far more than a live update needs
-LONGEST_KEY = 64  # characters; a UUID has 36
-LONGEST_NAME = 150  # characters of a person's name, as Django's usernames
-# Replaced texts of one update. No newsroom rewrites one so often; a program that keeps a score
-# does, and its old scores are of use to nobody.
-MOST_PAST = 200
+# The app's models, wherever they are defined.
+__all__ = ["BlogUpdate", "Delivery", "LiveBlog", "PastVersion", "Webhook", "Write"]
+
+
+class LiveBlogQuerySet(RevisionedQuerySet["LiveBlog"]):
+    pass
 
 
 class LiveBlog(models.Model):
@@ -56,7 +55,7 @@ class LiveBlog(models.Model):
         _("changed"), default=timezone.now, db_default=Now(), editable=False
     )
 
-    objects = RevisionedQuerySet.as_manager()
+    objects = LiveBlogQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created"]
@@ -120,18 +119,6 @@ class LiveBlog(models.Model):
             )
 
 
-def validate_rendering(text: str) -> None:
-    """Raises ValidationError where the text's HTML would be too large."""
-    if len(text) > LONGEST_BODY or markup.is_renderable(text):
-        return  # a text that is too long has its own sentence
-    sentence = _(
-        "Shorten the text or use less markup: it renders to more than %(kilobytes)d kB or"
-        " %(elements)d elements of HTML."
-    )
-    limits = {"kilobytes": markup.LARGEST // 1000, "elements": markup.MOST_ELEMENTS}
-    raise ValidationError(sentence, "too_large", limits)
-
-
 class BlogUpdateQuerySet(RevisionedQuerySet["BlogUpdate"]):
     def visible(self) -> Self:
         """The updates that readers see: neither tombstones nor drafts."""
@@ -162,7 +149,7 @@ class BlogUpdate(models.Model):
     headline = models.CharField(_("headline"), max_length=200, blank=True)
     body = models.TextField(
         _("text"),
-        validators=[MaxLengthValidator(LONGEST_BODY), validate_rendering],
+        validators=[MaxLengthValidator(LONGEST_BODY), markup.validate_rendering],
         help_text=_("Markdown"),
     )
     # The text as HTML, and what it was made of and by (markup.digest); see `content`.
@@ -357,9 +344,22 @@ class BlogUpdate(models.Model):
         if stored:
             if not replaced and self.deleted == stored.deleted:
                 return {"publisher"}
-            PastVersion.keep(stored, using)
+            stored.keep_text(using)
         self.editor, self.saved = writer, timezone.now()
         return {"editor", "saved", "publisher"}
+
+    def keep_text(self, using: str) -> None:
+        """Keep the texts as a PastVersion; beyond MOST_PAST the oldest one is deleted."""
+        rows = PastVersion.objects.using(using).filter(update_id=self.pk)
+        rows.create(
+            update_id=self.pk,
+            revision=self.revision,
+            editor=self.editor,
+            saved=self.saved or self.edited or self.created,
+            **{name: getattr(self, name) for name in TEXTS},
+        )
+        for oldest in rows.values_list("pk", flat=True)[MOST_PAST : MOST_PAST + 1]:
+            rows.filter(pk__lte=oldest).delete()
 
     def published_by(self, stored: "BlogUpdate | None", writer: str) -> str:
         """The publisher after a save by this writer."""
@@ -383,135 +383,3 @@ class BlogUpdate(models.Model):
             setattr(self, name, False)
         self.save(using=using, update_fields=["deleted", *FLAGS], writer=writer)
         return 1, {self._meta.label: 1}
-
-
-class PastVersion(models.Model):
-    """A text that an update had, until it was replaced or deleted. For editors alone.
-
-    The newest MOST_PAST of an update are kept, of drafts as well. `revision`: the one with which
-    readers last saw it; None where it was a draft's.
-    """
-
-    update = models.ForeignKey(
-        BlogUpdate, models.CASCADE, related_name="past", verbose_name=_("update")
-    )
-    revision = models.PositiveBigIntegerField(_("revision"), null=True)
-    headline = models.CharField(_("headline"), max_length=200)
-    body = models.TextField(_("text"))
-    author = models.CharField(_("author"), max_length=LONGEST_NAME)
-    editor = models.CharField(_("editor"), max_length=LONGEST_NAME)
-    saved = models.DateTimeField(_("saved"))
-    replaced = models.DateTimeField(_("replaced"), default=timezone.now)
-
-    class Meta:
-        ordering = ["-pk"]
-        verbose_name = _("past version")
-        verbose_name_plural = _("past versions")
-
-    def __str__(self) -> str:
-        return self.headline or self.body[:60]
-
-    @classmethod
-    def keep(cls, stored: BlogUpdate, using: str) -> None:
-        """Keep the text of an update; beyond MOST_PAST the oldest one is deleted."""
-        rows = cls.objects.using(using).filter(update_id=stored.pk)
-        rows.create(
-            update_id=stored.pk,
-            saved=stored.saved or stored.edited or stored.created,
-            **{name: getattr(stored, name) for name in (*TEXTS, "revision", "editor")},
-        )
-        for oldest in rows.values_list("pk", flat=True)[MOST_PAST : MOST_PAST + 1]:
-            rows.filter(pk__lte=oldest).delete()
-
-
-class Write(models.Model):
-    """What a write with an idempotency key was answered with; see liveblog.editing.idempotency."""
-
-    blog = models.ForeignKey(LiveBlog, models.CASCADE, related_name="writes")
-    key = models.CharField(max_length=LONGEST_KEY)
-    update = models.ForeignKey(BlogUpdate, models.CASCADE, related_name="writes")
-    version = models.BigIntegerField()
-    action = models.CharField(max_length=9)
-    created = models.DateTimeField(default=timezone.now, db_index=True)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["blog", "key"], name="one_write_a_key")]
-
-    def __str__(self) -> str:
-        return self.key
-
-
-def new_secret() -> str:
-    """A signing secret as Standard Webhooks writes it: 32 bytes in base64."""
-    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
-
-
-class Webhook(models.Model):
-    """A URL that receives every change of a blog; see liveblog.webhooks."""
-
-    blog = models.ForeignKey(
-        LiveBlog, models.CASCADE, related_name="webhooks", verbose_name=_("live blog")
-    )
-    url = models.CharField(
-        _("address"), max_length=500, validators=[URLValidator(schemes=["http", "https"])]
-    )
-    secret = models.CharField(_("secret"), max_length=60, default=new_secret, editable=False)
-    active = models.BooleanField(_("active"), default=True)
-    created = models.DateTimeField(_("created"), default=timezone.now, editable=False)
-    # Failures in a row of the whole webhook, and when it is tried next after one. The database
-    # has the defaults too: workers of the last release write while a release is under way.
-    failures = models.PositiveIntegerField(
-        _("failures in a row"), default=0, db_default=0, editable=False
-    )
-    paused_until = models.DateTimeField(_("paused until"), null=True, editable=False)
-    # The process that delivers to it holds a claim until then; `served`: when it last claimed it.
-    claimed_until = models.DateTimeField(null=True, editable=False)
-    served = models.DateTimeField(null=True, editable=False)
-    # Deliveries that were given up: they failed too often, became too old, or were too many.
-    dropped = models.PositiveBigIntegerField(
-        _("deliveries given up"), default=0, db_default=0, editable=False
-    )
-
-    class Meta:
-        verbose_name = _("webhook")
-        verbose_name_plural = _("webhooks")
-
-    def __str__(self) -> str:
-        return self.url
-
-
-class Delivery(models.Model):
-    """One message to a webhook.
-
-    `due`: when it may be sent next; null once it was delivered or given up. `queued`: when it was
-    written, or when staff had it sent again.
-    """
-
-    webhook = models.ForeignKey(
-        Webhook, models.CASCADE, related_name="deliveries", verbose_name=_("webhook")
-    )
-    event = models.CharField(_("event"), max_length=20)
-    revision = models.PositiveBigIntegerField(_("revision"))
-    body = models.TextField(_("body"))
-    created = models.DateTimeField(_("created"), default=timezone.now)
-    queued = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
-    due = models.DateTimeField(_("next try"), null=True, default=timezone.now)
-    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
-    status = models.PositiveSmallIntegerField(_("HTTP status"), null=True)
-    error = models.CharField(_("error"), max_length=200, blank=True)
-    delivered = models.DateTimeField(_("delivered"), null=True)
-
-    class Meta:
-        ordering = ["-created", "-id"]
-        indexes = [
-            models.Index(
-                fields=["webhook", "due", "id"],
-                condition=models.Q(due__isnull=False),
-                name="webhook_backlog",
-            )
-        ]
-        verbose_name = _("webhook delivery")
-        verbose_name_plural = _("webhook deliveries")
-
-    def __str__(self) -> str:
-        return f"{self.event} {self.revision} → {self.webhook}"

@@ -7,7 +7,8 @@ from django.http import HttpResponse
 from conversations.read_only import read_only
 from liveblog.api import views
 from liveblog.api.errors import KINDS
-from liveblog.models import LONGEST_BODY, LONGEST_KEY, BlogUpdate
+from liveblog.fields import LONGEST_BODY, LONGEST_KEY
+from liveblog.models import BlogUpdate
 from liveblog.reading.views import briefly_public
 
 TEXT, FLAG, WHOLE = {"type": "string"}, {"type": "boolean"}, {"type": "integer"}

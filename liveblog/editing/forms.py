@@ -10,8 +10,8 @@ from django.utils.translation import gettext_lazy as _
 
 from conversations.json_text import encode
 from liveblog.editing.idempotency import new_key
-from liveblog.fields import CONTENT, TEXTS, Values, as_values
-from liveblog.models import LONGEST_KEY, BlogUpdate
+from liveblog.fields import CONTENT, LONGEST_KEY, TEXTS, Values, as_values
+from liveblog.models import BlogUpdate
 
 PRINTABLE = RegexValidator(r"\A[!-~]+\Z", _("A key holds printable ASCII characters, no spaces."))
 

@@ -14,7 +14,8 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from liveblog.models import LONGEST_NAME, BlogUpdate
+from liveblog.fields import LONGEST_NAME
+from liveblog.models import BlogUpdate
 
 CONTRIBUTOR = {"liveblog": ["view_liveblog", "view_blogupdate", "add_blogupdate"]}
 EDITOR = {

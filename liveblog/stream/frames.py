@@ -17,8 +17,7 @@ LONGEST_REPLAY = 200  # updates; a reader that misses more starts anew with the 
 PAGE = 50  # updates on a page, and in a replay that starts anew
 PART = 32_000  # bytes of updates in a part of a replay: 1 s of a line with 256 kbit/s
 
-
-Frame = dict[str, Any]  # a JSON object; each type's members are listed in ARCHITECTURE.md
+Frame = dict[str, Any]  # a JSON object; its "type" determines its members
 
 
 def timestamp(moment: datetime | None) -> str | None:

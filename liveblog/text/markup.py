@@ -18,7 +18,10 @@ from importlib.metadata import version
 
 import comrak
 import nh3
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
 
+from liveblog.fields import LONGEST_BODY
 from liveblog.pictures.storage import size_of
 from liveblog.text.balancing import ATTRIBUTES, BLOCKS, INLINE, VOID, TooMuchToRepeat, balanced
 from liveblog.text.linking import protected, restored
@@ -65,6 +68,18 @@ def render(text: str) -> str:
 def is_renderable(text: str) -> bool:
     """Whether the text renders within the limits."""
     return rendered(text) is not None
+
+
+def validate_rendering(text: str) -> None:
+    """Raises ValidationError where the text's HTML would be too large."""
+    if len(text) > LONGEST_BODY or is_renderable(text):
+        return  # a text that is too long has its own sentence
+    sentence = _(
+        "Shorten the text or use less markup: it renders to more than %(kilobytes)d kB or"
+        " %(elements)d elements of HTML."
+    )
+    limits = {"kilobytes": LARGEST // 1000, "elements": MOST_ELEMENTS}
+    raise ValidationError(sentence, "too_large", limits)
 
 
 def digest(text: str) -> str:

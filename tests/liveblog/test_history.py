@@ -10,8 +10,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from conversations.json_text import encode
+from liveblog.editing.models import MOST_PAST
 from liveblog.editing.text_diff import AROUND, difference
-from liveblog.models import MOST_PAST, BlogUpdate, LiveBlog, PastVersion
+from liveblog.models import BlogUpdate, LiveBlog, PastVersion
 from liveblog.reading.transfer import document
 from liveblog.stream.frames import replay_frame, update_frame
 from liveblog.stream.schedule import Publisher

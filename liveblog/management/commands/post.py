@@ -11,8 +11,8 @@ from django.db import InterfaceError, OperationalError, connection
 
 from liveblog.editing import idempotency
 from liveblog.editing.forms import KeyForm
-from liveblog.fields import TEXTS, Content
-from liveblog.models import LONGEST_BODY, BlogUpdate, LiveBlog
+from liveblog.fields import LONGEST_BODY, TEXTS, Content
+from liveblog.models import BlogUpdate, LiveBlog
 
 PAUSE = 1.0  # s before the second try: a PostgreSQL that restarts takes about as long
 NAMED = 20  # slugs in the sentence for an unknown one; a terminal's screen, not a list of all
