@@ -13,14 +13,15 @@ from typing import TypedDict
 from channels import Group
 from channels.auth import channel_session_user, channel_session_user_from_http
 from channels.message import Message
-from channels_realtime.close_codes import FLOOD, NOT_ALLOWED, NOT_FOUND, NOT_LOGGED_IN
+from channels_realtime.close_codes import NOT_ALLOWED
 from django.contrib.auth.models import User
 from django.utils.translation import gettext as _
 
-from consumers.refusals import our_pages_only, refuse, reply, users_only
+from consumers.refusals import not_logged_in, our_pages_only, sends_refusals, users_only
 from consumers.translation import in_their_language
-from conversations.json_text import BadMessage, encode, error_frame, expected, parse
+from conversations.json_text import encode, expected, parse
 from conversations.rate_limits import Limit
+from conversations.refusals import Refusal
 from liveblog.editing.roles import may_not_edit, name_of, rights_of
 from liveblog.models import LiveBlog
 from liveblog.stream.broadcast import desk_group
@@ -34,41 +35,32 @@ ANNOUNCEMENTS = Limit("desk", most=30, seconds=10, flood=90)
 @our_pages_only
 @channel_session_user_from_http
 @in_their_language
+@sends_refusals
 def ws_connect(message: Message, slug: str) -> None:
     user = message.user
     if not user.is_authenticated:
-        sentence = _("Log in first: this is for editors.")
-        refuse(message, NOT_LOGGED_IN, error_frame("not_logged_in", sentence))
-    elif not LiveBlog.objects.filter(slug=slug).exists():
-        refuse(message, NOT_FOUND, unknown_blog())
-    elif not rights_of(user).any:
-        refuse(message, NOT_ALLOWED, error_frame("not_allowed", may_not_edit()))
-    else:
-        page = secrets.token_urlsafe(9)
-        message.channel_session["page"] = page
-        group = Group(desk_group(slug))
-        group.add(message.reply_channel)
-        welcome = {"type": "welcome", "page": page, "user": user.pk}
-        message.reply_channel.send({"accept": True, "text": encode(welcome)})
-        group.send({"text": encode({"type": "ask"})})
+        raise not_logged_in(_("Log in first: this is for editors."))
+    if not LiveBlog.objects.filter(slug=slug).exists():
+        raise unknown_blog()
+    require_editor(user)
+    page = secrets.token_urlsafe(9)
+    message.channel_session["page"] = page
+    group = Group(desk_group(slug))
+    group.add(message.reply_channel)
+    welcome = {"type": "welcome", "page": page, "user": user.pk}
+    message.reply_channel.send({"accept": True, "text": encode(welcome)})
+    group.send({"text": encode({"type": "ask"})})
 
 
 @channel_session_user
 @in_their_language
 @users_only
+@sends_refusals
 def ws_receive(message: Message, slug: str) -> None:
     page = message.channel_session["page"]
-    if not rights_of(message.user).any:
-        refuse(message, NOT_ALLOWED, error_frame("not_allowed", may_not_edit()))
-    elif (count := ANNOUNCEMENTS.count(page)) > ANNOUNCEMENTS.flood:
-        refuse(message, FLOOD, ANNOUNCEMENTS.too_fast().frame)
-    else:
-        try:
-            if count > ANNOUNCEMENTS.most:
-                raise ANNOUNCEMENTS.too_fast()
-            announce(slug, page, message.user, checked(parse(message.get("text"))))
-        except BadMessage as bad:
-            reply(message, bad.frame)
+    require_editor(message.user)
+    ANNOUNCEMENTS.check(page)
+    announce(slug, page, message.user, checked(parse(message.get("text"))))
 
 
 @channel_session_user
@@ -79,6 +71,12 @@ def ws_disconnect(message: Message, slug: str) -> None:
         group.send({"text": encode({"type": "gone", "page": page})})
 
 
+def require_editor(user: User) -> None:
+    """Raise Refusal unless the user may write in live blogs."""
+    if not rights_of(user).any:
+        raise Refusal("not_allowed", may_not_edit(), 403, NOT_ALLOWED)
+
+
 class Activity(TypedDict):
     """`update`: the id of the one that is edited, "new", or None."""
 
@@ -87,7 +85,7 @@ class Activity(TypedDict):
 
 
 def checked(content: object) -> Activity:
-    """What the page's user is doing. Raises BadMessage."""
+    """What the page's user is doing. Raises Refusal."""
     if isinstance(content, dict) and isinstance(content.get("typing"), bool):
         update = content.get("update", "")
         number = whole_number(update) if isinstance(update, int) else None

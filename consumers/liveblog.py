@@ -5,10 +5,9 @@ from urllib.parse import parse_qs
 
 from channels import Group
 from channels.message import Message
-from channels_realtime.close_codes import NOT_FOUND
 
-from consumers.refusals import refuse, reply, same_origin_only
-from conversations.json_text import error_frame
+from consumers.refusals import refuse, same_origin_only
+from conversations.json_text import expected
 from liveblog.models import LiveBlog
 from liveblog.stream.frames import bad_revision, unknown_blog
 from liveblog.stream.replay import Asker, head, replay
@@ -22,7 +21,7 @@ def ws_connect(message: Message, slug: str) -> None:
     same_origin_only(message)
     if slug not in known:
         if head(slug) is None:
-            refuse(message, NOT_FOUND, unknown_blog())
+            refuse(message, unknown_blog())
             return
         known.add(slug)
     # Join first: an update that commits after the replay's query then reaches this socket anyway.
@@ -30,7 +29,7 @@ def ws_connect(message: Message, slug: str) -> None:
     query = parse_qs(message.content["query_string"].decode("latin1"))
     after = whole_number(query.get("after", ["0"])[0])
     if after is None:
-        reply(message, bad_revision())
+        refuse(message, bad_revision())
     reply_replay(message, slug, after or 0, "parts" in query, handshake=True)
 
 
@@ -39,10 +38,10 @@ def ws_receive(message: Message, slug: str) -> None:
         question = json.loads(message["text"])
         after = whole_number(question["after"])
     except (KeyError, TypeError, ValueError, RecursionError):
-        reply(message, error_frame("bad_message", 'Send JSON: {"after": <revision>}.'))
+        refuse(message, expected('{"after": <revision>}'))
         return
     if after is None:
-        reply(message, bad_revision())
+        refuse(message, bad_revision())
         return
     reply_replay(message, slug, after, bool(question.get("parts")))
 
@@ -64,6 +63,6 @@ def reply_replay(
     if answer is None:
         known.discard(slug)
         group_of(slug).discard(message.reply_channel)
-        refuse(message, NOT_FOUND, unknown_blog())
+        refuse(message, unknown_blog())
         return
     message.reply_channel.send(answer)

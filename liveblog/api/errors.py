@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from conversations.json_text import error_frame
+from conversations.refusals import error_frame
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
-from conversations.json_text import error_frame
+from conversations.refusals import error_frame
 from liveblog.editing.decorators import for_editors, invalid_form, wants_json
 from liveblog.editing.idempotency import locked
 from liveblog.editing.roles import Rights

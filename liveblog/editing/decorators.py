@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from django.views import csrf, defaults
 from django.views.decorators.cache import never_cache
 
-from conversations.json_text import error_frame
+from conversations.refusals import error_frame
 from database.outages import OUTAGES, reason_of
 from liveblog.editing.roles import Rights, may_not_edit, rights_of
 from liveblog.models import LiveBlog
@@ -116,7 +116,7 @@ def refusal(error: Exception) -> HttpResponse:
     if isinstance(error, PermissionDenied):
         return json_answer(error_frame("not_allowed", str(error)), 403)
     if isinstance(error, LiveBlog.DoesNotExist):
-        return json_answer(unknown_blog(), 404)
+        return json_answer(unknown_blog().frame, 404)
     return json_answer(error_frame("not_found", _("This live blog has no such update.")), 404)
 
 

@@ -46,7 +46,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from conversations.json_text import error_frame
+from conversations.refusals import error_frame
 from liveblog.editing import idempotency
 from liveblog.editing.about import AboutForm
 from liveblog.editing.decorators import for_editors, invalid_form, wants_json

@@ -103,10 +103,10 @@ def updates_json(request: HttpRequest, slug: str) -> HttpResponse:
 def replay_answer(request: HttpRequest, slug: str, asker: Asker) -> HttpResponse:
     blog = LiveBlog.objects.filter(slug=slug).first()
     if blog is None:
-        return json_answer(unknown_blog(), status=404)
+        return json_answer(unknown_blog().frame, status=404)
     after = whole_number(request.GET.get("after", "0"))
     if after is None:
-        return json_answer(bad_revision(), status=400)
+        return json_answer(bad_revision().frame, status=400)
     is_counted = has_missed_much(blog.revision, after)
     if is_counted and (wait := seconds_to_wait(asker)):
         headers = {"Retry-After": str(wait), "Cache-Control": "no-store"}

@@ -108,7 +108,7 @@ def send_to_desk(blog: LiveBlog, frame: Frame) -> None:
 def close_pages(slug: str) -> None:
     """Close the sockets of a slug that no blog has any longer. Never raises."""
     try:
-        message = {"text": encode(unknown_blog()), "close": NOT_FOUND}
+        message = {"text": encode(unknown_blog().frame), "close": NOT_FOUND}
         Group(LiveBlog.group_name_of(slug)).send(message, immediately=True)
     except Exception:
         logger.exception("The sockets of %s, which no longer exists, were not closed.", slug)

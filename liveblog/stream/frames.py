@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 from math import inf
 from typing import Any
 
+from channels_realtime.close_codes import NOT_FOUND
 from django.utils.translation import gettext
 
-from conversations.json_text import encode, error_frame
+from conversations.json_text import encode
+from conversations.refusals import Refusal
 from liveblog.fields import CONTENT, PUBLICATION, TEXTS
 from liveblog.models import BlogUpdate, LiveBlog
 
@@ -129,9 +131,10 @@ def ended_frame(revision: int) -> Frame:
     return {"type": "ended", "revision": revision}
 
 
-def unknown_blog() -> Frame:
-    return error_frame("unknown_blog", gettext("There is no live blog under this address."))
+def unknown_blog() -> Refusal:
+    sentence = gettext("There is no live blog under this address.")
+    return Refusal("unknown_blog", sentence, 404, NOT_FOUND)
 
 
-def bad_revision() -> Frame:
-    return error_frame("bad_revision", gettext("`after` is a whole number that is not negative."))
+def bad_revision() -> Refusal:
+    return Refusal("bad_revision", gettext("`after` is a whole number that is not negative."))

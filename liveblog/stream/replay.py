@@ -17,9 +17,10 @@ from channels_realtime.close_codes import ENDED
 from django.db import connection
 from django.utils.translation import gettext
 
-from conversations.json_text import encode, error_frame
+from conversations.json_text import encode
 from conversations.rate_limits import Limit
 from conversations.redis_store import layer
+from conversations.refusals import error_frame
 from liveblog.models import LiveBlog
 from liveblog.stream.frames import replay_frame
 

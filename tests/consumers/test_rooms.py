@@ -79,7 +79,7 @@ def test_what_cannot_be_pushed_from_python_raises_and_sends_nothing(stack, reade
         "    except Exception as error:\n"
         "        print(type(error).__name__)\n"
     )
-    assert printed.split() == ["BadMessage"] * 5
+    assert printed.split() == ["Refusal"] * 5
     reader.send({"message": "nothing came before"})
     assert reader.frame()["data"] == {"message": "nothing came before"}
 
