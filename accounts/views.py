@@ -14,7 +14,8 @@ from conversations.read_only import read_only
 @never_cache
 @login_required
 def balance(request: HttpRequest) -> HttpResponse:
-    """The user's balance; the page follows it."""
+    """The user's balance, which the page keeps up to date."""
+    assert request.user.is_authenticated  # login_required
     account = Account.objects.filter(user=request.user).first()
     return render(request, "accounts/balance.html", {"account": account})
 

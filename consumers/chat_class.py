@@ -2,11 +2,10 @@
 
 from channels.generic.websockets import JsonWebsocketConsumer
 from channels.message import Message
-from django.utils.decorators import method_decorator
 
 from consumers.chat import admit, handle
-from consumers.refusals import same_origin_only, sends_refusals
-from consumers.translation import in_their_language
+from consumers.refusals import same_origin_only, sending_refusals
+from consumers.translation import language_of_socket
 from conversations.chat.room import chat_group
 from conversations.json_text import parse
 from conversations.rooms.names import is_room_name
@@ -27,14 +26,14 @@ class ChatConsumer(JsonWebsocketConsumer):
     def connection_groups(self, room_name: str) -> list[str]:
         return [chat_group(room_name).name] if is_room_name(room_name) else []
 
-    @method_decorator([in_their_language, sends_refusals])
     def connect(self, message: Message, room_name: str) -> None:
-        admit(message, room_name)
-        super().connect(message, room_name=room_name)
+        with language_of_socket(message), sending_refusals(message):
+            admit(message, room_name)
+            super().connect(message, room_name=room_name)
 
-    @method_decorator([in_their_language, sends_refusals])
     def raw_receive(self, message: Message, room_name: str) -> None:
-        self.receive(parse(message.get("text")), room_name=room_name)
+        with language_of_socket(message), sending_refusals(message):
+            self.receive(parse(message.get("text")), room_name=room_name)
 
     def receive(self, content: object, room_name: str) -> None:
         handle(self.message, room_name, content)

@@ -2,7 +2,8 @@
 
 import functools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Concatenate, ParamSpec
 from urllib.parse import urlsplit
 
@@ -48,12 +49,19 @@ def sends_refusals(consumer: Consumer[P]) -> Consumer[P]:
 
     @functools.wraps(consumer)
     def inner(message: Message, *args: P.args, **kwargs: P.kwargs) -> None:
-        try:
+        with sending_refusals(message):
             consumer(message, *args, **kwargs)
-        except Refusal as refusal:
-            refuse(message, refusal)
 
     return inner
+
+
+@contextmanager
+def sending_refusals(message: Message) -> Iterator[None]:
+    """Send a Refusal that is raised in the block to the message's socket."""
+    try:
+        yield
+    except Refusal as refusal:
+        refuse(message, refusal)
 
 
 def answers_outages(consumer: Consumer[P]) -> Consumer[P]:

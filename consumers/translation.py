@@ -1,7 +1,8 @@
 """The language of what is sent to a socket: that of its handshake, as for a page."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Concatenate, ParamSpec
 
 from channels.handler import AsgiRequest
@@ -23,10 +24,17 @@ def in_their_language(consumer: Consumer[P]) -> Consumer[P]:
 
     @functools.wraps(consumer)
     def inner(message: Message, *args: P.args, **kwargs: P.kwargs) -> None:
-        session = message.channel_session
-        if message.channel.name == "websocket.connect":
-            session["language"] = language_of(AsgiRequest(message))
-        with translation.override(session.get("language", settings.LANGUAGE_CODE)):
+        with language_of_socket(message):
             consumer(message, *args, **kwargs)
 
     return inner
+
+
+@contextmanager
+def language_of_socket(message: Message) -> Iterator[None]:
+    """Translate into the language of the socket within the block."""
+    session = message.channel_session
+    if message.channel.name == "websocket.connect":
+        session["language"] = language_of(AsgiRequest(message))
+    with translation.override(session.get("language", settings.LANGUAGE_CODE)):
+        yield

@@ -88,7 +88,7 @@ def relay(room: Room, sender: str, content: object) -> None:
     send(Channel(other["channel"]), {"type": kind, "from": sender, kind: content[kind]})
 
 
-def send(target: Channel | Group, frame: dict[str, object], **more: object) -> None:
+def send(target: Channel | Group, frame: object, **more: object) -> None:
     """Send a frame at once: signals are of use only in their order."""
     target.send(more | {"text": encode(frame)}, immediately=True)
 

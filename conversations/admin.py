@@ -1,4 +1,5 @@
 from django.contrib import admin
+from django.contrib.auth.models import User
 from django.forms import ModelForm
 from django.http import HttpRequest
 
@@ -14,5 +15,6 @@ class MuteAdmin(admin.ModelAdmin):
     def save_model(
         self, request: HttpRequest, obj: Mute, form: "ModelForm[Mute]", change: bool
     ) -> None:
-        obj.by = obj.by or request.user
+        if obj.by is None and isinstance(request.user, User):
+            obj.by = request.user
         super().save_model(request, obj, form, change)

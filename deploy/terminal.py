@@ -146,7 +146,9 @@ class LogFile:
                 found.append(file)
         # Where ours is gone, all that are left are newer. A rotation during this search shows a
         # file twice, the second time under the next place: the last of `found` is still the next.
-        *others, following = found or [None]
+        if not found:
+            return None
+        *others, following = found
         for other in others:
             other.close()
         return following

@@ -11,7 +11,6 @@ import os
 import socket
 from collections.abc import Mapping
 
-from channels import DEFAULT_CHANNEL_LAYER, channel_layers
 from channels_realtime.metrics import readiness
 from channels_realtime.metrics.readiness import FAILING, OK, Check, Finding, failing, needs_redis
 from django.conf import settings
@@ -19,6 +18,7 @@ from django.db import Error, connection
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 
+from conversations.redis_store import layer
 from proj.environment import Environment
 from proj.environment_fields import POOLS
 
@@ -38,10 +38,6 @@ def readyz(request: HttpRequest) -> JsonResponse:
     """200 where every check is `ok` or `busy`, otherwise 503."""
     answer = readiness.run_checks(CHECKS)
     return JsonResponse(answer, status=503 if answer["status"] == FAILING else 200)
-
-
-def layer():
-    return channel_layers[DEFAULT_CHANNEL_LAYER]
 
 
 def check_database() -> Finding:

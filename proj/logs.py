@@ -20,7 +20,6 @@ FIELDS = {
 class JsonFormatter(LibraryFormatter):
     """Writes FIELDS; those that a record does not have are left out, as are all others."""
 
-    converter = time.gmtime
     default_time_format = "%Y-%m-%dT%H:%M:%S"
     default_msec_format = "%s.%03d+00:00"
 
@@ -32,6 +31,7 @@ class JsonFormatter(LibraryFormatter):
             static_fields={"process": name} if name else {},
             json_ensure_ascii=False,
         )
+        self.converter = time.gmtime
 
     def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
         # Django passes the request along with a record, whose text may hold a reader's data.

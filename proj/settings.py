@@ -20,8 +20,8 @@ DATA_DIR = environment.DATA_DIR
 DATA_DIR.mkdir(parents=True, exist_ok=True)
 
 
-def kept_secret():
-    """A key made at the first start; of two starts at once, the first link wins."""
+def kept_secret() -> str:
+    """The key that the first start made; of two starts at once, the first link wins."""
     path = DATA_DIR / "secret_key"
     if not path.exists():
         draft = DATA_DIR / f"secret_key.{os.getpid()}"
@@ -99,7 +99,7 @@ DATABASE["ENGINE"] = DATABASE["ENGINE"].replace("django.db.backends", "database"
 if DATABASE["ENGINE"] == "database.sqlite3":
     named = DATABASE["NAME"] if environment.DATABASE_URL else DATA_DIR / "db.sqlite3"
     # Relative to the project, as DATA_DIR.
-    DATABASE["NAME"] = BASE / named
+    DATABASE["NAME"] = str(BASE / named)
     # Django's default, which pytest-django's parallel runs look up by the name of Django's engine.
     DATABASE["TEST"] = {"NAME": ":memory:"}
     DATABASE["OPTIONS"] = {
@@ -111,35 +111,31 @@ if DATABASE["ENGINE"] == "database.sqlite3":
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 
-def channel_layer():
-    """The channel layer that REDIS_URL and CHANNEL_KEYS describe."""
-    config = {
-        "symmetric_encryption_keys": environment.CHANNEL_KEYS,
-        # What workers can do in about a second; beyond, clients are told to come again.
-        "capacity": 2000,
-        "memory_budget": environment.MEMORY_BUDGET,
-        # Their messages stay in Redis until a worker has finished with them: a mail must go out,
-        # and who has left a room must not stay in its list, even where a worker dies.
-        "acknowledged": ["accounts.low-balance-mail", "websocket.disconnect"],
-    }
-    if not environment.REDIS_URL[0].startswith("sentinel://"):
-        return "channels_realtime.layer.RedisChannelLayer", config | {
-            "hosts": environment.REDIS_URL
-        }
-    found = [parse_sentinel(url) for url in environment.REDIS_URL]
-    hosts, _, password = found[0]
-    return "channels_realtime.layer.RedisSentinelChannelLayer", config | {
-        "hosts": hosts,
-        "services": [service for _, service, _ in found],
-        "connection_kwargs": {"password": password},
-    }
-
-
-BACKEND, CONFIG = channel_layer()
-CHANNEL_LAYERS = {
-    "default": {"BACKEND": BACKEND, "ROUTING": "routing.channel_routing", "CONFIG": CONFIG}
+# See packages/channels-realtime/README.md.
+LAYER_CONFIG: dict[str, object] = {
+    "symmetric_encryption_keys": environment.CHANNEL_KEYS,
+    # What workers can do in about a second; clients beyond that are asked to try again later.
+    "capacity": 2000,
+    "memory_budget": environment.MEMORY_BUDGET,
+    # Their messages stay in Redis until a worker has finished with them: even if a worker dies, a
+    # mail is sent, and a socket that was closed leaves its room.
+    "acknowledged": ["accounts.low-balance-mail", "websocket.disconnect"],
 }
-# What the consumers of a socket remember ends with the socket; logins do not.
+if environment.REDIS_URL[0].startswith("sentinel://"):
+    LAYER = "channels_realtime.layer.RedisSentinelChannelLayer"
+    sentinels = [parse_sentinel(url) for url in environment.REDIS_URL]
+    LAYER_CONFIG |= {
+        "hosts": sentinels[0].servers,
+        "services": [sentinel.service for sentinel in sentinels],
+        "connection_kwargs": {"password": sentinels[0].password},
+    }
+else:
+    LAYER = "channels_realtime.layer.RedisChannelLayer"
+    LAYER_CONFIG["hosts"] = environment.REDIS_URL
+CHANNEL_LAYERS = {
+    "default": {"BACKEND": LAYER, "ROUTING": "routing.channel_routing", "CONFIG": LAYER_CONFIG}
+}
+# Sessions of sockets (channel_session), which end with the socket; logins have another store.
 CHANNEL_SESSION_ENGINE = "channels_realtime.sessions"
 
 CONSUMER_TIMEOUT = environment.CONSUMER_TIMEOUT
@@ -192,7 +188,6 @@ LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("zh-hans", "中文")]  # nginx.conf knows these codes too
 LANGUAGE_COOKIE_AGE = 31_536_000  # s; a year
 LANGUAGE_COOKIE_SECURE = environment.HTTPS
-LANGUAGE_COOKIE_SAMESITE = "Lax"
 LOCALE_PATHS = [ROOT / "proj" / "locale"]
 TIME_ZONE = "UTC"
 USE_I18N = True

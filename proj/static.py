@@ -2,11 +2,15 @@
 
 import json
 import shutil
+from collections.abc import MutableMapping
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.contrib.staticfiles.storage import ManifestStaticFilesStorage
 from whitenoise.middleware import WhiteNoiseMiddleware
+
+Headers = MutableMapping[str, str]
 
 
 class HashedFiles(ManifestStaticFilesStorage):
@@ -18,26 +22,26 @@ class HashedFiles(ManifestStaticFilesStorage):
 
     support_js_module_import_aggregation = True
 
-    def stored_name(self, name):
+    def stored_name(self, name: str) -> str:
         if self.hash_key(self.clean_name(name)) not in self.hashed_files:
             return name
         return super().stored_name(name)
 
 
 class Files(WhiteNoiseMiddleware):
-    """Static files and, where no nginx does it, what was uploaded: that may do nothing at all."""
+    """Static files and, without nginx, uploaded files, which a browser must not execute."""
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.add_files(settings.PUBLISHED_STATIC, settings.STATIC_URL)
         self.add_files(settings.MEDIA_ROOT, settings.MEDIA_URL)
         self.add_headers_function = self.sandbox
 
-    def immutable_file_test(self, path, url):
+    def immutable_file_test(self, path: str, url: str) -> bool:
         return url.startswith(settings.MEDIA_URL) or super().immutable_file_test(path, url)
 
     @staticmethod
-    def sandbox(headers, path, url):
+    def sandbox(headers: Headers, path: str, url: str) -> None:
         if url.startswith(settings.MEDIA_URL):
             headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
 

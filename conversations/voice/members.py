@@ -6,7 +6,7 @@ layer removes it, and is removed from the hash when the next one joins.
 """
 
 import secrets
-from typing import NamedTuple, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
 from channels_realtime.layer.envelope import MESSAGE, STAMP
 
@@ -69,7 +69,8 @@ class Room:
         answer = redis().eval(JOIN, 1, self.key, member["id"], pack(member), MOST, EXPIRY, *stale)
         if answer == 0:
             raise RoomFull
-        return Joined(member, [unpack(value) for value in answer[1::2]], stale)
+        others = [unpack(value) for value in answer[1::2]]
+        return Joined(member, others, stale)
 
     def members(self) -> list[Member]:
         return [unpack(value) for value in redis().hvals(self.key)]
@@ -87,6 +88,7 @@ def pack(member: Member) -> bytes:
     return layer().codec.pack(MESSAGE, None, member)
 
 
-def unpack(value: bytes) -> Member:
+def unpack(value: Any) -> Member:
+    # redis-py types replies as str as well, for clients that decode them; this one does not.
     member: Member = layer().codec.unpack(bytes(STAMP.size) + value)[2]
     return member

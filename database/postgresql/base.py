@@ -5,7 +5,7 @@ the session's to DATABASE_URL (`options`), to the role's, the database's and the
 """
 
 import time
-from types import SimpleNamespace
+from types import ModuleType
 from typing import Any
 
 import psycopg
@@ -72,11 +72,12 @@ class Connection(psycopg.Connection):
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    # As Django's module of that name, but for the class of the connections.
-    Database = SimpleNamespace(**vars(psycopg) | {"connect": Connection.connect})
+    # Django's module of that name, with another class of connections.
+    Database = ModuleType(psycopg.__name__)
+    vars(Database).update(vars(psycopg) | {"connect": Connection.connect})
 
-    # When this process's workers may connect again to a server that did not answer. Those who wait
-    # for them would each wait for CONNECT; so most are refused at once.
+    # When this process may try again to connect to a server that did not answer. Each try takes
+    # CONNECT; in between, requests are refused at once.
     connect_after = float("-inf")
 
     def get_connection_params(self) -> dict[str, Any]:

@@ -48,15 +48,15 @@ def test_a_channel_layer_that_fails_does_not_undo_the_change(account, monkeypatc
         raise ConnectionError("Redis is away")
 
     monkeypatch.setattr(notices, "Group", fail)
-    notices.tell(account.pk, account.user_id, True, account.balance)
-    assert "was not told" in caplog.text
+    notices.send(account.pk, account.user_id, True, account.balance)
+    assert "was not sent" in caplog.text
 
 
 def test_the_admin_changes_the_balance_and_that_tells(
     account, admin_client, monkeypatch, django_capture_on_commit_callbacks
 ):
     told = []
-    monkeypatch.setattr(notices, "tell", lambda *values: told.append(values))
+    monkeypatch.setattr(notices, "send", lambda *values: told.append(values))
     form = {"user": account.user_id, "balance": "50", "low_mark": "5", "language": "zh-hans"}
     with django_capture_on_commit_callbacks(execute=True):
         answer = admin_client.post(f"/admin/accounts/account/{account.pk}/change/", form)
