@@ -1,4 +1,4 @@
-"""A reader's socket: join the blog's group, replay what was missed, then listen until the end."""
+"""A reader's socket: joins the blog's group, then gets a replay of what the reader has missed."""
 
 import json
 from urllib.parse import parse_qs
@@ -10,7 +10,7 @@ from consumers.refusals import refuse, same_origin_only
 from conversations.json_text import expected
 from liveblog.models import LiveBlog
 from liveblog.stream.frames import bad_revision, unknown_blog
-from liveblog.stream.replay import Asker, head, replay
+from liveblog.stream.replay import ReplayClient, head, replay
 from liveblog.stream.revisions import whole_number
 
 # Slugs that were found once; the replay's own query finds out that a blog was deleted.
@@ -35,15 +35,15 @@ def ws_connect(message: Message, slug: str) -> None:
 
 def ws_receive(message: Message, slug: str) -> None:
     try:
-        question = json.loads(message["text"])
-        after = whole_number(question["after"])
+        request = json.loads(message["text"])
+        after = whole_number(request["after"])
     except (KeyError, TypeError, ValueError, RecursionError):
         refuse(message, expected('{"after": <revision>}'))
         return
     if after is None:
         refuse(message, bad_revision())
         return
-    reply_replay(message, slug, after, bool(question.get("parts")))
+    reply_replay(message, slug, after, bool(request.get("parts")))
 
 
 def ws_disconnect(message: Message, slug: str) -> None:
@@ -57,9 +57,9 @@ def group_of(slug: str) -> Group:
 def reply_replay(
     message: Message, slug: str, after: int, in_parts: bool, handshake: bool = False
 ) -> None:
-    client = message.content.get("client")
-    asker = Asker(message.reply_channel.name, client and client[0])
-    answer = replay(slug, after, in_parts, asker, handshake)
+    peer = message.content.get("client")
+    client = ReplayClient(message.reply_channel.name, peer and peer[0])
+    answer = replay(slug, after, in_parts, client, handshake)
     if answer is None:
         known.discard(slug)
         group_of(slug).discard(message.reply_channel)

@@ -27,7 +27,7 @@ class LiveBlogAdmin(StaleFormsAdmin):
     def get_prepopulated_fields(
         self, request: HttpRequest, obj: LiveBlog | None = None
     ) -> dict[str, Sequence[str]]:
-        # The slug is the blog's address: it follows the title only until it is published.
+        # The slug is the blog's address: it follows the title only in the form for a new blog.
         return {"slug": ["title"]} if obj is None else {}
 
     def get_readonly_fields(self, request: HttpRequest, obj: LiveBlog | None = None) -> list[str]:
@@ -62,11 +62,11 @@ class BlogUpdateAdmin(StaleFormsAdmin):
             return self.readonly_fields
         # Moved to another blog, it would stay on the open pages of the first.
         fixed = [*self.readonly_fields, "blog"]
-        # What readers have seen does not become a draft again.
+        # A published update cannot become a draft again.
         return fixed if obj.draft else [*fixed, *PUBLICATION]
 
     def lock(self, row: models.Model) -> None:
-        # Every writer takes the lock of the blog first. Nobody deletes the update meanwhile.
+        # Every writer locks the blog first, so the update cannot be deleted in the meantime.
         assert isinstance(row, BlogUpdate)
         LiveBlog.objects.select_for_update().get(pk=row.blog_id)
 
@@ -93,7 +93,7 @@ class BlogUpdateAdmin(StaleFormsAdmin):
 
 @admin.register(PastVersion)
 class PastVersionAdmin(admin.ModelAdmin):
-    """What updates once said: to be read, and to be deleted where it must not be kept."""
+    """Replaced and deleted texts: read-only, but they can be deleted, as the law may require."""
 
     list_display = ["__str__", "update", "revision", "editor", "saved", "replaced"]
     list_select_related = ["update"]

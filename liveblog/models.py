@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from liveblog.editing.models import MOST_PAST, PastVersion, Write
+from liveblog.editing.models import MAX_PAST_VERSIONS, PastVersion, Write
 from liveblog.fields import FLAGS, LONGEST_BODY, LONGEST_NAME, TEXTS
 from liveblog.stream.revisions import RevisionedQuerySet, evaluate
 from liveblog.text import markup
@@ -40,7 +40,7 @@ class LiveBlog(models.Model):
     title = models.CharField(_("title"), max_length=200)
     description = models.TextField(_("description"), blank=True)
     state = models.CharField(_("state"), max_length=8, choices=State, default=State.LIVE)
-    # The database knows the default too: workers of the last release write while one deploys.
+    # Also a default of the database: during a deploy, workers of the last release write rows.
     chat = models.BooleanField(
         _("chat"),
         default=False,
@@ -50,7 +50,7 @@ class LiveBlog(models.Model):
     revision = models.PositiveBigIntegerField(_("revision"), default=0, editable=False)
     created = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     ended = models.DateTimeField(_("ended"), null=True, blank=True, editable=False)
-    # When the newest revision was taken. Feeds say it, so that a deletion makes them newer as well.
+    # When the newest revision was taken: the `updated` of feeds, which deletions change as well.
     changed = models.DateTimeField(
         _("changed"), default=timezone.now, db_default=Now(), editable=False
     )
@@ -71,17 +71,17 @@ class LiveBlog(models.Model):
 
     @staticmethod
     def group_name_of(slug: str) -> str:
-        """The group that every open page of the blog is in."""
+        """The name of the group that every open page of the blog is in."""
         return f"liveblog-{slug}"
 
     def get_absolute_url(self) -> str:
         return reverse("liveblog:reader", args=[self.slug])
 
     def take_revision(self, using: str | None = None) -> int:
-        """The blog's next revision. Holds the blog's row until the caller's transaction ends."""
+        """Take the blog's next revision. Locks the blog's row until the transaction ends."""
         using = using or router.db_for_write(LiveBlog, instance=self)
         assert transaction.get_connection(using).in_atomic_block, "a revision belongs to a change"
-        # The plain queryset: this is the one statement that may change the row in bulk.
+        # The plain queryset: LiveBlogQuerySet.update() would take a revision itself.
         row: models.QuerySet[LiveBlog] = models.QuerySet(LiveBlog, using=using).filter(pk=self.pk)
         row.update(revision=models.F("revision") + 1, changed=timezone.now())
         self.revision, self.changed = row.values_list("revision", "changed").get()
@@ -97,14 +97,14 @@ class LiveBlog(models.Model):
     ) -> None:
         """Save as the blog's next revision; the first save is revision 0, an empty blog.
 
-        Raises ValidationError for a slug that no address can hold.
+        Raises ValidationError for a slug that does not fit into a URL.
         """
         using = using or router.db_for_write(LiveBlog, instance=self)
         with transaction.atomic(using=using):
             if not self._state.adding:
                 self.take_revision(using)
                 evaluate(self, using)
-            # No address leads to another slug, and the list of blogs could not link to it.
+            # The URLs match only valid slugs, and the list of blogs links to each.
             LiveBlog._meta.get_field("slug").clean(self.slug, self)
             if update_fields is None or "state" in update_fields:
                 self.ended = (self.ended or timezone.now()) if self.state == "ended" else None
@@ -121,11 +121,11 @@ class LiveBlog(models.Model):
 
 class BlogUpdateQuerySet(RevisionedQuerySet["BlogUpdate"]):
     def visible(self) -> Self:
-        """The updates that readers see: neither tombstones nor drafts."""
+        """The updates that readers see: no tombstones and no drafts."""
         return self.filter(deleted=False, draft=False)
 
     def hidden(self) -> Self:
-        """Drafts and what is scheduled: for editors alone."""
+        """Drafts and scheduled updates, which only editors see."""
         return self.filter(deleted=False, draft=True)
 
     def locked(self) -> "list[BlogUpdate]":
@@ -136,11 +136,11 @@ class BlogUpdateQuerySet(RevisionedQuerySet["BlogUpdate"]):
 
 
 class BlogUpdate(models.Model):
-    """One post. A deleted one stays as a tombstone, so that readers who were away learn of it.
+    """One post. A deleted one stays as a tombstone, so that replays include the deletion.
 
-    A draft has no revision, and so is in no replay; it takes one when it is published. With
-    `publish_at` the draft is scheduled: `manage.py pulse` publishes it then. What readers have
-    seen never becomes a draft again.
+    A draft has no revision, and so is in no replay; it takes one when it is published. A draft
+    with `publish_at` is scheduled: `manage.py pulse` publishes it then. A published update never
+    becomes a draft again.
     """
 
     blog = models.ForeignKey(
@@ -152,11 +152,11 @@ class BlogUpdate(models.Model):
         validators=[MaxLengthValidator(LONGEST_BODY), markup.validate_rendering],
         help_text=_("Markdown"),
     )
-    # The text as HTML, and what it was made of and by (markup.digest); see `content`.
+    # The text as HTML, and the digest of its source and renderer (markup.digest); see `content`.
     html = models.TextField(default="", db_default="", editable=False)
     html_digest = models.CharField(max_length=32, default="", db_default="", editable=False)
     author = models.CharField(_("author"), max_length=LONGEST_NAME, blank=True)
-    # When readers first saw it; of a draft, when it was begun.
+    # When it was published; of a draft, when it was created.
     created = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     edited = models.DateTimeField(_("edited"), null=True, blank=True, editable=False)
     revision = models.PositiveBigIntegerField(_("revision"), null=True, blank=True, editable=False)
@@ -164,7 +164,7 @@ class BlogUpdate(models.Model):
     deleted = models.BooleanField(_("deleted"), default=False, editable=False)
     pinned = models.BooleanField(_("pinned"), default=False)
     key_event = models.BooleanField(_("key event"), default=False)
-    # The database knows these defaults too: workers of the last release write while one deploys.
+    # Also defaults of the database: during a deploy, workers of the last release write rows.
     draft = models.BooleanField(
         _("draft"),
         default=False,
@@ -177,15 +177,15 @@ class BlogUpdate(models.Model):
         blank=True,
         help_text=_("In UTC. Until then it is kept as a draft; empty: not scheduled."),
     )
-    # Numbers the states of a draft, which has no revision that could.
+    # The version of a draft, which has no revision.
     draft_saves = models.PositiveIntegerField(default=0, db_default=0, editable=False)
-    # A draft of somebody who may not publish it: it waits for an editor.
+    # The draft of a user who may not publish: it waits for an editor.
     review = models.BooleanField(_("for review"), default=False, db_default=False, editable=False)
-    # Who began it; None for programs, the shell, and users that are gone.
+    # The user who created it; None for programs, the shell, and deleted users.
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", editable=False
     )
-    # Who made the text as it is (or deleted it), as far as that is known, and when.
+    # The name of the last writer who changed the texts or deleted it, if known, and when.
     editor = models.CharField(
         _("editor"),
         max_length=LONGEST_NAME,
@@ -195,7 +195,7 @@ class BlogUpdate(models.Model):
     )
     saved = models.DateTimeField(_("saved"), null=True, editable=False)
 
-    # Who let readers see it, at once or by setting the time; "" where that is not known.
+    # The name of the user who published or scheduled it; "" if not known.
     publisher = models.CharField(max_length=LONGEST_NAME, default="", db_default="", editable=False)
 
     objects = BlogUpdateQuerySet.as_manager()
@@ -231,22 +231,22 @@ class BlogUpdate(models.Model):
 
     @property
     def version(self) -> int:
-        """What a writer names as the state that it saw: the revision; of a draft below 0."""
+        """Identifies the state that a writer saw: the revision; of a draft, a number below 0."""
         if self.draft or self.revision is None:
             return -self.draft_saves
         return self.revision
 
     @property
     def content(self) -> str:
-        """The text as HTML. It is rendered here only where it was not stored as it would be now:
-        by an older release, or by a statement that did not use save().
+        """The text as HTML. Rendered here only if the stored HTML is out of date: saved by an older
+        release, or by a statement that did not use save().
         """
         if self.html_digest == markup.digest(self.body):
             return self.html
         return markup.render(self.body)
 
     def render(self) -> set[str]:
-        """Set the HTML of the text. Returns the names of the fields."""
+        """Set the HTML of the text. Returns the names of the fields that it set."""
         digest = markup.digest(self.body)
         if self.html_digest != digest:
             self.html, self.html_digest = markup.render(self.body), digest
@@ -266,9 +266,9 @@ class BlogUpdate(models.Model):
         `writer`: the name of the person or program that saves it, for the history.
 
         New text counts as an edit, a new flag does not. A row that is not published yet stays a
-        draft while its `publish_at` is to come. A text that is replaced or deleted is kept as a
-        PastVersion. Raises ValueError where a published update would become a draft, and where
-        one would move to another live blog.
+        draft until its `publish_at`. A text that is replaced or deleted is kept as a PastVersion.
+        Raises ValueError if a published update would become a draft, or an update would move to
+        another live blog.
         """
         using = using or router.db_for_write(BlogUpdate, instance=self)
         with transaction.atomic(using=using):
@@ -290,7 +290,7 @@ class BlogUpdate(models.Model):
             )
 
     def stored(self, using: str) -> "BlogUpdate | None":
-        """The row as the database has it. Nobody changes it until the transaction ends."""
+        """The row as the database has it. The blog is locked until the transaction ends."""
         LiveBlog.objects.using(using).select_for_update().filter(pk=self.blog_id).first()
         rows = BlogUpdate.objects.using(using).defer("html", "html_digest")
         return rows.filter(pk=self.pk).first()
@@ -298,22 +298,22 @@ class BlogUpdate(models.Model):
     def replaced(
         self, stored: "BlogUpdate | None", update_fields: Iterable[str] | None
     ) -> set[str]:
-        """The names of the texts in the database that this save replaces by others."""
+        """The names of the texts that this save replaces."""
         if stored is None:
             return set()
         names = {*TEXTS} if update_fields is None else {*TEXTS} & {*update_fields}
         return {name for name in names if getattr(stored, name) != getattr(self, name)}
 
     def prepare(self, stored: "BlogUpdate | None", replaced: set[str], using: str) -> set[str]:
-        """Set what a save changes by itself. Returns the names of those fields."""
+        """Set the fields that every save sets. Returns their names."""
         now = timezone.now()
         if stored and stored.blog_id != self.blog_id:
-            # It would stay on the open pages of the first.
+            # It would stay on the open pages of its present blog.
             raise ValueError("An update cannot move to another live blog: post it there anew.")
         if stored and not stored.draft:
             touched = {"revision", "created_revision", "edited"}
             if self.revision is None:
-                # Read as a draft and published meanwhile by somebody else: this is an edit of it.
+                # It was read as a draft and published meanwhile: this save is an edit of it.
                 self.draft, self.publish_at, self.created = False, None, stored.created
                 touched |= {"draft", "publish_at", "created"}
             if self.draft:
@@ -349,7 +349,7 @@ class BlogUpdate(models.Model):
         return {"editor", "saved", "publisher"}
 
     def keep_text(self, using: str) -> None:
-        """Keep the texts as a PastVersion; beyond MOST_PAST the oldest one is deleted."""
+        """Keep the texts as a PastVersion; beyond MAX_PAST_VERSIONS the oldest one is deleted."""
         rows = PastVersion.objects.using(using).filter(update_id=self.pk)
         rows.create(
             update_id=self.pk,
@@ -358,7 +358,7 @@ class BlogUpdate(models.Model):
             saved=self.saved or self.edited or self.created,
             **{name: getattr(self, name) for name in TEXTS},
         )
-        for oldest in rows.values_list("pk", flat=True)[MOST_PAST : MOST_PAST + 1]:
+        for oldest in rows.values_list("pk", flat=True)[MAX_PAST_VERSIONS : MAX_PAST_VERSIONS + 1]:
             rows.filter(pk__lte=oldest).delete()
 
     def published_by(self, stored: "BlogUpdate | None", writer: str) -> str:

@@ -1,4 +1,4 @@
-"""Waiting that SIGINT and SIGTERM end."""
+"""Waits that SIGINT and SIGTERM end."""
 
 import select
 import signal
@@ -12,17 +12,18 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class Interrupt:
     """While entered, the first SIGINT or SIGTERM only ends waits; a second one kills.
 
-    So a step is never cut in two, and what hangs can still be stopped. Main thread only.
+    A step is therefore never interrupted, and a process that hangs can still be stopped. Main
+    thread only.
     """
 
     def __enter__(self) -> Self:
-        self.asked = False
+        self.requested = False
         self.reader, self.writer = socket.socketpair()
         self.reader.setblocking(False)
         self.writer.setblocking(False)
         self.handlers = {number: signal.signal(number, self.note) for number in SIGNALS}
         # The interpreter writes each signal's number here as it arrives: one that comes just
-        # before select() begins would otherwise be slept over.
+        # before select() begins would otherwise be missed.
         self.wakeup = signal.set_wakeup_fd(self.writer.fileno(), warn_on_full_buffer=False)
         return self
 
@@ -38,6 +39,6 @@ class Interrupt:
 
     def wait(self, seconds: float) -> bool:
         """Wait at most so long. Returns whether one of the signals has come."""
-        if not self.asked and select.select([self.reader], [], [], seconds)[0]:
-            self.asked = any(number in SIGNALS for number in self.reader.recv(64))
-        return self.asked
+        if not self.requested and select.select([self.reader], [], [], seconds)[0]:
+            self.requested = any(number in SIGNALS for number in self.reader.recv(64))
+        return self.requested

@@ -1,4 +1,4 @@
-"""The line that says how far a replay is."""
+"""The progress line of a replay."""
 
 import shutil
 from datetime import timedelta
@@ -23,7 +23,7 @@ class Progress:
             self.out.flush()
 
     def step(self, done: int, elapsed: float, pause: float | None) -> None:
-        """Say that a step was taken."""
+        """Report a step."""
         if self.terminal:
             self.tick(done, elapsed, pause)
         else:
@@ -31,7 +31,7 @@ class Progress:
             self.out.flush()
 
     def close(self, sentence: str) -> None:
-        """Leave the line as it is and say how it ended."""
+        """End the progress line, and write the result."""
         if self.terminal:
             self.out.write("")
         self.out.write(sentence)

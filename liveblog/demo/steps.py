@@ -1,4 +1,4 @@
-"""Steps of a coverage: values, checked when they are read. Knows neither Django nor a clock."""
+"""Steps of a coverage: values, validated when they are loaded. Uses neither Django nor a clock."""
 
 import json
 from dataclasses import dataclass, field
@@ -34,7 +34,7 @@ class Step:
 
 
 def load(path: Path = APOLLO_11) -> list[Step]:
-    """The steps of a file. Raises BadCoverage where they do not make sense in their order."""
+    """The steps of a file. Raises BadCoverage if one of them or their order is not valid."""
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
@@ -47,7 +47,7 @@ def parse(raw: object) -> list[Step]:
     if not isinstance(raw, list) or not raw:
         raise BadCoverage(0, "is not a list of steps")
     steps: list[Step] = []
-    standing: dict[str, bool] = {}  # key -> whether its update is still there
+    standing: dict[str, bool] = {}  # key -> whether its update exists
     for number, item in enumerate(raw, start=1):
         step = parse_step(number, item)
         check_time(number, step, steps)

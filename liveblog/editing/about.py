@@ -1,15 +1,14 @@
-"""`/liveblog/<slug>/edit/about/`: start and end the coverage, say what it is about.
+"""`/liveblog/<slug>/edit/about/`: start and end the coverage, edit its title and description.
 
 A POST with `move` = `start` (upcoming → live), `end` (live → ended) or `reopen` (ended → live).
-Where the blog is already there, nothing happens and all is well; where it is elsewhere, that is a
-conflict: nothing is changed. Any other POST is the form, which says with each field what its
-writer saw (`initial-<field>`): only what was changed is written, and a field that somebody else
+If the blog is already in the target state, nothing is changed and the answer is a success; in any
+other state it is a conflict. Any other POST is the form, which sends with each field the value that
+its writer saw (`initial-<field>`): only changed fields are written, and a field that somebody else
 has changed meanwhile is a conflict as well.
 
-A script (`Accept: application/json`) is answered with the `blog` frame, or with an `error` frame:
-409 `conflict`, with the `blog` frame as `current`; 422 `invalid` with `fields`; and what
-liveblog/editing/decorators.py says. A person is led back to the editor's page, or sees the form
-again.
+For a script (`Accept: application/json`) the answer is the `blog` frame, or an `error` frame: 409
+`conflict`, with the `blog` frame as `current`; 422 `invalid` with `fields`; and those of
+liveblog/editing/decorators.py. A person is redirected to the editor's page, or gets the form again.
 """
 
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -39,7 +38,7 @@ State = LiveBlog.State
 
 
 class Move(NamedTuple):
-    """`sentence`: what the page says when it is done."""
+    """`sentence`: the message on the page when it is done."""
 
     before: LiveBlog.State
     after: LiveBlog.State
@@ -73,7 +72,7 @@ class AboutForm(forms.ModelForm):
 
 
 def one_line_end(value: object) -> object:
-    """Browsers send every line end as two characters."""
+    """The text with line ends as one character; browsers send two."""
     return value.replace("\r\n", "\n") if isinstance(value, str) else value
 
 
@@ -121,7 +120,7 @@ def describe(request: HttpRequest, blog: LiveBlog) -> HttpResponse:
         sentence = _("This was changed meanwhile. Nothing was overwritten.")
         if wants_json(request):
             return json_answer(conflict_frame(meanwhile.blog, sentence), 409)
-        # What is there is shown, and seen with that: sent once more, it is overwritten.
+        # The form now carries the current values as seen: sent once more, it overwrites them.
         sent = request.POST.copy()
         for name in form.fields:
             sent[form[name].html_initial_name] = str(getattr(meanwhile.blog, name))

@@ -1,7 +1,7 @@
 """What the composer requests while somebody writes. Nothing here changes the blog.
 
-* POST to `/liveblog/<slug>/images/`: a picture; liveblog/pictures/uploads.py says what goes in
-  and out;
+* POST to `/liveblog/<slug>/images/`: a picture; liveblog/pictures/uploads.py describes the
+  request and the answer;
 * POST to `/liveblog/<slug>/preview/`: `headline` and `body`, as the editor's form sends them; the
   answer is `{"type": "preview", "headline", "content"}`, `content` as readers get it, or 422
   `error`, code `invalid`, with the form's own sentences in `fields`; 429 `error`, code
@@ -32,7 +32,7 @@ from liveblog.text.markup import render
 
 logger = logging.getLogger(__name__)
 
-# A page asks once when its writer pauses for 0.3 s. A preview takes a worker up to 30 ms.
+# A page sends one request when its writer pauses for 0.3 s. A preview takes a worker up to 30 ms.
 PREVIEWS = Limit("previews", most=40, seconds=10, flood=400)
 
 

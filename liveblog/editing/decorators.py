@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 P = ParamSpec("P")
 
 RETRY_AFTER = "2"  # s
-PROGRAMS = "/api/"  # addresses below are for programs, whatever they accept
+PROGRAMS = "/api/"  # below this path every client is a program, whatever it accepts
 
 
 def wants_json(request: HttpRequest) -> bool:
@@ -49,7 +49,7 @@ def for_editors(
     """
 
     @never_cache
-    @answers_in_kind
+    @formats_errors
     @wraps(view)
     def admitted(
         request: HttpRequest, slug: str, *args: P.args, **kwargs: P.kwargs
@@ -67,13 +67,13 @@ def for_editors(
     return admitted
 
 
-def answers_in_kind(
+def formats_errors(
     view: Callable[Concatenate[HttpRequest, P], HttpResponse],
 ) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
-    """What the view raises becomes a page for people, and for scripts an `error` frame."""
+    """The decorator that answers a view's exceptions: a page for people, a frame for scripts."""
 
     @wraps(view)
-    def answering(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def formatted(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         try:
             return view(request, *args, **kwargs)
         except (ObjectDoesNotExist, Http404, PermissionDenied) as error:
@@ -85,7 +85,7 @@ def answers_in_kind(
         except OUTAGES as error:
             return unavailable(request, error)
 
-    return answering
+    return formatted
 
 
 def unavailable(request: HttpRequest, error: DatabaseError) -> HttpResponse:
@@ -96,7 +96,7 @@ def unavailable(request: HttpRequest, error: DatabaseError) -> HttpResponse:
         sentence = _("The database did not take it. Send it again with the same key.")
         answer = json_answer(error_frame("unavailable", sentence), 503)
     else:
-        # Without the request: who is logged in would be read from the database.
+        # Without the request: its user would be read from the database.
         answer = HttpResponse(render_to_string("503.html"), status=503)
     answer["Retry-After"] = RETRY_AFTER
     answer["Cache-Control"] = "no-store"
@@ -104,7 +104,7 @@ def unavailable(request: HttpRequest, error: DatabaseError) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Django's handler500: what no view has caught."""
+    """Django's handler500: the answer to an exception that no view has caught."""
     error = sys.exception()
     if isinstance(error, OUTAGES):
         return unavailable(request, error)

@@ -1,6 +1,6 @@
 """The editor's page: its forms' fields, and the answers.
 
-`/liveblog/<slug>/edit/` takes a POST of form fields. Which write it is:
+`/liveblog/<slug>/edit/` takes a POST of form fields. The fields determine the write:
 
 * a new update: `headline`, `body`, `author`, `key_event`, `pinned`, `action`, `publish_at`;
 * a change: the same, with `?update=<id>` in the address and `version` required;
@@ -10,10 +10,10 @@
 What a user may do is liveblog.editing.roles.Rights. A user who may write but not publish sends
 `action=draft`; that draft then waits for review.
 
-`key` names the write: at most 64 printable ASCII characters, a UUID. The same key again is
-answered as the first time and changes nothing; without one the server makes one up, and nothing
-protects from a double. `version` is what the writer saw: the `revision` of an update frame, or the
-hidden field that the page came with (below 0 for a draft). `action` is `publish` (the default) or
+`key` is the idempotency key of the write: at most 64 printable ASCII characters, a UUID. A second
+write with the same key changes nothing and gets the first one's answer; without a key there is no
+protection from duplicates. `version` is the state that the writer saw: the `revision` of an update
+frame, or the hidden field of the page (below 0 for a draft). `action` is `publish` (the default) or
 `draft`; `publish_at` is ISO 8601, in UTC where it names no offset: with `publish` and a time to
 come the update is scheduled, a time that is past means now, and `draft` drops it.
 
@@ -25,8 +25,8 @@ With `Accept: application/json` the answer is one JSON object:
   `deleted` for a tombstone) and `body`, `version`, `draft`, `publish_at`. Nothing was written: to
   write over it, send again with `current.version`; a deleted one can only be posted anew;
 * 422 `error`, code `invalid`: `fields` maps a field, or `__all__`, to its sentences;
-* 401, 403, 404 and 503 as liveblog/editing/decorators.py says; after 503 send it again: perhaps
-  it was done.
+* 401, 403, 404 and 503 as in liveblog/editing/decorators.py; after 503 send it again, because it
+  may have been done.
 
 Otherwise: a redirect to the page, or the page with what must be corrected (422) or decided (409).
 
@@ -51,24 +51,24 @@ from liveblog.editing import idempotency
 from liveblog.editing.about import AboutForm
 from liveblog.editing.decorators import for_editors, invalid_form, wants_json
 from liveblog.editing.forms import KeyForm, UpdateForm
-from liveblog.editing.history import asked_text
+from liveblog.editing.history import requested_texts
 from liveblog.editing.roles import Rights, name_of, user_of
 from liveblog.fields import Content, Values
 from liveblog.models import BlogUpdate, LiveBlog
 from liveblog.pictures import images
 from liveblog.reading.pages import stream
-from liveblog.reading.views import asked_row, json_answer
+from liveblog.reading.views import json_answer, requested_row
 from liveblog.stream.frames import Frame, editors_frame
 from liveblog.stream.revisions import whole_number
 
-HIDDEN_SHOWN = 100  # drafts on the page; more than a newsroom keeps
+MAX_HIDDEN_SHOWN = 100  # drafts on the page; more than a newsroom keeps
 FLAG_COMMANDS: dict[str, Content] = {
     "pin": {"pinned": True},
     "unpin": {"pinned": False},
     "key": {"key_event": True},
     "unkey": {"key_event": False},
 }
-DELETED_SHOWN = 20  # a deletion by mistake is noticed soon
+MAX_DELETED_SHOWN = 20  # a deletion by mistake is noticed soon
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -101,8 +101,8 @@ def require_publish(may: Rights) -> None:
 
 def empty_form(request: HttpRequest, blog: LiveBlog, may: Rights) -> UpdateForm:
     """The form for `?update=`, perhaps with the texts of a past version, or for a new update."""
-    update = asked_row(request, blog.updates.all(), "update")
-    past = asked_text(request, update)
+    update = requested_row(request, blog.updates.all(), "update")
+    past = requested_texts(request, update)
     if update and not update.deleted:
         require_edit(may, update)
         return UpdateForm(instance=update, past=past)
@@ -129,7 +129,7 @@ def page(
     blog.refresh_from_db()  # before the stream is read: see stream()
     rows = blog.updates.hidden().order_by(
         "-review", F("publish_at").asc(nulls_last=True), "-created"
-    )[:HIDDEN_SHOWN]
+    )[:MAX_HIDDEN_SHOWN]
     user = user_of(request)
     hidden = [HiddenUpdate(row, may.may_edit(row), may.may_delete(row, user)) for row in rows]
     context: dict[str, object] = {
@@ -140,7 +140,7 @@ def page(
         "hidden": hidden,
     }
     deleted = blog.updates.filter(deleted=True).order_by(F("saved").desc(nulls_last=True), "-pk")
-    context |= {"deleted": deleted[:DELETED_SHOWN], "largest_picture": images.LARGEST}
+    context |= {"deleted": deleted[:MAX_DELETED_SHOWN], "largest_picture": images.LARGEST}
     context["about"] = AboutForm(instance=blog) if may.run else None
     context |= stream(blog)
     return render(request, "liveblog/editor/editor.html", context, status=status)
@@ -152,14 +152,14 @@ def page(
 def write(request: HttpRequest, blog: LiveBlog, may: Rights) -> HttpResponse:
     """Do what was posted, and answer with the result."""
     keys = KeyForm(request.POST)
-    # Before all else: what was allowed and right when it was done the first time stays done.
+    # First: a write that was done stays done, even if it would be refused now.
     if keys.is_valid() and (done := idempotency.recorded(blog, keys.cleaned_data["key"])):
         return acknowledge(request, blog, done)
     if "delete" in request.POST:
         return delete(request, blog, may, keys)
     if "flag" in request.POST:
         return set_flag(request, blog, may, keys)
-    update = asked_row(request, blog.updates.all(), "update")
+    update = requested_row(request, blog.updates.all(), "update")
     return create(request, blog, may) if update is None else change(request, blog, may, update)
 
 
@@ -210,7 +210,9 @@ def delete(request: HttpRequest, blog: LiveBlog, may: Rights, keys: KeyForm) -> 
         return invalid(request, blog, may, keys)
     key, version = keys.cleaned_data["key"], keys.cleaned_data["version"]
     if version is None and not may.delete:
-        version = update.version  # allowed as the draft it is, not as what it may become
+        version = (
+            update.version
+        )  # the user may delete the draft that was read, not what it may have become
     try:
         done = idempotency.delete(blog, key, update.pk, version, writer=name_of(user_of(request)))
     except idempotency.Conflict as found:
@@ -219,7 +221,7 @@ def delete(request: HttpRequest, blog: LiveBlog, may: Rights, keys: KeyForm) -> 
 
 
 def set_flag(request: HttpRequest, blog: LiveBlog, may: Rights, keys: KeyForm) -> HttpResponse:
-    """One flag of a published update, whatever its text has become meanwhile."""
+    """Set one flag of a published update, whatever its version."""
     update = posted_row(request, blog, "post")
     require(may.change, _("You may not change updates here."))
     flag = FLAG_COMMANDS.get(request.POST["flag"])

@@ -43,7 +43,7 @@ class UpdateForm(KeyForm, forms.ModelForm):
         choices=[(PUBLISH, _("Publish")), (DRAFT, _("Save as draft"))], required=False
     )
 
-    # The moment that the form was rendered with; `publish_at` shows its minute alone.
+    # The time that the form was rendered with; `publish_at` shows only its minutes.
     scheduled = forms.DateTimeField(required=False, widget=forms.HiddenInput)
 
     class Meta:
@@ -73,7 +73,7 @@ class UpdateForm(KeyForm, forms.ModelForm):
             self.fields["scheduled"].initial = self.instance.publish_at.isoformat()
 
     def clean_publish_at(self) -> datetime | None:
-        """The moment in UTC. Without an offset the field means UTC already."""
+        """The time in UTC. Without an offset it is in UTC already."""
         moment = self.cleaned_data["publish_at"]
         try:
             return moment and moment.astimezone(UTC)
@@ -106,7 +106,7 @@ class UpdateForm(KeyForm, forms.ModelForm):
 
 
 class PreviewForm(forms.ModelForm):
-    """What a preview shows, held to the same rules; a text that is not begun yet is well."""
+    """The fields of a preview, with UpdateForm's rules, but the text may be empty."""
 
     body = forms.CharField(required=False)
 

@@ -1,8 +1,8 @@
-"""`/liveblog/<slug>/edit/<id>/history/`: the texts that an update had, deleted ones too.
+"""`/liveblog/<slug>/edit/<id>/history/`: the past texts of an update, even of a deleted one.
 
-The page restores nothing by itself: it links to the editor's form, `?update=<id>&text=<past id>`
-(`text=last` is the row's own text), which is then sent as any other change, with the version that
-its writer saw. The text of a deleted update goes into the form for a new one.
+The page restores nothing itself: it links to the editor's form, `?update=<id>&text=<past id>`
+(`text=last` is the row's own text), which is then sent like any other change, with the version
+that its writer saw. The text of a deleted update goes into the form for a new one.
 """
 
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ def history(request: HttpRequest, blog: LiveBlog, may: Rights, pk: int) -> HttpR
     past = list(found[: SHOWN + 1])
     rows, older = past[:SHOWN], past[SHOWN:]
     entries = [entry(row, row.pk) for row in rows]
-    # What was deleted before texts were kept has its own alone.
+    # An update that was deleted before this history existed has only its own text.
     if after is None and (not update.deleted or not past):
         entries.insert(0, entry(update, None if not update.deleted else LAST))
     for newer, before in zip(
@@ -69,7 +69,7 @@ def entry(row: BlogUpdate | PastVersion, restore: int | str | None) -> Entry:
     return Entry(row, saved, restore, text, plain)
 
 
-def asked_text(request: HttpRequest, update: BlogUpdate | None) -> dict[str, str] | None:
+def requested_texts(request: HttpRequest, update: BlogUpdate | None) -> dict[str, str] | None:
     """The texts of the version that `?text=` names; None without it. Raises Http404."""
     asked = request.GET.get("text")
     if asked is None:

@@ -1,16 +1,15 @@
-"""Writes that may be sent twice: each carries a key, and is done once.
+"""Idempotent writes: each has a key, and is done once however often it is sent.
 
-Who gets no answer does not know whether the write was done. It sends it again with the same key:
-the recorded acknowledgement comes back and nothing is changed. Keys are the blog's, and are kept
-for KEPT.
+A client that gets no reply can safely send the write again with the same key: it gets the recorded
+acknowledgement, and nothing is changed. A key is unique within its blog, and is kept for KEPT.
 
-Who changes an update names the `version` that it saw (BlogUpdate.version). Where the row has
-another by now, Conflict is raised and nothing is overwritten.
+A change names the `version` of the update that its writer saw (BlogUpdate.version). If the row has
+another version by now, Conflict is raised and nothing is overwritten.
 
-`writer` is the writer's name, for the history.
+`writer`: the name of the person or program that writes, for the history.
 
-All functions write in one transaction, under the blog's lock. They raise LiveBlog.DoesNotExist and
-BlogUpdate.DoesNotExist for what is not there, and Django's database errors.
+Each function writes in one transaction, under the blog's lock, and raises LiveBlog.DoesNotExist,
+BlogUpdate.DoesNotExist and Django's database errors.
 """
 
 from dataclasses import dataclass
@@ -32,10 +31,10 @@ KEPT = timedelta(hours=24)  # a laptop that is opened again the next morning
 
 @dataclass(frozen=True)
 class Acknowledgement:
-    """What became of a write.
+    """The result of a write.
 
-    `action`: created, changed, deleted; drafted or scheduled where readers do not see it yet;
-    unchanged where there was nothing to do. `version`: the row's after the write.
+    `action`: created, changed, deleted; drafted or scheduled if readers do not see it yet;
+    unchanged if there was nothing to do. `version`: the row's version after the write.
     """
 
     id: int
@@ -80,7 +79,7 @@ def new_key() -> str:
 
 
 def recorded(blog: LiveBlog, key: str) -> Acknowledgement | None:
-    """What the write with this key was answered with, or None where there was none."""
+    """The acknowledgement of the write with this key, or None if there was none."""
     write = Write.objects.filter(blog=blog, key=key).first()
     if write is None:
         return None
@@ -95,7 +94,7 @@ def create(
     owner: User | None = None,
     **fields: Unpack[Values],
 ) -> Acknowledgement:
-    """Post an update, or keep it as a draft: `draft=True`, or a `publish_at` that is to come.
+    """Post an update, or keep it as a draft: `draft=True`, or a `publish_at` in the future.
 
     `owner`: the user whose draft it is.
     """
@@ -137,7 +136,7 @@ def change(
 def delete(
     blog: LiveBlog, key: str, pk: int, version: int | None = None, writer: str = ""
 ) -> Acknowledgement:
-    """Delete the update; with a version only that one. What is gone already stays so."""
+    """Delete the update; with a version, only if it has that one. Repeating it does nothing."""
     blog = locked(blog)
     if done := recorded(blog, key):
         return done
@@ -156,7 +155,7 @@ def prune() -> int:
 
 
 def locked(blog: LiveBlog) -> LiveBlog:
-    """The blog as it is now. Writers queue at its row until the transaction ends."""
+    """The blog, read again. Other writers wait for its row until the transaction ends."""
     return LiveBlog.objects.select_for_update().get(pk=blog.pk)
 
 

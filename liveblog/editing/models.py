@@ -1,4 +1,4 @@
-"""What the editors' side keeps beside the updates: past versions, and writes that have a key."""
+"""The records of editing: replaced texts, and the writes that had an idempotency key."""
 
 from django.db import models
 from django.utils import timezone
@@ -6,16 +6,16 @@ from django.utils.translation import gettext_lazy as _
 
 from liveblog.fields import LONGEST_KEY, LONGEST_NAME
 
-# Replaced texts of one update. No newsroom rewrites one so often; a program that keeps a score
-# does, and nobody needs its old scores.
-MOST_PAST = 200
+# Per update. A newsroom does not rewrite one so often; a program that updates a score does, and its
+# old scores are not needed.
+MAX_PAST_VERSIONS = 200
 
 
 class PastVersion(models.Model):
-    """A text that an update had, until it was replaced or deleted. For editors alone.
+    """The texts of an update before they were replaced or deleted. Only editors see them.
 
-    The newest MOST_PAST of an update are kept, of drafts as well. `revision`: the one with which
-    readers last saw it; None where it was a draft's.
+    The newest MAX_PAST_VERSIONS of each update or draft are kept. `revision`: the one with which
+    readers last saw the texts; None for a draft's.
     """
 
     update = models.ForeignKey(
@@ -39,7 +39,7 @@ class PastVersion(models.Model):
 
 
 class Write(models.Model):
-    """What a write with an idempotency key was answered with; see liveblog.editing.idempotency."""
+    """The acknowledgement of a write with an idempotency key; see liveblog.editing.idempotency."""
 
     blog = models.ForeignKey("liveblog.LiveBlog", models.CASCADE, related_name="writes")
     key = models.CharField(max_length=LONGEST_KEY)

@@ -1,8 +1,8 @@
 """What each user may do on an editor's page, and the groups that grant it.
 
-Contributors write, editors publish, admins also make blogs, users and webhooks in /admin/, where
-Django asks for staff status besides. Staff and superusers are operators: they may do everything
-here. The groups are nothing but Django permissions, so that operators can mix.
+Contributors write, editors publish, admins also create blogs, users and webhooks in /admin/, which
+Django opens only to staff. Staff and superusers are operators: they may do everything here. A group
+is a set of Django permissions, so operators can combine them as they like.
 """
 
 from dataclasses import dataclass
@@ -38,12 +38,12 @@ GROUPS = {"contributor": CONTRIBUTOR, "editor": EDITOR, "admin": ADMIN}
 
 @dataclass(frozen=True)
 class Rights:
-    """What a user may do to a blog, beside reading it."""
+    """What a user may do with a blog, besides reading it."""
 
-    write: bool = False  # make drafts, and change those that are not scheduled
+    write: bool = False  # create drafts, and change those that are not scheduled
     publish: bool = False  # publish and schedule
-    change: bool = False  # what readers see, and every draft
-    delete: bool = False  # every update; one's own drafts go without it
+    change: bool = False  # published updates, and every draft
+    delete: bool = False  # every update; a user may delete own drafts without it
     run: bool = False  # start and end the coverage, set its title
 
     @property
@@ -56,7 +56,7 @@ class Rights:
         return self.write and self.publish
 
     def may_edit(self, update: BlogUpdate) -> bool:
-        """What somebody has scheduled is as good as published: no further look comes."""
+        """A scheduled update counts as published: nobody reviews it again before it is."""
         if update.publish_at and not self.publish:
             return False
         return self.change or (self.write and update.draft)
@@ -91,9 +91,9 @@ def may_not_edit() -> str:
 
 
 def make_groups(using: str, **kwargs: object) -> None:
-    """After `migrate`: the groups that are missing. Those that exist are their operator's.
+    """After `migrate`: create the groups that are missing. Existing groups are left as they are.
 
-    Permissions are made by a receiver that comes later than this one, perhaps.
+    Creates the permissions first: Django's own receiver for that may run after this one.
     """
     for app in sorted({app for role in GROUPS.values() for app in role}):
         create_permissions(apps.get_app_config(app), verbosity=0, using=using)

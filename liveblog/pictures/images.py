@@ -1,8 +1,8 @@
-"""An uploaded file as a picture for the web: looked at by its content, and made anew.
+"""Converts an uploaded file to a picture for the web.
 
-JPEG, PNG, WebP and GIF come in, whatever their name or declared type; WebP goes out, upright, in
-sRGB, at most LONGEST_SIDE pixels, with nothing of the file but its pixels: no EXIF, no place, no
-comment. Of what moves the first frame stays.
+Input: JPEG, PNG, WebP or GIF, recognised by its content, whatever its name or declared type.
+Output: WebP, upright, in sRGB, at most LONGEST_SIDE pixels long, without metadata such as EXIF,
+location and comments. Of an animation the first frame is kept.
 """
 
 import io
@@ -21,22 +21,22 @@ from liveblog.pictures.storage import store
 logger = logging.getLogger(__name__)
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
-LARGEST = 10_000_000  # bytes; what carries it to here ends at 10 MiB
-PIXELS = 64_000_000  # a phone's 50 million fit
-MEMORY = 400_000_000  # bytes; so much a worker needs for a moment. A PNG of so many pixels fits
+LARGEST = 10_000_000  # bytes; nginx and Django accept 10 MiB
+PIXELS = 64_000_000  # phones have up to 50 million
+MEMORY = 400_000_000  # bytes that a worker needs for a moment; enough for a PNG of PIXELS
 LONGEST_SIDE = 1600  # px; twice the width of the readers' column
-QUALITY = 82  # of 100; beyond, photographs grow and look the same
-BAND = 1_000_000  # pixels; so many at a time are converted
-GAP = 2.0  # the quick reduction leaves twice the pixels to the good one, which looks the same
+QUALITY = 82  # of 100; above, photographs look the same and take more bytes
+BAND = 1_000_000  # pixels that are converted at a time
+GAP = 2.0  # the fast reduction leaves twice the pixels for the good one, which looks the same
 SRGB = ImageCms.createProfile("sRGB")
 
-# Pillow counts before it decodes: it warns of what has more, and refuses what has twice as many.
+# Pillow checks this before it decodes: it warns above it, and refuses twice as many pixels.
 Image.MAX_IMAGE_PIXELS = PIXELS // 2
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
 class Picture(NamedTuple):
-    """`address` on this site; pixels; whether it moved before."""
+    """`address`: on this site; sizes in pixels; `moved`: whether the file was an animation."""
 
     address: str
     width: int
@@ -45,7 +45,7 @@ class Picture(NamedTuple):
 
 
 def keep(file: UploadedFile) -> Picture:
-    """Make a picture of the file and keep it. Raises Refusal, and OSError from the disk."""
+    """Convert the file and store the picture. Raises Refusal, and OSError from the disk."""
     if file.size is None or file.size > LARGEST:
         raise Refusal("picture_too_large")
     image, moved = picture_of(file.read())
@@ -65,7 +65,7 @@ def picture_of(content: bytes) -> Decoded:
     """Raises Refusal."""
     try:
         opened = Image.open(io.BytesIO(content), formats=FORMATS)
-        # A JPEG may hold a second still (a depth map, a preview): nothing that moves.
+        # A JPEG with several frames has stills (a depth map, a preview), not an animation.
         moved = opened.format in ("PNG", "WEBP", "GIF") and getattr(opened, "is_animated", False)
         return Decoded(cleaned(opened), moved)
     except Refusal:
@@ -74,14 +74,14 @@ def picture_of(content: bytes) -> Decoded:
         raise Refusal("not_a_picture") from None
     except Image.DecompressionBombError:
         raise Refusal("too_many_pixels") from None
-    except Exception as error:  # of hostile bytes a decoder may raise anything
+    except Exception as error:  # a decoder may raise anything for hostile bytes
         logger.info("A picture could not be read: %r", error)
         raise Refusal("damaged_picture") from None
 
 
 def cleaned(opened: ImageFile) -> Image.Image:
     memory = coefficients(opened)
-    # A JPEG is decoded at a half, a quarter or an eighth, where that is enough.
+    # A JPEG is decoded at a half, a quarter or an eighth of its size if that is enough.
     opened.draft(None, (LONGEST_SIDE, LONGEST_SIDE))
     if memory + decoded(opened) > MEMORY:
         raise Refusal("picture_too_heavy")
@@ -89,12 +89,12 @@ def cleaned(opened: ImageFile) -> Image.Image:
     image = in_srgb(upright(smaller(opened)))
     if image.mode == "RGBA" and image.getchannel("A").getextrema()[0] == 255:
         image = image.convert("RGB")
-    image.info.clear()  # what it holds would be saved again
+    image.info.clear()  # it would be saved with the picture
     return image
 
 
 def coefficients(opened: ImageFile) -> int:
-    """The bytes of a progressive JPEG that wait for its last scan, whatever size is wanted."""
+    """The bytes of a progressive JPEG that are held until its last scan, at any output size."""
     if not isinstance(opened, JpegImageFile) or not opened.info.get("progressive"):
         return 0
     sampled = [down * across for _, down, across, _ in opened.layer]
@@ -102,17 +102,17 @@ def coefficients(opened: ImageFile) -> int:
 
 
 def decoded(opened: ImageFile) -> int:
-    """The bytes that its pixels take at most until they are few."""
+    """The most bytes that the pixels take until the picture is made smaller."""
     pixels = opened.width * opened.height
     if opened.format == "WEBP":
         return 16 * pixels  # libwebp draws on two canvases, hands over a copy, and that is copied
     each = 1 if opened.mode in ("1", "L", "P") else 2 if opened.mode.startswith("I;16") else 4
-    row = 4 * fitted(opened)[0] + 16  # made narrow; in both pictures a row has a pointer
+    row = 4 * fitted(opened)[0] + 16  # the narrow picture; in both pictures a row has a pointer
     return each * pixels + row * opened.height
 
 
 def fitted(opened: ImageFile) -> tuple[int, int]:
-    """The size that it will have."""
+    """The size of the result."""
     scale = min(1, LONGEST_SIDE / max(opened.size))
     width, height = opened.size
     return max(1, round(width * scale)), max(1, round(height * scale))
@@ -121,7 +121,7 @@ def fitted(opened: ImageFile) -> tuple[int, int]:
 def smaller(opened: ImageFile) -> Image.Image:
     """The decoded picture, at most LONGEST_SIDE pixels long, as L, RGB, RGBA or CMYK.
 
-    Band by band it is made narrow, then low: nothing else holds all of its pixels once more.
+    It is made narrow band by band, then low, so that its pixels are never held twice.
     """
     width, height = fitted(opened)
     rows = max(1, BAND // opened.width)
@@ -140,7 +140,7 @@ def smaller(opened: ImageFile) -> Image.Image:
 
 
 def plain(image: Image.Image) -> Image.Image:
-    """In a mode that can be made smaller: 8 bits, no palette, colours times their opacity."""
+    """In a mode that can be resized: 8 bits, no palette, premultiplied alpha."""
     if image.mode.startswith(("I", "F")):
         image = in_eight_bits(image)
     if image.mode in ("1", "P", "PA", "LA", "La") or "transparency" in image.info:
@@ -158,13 +158,13 @@ def in_eight_bits(image: Image.Image) -> Image.Image:
 def upright(image: Image.Image) -> Image.Image:
     try:
         return ImageOps.exif_transpose(image)
-    except Exception as error:  # EXIF that nobody can read does not spoil the pixels
+    except Exception as error:  # with damaged EXIF the pixels are still good
         logger.info("A picture's orientation could not be read: %r", error)
         return image
 
 
 def in_srgb(image: Image.Image) -> Image.Image:
-    """The colours as browsers show them without a profile."""
+    """The picture in sRGB, which browsers assume without a profile."""
     alpha = image.getchannel("A") if image.mode == "RGBA" else None
     profile = image.info.get("icc_profile")
     pixels = image.convert("RGB") if alpha else image

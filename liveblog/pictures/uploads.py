@@ -1,4 +1,4 @@
-"""A request that carries a picture, and the frame that answers it.
+"""The upload of a picture: the request, and the frame of the response.
 
 The request is a form (multipart/form-data) with one file, `image`. The answer to it is
 
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 def take(request: HttpRequest) -> dict[str, str | int | bool]:
-    """Keep the picture that the request carries. Raises Refusal."""
+    """Store the picture of the request. Raises Refusal."""
     try:
         file = request.FILES["image"]
         assert isinstance(file, UploadedFile)

@@ -1,4 +1,4 @@
-"""What social cards and search engines show of a page: templates/liveblog/_card.html."""
+"""Metadata of a page for social cards and search engines: templates/liveblog/reader/_card.html."""
 
 from typing import TypedDict
 from urllib.parse import urljoin
@@ -8,6 +8,7 @@ from django.templatetags.static import static
 from django.utils.text import Truncator
 
 from liveblog.models import BlogUpdate, LiveBlog
+from liveblog.pictures.storage import Size
 from liveblog.stream.frames import timestamp
 from liveblog.text.excerpts import DESCRIPTION, Image, description_of, first_image, title_of
 
@@ -29,7 +30,7 @@ class Card(TypedDict, total=False):
 def card_of_blog(
     request: HttpRequest, blog: LiveBlog, edge: BlogUpdate | None, rows: list[BlogUpdate]
 ) -> Card:
-    """Of a page with these rows; either order's first page is the blog's own address."""
+    """The card of a page with these rows. A first page has the blog's address in either order."""
     description = blog.description or (description_of(rows[0]) if rows else "")
     card: Card = {
         "type": "website",
@@ -55,9 +56,9 @@ def card_of_post(request: HttpRequest, row: BlogUpdate) -> Card:
 
 
 def with_image(request: HttpRequest, card: Card, rows: list[BlogUpdate]) -> Card:
-    """The first image of the rows, or else the site's; and all addresses absolute."""
+    """The card with the first image of the rows, else the site's, and with absolute addresses."""
     address = request.build_absolute_uri(card["address"])
     found = next(filter(None, map(first_image, rows)), None)
-    image = found or Image(static("liveblog/shared/card.png"), "", 1200, 630)
+    image = found or Image(static("liveblog/shared/card.png"), "", Size(1200, 630))
     image = image._replace(address=urljoin(address, image.address))
     return {**card, "address": address, "image": image, "is_large": bool(found)}

@@ -27,7 +27,7 @@ THEMES = ("light", "dark")
 
 @read_only
 @conditional_page
-# An hour: it hardly changes, and a title that has changed comes with the frame.
+# An hour: it hardly changes, and a new title comes with the frame.
 @cache_control(public=True, max_age=3600)
 def script(request: HttpRequest, slug: str) -> HttpResponse:
     blog = get_object_or_404(LiveBlog, slug=slug)
@@ -37,7 +37,7 @@ def script(request: HttpRequest, slug: str) -> HttpResponse:
         {"blog": blog},
         content_type="text/javascript; charset=utf-8",
     )
-    # Pages that are isolated from other origins (COEP) load only what says that they may.
+    # Pages that are isolated from other origins (COEP) load only resources with this header.
     response["Cross-Origin-Resource-Policy"] = "cross-origin"
     return response
 

@@ -1,7 +1,7 @@
 """`/liveblog/<slug>/feed/`: the newest updates as Atom (RFC 4287); `?key-events` only those.
 
 An entry's id is a tag URI (RFC 4151) of the site's name, the blog's first day and the row, so it
-survives edits and a move to https. What is deleted is gone from the feed, and the feed is newer.
+survives edits and a move to https. A deletion removes the entry and updates the feed's time.
 """
 
 import re
@@ -23,7 +23,7 @@ from liveblog.reading.views import briefly_public
 from liveblog.stream.frames import PAGE
 from liveblog.text.excerpts import absolute, title_of
 
-# XML 1.0, 2.2: what no document may hold, not even as a reference.
+# XML 1.0, 2.2: characters that are not allowed in a document, not even as references.
 NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
@@ -42,7 +42,7 @@ class Feed(Atom1Feed):
 @conditional_page
 @briefly_public
 def feed(request: HttpRequest, slug: str) -> HttpResponse:
-    # Read before the updates: what commits in between makes the next answer newer.
+    # Read before the updates: a change that commits in between makes the next answer newer.
     blog = get_object_or_404(LiveBlog, slug=slug)
     rows = blog.updates.visible()
     if "key-events" in request.GET:

@@ -1,8 +1,8 @@
-"""The pages of a stream: which updates stand on one, between which places, and where a post is.
+"""The pages of a stream: the updates of each, its bounds, and the page of a given post.
 
-Two places bound a page for the script: `floor`, from which on updates belong to it, and `ceiling`,
-below which they do. Where one is None the page is open: there updates may still come. In either
-order the first page lifts the pinned updates to its top, however far away they stand.
+For the script a page has two bounds: updates from `floor` on and below `ceiling` belong to it. A
+bound that is None is open: new updates may still appear there. In either order the first page has
+all pinned updates at its top, wherever they are in the stream.
 """
 
 from typing import NamedTuple, TypedDict
@@ -14,7 +14,7 @@ from liveblog.stream.frames import PAGE, Frame, page_of_updates, timestamp, upda
 from liveblog.text.excerpts import title_of
 
 NEWEST, OLDEST = "newest", "oldest"  # which comes first
-MOST_KEY_EVENTS = 100  # in the list; older ones stand in the stream, where a link leads
+MAX_KEY_EVENTS = 100  # in the list; a link leads to older ones in the stream
 
 
 class Place(TypedDict):
@@ -107,7 +107,7 @@ def place(row: BlogUpdate | None, above: int = 0) -> Place | None:
 
 
 def place_in_stream(blog: LiveBlog, row: BlogUpdate, order: str = NEWEST) -> str:
-    """The address of the reader's page that the post stands on."""
+    """The address of the reader's page that contains the post."""
     page, query = blog.get_absolute_url(), ""
     if order == OLDEST:
         query = "?order=oldest"
@@ -128,8 +128,8 @@ class KeyEvents(TypedDict):
 
 
 def key_events(blog: LiveBlog, shown: set[int]) -> KeyEvents:
-    """The newest key events of the whole blog; `here` are those on the page that shows `shown`."""
-    rows = list(blog.updates.visible().filter(key_event=True)[: MOST_KEY_EVENTS + 1])
+    """The newest key events of the blog; `here`: whether it is one of `shown`, the page's ids."""
+    rows = list(blog.updates.visible().filter(key_event=True)[: MAX_KEY_EVENTS + 1])
     events: list[dict[str, object]] = [
         {
             "id": row.pk,
@@ -138,7 +138,7 @@ def key_events(blog: LiveBlog, shown: set[int]) -> KeyEvents:
             "row": row,
             "here": row.pk in shown,
         }
-        for row in rows[:MOST_KEY_EVENTS]
+        for row in rows[:MAX_KEY_EVENTS]
     ]
-    last = rows[MOST_KEY_EVENTS - 1] if len(rows) > MOST_KEY_EVENTS else None
+    last = rows[MAX_KEY_EVENTS - 1] if len(rows) > MAX_KEY_EVENTS else None
     return {"key_events": events, "last_key_event": last}

@@ -18,7 +18,7 @@ from liveblog.stream.frames import update_frame
 def post(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     """The page; 404 for what readers have never seen, 410 for what was deleted."""
     blog = get_object_or_404(LiveBlog, slug=slug)
-    # A deleted draft is still a draft: nobody has seen it.
+    # A deleted draft is still a draft: readers have never seen it.
     row = blog.updates.filter(pk=pk, draft=False).first()
     if row is None:
         raise Http404(_("This live blog has no such update."))

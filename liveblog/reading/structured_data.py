@@ -59,8 +59,8 @@ def image_of(row: BlogUpdate, site: str) -> Facts | None:
         {
             "@type": "ImageObject",
             "url": urljoin(site, image.address),
-            "width": image.width,
-            "height": image.height,
+            "width": image.size and image.size.width,
+            "height": image.size and image.size.height,
             "caption": image.alt,
         }
     )

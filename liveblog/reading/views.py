@@ -1,7 +1,7 @@
 """The readers' pages, and updates.json.
 
-The reader's pages depend on nothing but the address, so that a shared cache may keep them; they
-carry their revision, and the script catches up from there.
+The reader's pages depend only on the address, so that a shared cache may keep them. Each carries
+its revision, and the script catches up from there.
 """
 
 from django.db import models
@@ -20,12 +20,18 @@ from liveblog.reading.cards import card_of_blog
 from liveblog.reading.pages import NEWEST, OLDEST, key_events, place_in_stream, stream
 from liveblog.reading.structured_data import in_script, live_blog_posting
 from liveblog.stream.frames import Frame, bad_revision, replay_frame, unknown_blog
-from liveblog.stream.replay import Asker, charge, has_missed_much, seconds_to_wait, too_many_replays
+from liveblog.stream.replay import (
+    ReplayClient,
+    charge,
+    has_missed_much,
+    seconds_to_wait,
+    too_many_replays,
+)
 from liveblog.stream.revisions import whole_number
 
 TOO_MANY_REQUESTS = 429
 
-# 1 s: a crowd costs one rendering a second, and a post made just before shows by the script.
+# 1 s: a crowd costs one rendering per second; the script adds a post that is newer.
 briefly_public = cache_control(public=True, max_age=1)
 
 
@@ -44,17 +50,17 @@ def index(request: HttpRequest) -> HttpResponse:
 def reader(request: HttpRequest, slug: str) -> HttpResponse:
     """A page of the stream: `?order=oldest`, and from `?before=<id>` or `?after=<id>` on.
 
-    `?at=<id>` leads to the page that holds the post.
+    `?at=<id>` redirects to the page that contains the post.
     """
     blog = get_object_or_404(LiveBlog, slug=slug)
     order = request.GET.get("order", NEWEST)
     if order not in (NEWEST, OLDEST):
         raise Http404(_("Updates can be ordered newest or oldest first."))
-    # A draft is as good as not there: even its time would give it away.
+    # Drafts are 404: even their time would be a leak.
     published = blog.updates.filter(draft=False)
-    if at := asked_row(request, published, "at"):
+    if at := requested_row(request, published, "at"):
         return cached(redirect(place_in_stream(blog, at, order)), blog)
-    edge = asked_row(request, published, "after" if order == OLDEST else "before")
+    edge = requested_row(request, published, "after" if order == OLDEST else "before")
     page = stream(blog, order, edge)
     rows = [update["row"] for update in page["updates"]]
     posting = live_blog_posting(blog, rows, request.build_absolute_uri("/"))
@@ -69,13 +75,13 @@ def reader(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def cached(response: HttpResponse, blog: LiveBlog) -> HttpResponse:
-    """Say how long caches may keep a page of the blog.
+    """Set how long caches may keep a page of the blog.
 
-    While it is covered, a second: a crowd costs one rendering a second. When the coverage has
-    ended, shared caches may keep it for a year: the script asks for what came later in any case,
-    and an operator who must be rid of a page at once purges them. Browsers, which nobody can
-    purge, look again after a minute, so that corrections and legal deletions get through to who
-    has no script. Our own nginx goes on with its second, which costs nothing.
+    During the coverage, a second: a crowd costs one rendering per second. When the coverage has
+    ended, shared caches may keep it for a year: the script requests later changes in any case, and
+    an operator who must remove a page at once can purge them. Browsers cannot be purged; they
+    revalidate after a minute, so that corrections and legal deletions also reach readers without
+    scripts. Our own nginx keeps pages for a second as before.
     """
     if blog.state == LiveBlog.State.ENDED:
         patch_cache_control(response, public=True, max_age=60, s_maxage=31_536_000)
@@ -91,16 +97,16 @@ def updates_json(request: HttpRequest, slug: str) -> HttpResponse:
     """The `replay` frame over HTTP, for readers whose socket is blocked.
 
     `?after=<revision>`, and `parts=1` for a long one in parts (see replay_frame()). Caches may
-    keep every answer for a second, but not the refusal of one client's address.
+    keep every response for a second, except one that refuses a client's address.
     """
-    asker = Asker(socket=None, address=request.META.get("REMOTE_ADDR"))
-    answer = replay_answer(request, slug, asker)
+    client = ReplayClient(reply_channel=None, address=request.META.get("REMOTE_ADDR"))
+    answer = replay_answer(request, slug, client)
     if answer.status_code != TOO_MANY_REQUESTS:
         patch_cache_control(answer, public=True, max_age=1)
     return answer
 
 
-def replay_answer(request: HttpRequest, slug: str, asker: Asker) -> HttpResponse:
+def replay_answer(request: HttpRequest, slug: str, client: ReplayClient) -> HttpResponse:
     blog = LiveBlog.objects.filter(slug=slug).first()
     if blog is None:
         return json_answer(unknown_blog().frame, status=404)
@@ -108,12 +114,12 @@ def replay_answer(request: HttpRequest, slug: str, asker: Asker) -> HttpResponse
     if after is None:
         return json_answer(bad_revision().frame, status=400)
     is_counted = has_missed_much(blog.revision, after)
-    if is_counted and (wait := seconds_to_wait(asker)):
+    if is_counted and (wait := seconds_to_wait(client)):
         headers = {"Retry-After": str(wait), "Cache-Control": "no-store"}
         return json_answer(too_many_replays(wait), TOO_MANY_REQUESTS, **headers)
     answer = json_answer(replay_frame(blog, after, in_parts="parts" in request.GET))
     if is_counted:
-        charge(asker, len(answer.content))
+        charge(client, len(answer.content))
     return answer
 
 
@@ -123,7 +129,7 @@ def json_answer(frame: Frame, status: int = 200, **headers: str) -> HttpResponse
     )
 
 
-def asked_row(
+def requested_row(
     request: HttpRequest, rows: models.QuerySet[BlogUpdate], name: str
 ) -> BlogUpdate | None:
     """The row that `?name=<id>` names, perhaps a tombstone; None without it. Raises Http404."""

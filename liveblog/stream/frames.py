@@ -15,8 +15,8 @@ from conversations.refusals import Refusal
 from liveblog.fields import CONTENT, PUBLICATION, TEXTS
 from liveblog.models import BlogUpdate, LiveBlog
 
-LONGEST_REPLAY = 200  # updates; a reader that misses more starts anew with the newest page
-PAGE = 50  # updates on a page, and in a replay that starts anew
+LONGEST_REPLAY = 200  # updates; a reader that has missed more gets the newest page instead
+PAGE = 50  # updates on a page, and in a replay with `reset`
 PART = 32_000  # bytes of updates in a part of a replay: 1 s of a line with 256 kbit/s
 
 Frame = dict[str, Any]  # a JSON object; its "type" determines its members
@@ -34,14 +34,14 @@ def json_value(value: bool | datetime | None) -> bool | str | None:
 
 
 def action_of(update: BlogUpdate) -> str:
-    """What the row's newest revision did to it."""
+    """The change that the row's newest revision made."""
     if update.deleted:
         return "deleted"
     return "created" if update.revision == update.created_revision else "changed"
 
 
 def update_frame(update: BlogUpdate) -> Frame:
-    """One update in its newest state; a deleted one gives nothing away."""
+    """One update in its newest state; the texts of a deleted one are empty."""
     fields = {name: getattr(update, name) for name in CONTENT if name != "body"}
     if update.deleted:
         fields |= {name: "" for name in TEXTS if name != "body"}
@@ -69,7 +69,7 @@ def blog_frame(blog: LiveBlog) -> Frame:
 
 
 def editors_frame(update: BlogUpdate) -> Frame:
-    """The update frame and what only editors may see; never for a group."""
+    """The update frame with the fields that only editors may see; never for a group."""
     return update_frame(update) | {
         "body": "" if update.deleted else update.body,
         "version": update.version,
@@ -86,7 +86,7 @@ def replay_frame(blog: LiveBlog, after: int, in_parts: bool = False) -> Frame:
 
     `in_parts`: a frame with more than PART bytes of updates ends after the row that exceeds it.
     Its `revision` is that row's, up to which it is complete, and `head` is the blog's. A reset
-    always comes whole: its rows are believed only together.
+    is never split: its rows replace all others only together.
     """
     rows = list(blog.updates.filter(revision__gt=after).order_by("revision")[: LONGEST_REPLAY + 1])
     reset = len(rows) > LONGEST_REPLAY or after > blog.revision
@@ -122,12 +122,12 @@ def page_of_updates(blog: LiveBlog) -> list[BlogUpdate]:
 
 
 def pulse_frame(revision: int, readers: int) -> Frame:
-    """The blog's head, and how many sockets its pages hold."""
+    """The blog's head revision, and the number of its readers' open sockets."""
     return {"type": "pulse", "revision": revision, "readers": readers}
 
 
 def ended_frame(revision: int) -> Frame:
-    """The coverage has ended. Whoever has all up to this revision has all of it."""
+    """The coverage has ended; this is its last revision."""
     return {"type": "ended", "revision": revision}
 
 

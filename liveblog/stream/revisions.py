@@ -1,7 +1,7 @@
-"""Querysets that cannot change a row behind the revision's back.
+"""Querysets whose bulk operations take revisions.
 
-Every change of a blog takes the blog's next revision, so that a reader can ask for all after the
-last one it has. A bulk statement would skip that; here bulk operations save row by row instead.
+Every change of a blog takes the blog's next revision, so that a reader can request everything after
+the last one it has. A bulk statement would skip that; here bulk operations save row by row.
 """
 
 import re
@@ -14,9 +14,9 @@ Row = TypeVar("Row", bound=models.Model)
 
 
 def whole_number(value: object) -> int | None:
-    """A number or its decimal digits as a whole number that a database's 64 bits hold, or None."""
+    """The value as a non-negative integer of at most 63 bits, or None. Takes an int or digits."""
     if isinstance(value, bool) or not isinstance(value, int | str):
-        return None  # JSON's true is no number here
+        return None  # JSON's true is not a number here
     if not re.fullmatch(r"[0-9]{1,19}", str(value)):
         return None
     number = int(value)
@@ -24,7 +24,7 @@ def whole_number(value: object) -> int | None:
 
 
 def evaluate(row: models.Model, using: str) -> None:
-    """Put values where a stored row has expressions, such as F(), as the database computes them."""
+    """Replace the expressions of a stored row, such as F(), by the values the database computes."""
     waiting: dict[str, models.ExpressionWrapper[Any]] = {}
     for field in row._meta.concrete_fields:
         value = row.__dict__.get(field.attname)
@@ -37,7 +37,7 @@ def evaluate(row: models.Model, using: str) -> None:
 
 
 def as_stored(row: Row, using: str | None, update_fields: Collection[str] | None) -> Row:
-    """The row that was just saved as readers get it: what the save left out is the database's."""
+    """The saved row as the database has it: with update_fields, other fields may be out of date."""
     if update_fields is None:
         return row
     return models.QuerySet(type(row), using=using).get(pk=row.pk)
@@ -47,7 +47,7 @@ class RevisionedQuerySet(models.QuerySet[Row]):
     """Bulk changes go through each row's save() and delete(), in one transaction."""
 
     def locked(self) -> list[Row]:
-        """The rows, which nobody else can change until the transaction ends."""
+        """The rows, locked until the transaction ends."""
         return list(self.select_for_update())
 
     def update(self, **values: Any) -> int:

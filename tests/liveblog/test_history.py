@@ -10,8 +10,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from conversations.json_text import encode
-from liveblog.editing.models import MOST_PAST
-from liveblog.editing.text_diff import AROUND, difference
+from liveblog.editing.models import MAX_PAST_VERSIONS
+from liveblog.editing.text_diff import CONTEXT, difference
 from liveblog.models import BlogUpdate, LiveBlog, PastVersion
 from liveblog.reading.transfer import document
 from liveblog.stream.frames import replay_frame, update_frame
@@ -127,8 +127,8 @@ class TestKept:
         assert not PastVersion.objects.exists()
 
     def test_the_newest_of_very_many(self, update, monkeypatch):
-        monkeypatch.setattr("liveblog.models.MOST_PAST", 3)
-        assert MOST_PAST > 100
+        monkeypatch.setattr("liveblog.models.MAX_PAST_VERSIONS", 3)
+        assert MAX_PAST_VERSIONS > 100
         for number in range(6):
             update.body = f"Score {number}"
             update.save()
@@ -319,7 +319,7 @@ class TestDifferences:
         long = "word " * 1000
         parts = difference(f"a {long}", f"b {long}")
         assert [kind for kind, _ in parts] == ["gone", "new", "same"]
-        assert len(parts[-1][1]) < AROUND + 10 and parts[-1][1].endswith("… ")
+        assert len(parts[-1][1]) < CONTEXT + 10 and parts[-1][1].endswith("… ")
 
     def test_of_two_longest_texts_take_no_time_to_speak_of(self):
         """A bound of the work, not of the clock: the test would run for minutes without it."""

@@ -3,7 +3,7 @@
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DatabaseError
 
-from liveblog.management.commands.post import unknown
+from liveblog.management.commands.post import unknown_slug
 from liveblog.models import LiveBlog
 from liveblog.reading.export import as_html, as_json
 
@@ -19,7 +19,7 @@ class Command(BaseCommand):
         try:
             blog = LiveBlog.objects.filter(slug=slug).first()
             if blog is None:
-                raise CommandError(unknown(slug))
+                raise CommandError(unknown_slug(slug))
             text = as_html(blog) if html else as_json(blog)
         except DatabaseError as error:
             reason, *_ = str(error).split("\n")  # PostgreSQL quotes the statement below it

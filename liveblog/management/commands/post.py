@@ -14,8 +14,8 @@ from liveblog.editing.forms import KeyForm
 from liveblog.fields import LONGEST_BODY, TEXTS, Content
 from liveblog.models import BlogUpdate, LiveBlog
 
-PAUSE = 1.0  # s before the second try: a PostgreSQL that restarts takes about as long
-NAMED = 20  # slugs in the sentence for an unknown one; a terminal's screen, not a list of all
+RETRY_DELAY = 1.0  # s before the second attempt: about as long as PostgreSQL takes to restart
+MAX_SLUGS_LISTED = 20  # in the message for an unknown slug: what fits a terminal
 
 
 class Command(BaseCommand):
@@ -63,7 +63,7 @@ class Command(BaseCommand):
         try:
             done = with_retry(publish)
         except LiveBlog.DoesNotExist as error:
-            raise CommandError(unknown(slug)) from error
+            raise CommandError(unknown_slug(slug)) from error
         except DatabaseError as error:
             reason, *_ = str(error).split("\n")  # PostgreSQL quotes the statement below it
             raise CommandError(f"The database did not take the update: {reason}.") from error
@@ -80,7 +80,7 @@ def with_retry(
         if connection.connection is not None and connection.is_usable():
             raise
         connection.close()
-        time.sleep(PAUSE)
+        time.sleep(RETRY_DELAY)
         return write()
 
 
@@ -103,7 +103,7 @@ def read_standard_input() -> str:
 
 
 def check(update: BlogUpdate) -> None:
-    """Raises CommandError with one sentence where the update cannot be posted."""
+    """Raise CommandError if the update cannot be posted."""
     if not update.body.strip():
         raise CommandError("Not posted: the text is empty.")
     if len(update.body) > LONGEST_BODY:
@@ -123,10 +123,14 @@ def check(update: BlogUpdate) -> None:
         raise CommandError(f"Not posted: {' '.join(reasons)}") from error
 
 
-def unknown(slug: str) -> str:
-    """The sentence for a slug that no blog has, with those that there are."""
-    slugs = list(LiveBlog.objects.order_by("slug").values_list("slug", flat=True)[: NAMED + 1])
+def unknown_slug(slug: str) -> str:
+    """The message for a slug that no blog has, with the slugs that exist."""
+    slugs = list(
+        LiveBlog.objects.order_by("slug").values_list("slug", flat=True)[: MAX_SLUGS_LISTED + 1]
+    )
     if not slugs:
         return f"There is no live blog {slug!r}, and no other either."
-    more = ", and more" if len(slugs) > NAMED else ""
-    return f"There is no live blog {slug!r}; there are: {', '.join(slugs[:NAMED])}{more}."
+    more = ", and more" if len(slugs) > MAX_SLUGS_LISTED else ""
+    return (
+        f"There is no live blog {slug!r}; there are: {', '.join(slugs[:MAX_SLUGS_LISTED])}{more}."
+    )

@@ -6,7 +6,7 @@ from django.db import Error as DatabaseError
 from liveblog.pictures.unused import remove, unused
 
 DAY = 24 * 60 * 60  # s
-# Until it is sent, a text waits in its writer's browser alone, where nobody can look for pictures.
+# A text that was not sent yet is only in its writer's browser, and may refer to pictures.
 SAFE = 7  # days
 
 
