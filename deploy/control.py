@@ -64,7 +64,7 @@ class Supervisor:
         self.rpc: Any = xmlrpc.client.ServerProxy("http://unix", transport).supervisor
 
     def main_pid(self) -> int:
-        """supervisord's own process id. Raises OSError where it does not run."""
+        """supervisord's own process id. Raises OSError if it does not run."""
         pid: int = self.rpc.getPID()
         return pid
 
@@ -77,7 +77,7 @@ class Supervisor:
         return info
 
     def environ(self) -> dict[str, str]:
-        """The environment in which the tree was started, and which its processes inherit."""
+        """The environment variables that the processes inherit."""
         data = Path(f"/proc/{self.main_pid()}/environ").read_bytes().decode()
         return dict(item.split("=", 1) for item in data.split("\0") if "=" in item)
 
@@ -110,7 +110,7 @@ class Supervisor:
         return self.info(name)["state"] not in (RUNNING, STARTING, STOPPING)
 
     def stop(self, *names: str) -> None:
-        """Stop them all at once and wait for their ends; one that does not run stays so."""
+        """Stop the processes at the same time, and wait until they have ended."""
         for name in names:
             try:
                 self.rpc.stopProcess(name, False)
@@ -129,7 +129,7 @@ class Supervisor:
 
 
 def folder_of(pid: int) -> Path | None:
-    """The folder that the process runs in; None where it has ended."""
+    """The folder in which the process runs; None if it has ended."""
     with suppress(OSError):
         return Path(os.readlink(f"/proc/{pid}/cwd"))
     return None

@@ -1,4 +1,4 @@
-"""Django's settings. What an operator may choose comes from proj/environment.py."""
+"""Django's settings. Those that an operator may choose are read by proj/environment.py."""
 
 import os
 import secrets
@@ -88,7 +88,7 @@ TEMPLATES = [
 DATABASES = {
     "default": dj_database_url.parse(
         environment.DATABASE_URL or "sqlite://",
-        # A worker handles thousands of messages a second: no connection for each.
+        # A worker handles thousands of messages per second, on one connection.
         conn_max_age=600,
         conn_health_checks=True,
     )
@@ -173,10 +173,10 @@ CSRF_TRUSTED_ORIGINS = [
 ]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = environment.HTTPS
 SECURE_SSL_REDIRECT = environment.HTTPS
-# Asked from inside, past the proxy.
+# Requested from inside, not through the proxy.
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_HSTS_SECONDS = 31_536_000 if environment.HTTPS else 0  # s; a year
-# Whether other sites below the same domain are ready for HSTS, only their owner knows.
+# HSTS for subdomains and in browsers' lists is the decision of the domain's owner.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 
 CSRF_FAILURE_VIEW = "liveblog.editing.decorators.csrf_failure"
@@ -194,8 +194,8 @@ USE_I18N = True
 USE_TZ = True
 
 STATIC_URL = "/static/"
-# What is served, of every release. A release has the static files that it needs in its own folder,
-# and publishes them there (proj/static.py); a checkout collects into it.
+# The served files of all releases. A release has its static files in its own folder and copies them
+# there (proj/static.py); a checkout collects into it.
 PUBLISHED_STATIC = DATA_DIR / "static"
 PUBLISHED_STATIC.mkdir(exist_ok=True)
 COLLECTED_STATIC = ROOT / "collected_static"  # deploy/building.py makes it
@@ -205,13 +205,13 @@ STORAGES = {
     "staticfiles": {"BACKEND": "proj.static.HashedFiles"},
 }
 WHITENOISE_USE_FINDERS = True
-# Looks at each file anew: a size remembered from before a release would cut the new file short.
+# Read each file's size again: one from before a release would truncate the new file.
 WHITENOISE_AUTOREFRESH = True
 WHITENOISE_MAX_AGE = 60  # s, for names without a hash
 MEDIA_URL = "/media/"
 MEDIA_ROOT = DATA_DIR / "media"
 MEDIA_ROOT.mkdir(exist_ok=True)
-# The web server, another user, reads what is collected and uploaded, whatever the umask.
+# The web server, another user, must be able to read these folders with any umask.
 for folder in (PUBLISHED_STATIC, MEDIA_ROOT):
     if folder.stat().st_uid == os.getuid():
         folder.chmod(0o755)
@@ -221,7 +221,7 @@ FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o755
 API_TOKENS = environment.API_TOKENS
 EMBED_ORIGINS = environment.EMBED_ORIGINS
 
-# Where EMAIL_URL is unset, mails are files: nothing goes out, and nothing is lost unseen.
+# Without EMAIL_URL, mails are written to files.
 EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
 EMAIL_FILE_PATH = DATA_DIR / "mail"
 EMAIL_TIMEOUT = 10  # s: a worker does not wait longer for a mail server

@@ -14,10 +14,10 @@ Headers = MutableMapping[str, str]
 
 
 class HashedFiles(ManifestStaticFilesStorage):
-    """Hashed names once `collectstatic` has run; plain ones before, and for what it did not find.
+    """Hashed names once `collectstatic` has run; plain names before, and for files it did not find.
 
-    Modules import each other by hashed names too. Files of earlier releases stay: pages in caches
-    and workers of the old code still name them.
+    Modules import each other by hashed names too. Files of earlier releases are kept: pages in
+    caches and workers of the old code still refer to them.
     """
 
     support_js_module_import_aggregation = True
@@ -47,7 +47,7 @@ class Files(WhiteNoiseMiddleware):
 
 
 def make_readable_folder(folder: Path) -> None:
-    """Make it and those above it, whatever the umask: the web server is another user."""
+    """Make the folder and its parents, readable with any umask: the web server is another user."""
     if not folder.exists():
         make_readable_folder(folder.parent)
         folder.mkdir(exist_ok=True)
@@ -55,10 +55,10 @@ def make_readable_folder(folder: Path) -> None:
 
 
 def publish(*, plain: bool) -> None:
-    """Copy this release's static files to where they are served; a checkout has them there.
+    """Copy this release's static files to the served folder; a checkout collects into it.
 
-    Hashed names are only added: pages that are open, caches and other releases name the files of
-    earlier releases. `plain`: also the names without a hash, which belong to the current release.
+    Files with hashed names are never removed: open pages, caches and other releases refer to them.
+    `plain`: also copy names without a hash, which belong to the current release.
     """
     collected, published = Path(settings.STATIC_ROOT), Path(settings.PUBLISHED_STATIC)
     if collected == published:
