@@ -24,7 +24,7 @@ from database.outages import OUTAGES, reason_of
 from liveblog.api import schemas
 from liveblog.api.errors import KINDS, Refusal
 from liveblog.models import BlogUpdate, LiveBlog
-from liveblog.reading.views import json_answer
+from liveblog.reading.views import json_response
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ api = NinjaAPI(
 
 
 def refuse(request: HttpRequest, refusal: Refusal) -> HttpResponse:
-    return json_answer(refusal.frame, refusal.status, **refusal.headers)
+    return json_response(refusal.frame, refusal.status, **refusal.headers)
 
 
 def refuse_parameters(request: HttpRequest, error: ValidationError) -> HttpResponse:
