@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from liveblog.editing.models import MAX_PAST_VERSIONS, PastVersion, Write
-from liveblog.fields import FLAGS, LONGEST_BODY, LONGEST_NAME, TEXTS
+from liveblog.fields import FLAGS, LONGEST_BODY, LONGEST_HEADLINE, LONGEST_NAME, TEXTS
 from liveblog.stream.revisions import RevisionedQuerySet, evaluate
 from liveblog.text import markup
 from liveblog.webhooks.models import Delivery, Webhook
@@ -146,7 +146,7 @@ class BlogUpdate(models.Model):
     blog = models.ForeignKey(
         LiveBlog, models.CASCADE, related_name="updates", verbose_name=_("live blog")
     )
-    headline = models.CharField(_("headline"), max_length=200, blank=True)
+    headline = models.CharField(_("headline"), max_length=LONGEST_HEADLINE, blank=True)
     body = models.TextField(
         _("text"),
         validators=[MaxLengthValidator(LONGEST_BODY), markup.validate_rendering],

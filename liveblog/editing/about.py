@@ -28,7 +28,7 @@ from liveblog.editing.decorators import for_editors, invalid_form, wants_json
 from liveblog.editing.idempotency import locked
 from liveblog.editing.roles import Rights
 from liveblog.models import LiveBlog
-from liveblog.reading.views import json_answer
+from liveblog.reading.views import json_response
 from liveblog.stream.frames import Frame, blog_frame
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def about(request: HttpRequest, blog: LiveBlog, may: Rights) -> HttpResponse:
     if name not in MOVES:
         sentence = _("The coverage can be started, ended or reopened.")
         if wants_json(request):
-            return json_answer(error_frame("invalid", sentence) | {"fields": {"move": []}}, 422)
+            return json_response(error_frame("invalid", sentence) | {"fields": {"move": []}}, 422)
         messages.error(request, sentence)
         return redirect("liveblog:editor", blog.slug)
     try:
@@ -105,7 +105,7 @@ def about(request: HttpRequest, blog: LiveBlog, may: Rights) -> HttpResponse:
     except Changed as meanwhile:
         sentence = _("The coverage's state was changed meanwhile. Look at it, then decide again.")
         if wants_json(request):
-            return json_answer(conflict_frame(meanwhile.blog, sentence), 409)
+            return json_response(conflict_frame(meanwhile.blog, sentence), 409)
         messages.error(request, sentence)
         return redirect("liveblog:editor", blog.slug)
 
@@ -119,7 +119,7 @@ def describe(request: HttpRequest, blog: LiveBlog) -> HttpResponse:
     except Changed as meanwhile:
         sentence = _("This was changed meanwhile. Nothing was overwritten.")
         if wants_json(request):
-            return json_answer(conflict_frame(meanwhile.blog, sentence), 409)
+            return json_response(conflict_frame(meanwhile.blog, sentence), 409)
         # The form now carries the current values as seen: sent once more, it overwrites them.
         sent = request.POST.copy()
         for name in form.fields:
@@ -137,7 +137,7 @@ def page(request: HttpRequest, blog: LiveBlog, form: AboutForm, status: int = 20
 
 def done(request: HttpRequest, blog: LiveBlog, sentence: "str | StrPromise") -> HttpResponse:
     if wants_json(request):
-        return json_answer(blog_frame(blog))
+        return json_response(blog_frame(blog))
     messages.success(request, sentence)
     return redirect("liveblog:editor", blog.slug)
 

@@ -27,7 +27,7 @@ from liveblog.editing.forms import PreviewForm
 from liveblog.editing.roles import Rights, user_of
 from liveblog.models import LiveBlog
 from liveblog.pictures import uploads
-from liveblog.reading.views import json_answer
+from liveblog.reading.views import json_response
 from liveblog.text.markup import render
 
 logger = logging.getLogger(__name__)
@@ -53,9 +53,9 @@ def for_writers(
 @for_writers
 def image(request: HttpRequest) -> HttpResponse:
     try:
-        return json_answer(uploads.take(request), 201)
+        return json_response(uploads.store_upload(request), 201)
     except Refusal as refusal:
-        return json_answer(refusal.frame, refusal.status, **refusal.headers)
+        return json_response(refusal.frame, refusal.status, **refusal.headers)
 
 
 @for_writers
@@ -63,12 +63,12 @@ def preview(request: HttpRequest) -> HttpResponse:
     try:
         count_preview(user_of(request))
     except Refusal as refusal:
-        return json_answer(refusal.frame, refusal.status, **refusal.headers)
+        return json_response(refusal.frame, refusal.status, **refusal.headers)
     form = PreviewForm(request.POST)
     if not form.is_valid():
         return invalid_form(form)
     headline, body = form.cleaned_data["headline"], form.cleaned_data["body"]
-    return json_answer({"type": "preview", "headline": headline, "content": render(body)})
+    return json_response({"type": "preview", "headline": headline, "content": render(body)})
 
 
 def count_preview(user: User) -> None:

@@ -25,7 +25,7 @@ from conversations.refusals import error_frame
 from database.outages import OUTAGES, reason_of
 from liveblog.editing.roles import Rights, may_not_edit, rights_of
 from liveblog.models import LiveBlog
-from liveblog.reading.views import json_answer
+from liveblog.reading.views import json_response
 from liveblog.stream.frames import unknown_blog
 
 logger = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ def for_editors(
     ) -> HttpResponse:
         if not request.user.is_authenticated:
             if wants_json(request):
-                return json_answer(error_frame("not_logged_in", _("Please log in.")), 401)
+                return json_response(error_frame("not_logged_in", _("Please log in.")), 401)
             return redirect_to_login(request.get_full_path())
         blog = LiveBlog.objects.get(slug=slug)
         may = rights_of(request.user)
@@ -94,7 +94,7 @@ def unavailable(request: HttpRequest, error: DatabaseError) -> HttpResponse:
     logger.error("%s: the database failed: %s", where, reason_of(error))
     if wants_json(request) or request.path.startswith(PROGRAMS):
         sentence = _("The database did not take it. Send it again with the same key.")
-        answer = json_answer(error_frame("unavailable", sentence), 503)
+        answer = json_response(error_frame("unavailable", sentence), 503)
     else:
         # Without the request: its user would be read from the database.
         answer = HttpResponse(render_to_string("503.html"), status=503)
@@ -114,17 +114,17 @@ def server_error(request: HttpRequest) -> HttpResponse:
 def refusal(error: Exception) -> HttpResponse:
     """The answer to a script."""
     if isinstance(error, PermissionDenied):
-        return json_answer(error_frame("not_allowed", str(error)), 403)
+        return json_response(error_frame("not_allowed", str(error)), 403)
     if isinstance(error, LiveBlog.DoesNotExist):
-        return json_answer(unknown_blog().frame, 404)
-    return json_answer(error_frame("not_found", _("This live blog has no such update.")), 404)
+        return json_response(unknown_blog().frame, 404)
+    return json_response(error_frame("not_found", _("This live blog has no such update.")), 404)
 
 
 def invalid_form(form: BaseForm) -> HttpResponse:
     """The answer to a script: 422 `invalid`, with the form's own sentences in `fields`."""
     fields = {name: list(sentences) for name, sentences in form.errors.items()}
     sentence = _("Nothing was saved. Please correct what is marked.")
-    return json_answer(error_frame("invalid", sentence) | {"fields": fields}, 422)
+    return json_response(error_frame("invalid", sentence) | {"fields": fields}, 422)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
@@ -132,4 +132,4 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     if not wants_json(request):
         return csrf.csrf_failure(request, reason)
     sentence = _("The form is out of date. Load the page again, then send it once more.")
-    return json_answer(error_frame("csrf", sentence), 403)
+    return json_response(error_frame("csrf", sentence), 403)

@@ -57,7 +57,7 @@ from liveblog.fields import Content, Values
 from liveblog.models import BlogUpdate, LiveBlog
 from liveblog.pictures import images
 from liveblog.reading.pages import stream
-from liveblog.reading.views import json_answer, requested_row
+from liveblog.reading.views import json_response, requested_row
 from liveblog.stream.frames import Frame, editors_frame
 from liveblog.stream.revisions import whole_number
 
@@ -248,7 +248,7 @@ def acknowledge(
     request: HttpRequest, blog: LiveBlog, done: idempotency.Acknowledgement
 ) -> HttpResponse:
     if wants_json(request):
-        return json_answer(done.frame())
+        return json_response(done.frame())
     sentences = {
         "created": _("Published."),
         "changed": _("The change is published."),
@@ -284,7 +284,7 @@ def conflict(
         sentence = _("This update was changed meanwhile. Nothing was overwritten.")
     frame = editors_frame(current)
     if wants_json(request):
-        return json_answer(error_frame("conflict", sentence) | {"current": frame}, 409)
+        return json_response(error_frame("conflict", sentence) | {"current": frame}, 409)
     if "delete" in request.POST or "flag" in request.POST:
         messages.error(request, sentence)
         return page(request, blog, may, empty_form(request, blog, may), frame, status=409)

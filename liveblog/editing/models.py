@@ -4,7 +4,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from liveblog.fields import LONGEST_KEY, LONGEST_NAME
+from liveblog.fields import LONGEST_HEADLINE, LONGEST_KEY, LONGEST_NAME
 
 # Per update. A newsroom does not rewrite one so often; a program that updates a score does, and its
 # old scores are not needed.
@@ -22,7 +22,7 @@ class PastVersion(models.Model):
         "liveblog.BlogUpdate", models.CASCADE, related_name="past", verbose_name=_("update")
     )
     revision = models.PositiveBigIntegerField(_("revision"), null=True)
-    headline = models.CharField(_("headline"), max_length=200)
+    headline = models.CharField(_("headline"), max_length=LONGEST_HEADLINE)
     body = models.TextField(_("text"))
     author = models.CharField(_("author"), max_length=LONGEST_NAME)
     editor = models.CharField(_("editor"), max_length=LONGEST_NAME)

@@ -44,7 +44,7 @@ class Picture(NamedTuple):
     moved: bool
 
 
-def keep(file: UploadedFile) -> Picture:
+def store_picture(file: UploadedFile) -> Picture:
     """Convert the file and store the picture. Raises Refusal, and OSError from the disk."""
     if file.size is None or file.size > LARGEST:
         raise Refusal("picture_too_large")

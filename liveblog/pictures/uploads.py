@@ -21,7 +21,7 @@ from liveblog.pictures import images
 logger = logging.getLogger(__name__)
 
 
-def take(request: HttpRequest) -> dict[str, str | int | bool]:
+def store_upload(request: HttpRequest) -> dict[str, str | int | bool]:
     """Store the picture of the request. Raises Refusal."""
     try:
         file = request.FILES["image"]
@@ -29,7 +29,7 @@ def take(request: HttpRequest) -> dict[str, str | int | bool]:
     except (KeyError, MultiPartParserError, SuspiciousOperation):
         raise Refusal("no_picture") from None
     try:
-        picture = images.keep(file)
+        picture = images.store_picture(file)
     except OSError:
         logger.exception("A picture could not be stored")
         raise Refusal("not_stored", {"Retry-After": "10"}) from None

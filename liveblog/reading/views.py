@@ -100,30 +100,30 @@ def updates_json(request: HttpRequest, slug: str) -> HttpResponse:
     keep every response for a second, except one that refuses a client's address.
     """
     client = ReplayClient(reply_channel=None, address=request.META.get("REMOTE_ADDR"))
-    answer = replay_answer(request, slug, client)
+    answer = replay_response(request, slug, client)
     if answer.status_code != TOO_MANY_REQUESTS:
         patch_cache_control(answer, public=True, max_age=1)
     return answer
 
 
-def replay_answer(request: HttpRequest, slug: str, client: ReplayClient) -> HttpResponse:
+def replay_response(request: HttpRequest, slug: str, client: ReplayClient) -> HttpResponse:
     blog = LiveBlog.objects.filter(slug=slug).first()
     if blog is None:
-        return json_answer(unknown_blog().frame, status=404)
+        return json_response(unknown_blog().frame, status=404)
     after = whole_number(request.GET.get("after", "0"))
     if after is None:
-        return json_answer(bad_revision().frame, status=400)
+        return json_response(bad_revision().frame, status=400)
     is_counted = has_missed_much(blog.revision, after)
     if is_counted and (wait := seconds_to_wait(client)):
         headers = {"Retry-After": str(wait), "Cache-Control": "no-store"}
-        return json_answer(too_many_replays(wait), TOO_MANY_REQUESTS, **headers)
-    answer = json_answer(replay_frame(blog, after, in_parts="parts" in request.GET))
+        return json_response(too_many_replays(wait), TOO_MANY_REQUESTS, **headers)
+    answer = json_response(replay_frame(blog, after, in_parts="parts" in request.GET))
     if is_counted:
         charge(client, len(answer.content))
     return answer
 
 
-def json_answer(frame: Frame, status: int = 200, **headers: str) -> HttpResponse:
+def json_response(frame: Frame, status: int = 200, **headers: str) -> HttpResponse:
     return HttpResponse(
         encode(frame), status=status, content_type="application/json", headers=headers
     )

@@ -143,7 +143,7 @@ def keep_picture(stack):
     return stack.shell(
         "import os; os.umask(0o077); from liveblog.pictures import images;"
         "from tests.liveblog.pictures import encoded, picture, upload;"
-        "print(images.keep(upload(encoded(picture()))['image']).address)"
+        "print(images.store_picture(upload(encoded(picture()))['image']).address)"
     ).strip()
 
 

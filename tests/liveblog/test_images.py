@@ -25,7 +25,7 @@ def media(settings, tmp_path):
 
 
 def keep(content):
-    return images.keep(SimpleUploadedFile("photo.jpg", content, "image/jpeg"))
+    return images.store_picture(SimpleUploadedFile("photo.jpg", content, "image/jpeg"))
 
 
 def kept(content) -> Image.Image:

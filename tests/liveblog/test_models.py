@@ -10,7 +10,8 @@ from django.db.models import F, Value
 from django.db.models.functions import Concat
 from django.utils import timezone
 
-from liveblog.fields import TEXTS, Values, as_values
+from liveblog.api import schemas
+from liveblog.fields import CONTENT, PUBLICATION, TEXTS, Values, as_values
 from liveblog.models import BlogUpdate, LiveBlog, PastVersion
 
 pytestmark = pytest.mark.django_db
@@ -182,6 +183,10 @@ class TestFields:
 
     def test_of_content_that_are_texts_are_kept_in_past_versions(self):
         assert {field.name for field in PastVersion._meta.fields} >= {*TEXTS}
+
+    def test_are_those_that_the_api_takes_and_shows(self):
+        assert list(schemas.Asked.model_fields) == [*CONTENT, *PUBLICATION]
+        assert {*schemas.EditorsUpdate.model_fields} >= {*CONTENT, *PUBLICATION}
 
     def test_that_no_write_may_set_are_refused(self):
         with pytest.raises(AssertionError, match="revision"):
