@@ -70,7 +70,7 @@ def test_another_browser_of_the_same_address_is_locked(client):
     assert log_in(client, PASSWORD, user_agent="two").status_code == 429
 
 
-def test_the_lock_ends_after_15_minutes_however_often_somebody_tries(client):
+def test_the_lock_ends_after_15_minutes_regardless_of_further_attempts(client):
     guess(client)
     before = AccessAttempt.objects.get().attempt_time
     guess(client, 3)
@@ -79,7 +79,7 @@ def test_the_lock_ends_after_15_minutes_however_often_somebody_tries(client):
     assert log_in(client, PASSWORD).status_code == 302
 
 
-def test_a_login_forgets_the_failed_ones_before_it(client):
+def test_a_login_resets_the_count_of_failed_ones(client):
     guess(client, LIMIT - 1)
     assert log_in(client, PASSWORD).status_code == 302
     assert guess(Client(), LIMIT - 1).status_code == 200

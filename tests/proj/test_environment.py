@@ -97,5 +97,5 @@ def test_a_wrong_value_is_refused_with_its_name_and_what_is_allowed(name, value)
         ("ALLOWED_HOSTS", "*"),
     ],
 )
-def test_what_is_allowed_is_taken(name, value):
+def test_allowed_values_are_accepted(name, value):
     assert getattr(Environment({name: value}), name) in (value, value.split(","))
