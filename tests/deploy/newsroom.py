@@ -1,4 +1,4 @@
-"""Somebody who posts without pause."""
+"""An editor who posts without pause."""
 
 import subprocess
 import sys

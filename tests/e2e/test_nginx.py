@@ -141,9 +141,9 @@ def test_static_and_media_files_come_from_disk(stack, nginx):
 def keep_picture(stack):
     """Upload a picture as a worker would; returns its address."""
     return stack.shell(
-        "import os; os.umask(0o077); from liveblog import images;"
+        "import os; os.umask(0o077); from liveblog.pictures import images;"
         "from tests.liveblog.pictures import encoded, picture, upload;"
-        "print(images.keep(upload(encoded(picture()))['image']).address)"
+        "print(images.store_picture(upload(encoded(picture()))['image']).address)"
     ).strip()
 
 
