@@ -1,8 +1,7 @@
 """The fields of an update that writers set, declared once: names and types.
 
-BlogUpdate has a column of the same name and type for each, and tests hold them together. Frames,
-forms, the admin, the API and its description, the history, export and import, `manage.py post` and
-the demo take their lists of fields from here.
+Frames, forms, the admin, the history, export and import and the demo derive their fields from this.
+BlogUpdate's columns and the API's schemas repeat the names; tests compare them.
 """
 
 from collections.abc import Mapping
@@ -42,10 +41,11 @@ CONTENT = get_type_hints(Content)
 PUBLICATION = get_type_hints(Publication)
 TEXTS = tuple(name for name, kind in CONTENT.items() if kind is str)  # the history keeps these
 FLAGS = tuple(name for name, kind in CONTENT.items() if kind is bool)
+NAMES = get_type_hints(Values).keys()
 
 
 def as_values(data: Mapping[str, Any]) -> Values:
     """The data as the fields of a write. Asserts that it has no others."""
-    unknown = data.keys() - get_type_hints(Values).keys()
+    unknown = data.keys() - NAMES
     assert not unknown, f"no field of a write: {unknown}"
     return cast(Values, dict(data))
