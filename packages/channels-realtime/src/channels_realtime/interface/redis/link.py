@@ -4,6 +4,7 @@ layer.connection opens it in a thread, since names, TLS, passwords and Sentinel 
 """
 
 import logging
+import socket
 import ssl
 import time
 from collections import deque
@@ -12,10 +13,11 @@ from typing import Any, NamedTuple
 
 import hiredis
 import redis
-from twisted.internet import reactor
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.threads import deferToThread
+from twisted.python.failure import Failure
 
+from channels_realtime.interface.reactor import reactor
 from channels_realtime.internals import take_socket
 from channels_realtime.layer.commands import Command, Value
 from channels_realtime.layer.connection import Connection
@@ -25,11 +27,12 @@ logger = logging.getLogger("channels_realtime.link")
 
 READ = 1 << 18  # bytes per read: a burst of broadcasts comes in one
 AGAIN = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
-# Error replies after which the connection is opened again: it leads to the wrong server, or that
-# server has lost the scripts.
+# Error replies after which the connection is opened again: this is the wrong server, or it has
+# lost the scripts.
 REOPEN = ("NOSCRIPT", "READONLY", "MASTERDOWN", "LOADING")
 
-Callback = Callable[[Any], None]
+Reply = Any  # what hiredis parses (int, bytes, list, None or ReplyError), or Lost
+Callback = Callable[[Reply], None]
 
 
 class Lost(Exception):
@@ -37,7 +40,7 @@ class Lost(Exception):
 
 
 class Awaited(NamedTuple):
-    """A command whose reply is to come, by `due` on the monotonic clock."""
+    """A command that Redis must answer by `due` on the monotonic clock."""
 
     callback: Callback
     due: float
@@ -47,15 +50,20 @@ class Link(FileDescriptor):
     """One connection to a shard, opened again whenever it ends.
 
     Args:
-        shard: the Redis that it leads to.
+        shard: the Redis to connect to.
         on_open: called with the link after each opening, before anything else is sent.
+
+    Attributes:
+        lost_at: when the connection ended, on the monotonic clock; None while it is open, and
+            before it was opened for the first time.
     """
 
     def __init__(self, shard: Shard, on_open: Callable[["Link"], None]) -> None:
-        super().__init__(reactor)
+        super().__init__()
         self.shard = shard
         self.on_open = on_open
-        self.socket: Any = None
+        self.socket: socket.socket | None = None
+        self.lost_at: float | None = None
         self.awaited: deque[Awaited] = deque()
         self.unwritten: list[bytes] = []
         self.unwritten_size = 0
@@ -80,24 +88,28 @@ class Link(FileDescriptor):
         self.connected = True
         self.disconnected = False
         self.overdue = False
+        self.lost_at = None
         self.reader = hiredis.Reader(protocolError=redis.ConnectionError)
         self.socket = take_socket(self.connection.wire)
         self.socket.setblocking(False)
         self.startReading()
         self.on_open(self)
 
-    def refused(self, failure: Any) -> None:
+    def refused(self, failure: Failure) -> None:
         if self.closing:
             return
-        self.shard.went_away(failure.value)
+        error = failure.value
+        assert error is not None, "deferToThread() fails with an exception"
+        self.shard.went_away(error)
         self.reminder = self.reminder or Reminder(self.shard)
-        self.reminder.failed(failure.value)
+        self.reminder.failed(error)
         reactor.callLater(next(self.delays), self.open)
 
     def lose(self, reason: object) -> None:
-        """The connection has ended: no reply that was to come will come."""
+        """The connection has ended, and with it every reply that was awaited."""
         if self.socket is None:
             return
+        self.lost_at = time.monotonic()
         self.stopReading()
         self.stopWriting()
         self.socket = None
@@ -124,14 +136,14 @@ class Link(FileDescriptor):
 
     @property
     def backlog(self) -> int:
-        """Bytes that Redis has not taken yet."""
+        """Bytes that Redis has not read yet."""
         return self.unwritten_size + self._tempDataLen + len(self.dataBuffer) - self.offset
 
     def check(self, now: float) -> bool:
-        """Called with every heartbeat: end the connection if Redis owes a reply for too long.
+        """Called with every heartbeat: end the connection if a reply is overdue.
 
-        Returns whether it was ended. The first time only notes it: where this process itself was
-        stopped, the reply is there and will be read before the second.
+        Returns whether it was ended. The first time only notes it: if this process itself was
+        stopped, the reply has arrived and will be read before the second.
         """
         overdue = bool(self.awaited) and self.awaited[0].due < now
         if overdue and self.overdue:
@@ -162,14 +174,15 @@ class Link(FileDescriptor):
     def command(self, callback: Callback, *command: Value, wait: float = 0) -> None:
         """Send a command with all that this turn of the reactor sends, in one write.
 
-        `wait`: seconds that Redis itself may take, for a command that blocks.
+        `wait`: seconds for which Redis may block, beside the time for a reply.
         """
         if self.socket is None:
             callback(Lost())
             return
         if not self.unwritten:
             reactor.callLater(0, self.flush)
-        packed = hiredis.pack_command(command)
+        # hiredis declares a tuple of one value, and takes any number.
+        packed = hiredis.pack_command(command)  # type: ignore[arg-type]
         self.unwritten.append(packed)
         self.unwritten_size += len(packed)
         self.awaited.append(Awaited(callback, time.monotonic() + wait + ANSWER_WITHIN))
@@ -197,6 +210,8 @@ class Link(FileDescriptor):
             super().write(data)
 
     def writeSomeData(self, data: bytes) -> int | Exception:
+        if self.socket is None:
+            return 0
         try:
             return self.socket.send(data)
         except AGAIN:
@@ -205,6 +220,8 @@ class Link(FileDescriptor):
             return error
 
     def doRead(self) -> None:
+        if self.socket is None:
+            return
         try:
             data = self.socket.recv(READ)
         except AGAIN:
@@ -217,8 +234,8 @@ class Link(FileDescriptor):
             return
         self.overdue = False
         self.reader.feed(data)
-        # TLS decrypts records whole: what is left of one makes the socket readable no more.
-        while self.socket is not None and getattr(self.socket, "pending", int)():
+        # TLS decrypts whole records: the rest of one does not make the socket readable again.
+        while getattr(self.socket, "pending", int)():
             self.reader.feed(self.socket.recv(READ))
         while self.socket is not None:
             try:
@@ -232,11 +249,11 @@ class Link(FileDescriptor):
                 self.lose(reply)
             elif not isinstance(reply, hiredis.PushNotification):
                 if not self.awaited:
-                    self.lose("it answers what nobody asked")
+                    self.lose("it sends a reply to no command")
                     return
                 self.awaited.popleft().callback(reply)
 
-    def connectionLost(self, reason: Any) -> None:
+    def connectionLost(self, reason: Failure) -> None:
         self.lose(reason.getErrorMessage())
 
     readConnectionLost = writeConnectionLost = connectionLost
