@@ -237,6 +237,16 @@ class Connections:
             connection.respond(message)
             self.writes.add(http_channel, len(message.get("content", b"")))
 
+    def redis_lost(self, since: float) -> None:
+        """Redis has been away since then (monotonic clock): refuse what waits for an answer.
+
+        Only what was sent to the workers before: the outbox refuses what was sent later.
+        """
+        for connection in tuple(self.by_reply_channel.values()):
+            if connection.waits_since() < since:
+                self.metrics.drop("redis_lost")
+                connection.refuse_busy()
+
     # Time and figures
 
     def check_time(self, now: float) -> None:

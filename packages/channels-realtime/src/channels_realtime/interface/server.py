@@ -35,6 +35,10 @@ logger = logging.getLogger("channels_realtime.interface")
 CHECK = 2  # s between checks of time limits and silent sockets
 LISTEN_WITHIN = 2  # s: clients should rather be told that Redis is away than kept waiting
 DRAIN_STEP = 0.05  # s between two batches of sockets that are closed
+# s from the loss of Redis until clients that wait for an answer are refused. It takes up to 8.5 s
+# to notice that Redis is frozen (shard.ANSWER_WITHIN and three heartbeats), and up to one heartbeat
+# more to refuse: 14 s in all. A restart takes 1 to 2 s, after which most clients get their answer.
+REFUSE_AFTER = 4.0
 GRACE = 3  # s for what should take milliseconds
 CANNOT_START = 3  # the exit code that supervisors do not restart
 
@@ -80,6 +84,7 @@ class Server:
         # Twisted declares ports by a zope interface, whose methods have no `self`.
         self.listeners: list[Any] = []
         self.listening = False
+        self.refused: dict[Link, float] = {}  # the loss of each link for which clients were refused
 
     def run(self) -> int:
         """Serve until a signal arrives. Returns the exit code."""
@@ -152,7 +157,20 @@ class Server:
             except Exception:
                 # An exception would end the LoopingCall, and with it this process's lease.
                 logger.exception("A heartbeat failed")
-        self.outbox.check_time()
+        try:
+            self.outbox.check_time()
+            self.refuse_waiting(now)
+        except Exception:
+            logger.exception("Clients that wait for Redis could not be refused")
+
+    def refuse_waiting(self, now: float) -> None:
+        """Refuse clients that wait for an answer through a Redis that is away for too long."""
+        for link in self.writing + self.reading:
+            lost_at = link.lost_at
+            if lost_at is None or now - lost_at < REFUSE_AFTER or self.refused.get(link) == lost_at:
+                continue
+            self.refused[link] = lost_at
+            self.connections.redis_lost(lost_at)
 
     # The end
 

@@ -1,6 +1,7 @@
 """HTTP requests to workers and their responses back, as the ASGI 1.x spec describes them."""
 
 import logging
+import math
 import time
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -184,7 +185,7 @@ class Request(http.Request):
                 "client": self.client_addr,
                 "server": [self.host.host, self.host.port] if hasattr(self.host, "port") else None,
             },
-            self.refused,
+            self.refuse_busy,
         )
 
     @property
@@ -192,8 +193,12 @@ class Request(http.Request):
         ready_path = self.connections.options.ready_path
         return bool(ready_path) and self.path == ready_path
 
-    def refused(self) -> None:
-        """The workers are behind, or Redis is away."""
+    def waits_since(self) -> float:
+        """When it was sent to the workers, on the monotonic clock; infinite once it is answered."""
+        return self.started_at if self.is_sent and not self.has_response else math.inf
+
+    def refuse_busy(self) -> None:
+        """The workers are behind, or Redis is away: the client may try again later."""
         if self._disconnected or self.has_response:
             return
         if self.is_ready_check:

@@ -135,6 +135,15 @@ class Link(FileDescriptor):
         return self.socket is not None
 
     @property
+    def away_since(self) -> float | None:
+        """Since when Redis has been away, on the monotonic clock; None while it is there.
+
+        A Redis that accepts connections and answers nothing is away from the moment when the last
+        one was given up, not from the first attempt that fails.
+        """
+        return self.shard.away_since if self.lost_at is None else self.lost_at
+
+    @property
     def backlog(self) -> int:
         """Bytes that Redis has not read yet."""
         return self.unwritten_size + self._tempDataLen + len(self.dataBuffer) - self.offset

@@ -128,7 +128,7 @@ class Outbox:
 
     def wait(self, outgoing: OutgoingMessage) -> None:
         """Keep the message until Redis is back, unless Redis has been away for too long."""
-        away_since = self.links[outgoing.shard].shard.away_since
+        away_since = self.links[outgoing.shard].away_since
         # In a long outage messages are refused at once.
         since = outgoing.sent_at if away_since is None else min(outgoing.sent_at, away_since)
         if since + outgoing.patience <= time.monotonic():

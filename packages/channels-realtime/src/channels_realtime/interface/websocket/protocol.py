@@ -1,6 +1,7 @@
 """One reader's socket: autobahn's protocol with non-blocking sends, bounds and clean closing."""
 
 import logging
+import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -153,9 +154,18 @@ class WebSocket(WebSocketServerProtocol):
         free(self)
 
     def connect_refused(self) -> None:
-        """The workers are behind, or Redis is away: the client may try again later."""
+        """No worker gets the connect."""
         self.connect_sent = False
+        self.refuse_busy()
+
+    def refuse_busy(self) -> None:
+        """The workers are behind, or Redis is away: the client may try again later."""
         self.deny(503, BUSY)
+
+    def waits_since(self) -> float:
+        """When the handshake was sent to the workers, on the monotonic clock; infinite once it is
+        answered."""
+        return self.opened_at if self.state == self.STATE_CONNECTING else math.inf
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         if self.muted:
