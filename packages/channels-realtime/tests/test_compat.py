@@ -160,7 +160,8 @@ def test_our_modules_raise_no_deprecation_warning():
     """Warnings are blamed on the module that caused them; only ours are turned into errors."""
     done = run_python(
         "import warnings\n"
-        "warnings.filterwarnings('error', category=DeprecationWarning, module='channels_realtime')\n"
+        "ours = {'category': DeprecationWarning, 'module': 'channels_realtime'}\n"
+        "warnings.filterwarnings('error', **ours)\n"
         "from channels_realtime import compat; compat.install()\n"
         "import channels_realtime.interface.command_line, channels_realtime.interface.server\n"
         "import channels_realtime.worker.worker, channels_realtime.worker.ordering\n"

@@ -1,12 +1,10 @@
 """An interface server at work: its listeners, its links to Redis, its heartbeat and its end."""
 
 import gc
-import itertools
 import logging
 import secrets
 import time
 from collections.abc import Sequence
-from typing import Any
 
 from daphne.server import Server as DaphneServer
 from twisted.internet import defer, reactor
@@ -24,10 +22,10 @@ from channels_realtime.interface.redis.link import Link, Lost
 from channels_realtime.interface.redis.outbox import Outbox
 from channels_realtime.interface.websocket.protocol import WebSocket
 from channels_realtime.internals import keep_time_monotonically
-from channels_realtime.layer.channel_layer import DEAD_AFTER, HEARTBEAT, PROCESS
-from channels_realtime.layer.shard import seconds
+from channels_realtime.layer.channel_layer import HEARTBEAT, PROCESS
+from channels_realtime.layer.scripts import Difference, HeartbeatReply
 from channels_realtime.memory_budget import Budget
-from channels_realtime.metrics.counters import Metrics, metrics_key
+from channels_realtime.metrics.counters import Metrics
 
 logger = logging.getLogger("channels_realtime.interface")
 
@@ -162,20 +160,20 @@ class Server(DaphneServer):
     def beat_on(self, link: Link) -> None:
         index = link.shard.index
 
-        def answered(reply: Any) -> None:
+        scripts = self.layer.scripts
+
+        def answered(reply: HeartbeatReply | Exception) -> None:
             if isinstance(reply, Lost):
                 return
             if isinstance(reply, Exception):
                 logger.error("%s refuses the heartbeat: %s", link.shard, reply)
                 return
-            unknown, dead, *now = reply
-            link.shard.clock.set(seconds(now))
-            if unknown:
+            link.shard.clock.set(reply.time)
+            if reply.was_lost:
                 self.register_all(link)
-            for process in dead:
+            for process in reply.dead:
                 logger.warning("Interface server %s is dead; removing its members", process)
-                arguments = (self.layer.prefix, process, DEAD_AFTER, self.layer.expiry)
-                link.script(ignore, "remove_process", [self.layer.processes_key], arguments)
+                link.run(ignore, scripts.remove_process(index, process))
 
         # In turn: the counters of this process with a look at what Redis holds of its groups, and a
         # look for dead processes, which senders pass over anyway.
@@ -186,11 +184,15 @@ class Server(DaphneServer):
             if index == self.layer.home(self.metrics.process):
                 about = self.metrics.process
                 counters = self.metrics.snapshot(**self.factory.gauges())
-        link.script(
+        link.run(
             answered,
-            "heartbeat",
-            (self.layer.processes_key, metrics_key(self.layer)),
-            (self.process, DEAD_AFTER if look else 0, self.layer.prefix, about, counters),
+            scripts.heartbeat(
+                index,
+                self.process,
+                look_for_dead=look,
+                reporter=about,
+                counters=counters,
+            ),
         )
 
     def members_on(self, link: Link) -> dict[str, list[str]]:
@@ -209,16 +211,11 @@ class Server(DaphneServer):
     def register(self, link: Link, group: str, names: Sequence[str], replace: bool = False) -> None:
         """Store the members of a group; with `replace`, and no others."""
         for start in range(0, len(names), BATCH_SIZE):
-            link.script(
+            batch = names[start : start + BATCH_SIZE]
+            link.run(
                 ignore,
-                "register",
-                [self.layer.group_keys(group)[0]],
-                (
-                    self.layer.prefix,
-                    group,
-                    self.process,
-                    int(replace and start == 0),
-                    *names[start : start + BATCH_SIZE],
+                self.layer.scripts.register(
+                    link.shard.index, group, self.process, batch, replace and start == 0
                 ),
             )
 
@@ -235,27 +232,27 @@ class Server(DaphneServer):
         ]
         for start in range(0, len(groups), BATCH_SIZE):
             batch = groups[start : start + BATCH_SIZE]
-            pairs = [(group, len(self.factory.groups.members[group])) for group in batch]
-            link.script(
+            sizes = {group: len(self.factory.groups.members[group]) for group in batch}
+            link.run(
                 lambda reply, batch=batch: self.verified(link, batch, reply),
-                "verify",
-                (),
-                (self.layer.prefix, self.process, *itertools.chain.from_iterable(pairs)),
+                self.layer.scripts.verify(link.shard.index, self.process, sizes),
             )
 
-    def verified(self, link: Link, batch: Sequence[str], reply: Any) -> None:
-        if not isinstance(reply, list):
+    def verified(
+        self, link: Link, batch: Sequence[str], reply: list[Difference] | Exception
+    ) -> None:
+        if isinstance(reply, Exception):
             ignore(reply)
             return
-        differing = {name.decode(): (found, leads) for name, found, leads in reply}
+        differing = {difference.group: difference for difference in reply}
         for group in batch:
-            found, leads = differing.get(group, (0, 1))
             suspected = self.suspects.pop(group, None) is not None
+            difference = differing.get(group)
             members = self.factory.groups.members.get(group)
-            if group not in differing or not members:
+            if difference is None or not members:
                 continue
             names = [member.reply_channel.partition("!")[2] for member in members]
-            if not leads:
+            if not difference.is_linked:
                 logger.warning("Redis had lost group %s; its members are registered again", group)
                 self.metrics.count("groups_repaired")
                 self.register(link, group, names)
@@ -263,14 +260,14 @@ class Server(DaphneServer):
                 # Not a join or leave that was on its way at the last look.
                 logger.warning(
                     "Redis held %d members of group %s instead of %d; they are registered again",
-                    found,
+                    difference.members,
                     group,
                     len(names),
                 )
                 self.metrics.count("groups_repaired")
                 self.register(link, group, names, replace=True)
             else:
-                self.suspects[group] = found
+                self.suspects[group] = difference.members
 
     def forgotten(self, channel, groups):
         """A socket has left these groups for good."""
@@ -289,8 +286,8 @@ class Server(DaphneServer):
             else:
                 ignore(answer)
 
-        arguments = (self.layer.prefix, self.process, name, *groups)
-        self.outbox.links[index].script(answered, "forget", [], arguments)
+        command = self.layer.scripts.forget(index, self.process, name, groups)
+        self.outbox.links[index].run(answered, command)
 
     # The end
 
@@ -331,8 +328,9 @@ class Server(DaphneServer):
         self.outbox.links[farewell.shard].run(ignore, farewell)
         for link in self.outbox.links:
             if link.is_open:
-                arguments = (self.layer.prefix, self.process, 0, self.layer.expiry)
-                link.script(ignore, "remove_process", [self.layer.processes_key], arguments)
+                index = link.shard.index
+                command = self.layer.scripts.remove_process(index, self.process, dead_after=0)
+                link.run(ignore, command)
                 link.flush()
         while any(link.awaited for link in self.outbox.links):
             if time.monotonic() > deadline + 3 * GRACE:

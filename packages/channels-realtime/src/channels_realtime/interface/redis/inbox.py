@@ -41,15 +41,14 @@ class Inbox:
         self.link = link
         if self.lost:
             # With the last reply, joins may have been lost; Redis holds them, if it kept its keys.
-            key = f"{self.layer.prefix}:groups:{self.process}"
-            link.script(self.rejoin, "memberships", [key], (self.layer.prefix, self.process))
+            link.run(self.rejoin, self.layer.scripts.memberships(link.shard.index, self.process))
         self.wait()
 
-    def rejoin(self, reply: Any) -> None:
-        if isinstance(reply, list):
-            for group, names in reply:
+    def rejoin(self, reply: dict[str, list[str]] | Exception) -> None:
+        if not isinstance(reply, Exception):
+            for group, names in reply.items():
                 for name in names:
-                    self.sockets.join(group.decode(), self.process + name.decode())
+                    self.sockets.join(group, self.process + name)
 
     def wait(self) -> None:
         self.link.command(self.woken, "BLPOP", self.list, BLOCK, wait=BLOCK)

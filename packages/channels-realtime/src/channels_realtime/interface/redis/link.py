@@ -7,7 +7,7 @@ import logging
 import ssl
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import hiredis
@@ -17,7 +17,7 @@ from twisted.internet.abstract import FileDescriptor
 from twisted.internet.threads import deferToThread
 
 from channels_realtime.internals import take_socket
-from channels_realtime.layer.commands import Command, Value
+from channels_realtime.layer.commands import Command, Reply, Value
 from channels_realtime.layer.connection import Connection
 from channels_realtime.layer.shard import ANSWER_WITHIN, Reminder, Shard, delays
 
@@ -142,22 +142,16 @@ class Link(FileDescriptor):
 
     # Commands
 
-    def run(self, callback: Callback, command: Command) -> None:
-        """Run a script; `callback` gets the reply, a ReplyError or Lost."""
-        self.script(callback, command.script, command.keys, command.arguments)
-
-    def script(
-        self,
-        callback: Callback,
-        name: str,
-        keys: Sequence[str] = (),
-        arguments: Sequence[Value] = (),
-    ) -> None:
-        """Run one of layer/lua, as run() does."""
+    def run(self, callback: Callable[[Reply | Exception], Any], command: Command[Reply]) -> None:
+        """Run a script; `callback` gets its typed reply, a ReplyError or Lost."""
         if self.socket is None:
             callback(Lost())
-        else:
-            self.command(callback, *self.connection.script(name, keys, arguments))
+            return
+
+        def answered(reply: Any) -> None:
+            callback(reply if isinstance(reply, Exception) else command.parse(reply))
+
+        self.command(answered, *self.connection.evalsha(command))
 
     def command(self, callback: Callback, *command: Value, wait: float = 0) -> None:
         """Send a command with all that this turn of the reactor sends, in one write.

@@ -14,6 +14,7 @@ from twisted.internet import reactor
 from channels_realtime.interface.redis.link import Link, Lost
 from channels_realtime.layer.channel_layer import Transport
 from channels_realtime.layer.commands import Command
+from channels_realtime.layer.scripts import SendReply
 from channels_realtime.layer.shard import PATIENCE, is_passing
 from channels_realtime.memory_budget import Budget
 from channels_realtime.metrics.counters import Metrics
@@ -39,7 +40,7 @@ class Letter:
     patience: float
     refused: Callable[[], None] | None
     shard: int = 0
-    command: Command | None = None
+    command: Command[SendReply] | None = None
     taken: Callable[[], None] | None = None
 
     @property
@@ -93,8 +94,8 @@ class Outbox:
         if letter.command is None:
             letter.command = self.layer.send_command(letter.channel, letter.message, letter.shard)
 
-        def answered(reply: object) -> None:
-            if reply == 1:
+        def answered(reply: SendReply | Exception) -> None:
+            if reply is SendReply.SENT:
                 if letter.taken is not None:
                     letter.taken()
                 return
