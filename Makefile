@@ -22,6 +22,7 @@ lint:
 	@deploy/install.sh --dev
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
+	cd packages/channels-realtime && ../../.venv/bin/mypy
 
 bench:
 	@deploy/install.sh --dev

@@ -25,8 +25,7 @@ from channels_realtime.interface.redis.link import Link
 from channels_realtime.interface.redis.outbox import Outbox
 from channels_realtime.interface.redis.registration import Registration
 from channels_realtime.internals import keep_time_monotonically
-from channels_realtime.layer.channel_layer import HEARTBEAT, Transport
-from channels_realtime.layer.handling import PROCESS
+from channels_realtime.layer.channel_layer import HEARTBEAT, PROCESS, Transport
 from channels_realtime.memory_budget import Budget
 from channels_realtime.metrics.counters import Metrics
 

@@ -5,13 +5,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from channels_realtime.internals import new_connection
+from channels_realtime.internals import Wire, new_connection
 
 logger = logging.getLogger("channels_realtime.redis")
 
@@ -63,6 +62,11 @@ def seconds(reply: Sequence[bytes]) -> float:
     """Seconds after the epoch, of the reply to TIME."""
     whole, micro = reply
     return int(whole) + int(micro) / 1e6
+
+
+def to_text(value: bytes | str) -> str:
+    """Text of a reply of redis-py, which is typed as if the client might decode it."""
+    return value.decode() if isinstance(value, bytes) else value
 
 
 class Clock:
@@ -118,7 +122,7 @@ class Shard:
             return f"Redis service {service}"
         return "Redis at " + (kwargs.get("path") or f"{kwargs.get('host')}:{kwargs.get('port')}")
 
-    def dial(self) -> Any:
+    def dial(self) -> Wire:
         """A new redis-py connection, connected; with Sentinel to the present master.
 
         It does not come from redis-py's pool, whose counter of connections never goes down.
@@ -197,16 +201,16 @@ class Reminder:
     def __init__(self, shard: Shard, clock: Callable[[], float] = time.monotonic) -> None:
         self.shard = shard
         self.clock = clock
-        self.began = self.said = clock()
+        self.began = self.logged = clock()
 
     def failed(self, error: BaseException) -> None:
         now = self.clock()
-        if now - self.said >= REMIND:
-            self.said = now
+        if now - self.logged >= REMIND:
+            self.logged = now
             logger.warning("%s is still away after %.0f s: %s", self.shard, now - self.began, error)
 
 
-def delays():
+def delays() -> Iterator[float]:
     """Seconds before each attempt to connect, without end."""
     yield from RETRY
     while True:

@@ -41,7 +41,7 @@ class WatchedChannel:
 class Slot:
     """One thread's part of the memory. begin() and end() take some 100 ns each and never raise."""
 
-    def __init__(self, cells: memoryview, first: int, numbers: dict[str, int]) -> None:
+    def __init__(self, cells: "memoryview[float]", first: int, numbers: dict[str, int]) -> None:
         self.cells = cells
         self.since, self.channel, self.thread = range(first, first + CELLS)
         self.numbers = numbers
@@ -60,7 +60,7 @@ class Slot:
 
 
 def unwatched() -> Slot:
-    """A slot that nobody reads."""
+    """A slot of no shared memory, for a worker that is not watched."""
     return Slot(memoryview(bytearray(CELL * CELLS)).cast("d"), 0, {})
 
 

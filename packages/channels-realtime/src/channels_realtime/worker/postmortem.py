@@ -1,8 +1,8 @@
 """Logs a worker that hangs, before channels_realtime.worker.watcher kills it, and counts it.
 
-It is a process of its own, because the worker can say nothing any more and the watcher is too small
-to load the project's settings: `python -m worker.postmortem FACTS... ARGUMENTS...`, the latter
-those of the watcher.
+It is a process of its own, because the worker cannot log any more and the watcher is too small to
+load the project's settings: `python -m channels_realtime.worker.postmortem FACTS... ARGUMENTS...`.
+The arguments are those of the watcher.
 """
 
 import logging
@@ -15,7 +15,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from channels_realtime.worker.activity import CELL, CELLS, AtHand, WatchedChannel, read_at_hand
+from channels_realtime.metrics.counters import AtHand
+from channels_realtime.worker.activity import CELL, CELLS, WatchedChannel, read_at_hand
 
 logger = logging.getLogger("channels_realtime.watchdog")
 

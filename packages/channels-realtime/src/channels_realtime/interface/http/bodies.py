@@ -11,6 +11,7 @@ from twisted.python.failure import Failure
 
 from channels_realtime.interface.redis.outbox import Message, Outbox, OutgoingMessage
 from channels_realtime.layer.commands import Command
+from channels_realtime.layer.scripts import SendReply
 from channels_realtime.layer.shard import PATIENCE
 from channels_realtime.memory_budget import Budget
 from channels_realtime.metrics.counters import Metrics
@@ -166,7 +167,7 @@ class Bodies:
             packing.addCallback(self.packed, upload)
             packing.addErrback(self.not_packed, upload)
 
-    def packed(self, command: Command, upload: Upload) -> None:
+    def packed(self, command: Command[SendReply], upload: Upload) -> None:
         if upload.channel not in self.charges:
             self.next_turn()
             return

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from channels_realtime.interface.reactor import reactor
-from channels_realtime.interface.redis.link import Link, Lost, Reply
+from channels_realtime.interface.redis.link import Link, Lost, RawReply
 from channels_realtime.interface.redis.outbox import Message
 from channels_realtime.interface.websocket.framing import encode_message
 from channels_realtime.layer.channel_layer import Transport
@@ -51,20 +51,19 @@ class Inbox:
         self.link = link
         if self.lost:
             # Joins may have been lost with the last reply; Redis holds them, if it kept its keys.
-            key = f"{self.layer.prefix}:groups:{self.process}"
-            link.script(self.rejoin, "memberships", [key], (self.layer.prefix, self.process))
+            link.run(self.rejoin, self.layer.scripts.memberships(link.shard.index, self.process))
         self.wait()
 
-    def rejoin(self, reply: Reply) -> None:
-        if isinstance(reply, list):
-            for group, names in reply:
+    def rejoin(self, reply: dict[str, list[str]] | Exception) -> None:
+        if not isinstance(reply, Exception):
+            for group, names in reply.items():
                 for name in names:
-                    self.recipients.join(group.decode(), self.process + name.decode())
+                    self.recipients.join(group, self.process + name)
 
     def wait(self) -> None:
         self.link.command(self.woken, "BLPOP", self.list, BLOCK, wait=BLOCK)
 
-    def woken(self, reply: Reply) -> None:
+    def woken(self, reply: RawReply) -> None:
         if isinstance(reply, Lost):
             self.lost = True  # the link opens again and calls listen()
         elif reply is None:
@@ -78,7 +77,7 @@ class Inbox:
     def drain(self) -> None:
         self.link.command(self.drained, "LPOP", self.list, BATCH)
 
-    def drained(self, reply: Reply) -> None:
+    def drained(self, reply: RawReply) -> None:
         if isinstance(reply, list):
             self.take(reply, self.drain if len(reply) == BATCH else self.wait)
         elif isinstance(reply, Lost):
@@ -100,7 +99,7 @@ class Inbox:
             then()
             return
 
-        def read(reply: Reply) -> None:
+        def read(reply: RawReply) -> None:
             if isinstance(reply, list):
                 clock.set(seconds(reply))
             self.handle(entries)

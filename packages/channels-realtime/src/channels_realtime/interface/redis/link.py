@@ -8,7 +8,7 @@ import socket
 import ssl
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import hiredis
@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 
 from channels_realtime.interface.reactor import reactor
 from channels_realtime.internals import take_socket
-from channels_realtime.layer.commands import Command, Value
+from channels_realtime.layer.commands import Command, Reply, Value
 from channels_realtime.layer.connection import Connection
 from channels_realtime.layer.shard import ANSWER_WITHIN, Reminder, Shard, delays
 
@@ -31,8 +31,8 @@ AGAIN = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWri
 # lost the scripts.
 REOPEN = ("NOSCRIPT", "READONLY", "MASTERDOWN", "LOADING")
 
-Reply = Any  # what hiredis parses (int, bytes, list, None or ReplyError), or Lost
-Callback = Callable[[Reply], None]
+RawReply = Any  # what hiredis parses (int, bytes, list, None or ReplyError), or Lost
+Callback = Callable[[RawReply], None]
 
 
 class Lost(Exception):
@@ -44,6 +44,7 @@ class Awaited(NamedTuple):
 
     callback: Callback
     due: float
+    parse: Callable[[RawReply], object] | None  # None: the callback takes it as it is
 
 
 class Link(FileDescriptor):
@@ -90,6 +91,7 @@ class Link(FileDescriptor):
         self.overdue = False
         self.lost_at = None
         self.reader = hiredis.Reader(protocolError=redis.ConnectionError)
+        assert self.connection.wire is not None, "dial() has connected it"
         self.socket = take_socket(self.connection.wire)
         self.socket.setblocking(False)
         self.startReading()
@@ -163,27 +165,25 @@ class Link(FileDescriptor):
 
     # Commands
 
-    def run(self, callback: Callback, command: Command) -> None:
-        """Run a script; `callback` gets the reply, a ReplyError or Lost."""
-        self.script(callback, command.script, command.keys, command.arguments)
-
-    def script(
-        self,
-        callback: Callback,
-        name: str,
-        keys: Sequence[str] = (),
-        arguments: Sequence[Value] = (),
-    ) -> None:
-        """Run one of layer/lua, as run() does."""
+    def run(self, callback: Callable[[Reply | Exception], None], command: Command[Reply]) -> None:
+        """Run a script; `callback` gets its typed reply, a ReplyError or Lost."""
         if self.socket is None:
             callback(Lost())
         else:
-            self.command(callback, *self.connection.script(name, keys, arguments))
+            self.command(callback, *self.connection.evalsha(command), parse=command.parse)
 
-    def command(self, callback: Callback, *command: Value, wait: float = 0) -> None:
+    def command(
+        self,
+        callback: Callback,
+        *command: Value,
+        wait: float = 0,
+        parse: Callable[[RawReply], object] | None = None,
+    ) -> None:
         """Send a command with all that this turn of the reactor sends, in one write.
 
-        `wait`: seconds for which Redis may block, beside the time for a reply.
+        Args:
+            wait: seconds for which Redis may block, beside the time for a reply.
+            parse: makes what `callback` gets of a reply that is no error.
         """
         if self.socket is None:
             callback(Lost())
@@ -194,7 +194,7 @@ class Link(FileDescriptor):
         packed = hiredis.pack_command(command)  # type: ignore[arg-type]
         self.unwritten.append(packed)
         self.unwritten_size += len(packed)
-        self.awaited.append(Awaited(callback, time.monotonic() + wait + ANSWER_WITHIN))
+        self.awaited.append(Awaited(callback, time.monotonic() + wait + ANSWER_WITHIN, parse))
 
     def flush(self) -> None:
         data, self.unwritten = b"".join(self.unwritten), []
@@ -260,7 +260,11 @@ class Link(FileDescriptor):
                 if not self.awaited:
                     self.lose("it sends a reply to no command")
                     return
-                self.awaited.popleft().callback(reply)
+                callback, _, parse = self.awaited.popleft()
+                if parse is None or isinstance(reply, Exception):
+                    callback(reply)
+                else:
+                    callback(parse(reply))
 
     def connectionLost(self, reason: Failure) -> None:
         self.lose(reason.getErrorMessage())

@@ -13,9 +13,10 @@ from typing import Any
 from twisted.internet.base import DelayedCall
 
 from channels_realtime.interface.reactor import reactor
-from channels_realtime.interface.redis.link import Link, Lost, Reply
+from channels_realtime.interface.redis.link import Link, Lost
 from channels_realtime.layer.channel_layer import Transport
 from channels_realtime.layer.commands import Command
+from channels_realtime.layer.scripts import SendReply
 from channels_realtime.layer.shard import PATIENCE, is_passing
 from channels_realtime.memory_budget import Budget
 from channels_realtime.metrics.counters import Metrics
@@ -47,7 +48,7 @@ class OutgoingMessage:
     patience: float
     refused: Callable[[], None] | None
     shard: int = 0
-    command: Command | None = None
+    command: Command[SendReply] | None = None
     taken: Callable[[], None] | None = None
 
     @property
@@ -110,8 +111,8 @@ class Outbox:
                 outgoing.channel, outgoing.message, outgoing.shard
             )
 
-        def replied(reply: Reply) -> None:
-            if reply == 1:
+        def replied(reply: SendReply | Exception) -> None:
+            if reply is SendReply.SENT:
                 if outgoing.taken is not None:
                     outgoing.taken()
                 return

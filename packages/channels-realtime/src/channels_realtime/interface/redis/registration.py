@@ -5,11 +5,10 @@ from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple, Protocol
 
 from channels_realtime.interface.groups import Groups
-from channels_realtime.interface.redis.link import Link, Lost, Reply
-from channels_realtime.layer.channel_layer import DEAD_AFTER, Transport
-from channels_realtime.layer.commands import Value
-from channels_realtime.layer.shard import seconds
-from channels_realtime.metrics.counters import Metrics, metrics_key
+from channels_realtime.interface.redis.link import Link, Lost
+from channels_realtime.layer.channel_layer import Transport
+from channels_realtime.layer.scripts import Difference, HeartbeatReply
+from channels_realtime.metrics.counters import Metrics
 
 logger = logging.getLogger("channels_realtime.registration")
 
@@ -73,21 +72,20 @@ class Registration:
 
     def renew(self, link: Link, gauges: Gauges) -> None:
         """Renew the lease on one shard. `gauges`: what is published with the counters."""
+        index, scripts = link.shard.index, self.layer.scripts
 
-        def renewed(reply: Reply) -> None:
+        def renewed(reply: HeartbeatReply | Exception) -> None:
             if isinstance(reply, Lost):
                 return
             if isinstance(reply, Exception):
                 logger.error("%s refuses the heartbeat: %s", link.shard, reply)
                 return
-            unknown, dead, *now = reply
-            link.shard.clock.set(seconds(now))
-            if unknown:
+            link.shard.clock.set(reply.time)
+            if reply.was_lost:
                 self.register_all(link)
-            for process in dead:
+            for process in reply.dead:
                 logger.warning("Interface server %s is dead; removing its members", process)
-                arguments = (self.layer.prefix, process, DEAD_AFTER, self.layer.expiry)
-                link.script(log_refusal, "remove_process", [self.layer.processes_key], arguments)
+                link.run(log_refusal, scripts.remove_process(index, process))
 
         # Alternately: the counters and a check of what Redis holds of the groups; and a search
         # for dead processes, which senders skip in any case.
@@ -95,14 +93,14 @@ class Registration:
         about, counters = "", ""
         if not search:
             self.verify(link)
-            if link.shard.index == self.layer.home(self.metrics.process):
+            if index == self.layer.home(self.metrics.process):
                 about = self.metrics.process
                 counters = self.metrics.snapshot(**gauges())
-        link.script(
+        link.run(
             renewed,
-            "heartbeat",
-            (self.layer.processes_key, metrics_key(self.layer)),
-            (self.process, DEAD_AFTER if search else 0, self.layer.prefix, about, counters),
+            scripts.heartbeat(
+                index, self.process, look_for_dead=search, reporter=about, counters=counters
+            ),
         )
 
     def end(self) -> None:
@@ -111,8 +109,10 @@ class Registration:
         self.links[farewell.shard].run(log_refusal, farewell)
         for link in self.links:
             if link.is_open:
-                arguments = (self.layer.prefix, self.process, 0, self.layer.expiry)
-                link.script(log_refusal, "remove_process", [self.layer.processes_key], arguments)
+                command = self.layer.scripts.remove_process(
+                    link.shard.index, self.process, dead_after=0
+                )
+                link.run(log_refusal, command)
                 link.flush()
 
     # Members of groups
@@ -139,16 +139,11 @@ class Registration:
         """Store the members of a group; with `replace`, remove all others."""
         names = self.names(group)
         for start in range(0, len(names), BATCH_SIZE):
-            link.script(
+            batch = names[start : start + BATCH_SIZE]
+            link.run(
                 log_refusal,
-                "register",
-                [self.layer.group_keys(group)[0]],
-                (
-                    self.layer.prefix,
-                    group,
-                    self.process,
-                    int(replace and start == 0),
-                    *names[start : start + BATCH_SIZE],
+                self.layer.scripts.register(
+                    link.shard.index, group, self.process, batch, replace and start == 0
                 ),
             )
 
@@ -163,33 +158,29 @@ class Registration:
             self.verify_batch(link, groups[start : start + BATCH_SIZE])
 
     def verify_batch(self, link: Link, batch: Sequence[str]) -> None:
-        def verified(reply: Reply) -> None:
-            if isinstance(reply, list):
-                differing = {name.decode(): (found, leads) for name, found, leads in reply}
-                for group in batch:
-                    suspected = self.suspects.pop(group, None) is not None
-                    if group in differing:
-                        self.repair(link, group, *differing[group], suspected)
-            else:
+        def verified(reply: list[Difference] | Exception) -> None:
+            if isinstance(reply, Exception):
                 log_refusal(reply)
+                return
+            differing = {difference.group: difference for difference in reply}
+            for group in batch:
+                suspected = self.suspects.pop(group, None) is not None
+                if group in differing:
+                    self.repair(link, differing[group], suspected)
 
-        sizes: list[Value] = []
-        for group in batch:
-            sizes += (group, len(self.groups.members[group]))
-        link.script(verified, "verify", (), (self.layer.prefix, self.process, *sizes))
+        sizes = {group: len(self.groups.members[group]) for group in batch}
+        link.run(verified, self.layer.scripts.verify(link.shard.index, self.process, sizes))
 
-    def repair(self, link: Link, group: str, found: int, leads: int, suspected: bool) -> None:
+    def repair(self, link: Link, difference: Difference, suspected: bool) -> None:
         """Redis holds a group otherwise than this process.
 
-        Args:
-            found: how many members Redis held.
-            leads: whether the group's key led to this process.
-            suspected: whether they differed at the last check too.
+        `suspected`: it did so at the last check too.
         """
+        group = difference.group
         number = len(self.groups.members.get(group, ()))
         if not number:
             return
-        if not leads:
+        if not difference.is_linked:
             logger.warning("Redis had lost group %s; its members are registered again", group)
             self.metrics.count("groups_repaired")
             self.register(link, group)
@@ -197,14 +188,14 @@ class Registration:
             # Not a join or leave that was on its way at the last check.
             logger.warning(
                 "Redis held %d members of group %s instead of %d; they are registered again",
-                found,
+                difference.members,
                 group,
                 number,
             )
             self.metrics.count("groups_repaired")
             self.register(link, group, replace=True)
         else:
-            self.suspects[group] = found
+            self.suspects[group] = difference.members
 
     def forget(self, channel: str, groups: Collection[str]) -> None:
         """Remove a reply channel that has left these groups for good."""
@@ -216,18 +207,18 @@ class Registration:
             self.forget_on(index, Departure(name, names))
 
     def forget_on(self, index: int, departure: Departure) -> None:
-        def forgotten(reply: Reply) -> None:
+        def forgotten(reply: None | Exception) -> None:
             if isinstance(reply, Lost):
                 # Redis may have kept its keys: repeat it once it is back.
                 self.unforgotten.setdefault(index, []).append(departure)
             else:
                 log_refusal(reply)
 
-        arguments = (self.layer.prefix, self.process, departure.name, *departure.groups)
-        self.links[index].script(forgotten, "forget", [], arguments)
+        command = self.layer.scripts.forget(index, self.process, departure.name, departure.groups)
+        self.links[index].run(forgotten, command)
 
 
-def log_refusal(reply: Reply) -> None:
+def log_refusal(reply: object) -> None:
     """Log an error reply to a command whose reply nothing else depends on."""
     if isinstance(reply, Exception) and not isinstance(reply, Lost):
         logger.error("Redis refuses a command: %s", reply)
