@@ -22,7 +22,7 @@ CHANGELOG = (ROOT / "CHANGELOG.md").read_text()
 BOTH = README + ARCHITECTURE
 TRANSPORT = ROOT / "packages" / "channels-realtime" / "src" / "channels_realtime"
 NOT_OURS = {".git", ".venv", "var", "node_modules", "__pycache__", ".hypothesis"}
-NOT_OURS |= {".pytest_cache", ".ruff_cache"}
+NOT_OURS |= {".pytest_cache", ".ruff_cache", ".mypy_cache"}
 
 
 def section(text, heading):
