@@ -149,6 +149,13 @@ class Transport(BaseRedisChannelLayer):
                 return index
         return first
 
+    def has_shard_away(self) -> bool:
+        """Whether a shard did not answer the last attempt to connect."""
+        for shard in self.ring:  # noqa: SIM110  (a generator costs more than the rest, per message)
+            if shard.away_since is not None:
+                return True
+        return False
+
     def group_key(self, group: str) -> str:
         """The key of a group, on the shard of consistent_hash()."""
         return self.scripts.group_key(group)

@@ -227,13 +227,14 @@ class Worker(ChannelsWorker):
             self.spare_slots.append(spare.slot)
             connections.close_all()  # it may be long until it is needed again
 
-    def handle_messages(self, channels: list[str]) -> None:
+    def handle_messages(self, channels: Iterable[str]) -> None:
+        channels = tuple(channels)
         layer = self.layer
         failures = 0
         unsent: list[Outgoing] = []  # goes in one round trip with the next wait for a message
         while self.wanted():
             try:
-                if self.held or any(shard.is_away for shard in layer.ring):
+                if self.held or layer.has_shard_away():
                     self.hold(unsent)
                     unsent = self.take_sendable()
                 if unsent:
