@@ -1,7 +1,7 @@
 """The only place that reaches into Twisted, autobahn and redis-py behind their public names.
 
-One exception: the two writes that are hot (`spread` in factory.py, `sendData` in websocket.py) and
-the link spell out what `unsent` reads, because a call costs a tenth of a delivery.
+One exception: the writes on hot paths (interface/factory.py, interface/websocket/protocol.py,
+interface/redis/link.py) spell out what `unsent` reads, because a call costs a tenth of a delivery.
 
 packages/channels-realtime/tests/test_internals.py notices when one of these changes.
 """
@@ -145,8 +145,8 @@ def drop_half_received(protocol: autobahn.websocket.protocol.WebSocketProtocol) 
 def free(protocol: autobahn.websocket.protocol.WebSocketProtocol) -> None:
     """Let go of what an autobahn protocol holds, after its connection has ended.
 
-    Its futures refer to it, and it to them, so that it would wait for the garbage collector, which
-    runs rarely in a server: with it would wait up to a whole message that was not complete.
+    Its futures refer to it, and it to them, so that only the garbage collector would free it, which
+    runs rarely in a server; up to a whole incomplete message would stay in memory until then.
     """
     protocol.data = b""
     # As autobahn itself sets them between two messages; its annotations do not allow for it.
@@ -189,8 +189,8 @@ def has_hung_up(transport: interfaces.ITransport) -> bool:
 
 
 def keep_time_monotonically(reactor: ReactorBase) -> None:
-    """Twisted's reactor counts its timers by the wall clock, a step of which stops or fires them
-    all: heartbeats would end for as long as the clock was set back."""
+    """Twisted's reactor counts its timers by the wall clock, a step of which stops or fires all of
+    them: heartbeats would end for as long as the clock was set back."""
     reactor.seconds = time.monotonic
 
 

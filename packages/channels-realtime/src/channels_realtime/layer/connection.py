@@ -1,7 +1,7 @@
 """A blocking connection to one Redis: several commands in one round trip, scripts by their name.
 
-redis-py opens it (addresses, TLS, passwords, Sentinel) and speaks the protocol; its client on top
-would cost more than the commands do.
+redis-py opens it (addresses, TLS, passwords, Sentinel) and implements the protocol; its client on
+top would cost more than the commands.
 """
 
 from collections.abc import Callable, Sequence
@@ -82,7 +82,7 @@ class Connection:
             self.wire = None
 
     def read_clock(self) -> None:
-        """Ask Redis for its time, unless it has said it within the last second."""
+        """Read Redis's time, unless it was read within the last second."""
         if not self.shard.clock.is_fresh():
             [now] = self.exchange([("TIME",)])
             self.shard.clock.set(seconds(now))
@@ -148,7 +148,7 @@ class Connection:
             wire.send_packed_command([packed], check_health=False)
             replies = [read(wire) for _ in commands]
         except BaseException:
-            # Whatever ended it, also a signal: replies that nobody read may follow.
+            # Whatever the reason, a signal for example: replies that were not read may follow.
             self.close()
             raise
         for reply in replies:

@@ -91,7 +91,7 @@ class Receiver:
         lists = self.lists(tuple(channels))
         replies = connection.pipeline_and_pop(commands, lists, layer.blpop_timeout)
         if SendReply.FULL in replies:
-            # The caller wants to try again before it waits.
+            # The caller sends it again before it waits.
             layer.connection(0).client_unblock(connection.client_id)
             self.thread.early = connection.end_pop()
         return replies
@@ -182,7 +182,7 @@ class Receiver:
     def leftover(self) -> Iterator[Delivery]:
         """Messages that this thread's waits brought after the last take().
 
-        A thread that stops receiving must ask; see layer.waiting. Raises redis.RedisError.
+        A thread that stops receiving must handle them; see layer.waiting. Raises redis.RedisError.
         """
         for popped in self.pop_leftover():
             if delivery := self.open_entry(popped):
