@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import autobahn.websocket.protocol
 import redis
+from redis._parsers import BaseParser, _HiredisParser, _RESP2Parser
 from twisted.internet import abstract, interfaces, tcp
 from twisted.internet.base import ReactorBase
 from twisted.protocols.policies import ProtocolWrapper
@@ -24,6 +25,11 @@ M_MMAP_THRESHOLD = -3  # mallopt(3)
 MAPPED = 512 << 10  # bytes; above what is read from Redis at once, which must stay cheap
 PIECE = 64  # bytes that a short bytes object and its place in a list take beside its content
 MOST_PIECES = 1000  # of an unfinished message; joined above that
+
+# hiredis makes room for as many elements as an array claims to have, and freeing 1,000,000,000 of
+# them keeps the whole process busy for seconds. redis-py's own parser takes them one by one, so it
+# is the one for what may not be Redis.
+PATIENT_PARSER = _RESP2Parser
 
 
 def return_freed_memory() -> None:
@@ -201,6 +207,7 @@ class Wire(Protocol):
     """
 
     _sock: socket.socket  # while it is connected
+    _parser: Any  # one of redis._parsers
 
     def connect(self) -> None: ...
 
@@ -212,6 +219,8 @@ class Wire(Protocol):
 
     def read_response(self) -> Any: ...
 
+    def set_parser(self, parser_class: type[BaseParser]) -> None: ...
+
 
 def new_connection(pool: redis.ConnectionPool) -> Wire:
     """A redis-py connection as the pool would make it, which the pool does not count.
@@ -220,6 +229,17 @@ def new_connection(pool: redis.ConnectionPool) -> Wire:
     """
     wire: Wire = pool.connection_class(**pool.connection_kwargs)
     return wire
+
+
+def parse_with_hiredis(wire: Wire) -> None:
+    """Change the parser of a connection that PATIENT_PARSER opened.
+
+    Raises redis.InvalidResponse if more has arrived than was asked for.
+    """
+    if wire._parser._buffer.unread_bytes():
+        raise redis.InvalidResponse("more replies than commands")
+    wire.set_parser(_HiredisParser)
+    wire._parser.on_connect(wire)
 
 
 def take_socket(wire: Wire) -> socket.socket:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import hiredis
 import redis
 
-from channels_realtime.internals import Wire
+from channels_realtime.internals import Wire, parse_with_hiredis
 from channels_realtime.layer.commands import Command, Reply, Value
 from channels_realtime.layer.shard import (
     FAILURES,
@@ -68,6 +68,7 @@ class Connection:
             with garbage_refused(self.shard):
                 *hashes, client_id, now = self.exchange([*loads, ("CLIENT", "ID"), ("TIME",)])
                 self.shard.clock.set(seconds(now))
+                parse_with_hiredis(wire)
         except BaseException:
             self.close()
             raise
