@@ -59,7 +59,7 @@ class Stock(Channels1):
 
 
 class OursEcho(Stock):
-    """The stock project's consumers on `channels_realtime`; a part of Ours, not a row of its own."""
+    """The stock project's consumers on our transport; a part of Ours, not a row of its own."""
 
     project = "bench.peers.ours_echo"
 

@@ -1,1 +1,1 @@
-"""The stock project, unchanged but for its channel layer: what `channels_realtime` does for any project."""
+"""The stock project, unchanged but for its channel layer: what our transport changes."""

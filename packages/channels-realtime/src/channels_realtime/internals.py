@@ -1,8 +1,7 @@
 """The only place that reaches into Twisted, autobahn and redis-py behind their public names.
 
-One exception: the two writes that are hot (`broadcast` in interface/connections.py, `sendData` in
-interface/websocket/protocol.py) and the link spell out what `unsent` reads, because a call costs a
-tenth of a delivery.
+One exception: the writes on hot paths (interface/connections.py, interface/websocket/protocol.py,
+interface/redis/link.py) spell out what `unsent` reads, because a call costs a tenth of a delivery.
 
 packages/channels-realtime/tests/test_internals.py notices when one of these changes.
 """
@@ -16,6 +15,7 @@ from typing import Any, Protocol
 
 import autobahn.websocket.protocol
 import redis
+from redis._parsers import BaseParser, _HiredisParser, _RESP2Parser
 from twisted.internet import abstract, interfaces, tcp
 from twisted.internet.base import ReactorBase
 from twisted.protocols.policies import ProtocolWrapper
@@ -25,6 +25,11 @@ M_MMAP_THRESHOLD = -3  # mallopt(3)
 MAPPED = 512 << 10  # bytes; above what is read from Redis at once, which must stay cheap
 PIECE = 64  # bytes that a short bytes object and its place in a list take beside its content
 MOST_PIECES = 1000  # of an unfinished message; joined above that
+
+# hiredis makes room for as many elements as an array claims to have, and freeing 1,000,000,000 of
+# them keeps the whole process busy for seconds. redis-py's own parser takes them one by one, so it
+# is the one for what may not be Redis.
+PATIENT_PARSER = _RESP2Parser
 
 
 def return_freed_memory() -> None:
@@ -146,8 +151,8 @@ def drop_half_received(protocol: autobahn.websocket.protocol.WebSocketProtocol) 
 def free(protocol: autobahn.websocket.protocol.WebSocketProtocol) -> None:
     """Let go of what an autobahn protocol holds, after its connection has ended.
 
-    Its futures refer to it, and it to them, so that it would wait for the garbage collector, which
-    runs rarely in a server: with it would wait up to a whole message that was not complete.
+    Its futures refer to it, and it to them, so that only the garbage collector would free it, which
+    runs rarely in a server; up to a whole incomplete message would stay in memory until then.
     """
     protocol.data = b""
     # As autobahn itself sets them between two messages; its annotations do not allow for it.
@@ -190,8 +195,8 @@ def has_hung_up(transport: interfaces.ITransport) -> bool:
 
 
 def keep_time_monotonically(reactor: ReactorBase) -> None:
-    """Twisted's reactor counts its timers by the wall clock, a step of which stops or fires them
-    all: heartbeats would end for as long as the clock was set back."""
+    """Twisted's reactor counts its timers by the wall clock, a step of which stops or fires all of
+    them: heartbeats would end for as long as the clock was set back."""
     reactor.seconds = time.monotonic
 
 
@@ -202,6 +207,7 @@ class Wire(Protocol):
     """
 
     _sock: socket.socket  # while it is connected
+    _parser: Any  # one of redis._parsers
 
     def connect(self) -> None: ...
 
@@ -213,6 +219,8 @@ class Wire(Protocol):
 
     def read_response(self) -> Any: ...
 
+    def set_parser(self, parser_class: type[BaseParser]) -> None: ...
+
 
 def new_connection(pool: redis.ConnectionPool) -> Wire:
     """A redis-py connection as the pool would make it, which the pool does not count.
@@ -221,6 +229,17 @@ def new_connection(pool: redis.ConnectionPool) -> Wire:
     """
     wire: Wire = pool.connection_class(**pool.connection_kwargs)
     return wire
+
+
+def parse_with_hiredis(wire: Wire) -> None:
+    """Change the parser of a connection that PATIENT_PARSER opened.
+
+    Raises redis.InvalidResponse if more has arrived than was asked for.
+    """
+    if wire._parser._buffer.unread_bytes():
+        raise redis.InvalidResponse("more replies than commands")
+    wire.set_parser(_HiredisParser)
+    wire._parser.on_connect(wire)
 
 
 def take_socket(wire: Wire) -> socket.socket:

@@ -22,8 +22,10 @@ from channels_realtime.worker.conversation import new_conversation
 
 def deletion(message: Message) -> Command[None] | None:
     """The command that deletes the session of a socket whose disconnect this is, or None."""
+    if message.channel.name != "websocket.disconnect":
+        return None
     name = message.content.get("reply_channel")
-    if message.channel.name != "websocket.disconnect" or not name or not is_our_engine():
+    if not name or not is_our_engine():
         return None
     return SessionStore(reply_channel=name).delete_command()
 

@@ -3,7 +3,7 @@
 The sender stores such a message twice: in the channel's list, from which workers take it as any
 other, and in a hash, from which the worker's next round trip removes it when the consumer has
 finished. A thread of each worker claims what its consumers have had in hand for longer than RENEW
-seconds. A message that is in no list and that nobody claims belonged to a worker that died: it goes
+seconds. A message that is in no list and is not claimed belonged to a worker that died: it goes
 back to its channel. After ATTEMPTS such deaths it becomes a dead letter, and so does a message
 whose consumer raised an exception.
 
@@ -99,7 +99,7 @@ class Acknowledgements:
         )
 
     def renew(self, in_hand: Iterable[Receipt], channels: Iterable[str]) -> None:
-        """Claim what this process has in hand, and take care of dead workers' messages.
+        """Claim what this process has in hand, and return dead workers' messages to their channels.
 
         `channels`: those that the project's routing names.
         """

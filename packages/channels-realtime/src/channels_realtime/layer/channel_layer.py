@@ -92,7 +92,7 @@ class Transport(BaseRedisChannelLayer):
     ChannelFull: type[Exception]
 
     def prepare(self, acknowledged: Iterable[str], attempts: int, memory_budget: int) -> None:
-        """Called once the hosts are known. Arguments: see Acknowledgements, and Budget."""
+        """Set up what needs the hosts. Arguments: see Acknowledgements, and Budget."""
         self.budget = Budget.of(memory_budget)
         self.codec = Codec(self.crypter)
         self.scripts = Scripts(self.prefix, self.stats_prefix, self.expiry, self.group_expiry)
@@ -126,7 +126,7 @@ class Transport(BaseRedisChannelLayer):
         return connection
 
     def shard_of(self, channel: str) -> int:
-        """Where a message for the channel goes: by its name if only one process reads it."""
+        """The shard for a message to the channel: by its name if only one process reads it."""
         if "!" in channel:
             return self.home(self.non_local_name(channel))
         if "?" in channel:
@@ -138,9 +138,9 @@ class Transport(BaseRedisChannelLayer):
         return index
 
     def home(self, name: str) -> int:
-        """The shard of a name whose readers read all shards: while its own is away, the next.
+        """The shard of a name whose readers read all shards: while its own is away, the next one.
 
-        A group has no such choice. It stays on the shard of consistent_hash().
+        A group always stays on the shard of consistent_hash().
         """
         first: int = self.consistent_hash(name)
         for step in range(self.ring_size):
@@ -148,6 +148,13 @@ class Transport(BaseRedisChannelLayer):
             if not self.ring[index].is_away:
                 return index
         return first
+
+    def has_shard_away(self) -> bool:
+        """Whether a shard did not answer the last attempt to connect."""
+        for shard in self.ring:  # noqa: SIM110  (a generator costs more than the rest, per message)
+            if shard.away_since is not None:
+                return True
+        return False
 
     def group_key(self, group: str) -> str:
         """The key of a group, on the shard of consistent_hash()."""
@@ -356,7 +363,7 @@ class Transport(BaseRedisChannelLayer):
             self.metrics.drop(reason, number)
 
     def drop_expired(self, number: int, channel: str) -> None:
-        """Count and log messages that nobody read in time."""
+        """Count and log messages that were not read in time."""
         self.drop("expired", number)
         self.expired += number
         now = time.monotonic()
@@ -443,7 +450,7 @@ class RedisChannelLayer(Transport, asgi_redis.RedisChannelLayer):
 class RedisSentinelChannelLayer(Transport, asgi_redis.RedisSentinelChannelLayer):
     """Redis servers found through Sentinel; several services are shards.
 
-    Each new connection asks the Sentinels for the present master.
+    Each new connection requests the present master from the Sentinels.
     """
 
     def __init__(
@@ -455,7 +462,7 @@ class RedisSentinelChannelLayer(Transport, asgi_redis.RedisSentinelChannelLayer)
         **config: Any,
     ) -> None:
         connection_kwargs = dict(connection_kwargs or {})
-        # The Sentinels are asked with the same deadlines as Redis itself, each of them once.
+        # The same deadlines as for Redis itself, and one attempt for each Sentinel.
         sentinel_kwargs = DEADLINES | connection_kwargs.pop("sentinel_kwargs", {})
         self.clients: dict[int, redis.Redis] = {}
         super().__init__(

@@ -1,7 +1,7 @@
 """A blocking connection to one Redis: several commands in one round trip, scripts by their name.
 
-redis-py opens it (addresses, TLS, passwords, Sentinel) and speaks the protocol; its client on top
-would cost more than the commands do.
+redis-py opens it (addresses, TLS, passwords, Sentinel) and implements the protocol; its client on
+top would cost more than the commands.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import hiredis
 import redis
 
-from channels_realtime.internals import Wire
+from channels_realtime.internals import Wire, parse_with_hiredis
 from channels_realtime.layer.commands import Command, Reply, Value
 from channels_realtime.layer.shard import (
     FAILURES,
@@ -68,6 +68,7 @@ class Connection:
             with garbage_refused(self.shard):
                 *hashes, client_id, now = self.exchange([*loads, ("CLIENT", "ID"), ("TIME",)])
                 self.shard.clock.set(seconds(now))
+                parse_with_hiredis(wire)
         except BaseException:
             self.close()
             raise
@@ -82,7 +83,7 @@ class Connection:
             self.wire = None
 
     def read_clock(self) -> None:
-        """Ask Redis for its time, unless it has said it within the last second."""
+        """Read Redis's time, unless it was read within the last second."""
         if not self.shard.clock.is_fresh():
             [now] = self.exchange([("TIME",)])
             self.shard.clock.set(seconds(now))
@@ -148,7 +149,7 @@ class Connection:
             wire.send_packed_command([packed], check_health=False)
             replies = [read(wire) for _ in commands]
         except BaseException:
-            # Whatever ended it, also a signal: replies that nobody read may follow.
+            # Whatever the reason, a signal for example: replies that were not read may follow.
             self.close()
             raise
         for reply in replies:

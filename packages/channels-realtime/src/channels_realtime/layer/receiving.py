@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("channels_realtime.layer")
 
+MAX_KNOWN = 1000  # sets of channels whose lists are kept; all are forgotten above that
+
 
 class Delivery(NamedTuple):
     """A message for a consumer."""
@@ -52,6 +54,8 @@ class Receiver:
         self.thread = ThreadState()
         # process -> messages for its members, where it does not know them itself
         self.expanded: dict[str, deque[Delivery]] = {}
+        # channels -> their lists, once for each of them that may come first
+        self.known: dict[tuple[str, ...], list[list[str]]] = {}
 
     def take(self, channels: Iterable[str], block: bool = False) -> Delivery | None:
         """The next message of one of the channels, or None.
@@ -60,21 +64,21 @@ class Receiver:
         A message with a receipt stays in Redis until it is acknowledged; see
         channels_realtime.layer.acknowledgements. Raises redis.RedisError or OSError.
         """
-        channels = list(channels)
-        for channel in channels:
-            assert self.layer.valid_channel_name(channel, receive=True), "Channel name invalid"
-            if waiting := self.expanded.get(channel):
-                return waiting.popleft()
-        if not channels:
+        names = tuple(channels)
+        if not names:
             return None
-        lists = self.lists(channels)
-        while popped := self.pop_blocking(channels, lists) if block else self.pop_now(lists):
+        lists = self.lists(names)
+        if self.expanded:
+            for name in names:
+                if waiting := self.expanded.get(name):
+                    return waiting.popleft()
+        while popped := self.pop_blocking(names, lists) if block else self.pop_now(lists):
             if delivery := self.open_entry(popped):
                 return delivery
         return None
 
     def send_and_wait(
-        self, commands: Sequence[Command[Reply]], channels: Sequence[str]
+        self, commands: Sequence[Command[Reply]], channels: Iterable[str]
     ) -> list[Reply]:
         """Run the commands and begin to wait as take() does, in one round trip.
 
@@ -84,19 +88,31 @@ class Receiver:
         if layer.ring_size > 1:
             return layer.run_many(commands)
         connection = layer.shard(0)
-        replies = connection.pipeline_and_pop(commands, self.lists(channels), layer.blpop_timeout)
+        lists = self.lists(tuple(channels))
+        replies = connection.pipeline_and_pop(commands, lists, layer.blpop_timeout)
         if SendReply.FULL in replies:
-            # The caller wants to try again before it waits.
+            # The caller sends it again before it waits.
             layer.connection(0).client_unblock(connection.client_id)
             self.thread.early = connection.end_pop()
         return replies
 
-    def lists(self, channels: Sequence[str]) -> list[str]:
+    def lists(self, channels: tuple[str, ...]) -> list[str]:
         """The channels' lists, another one first each time."""
-        prefix = self.layer.prefix
-        turn = self.thread.turn % len(channels)
+        rotations = self.known.get(channels) or self.new_rotations(channels)
+        turn = self.thread.turn % len(rotations)
         self.thread.turn = turn + 1
-        return [prefix + channel for channel in (*channels[turn:], *channels[:turn])]
+        return rotations[turn]
+
+    def new_rotations(self, channels: tuple[str, ...]) -> list[list[str]]:
+        """The channels' lists, once for each of them that may come first."""
+        for channel in channels:
+            assert self.layer.valid_channel_name(channel, receive=True), "Channel name invalid"
+        lists = [self.layer.prefix + channel for channel in channels]
+        rotations = [lists[turn:] + lists[:turn] for turn in range(len(lists))]
+        if len(self.known) >= MAX_KNOWN:
+            self.known.clear()
+        self.known[channels] = rotations
+        return rotations
 
     def pop_now(self, lists: Sequence[str]) -> Popped | None:
         """The entry of the first shard that has one, beginning with another one each time."""
@@ -166,7 +182,7 @@ class Receiver:
     def leftover(self) -> Iterator[Delivery]:
         """Messages that this thread's waits brought after the last take().
 
-        A thread that stops receiving must ask; see layer.waiting. Raises redis.RedisError.
+        A thread that stops receiving must handle them; see layer.waiting. Raises redis.RedisError.
         """
         for popped in self.pop_leftover():
             if delivery := self.open_entry(popped):

@@ -1,7 +1,7 @@
 """The scripts of layer/lua: their arguments by name, and their replies as types.
 
-Each file of layer/lua says what it does to which keys. The order of its KEYS and ARGV is known to
-that file and to the method of Scripts with its name, and nowhere else.
+Each file of layer/lua says what it does to which keys. The order of its KEYS and ARGV appears in
+that file and in the method of Scripts with its name, and nowhere else.
 """
 
 import enum
@@ -144,7 +144,7 @@ class Scripts:
         prefix: of the keys.
         stats_prefix: of the keys of asgi-redis's statistics.
         expiry: how long a message may wait.
-        group_expiry: how long a channel stays in a group, unless its process vouches for it.
+        group_expiry: how long a channel stays in a group, unless its process renews its lease.
     """
 
     def __init__(self, prefix: str, stats_prefix: str, expiry: int, group_expiry: int) -> None:
@@ -173,7 +173,7 @@ class Scripts:
         channel_counts_expiry: int,
         global_counts_expiry: int,
     ) -> SendTarget:
-        """What send() needs to know of a channel.
+        """What send() needs of a channel.
 
         Args:
             name: the channel, or the process of one that belongs to a process.
@@ -343,7 +343,7 @@ class Scripts:
     def remove_process(
         self, shard: int, process: str, dead_after: float = DEAD_AFTER
     ) -> Command[bool]:
-        """Remove what a dead process left. The reply is false where it turned out to live.
+        """Remove what a dead process left. The reply is false where its lease has been renewed.
 
         `dead_after`: seconds since its last heartbeat, 0 to remove it in any case.
         """

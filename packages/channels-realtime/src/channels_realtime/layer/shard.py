@@ -10,7 +10,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from channels_realtime.internals import Wire, new_connection
+from channels_realtime.internals import PATIENT_PARSER, Wire, new_connection
 
 logger = logging.getLogger("channels_realtime.redis")
 
@@ -27,9 +27,9 @@ DEADLINES = {
     "retry": Retry(NoBackoff(), 0),
 }
 
-# What redis-py raises for a connection that cannot be used any more, whoever ended it.
+# What redis-py raises for a connection that cannot be used any more, whichever side ended it.
 FAILURES = (redis.ConnectionError, redis.TimeoutError, redis.InvalidResponse, OSError)
-# How error replies begin that end by themselves: a full memory, a start, a failover.
+# How error replies begin whose reason passes: a full memory, a start, a failover.
 PASSING = ("OOM", "LOADING", "READONLY", "MASTERDOWN", "MISCONF", "BUSY", "NOREPLICAS")
 
 
@@ -38,7 +38,7 @@ class ShardAway(redis.ConnectionError):
 
 
 def is_passing(error: BaseException) -> bool:
-    """Whether Redis refused a command for a reason that ends without a change of the command."""
+    """Whether Redis refused a command for a reason that passes, so that it may be sent again."""
     text = str(error)
     # Redis 6 puts the reason behind the name of the script that failed.
     return any(text.startswith(code) or f"-{code} " in text for code in PASSING)
@@ -48,7 +48,8 @@ def is_passing(error: BaseException) -> bool:
 def garbage_refused(server: object) -> Iterator[None]:
     """Raise redis.ConnectionError where a reply has another form than Redis's.
 
-    redis-py and its callers fail in any way at one, and another program may have taken the port.
+    redis-py and its callers raise any exception at one, and another program may have taken the
+    port.
     """
     try:
         yield
@@ -72,8 +73,8 @@ def to_text(value: bytes | str) -> str:
 class Clock:
     """Redis's clock as an offset to this machine's monotonic clock.
 
-    Steps of this machine's wall clock do not change it. A step of Redis's own clock does: whoever
-    is about to discard a message because of its age reads the time again first.
+    Steps of this machine's wall clock do not change it. A step of Redis's own clock does: before
+    a message is discarded because of its age, the time is read again.
     """
 
     def __init__(self) -> None:
@@ -81,7 +82,7 @@ class Clock:
         self.read_at = float("-inf")
 
     def set(self, seconds: float) -> None:
-        """Redis has just said that it is `seconds` after the epoch."""
+        """Redis has just replied that it is `seconds` after the epoch."""
         self.read_at = time.monotonic()
         self.offset = seconds - self.read_at
 
@@ -107,7 +108,7 @@ class Shard:
         self.index = index
         self.client = client
         self.pool = client.connection_pool
-        self.pool.connection_kwargs.update(DEADLINES)
+        self.pool.connection_kwargs.update(DEADLINES, parser_class=PATIENT_PARSER)
         if issubclass(self.pool.connection_class, redis.Connection):  # no unix socket
             self.pool.connection_kwargs["socket_keepalive"] = True
         self.clock = Clock()
@@ -154,7 +155,7 @@ class Shard:
             threading.Thread(target=self.probe, name=f"probe of {self}", daemon=True).start()
 
     def went_away(self, error: BaseException) -> bool:
-        """Note that it could not be reached; returns whether this is news."""
+        """Note that it could not be reached. Returns whether it was in reach until now."""
         with self.lock:
             if self.away_since is not None:
                 return False

@@ -1,8 +1,8 @@
 """Counters of every process, collected through Redis.
 
 Each process writes its own into one field of a hash: workers every PUBLISH seconds, interface
-servers with every second heartbeat. Whoever wants to see them reads the hash and asks the layer
-how long its queues are.
+servers with every second heartbeat. Readers read the hash, and the layer's statistics for the
+lengths of the queues.
 """
 
 import json

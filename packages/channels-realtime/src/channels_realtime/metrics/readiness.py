@@ -1,7 +1,7 @@
 """Checks of readiness: whether Redis, workers and interface servers do their work.
 
-A check returns facts and problems, one sentence each, which name no host and no address. It raises
-nothing: a Redis that does not answer is a problem as well. `proj/health.py` lists those of a site.
+A check returns facts and problems, one sentence each, without names of hosts and addresses. It does
+not raise: a Redis that does not answer is a problem as well.
 """
 
 import logging
@@ -40,7 +40,7 @@ def failing(*problems: str, **facts: Any) -> Finding:
 
 
 def needs_redis(check: Callable[..., Finding]) -> Callable[..., Finding]:
-    """For a check that can know nothing where no Redis answers."""
+    """For a check that has nothing to report where no Redis answers."""
 
     def checking(*args: Any, **kwargs: Any) -> Finding:
         try:
@@ -125,8 +125,8 @@ def list_processes(
 ) -> list[Process]:
     """One for each name: of several that supervisord started in turn, the last.
 
-    One that said that it ends is passed over, unless it is expected: then it may be about to start
-    again, and there are as many seconds for this as it may be silent.
+    A process that has published that it ends is left out, unless it is expected: then it may be
+    about to start again, within the time that a process may be silent.
     """
     newest: dict[tuple[str, str], Report] = {}
     for identity, report in processes(layer).items():
@@ -160,7 +160,7 @@ def trouble_of(kind: str, report: Report) -> str:
 def check_queues(layer: ChannelLayerWrapper) -> Finding:
     """How many messages wait for workers. A long wait means a busy site, not a dead one.
 
-    `layer`: channels' wrapper of the layer, which knows the channels of the routing.
+    `layer`: channels' wrapper of the layer, whose router has the channels.
     """
     waiting, oldest, problems = 0, 0.0, []
     for channel, statistics in queues(layer, layer.router.channels).items():

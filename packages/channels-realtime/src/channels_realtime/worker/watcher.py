@@ -33,7 +33,7 @@ class Watcher:
     """
 
     def __init__(self, worker: int, arguments: "Sequence[str]") -> None:
-        # Not os.getppid(): where the worker has just died, this is whoever adopted the watcher.
+        # Not os.getppid(): where the worker has just died, another process has adopted this one.
         self.worker = worker
         self.arguments = arguments
         self.memory, threads = map(int, arguments[:2])
@@ -103,8 +103,8 @@ class Watcher:
     def end_silent(self) -> None:
         """End a worker that handles nothing and does not run.
 
-        Redis may have given it a message meanwhile, so one that was stopped is told to end, and
-        continues until it has.
+        Redis may have given it a message meanwhile, so a worker that was stopped gets SIGTERM and
+        SIGCONT, and may finish the message.
         """
         state = self.state()
         self.report("silent", 0, state)

@@ -1,6 +1,6 @@
 """The worker that `runworker` runs: takes a message, runs its consumer, sends what that sent.
 
-It outlives Redis, loses no message when it is told to stop, and says what it could not deliver.
+It outlives Redis, loses no message when it stops, and logs what it could not deliver.
 """
 
 import logging
@@ -46,8 +46,8 @@ UNAVAILABLE = {
     "headers": [(b"Content-Type", b"text/plain; charset=utf-8"), (b"Retry-After", b"5")],
     "content": b"Busy; please try again in a moment.\n",
 }
-CONVERSATION = ("websocket.connect", "websocket.receive")  # what a socket waits for an answer to
-NUDGE = 0.2  # s between two wake-ups of a worker that is told to stop while it waits
+CONVERSATION = ("websocket.connect", "websocket.receive")  # whose clients wait for a reply
+NUDGE = 0.2  # s between two attempts to end a worker's wait for a message
 
 
 class RoutingMessage(Message):
@@ -107,7 +107,7 @@ class Worker(ChannelsWorker):
         self.is_waiting = False  # the consumer that runs has handed off
         self.layer.metrics = self.metrics
 
-    # Being told to stop
+    # Stopping
 
     def install_signal_handler(self) -> None:
         for signum in (signal.SIGTERM, signal.SIGINT):
@@ -125,7 +125,7 @@ class Worker(ChannelsWorker):
             threading.Thread(target=self.nudge, daemon=True).start()
 
     def nudge(self) -> None:
-        """Wake the wait for a message. Whatever it gets meanwhile is still handled."""
+        """End the wait for a message early. A message that comes meanwhile is still handled."""
         while not self.done():
             try:
                 self.layer.interrupt()
@@ -139,7 +139,7 @@ class Worker(ChannelsWorker):
     # Work
 
     def run(self) -> None:
-        """Handle messages until told to stop."""
+        """Handle messages until stop() is called, or a signal comes."""
         if self.signal_handlers:
             self.install_signal_handler()
         channels = sorted(self.apply_channel_filters(self.channel_layer.router.channels))
@@ -200,7 +200,7 @@ class Worker(ChannelsWorker):
             self.finished = True
 
     def serve(self, channels: list[str]) -> None:
-        """Handle messages as long as this thread is wanted; lose none at the end."""
+        """Handle messages as long as this thread is needed; lose none at the end."""
         with handoff.serving(self):
             self.handle_messages(channels)
             for delivery in self.layer.receiver.leftover():
@@ -225,15 +225,16 @@ class Worker(ChannelsWorker):
         finally:
             self.spare_loops.remove(spare)
             self.spare_slots.append(spare.slot)
-            connections.close_all()  # it may be long until it is needed again
+            connections.close_all()  # it may be a long time until the thread is needed again
 
-    def handle_messages(self, channels: list[str]) -> None:
+    def handle_messages(self, channels: Iterable[str]) -> None:
+        channels = tuple(channels)
         layer = self.layer
         failures = 0
         unsent: list[Outgoing] = []  # goes in one round trip with the next wait for a message
         while self.wanted():
             try:
-                if self.held or any(shard.is_away for shard in layer.ring):
+                if self.held or layer.has_shard_away():
                     self.hold(unsent)
                     unsent = self.take_sendable()
                 if unsent:
@@ -256,7 +257,7 @@ class Worker(ChannelsWorker):
             if self.metrics.is_due():
                 unsent.append(self.metrics.publication(layer))
             if ordering.gaps:
-                with suppress(redis.RedisError, OSError):  # take() is about to say so
+                with suppress(redis.RedisError, OSError):  # take() logs it next
                     ordering.give_up_overdue()
         self.deliver([held.command for held in self.held] + unsent)
 
@@ -363,9 +364,9 @@ class Worker(ChannelsWorker):
 
     @staticmethod
     def refuse(message: Message) -> None:
-        """Redis failed within a consumer: its client is told so as soon as Redis is back."""
+        """Redis failed within a consumer: tell its client so as soon as Redis is back."""
         if message.channel.name in CONVERSATION:
-            # The message is lost, so the conversation is: the client must begin another.
+            # With the message the conversation is lost: the client must begin another.
             message.reply_channel.send({"close": TRY_AGAIN_LATER})
         elif message.channel.name == "http.request":
             message.reply_channel.send(UNAVAILABLE)
@@ -458,7 +459,7 @@ class WorkerGroup(Worker):
         return self.workers
 
     def work(self, channels: list[str]) -> None:
-        """Start the threads, replace any that dies, wait for all once told to stop."""
+        """Start the threads, replace any that dies, wait for all of them after stop()."""
         threads = [self.start(worker, channels) for worker in self.workers]
         while not self.stopping.wait(1):
             for index, worker in enumerate(self.workers):

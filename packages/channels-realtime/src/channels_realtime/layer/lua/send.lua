@@ -38,7 +38,7 @@ end
 
 local length = redis.call('LLEN', KEYS[1])
 while is_full(length) do
-    -- Entries that nobody may read any more do not count.
+    -- Expired entries do not count.
     local oldest = redis.call('LINDEX', KEYS[1], 0)
     if ARGV[4] ~= '' or #oldest >= 8 and struct.unpack('>d', oldest) + ARGV[5] > now then
         count(KEYS[5], KEYS[6])
