@@ -156,6 +156,28 @@ def test_an_idle_receive_ends_empty_handed_and_not_in_an_error(stock_layer):
     assert stock_layer.receive(["silence"], block=True) == (None, None)
 
 
+def test_ordering_works_on_the_stock_layer(stock_layer):
+    from channels.asgi import ChannelLayerWrapper
+    from channels.message import Message, pending_message_store
+    from channels.sessions import enforce_ordering
+    from django.test import override_settings
+
+    @enforce_ordering
+    def receive(message):
+        message.reply_channel.send({"text": message["text"]})
+
+    layer = ChannelLayerWrapper(stock_layer, "default", [])
+    with override_settings(CHANNEL_SESSION_ENGINE="django.contrib.sessions.backends.cache"):
+        for order in (1, 0):  # the first one comes too early
+            content = {"order": order, "text": str(order), "reply_channel": "plain!socket"}
+            pending_message_store.prepare()
+            receive(Message(content, "websocket.receive", layer))
+            pending_message_store.send_and_flush()
+    assert stock_layer.receive(["plain!"]) == ("plain!socket", {"text": "0"})
+    channel, content = stock_layer.receive(["websocket.receive"])
+    assert (channel, content["order"]) == ("websocket.receive", 1)
+
+
 def test_our_modules_raise_no_deprecation_warning():
     """Warnings are blamed on the module that caused them; only ours are turned into errors."""
     done = run_python(
