@@ -24,6 +24,7 @@ lint:
 	.venv/bin/ruff format --check .
 	@# mypy's Django plugin imports the settings, which want a data folder and a key.
 	DATA_DIR=.mypy_cache/data SECRET_KEY="only for mypy, which imports settings" .venv/bin/mypy
+	cd packages/channels-realtime && ../../.venv/bin/mypy
 
 bench:
 	@deploy/install.sh --dev

@@ -28,7 +28,7 @@ def count_readers(layer: Transport, slugs: Iterable[str]) -> Readers:
     shards: defaultdict[int, dict[str, str]] = defaultdict(dict)
     for slug in slugs:
         group = LiveBlog.group_name_of(slug)
-        shards[layer.consistent_hash(group)][layer.group_keys(group)[0]] = slug
+        shards[layer.consistent_hash(group)][layer.group_key(group)] = slug
     counts: dict[str, int] = {}
     errors: list[Exception] = []
     for shard, names in shards.items():
