@@ -36,5 +36,5 @@ def rank(item: pytest.Item) -> int:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    redis_server.stop()
+    redis_server.close()
     shutil.rmtree(data_dir, ignore_errors=True)
