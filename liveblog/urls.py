@@ -1,7 +1,7 @@
 from django.urls import path
 
 from liveblog.api import openapi
-from liveblog.api import views as api
+from liveblog.api.application import urls as api_urls
 from liveblog.editing import about, composer, editor_page, history
 from liveblog.reading import embed, export, feeds, posts, views
 
@@ -23,7 +23,5 @@ urlpatterns = [
     path("liveblog/<slug:slug>/embed/", embed.page, name="embed"),
     path("liveblog/<slug:slug>/<int:pk>/", posts.post, name="post"),
     path("api/openapi.json", openapi.openapi, name="openapi"),
-    path("api/liveblogs/<str:slug>/updates/", api.updates, name="api_updates"),
-    path("api/liveblogs/<str:slug>/images/", api.images, name="api_images"),
-    path("api/liveblogs/<str:slug>/updates/<str:pk>/", api.update, name="api_update"),
+    path("api/", api_urls()),
 ]

@@ -1,133 +1,259 @@
-"""README.md and ARCHITECTURE.md say what the code does: each list in them is held against it."""
+"""The documentation says what the code does: its lists are compared with the code."""
 
 import os
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from channels import DEFAULT_CHANNEL_LAYER, channel_layers
 from channels.message import Message
-from channels_realtime import compat
+from channels_realtime import close_codes, compat
 from channels_realtime.interface.command_line import OPTIONS
+from channels_realtime.management.commands.runworker import Command as Runworker
 from django.core.management import get_commands
-from django.urls import resolve
+from django.urls import URLPattern, URLResolver, get_resolver, resolve
 
 from consumers import not_found, raw
+from liveblog.models import BlogUpdate, LiveBlog
+from liveblog.stream.frames import blog_frame, ended_frame, pulse_frame
 from proj.environment import VARIABLES
+from routing import channel_routing
 
 ROOT = Path(__file__).resolve().parent.parent
-README = (ROOT / "README.md").read_text()
-ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text()
-CHANGELOG = (ROOT / "CHANGELOG.md").read_text()
-BOTH = README + ARCHITECTURE
-TRANSPORT = ROOT / "packages" / "channels-realtime" / "src" / "channels_realtime"
+TRANSPORT = "packages/channels-realtime/README.md"
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text()
+    for path in (
+        *(ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CHANGELOG.md", TRANSPORT)),
+        ROOT / "bench" / "README.md",
+        *ROOT.glob("docs/*.md"),
+    )
+}
+EVERYTHING = "\n".join(PAGES.values())
+GENERATED = "bench/results/results.md"  # the one page with measured figures
 NOT_OURS = {".git", ".venv", "var", "node_modules", "__pycache__", ".hypothesis"}
-NOT_OURS |= {".pytest_cache", ".ruff_cache"}
+NOT_OURS |= {".pytest_cache", ".ruff_cache", ".mypy_cache"}
 
 
-def section(text, heading):
-    """The text below a heading, up to the next of its level."""
-    return text.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+def section(page: str, heading: str) -> str:
+    """The text of a page below a heading, up to the next of its level. `page`: a key of PAGES."""
+    found = re.search(rf"^(#+) {re.escape(heading)}$", PAGES[page], re.M)
+    assert found, f"{page} has no heading {heading!r}"
+    rest = PAGES[page][found.end() :]
+    return re.split(rf"^#{{1,{len(found[1])}}} ", rest, maxsplit=1, flags=re.M)[0]
 
 
-def first_column(text):
+def first_column(text: str) -> list[str]:
     """What stands in backquotes in the first cell of the rows of the text's tables."""
     cells = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
     return [name for cell in cells for name in re.findall("`([^`]+)`", cell)]
 
 
-def test_the_environment_table_is_the_code_s():
-    rows = [row for row in section(README, "Environment variables").splitlines() if "| `" in row]
-    assert [row for row in rows if row.startswith("| `")] == [
+def rows(text: str) -> dict[str, str]:
+    """The second cell of each row of the text's tables, by the name in the first cell."""
+    lines = [line.split("|") for line in text.splitlines() if line.startswith("| `")]
+    return {line[1].strip(" `"): line[2] for line in lines}
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors that GitHub gives to a page's headings."""
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S), re.M)
+    kept = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings)
+    return {heading.replace(" ", "-") for heading in kept}
+
+
+# Settings and commands
+
+
+def test_the_environment_table_is_that_of_the_code():
+    text = section("docs/configuration.md", "Environment variables")
+    assert [line for line in text.splitlines() if line.startswith("| `")] == [
         f"| `{v.name}` | {f'`{v.default}`' if v.default else 'unset'} | {v.help} |"
         for v in VARIABLES
     ]
 
 
-def test_documented_make_targets_exist_and_all_are_documented():
+def test_make_targets_that_are_named_exist_and_all_are_documented():
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
-    assert set(re.findall(r"`make ([a-z]+)", README)) == targets
-    assert set(re.findall(r"\bmake (run|[a-z]+)`", ARCHITECTURE)) <= targets
+    documented = {name.split()[1] for name in first_column(section("docs/commands.md", "make"))}
+    assert documented == targets
+    assert set(re.findall(r"`make ([a-z]+)", EVERYTHING)) <= targets
 
 
-def test_documented_management_commands_exist_and_ours_are_documented():
-    documented = set(re.findall(r"manage\.py ([a-z_]+)", BOTH))
+def test_management_commands_that_are_named_exist_and_ours_are_documented():
     commands = get_commands()
-    assert documented <= set(commands)
-    apps = ("liveblog", "conversations", "accounts", "channels_realtime", "consumers")
+    assert set(re.findall(r"manage\.py ([a-z_]+)", EVERYTHING)) <= set(commands)
+    apps = ("liveblog", "conversations", "accounts", "channels_realtime", "consumers", "ops")
     ours = {name for name, app in commands.items() if app in apps}
-    assert ours <= documented
+    documented = first_column(section("docs/commands.md", "manage.py"))
+    assert ours <= {name.split()[1] for name in documented if name.startswith("manage.py")}
 
 
-def test_documented_urls_resolve():
-    addresses = first_column(section(README, "URLs"))
-    assert len(addresses) > 5
+def test_options_of_the_interface_server_are_documented():
+    options = {name for name, *_ in OPTIONS}
+    text = section(TRANSPORT, "Options").split("`runworker`:")[0]
+    assert set(first_column(text)) == options
+    assert set(re.findall("`(--[a-z-]+)`", section("docs/security.md", "Bad input"))) <= options
+
+
+def test_options_of_the_worker_exist():
+    text = section(TRANSPORT, "Options").split("`runworker`:")[1].split("\n\n")[1]
+    parser = Runworker().create_parser("manage.py", "runworker")
+    known = {option for action in parser._actions for option in action.option_strings}
+    named = {name.split()[0] for name in first_column(text)}
+    assert named and named <= known
+
+
+# Addresses and frames
+
+
+def documented_addresses() -> list[str]:
+    return first_column(PAGES["docs/addresses.md"].split("\n## ")[0])
+
+
+def test_documented_addresses_resolve():
+    assert len(documented_addresses()) > 20
     layer = channel_layers[DEFAULT_CHANNEL_LAYER]
-    for address in addresses:
+    for address in documented_addresses():
         path = re.sub("<.*?>", "demo", address.replace("<id>", "1"))
         request = Message({"path": path}, "http.request", layer)
         if layer.router.match(request) != (raw.http_request, {}):  # the others go to Django
             resolve(path)
 
 
+def paths_of(resolver: URLResolver, prefix: str = "/") -> Iterator[str]:
+    """The paths of all views, without those of Django's admin."""
+    for entry in resolver.url_patterns:
+        path = prefix + str(entry.pattern)
+        if isinstance(entry, URLPattern):
+            yield path
+        elif path != "/admin/":
+            yield from paths_of(entry, path)
+
+
+def test_every_address_is_documented():
+    documented = {re.sub("<.*?>", "<>", address) for address in documented_addresses()}
+    paths = list(paths_of(get_resolver()))
+    assert [path for path in paths if re.sub("<.*?>", "<>", path) not in documented] == []
+
+
+def documented_websocket_paths() -> list[str]:
+    return first_column(section("docs/protocol.md", "Paths"))
+
+
 def test_documented_websocket_paths_have_a_consumer():
-    paths = [p for p in first_column(section(README, "WebSocket")) if p.startswith("/channel/")]
-    assert paths
+    assert documented_websocket_paths()
     layer = channel_layers[DEFAULT_CHANNEL_LAYER]
-    for path in paths:
+    for path in documented_websocket_paths():
         content = {"path": re.sub("<.*?>", "demo", path)}
         consumer, _ = layer.router.match(Message(content, "websocket.connect", layer))
         assert getattr(consumer, "__wrapped__", consumer) is not not_found.ws_connect, path
 
 
+def test_every_websocket_path_is_documented():
+    paths = [re.sub("<.*?>", "demo", path) for path in documented_websocket_paths()]
+    patterns = {route.filters["path"] for route in channel_routing if "path" in route.filters}
+    conversations = {each for each in patterns if "/channel/" in each.pattern}
+    assert conversations
+    assert [p.pattern for p in conversations if not any(map(p.match, paths))] == []
+
+
+def fields_of(frame: str) -> set[str]:
+    cell = rows(section("docs/protocol.md", "Frames of a live blog"))[frame]
+    return set(re.findall("`([^`]+)`", cell)) | {"type"}
+
+
+@pytest.mark.django_db
+def test_the_fields_of_frames_are_those_that_are_sent(client):
+    blog = LiveBlog.objects.create(slug="fields", title="Fields")
+    BlogUpdate.objects.create(blog=blog, body="One")
+    replay = client.get("/liveblog/fields/updates.json?after=0").json()
+    assert fields_of("replay") == set(replay) | {"head"}
+    assert fields_of("update") == set(replay["updates"][0])
+    assert fields_of("blog") == set(blog_frame(blog))
+    assert fields_of("pulse") == set(pulse_frame(1, 1))
+    assert fields_of("ended") == set(ended_frame(1))
+
+
+def test_the_close_codes_are_those_of_the_code():
+    codes = {value for value in vars(close_codes).values() if isinstance(value, int)}
+    text = section("docs/protocol.md", "Close codes")
+    assert {int(code) for code in re.findall(r"^\| (\d{4}) \|", text, re.M)} == codes
+
+
+# Architecture
+
+
 def test_every_dependency_has_its_reason():
     lines = (ROOT / "requirements.in").read_text().splitlines()
     names = [re.match(r"[\w-]+", line)[0] for line in lines if line and line[0] != "#"]
-    assert sorted(first_column(section(ARCHITECTURE, "Dependencies"))) == sorted(names)
+    assert sorted(first_column(section("ARCHITECTURE.md", "Dependencies"))) == sorted(names)
 
 
 def test_what_the_tests_need_is_pinned():
     pinned = re.findall(r"^([\w-]+)==", (ROOT / "requirements-dev.txt").read_text(), re.MULTILINE)
-    assert set(first_column(section(ARCHITECTURE, "The tests' dependencies"))) <= set(pinned)
+    named = first_column(section("ARCHITECTURE.md", "The tests' dependencies"))
+    assert named and set(named) <= set(pinned)
 
 
 def test_every_bridge_says_what_broke():
     names = [bridge.__name__ for bridge in compat.BRIDGES]
-    assert first_column(section(ARCHITECTURE, "Bridges")) == names
+    assert first_column(section("ARCHITECTURE.md", "Bridges")) == names
 
 
-def test_every_script_is_named():
-    named = first_column(section(ARCHITECTURE, "The transport"))
-    assert {path.stem for path in (TRANSPORT / "layer" / "lua").glob("*.lua")} <= set(named)
+# The pages themselves
 
 
-def test_documented_options_of_the_interface_server_exist():
-    named = set(re.findall("`(--[a-z-]+)`", section(ARCHITECTURE, "The transport")))
-    assert named and named <= {name for name, *_ in OPTIONS}
+@pytest.mark.parametrize(("page", "most"), [("README.md", 150), ("ARCHITECTURE.md", 250)])
+def test_a_first_page_stays_short(page, most):
+    assert len(PAGES[page].splitlines()) <= most
 
 
-def test_every_module_that_is_named_exists():
-    named = re.findall(
-        r"`((?:proj|consumers|liveblog|accounts|conversations|packages|deploy|bench|tests)/[\w/.-]*)`",
-        BOTH,
-    )
-    assert [path for path in named if not (ROOT / path).exists()] == []
+def test_every_page_of_the_docs_is_in_the_readme():
+    links = re.findall(r"\]\((docs/[^)#]+\.md)\)", PAGES["README.md"])
+    assert sorted(links) == sorted(page for page in PAGES if page.startswith("docs/"))
 
 
-def test_linked_files_exist():
-    links = re.findall(r"\]\((?!http)([^)#]+)\)", BOTH + CHANGELOG)
-    links += re.findall(r'src(?:set)?="(?!http)([^"]+)"', BOTH)
-    assert {"docs/reader.png", "docs/reader-dark.png"} <= set(links)
-    assert [link for link in links if not (ROOT / link).exists()] == []
+def test_measured_figures_are_in_the_results_alone():
+    assert "µs" in (ROOT / GENERATED).read_text()
+    assert [page for page, text in PAGES.items() if re.search(r"\d µs", text)] == []
+
+
+def test_every_file_that_is_named_exists():
+    folders = "proj|consumers|liveblog|accounts|conversations|ops|database|packages|deploy|bench"
+    missing = []
+    for page, text in PAGES.items():
+        # A package's page names the package's own files.
+        places = (ROOT, (ROOT / page).parent)
+        for path in re.findall(rf"`((?:{folders}|tests|docs)/[\w/.-]*)`", text):
+            if not any((place / path).exists() for place in places):
+                missing.append(f"{page}: {path}")
+    assert missing == []
+
+
+def test_every_link_leads_to_a_file_and_a_heading():
+    broken = []
+    for page, text in PAGES.items():
+        text = re.sub(r"```.*?```|`[^`\n]*`", "", text, flags=re.S)
+        links = re.findall(r"\]\((?!http)([^)\s]+)\)", text)
+        links += re.findall(r'src(?:set)?="(?!http)([^"]+)"', text)
+        for link in links:
+            name, _, anchor = link.partition("#")
+            path = (ROOT / page).parent / name if name else ROOT / page
+            if not path.exists() or anchor and anchor not in anchors(path.read_text()):
+                broken.append(f"{page}: {link}")
+    assert broken == []
 
 
 def test_the_python_versions_are_those_of_pyproject():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     low, high = re.fullmatch(r">=3\.(\d+),<3\.(\d+)", project["requires-python"]).groups()
     wanted = f"3.{low} to 3.{int(high) - 1}"
-    said = {" ".join(found.split()) for found in re.findall(r"3\.\d+\s+to\s+3\.\d+", BOTH)}
+    said = {" ".join(found.split()) for found in re.findall(r"3\.\d+\s+to\s+3\.\d+", EVERYTHING)}
     assert said == {wanted}
-    assert project["version"] in CHANGELOG
+    assert project["version"] in PAGES["CHANGELOG.md"]
 
 
 def test_no_file_names_a_folder_of_the_machine_it_was_written_on():

@@ -1,37 +1,21 @@
 """A lease in Redis: of several processes, on however many hosts, one is active.
 
-It is a key that holds the holder's token and expires. A process that dies stops renewing its lease;
-a standby is told when the lease would expire and tries again just then.
+It is redis-py's Lock with an expiry. A process that dies stops renewing its lease, and a standby
+tries again when the lease would expire.
 """
 
-import time
-from secrets import token_hex
+import threading
+from contextlib import suppress
 
-import hiredis
 import redis
 from channels_realtime.layer.channel_layer import Transport
-from channels_realtime.layer.connection import Connection
+from channels_realtime.layer.shard import FAILURES, Shard
+from redis.exceptions import LockError
+from redis.lock import Lock
 
 TTL = 4.5  # s; a standby takes over within 5
-MARGIN = 0.5  # s before the end at which a holder no longer trusts its own clock
-CHECK_EVERY = 30.0  # s; a renewal costs one command, a look at the holder's token three
-SHORTEST_WAIT = 0.25  # s between two looks of a standby
-
-# Returns 0 where the lease is the caller's now, else the ms that are left of the holder's.
-TAKE = """
-local holder = redis.call('GET', KEYS[1])
-if holder and holder ~= ARGV[1] then
-    return math.max(1, redis.call('PTTL', KEYS[1]))
-end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return 0
-"""
-RELEASE = """
-if redis.call('GET', KEYS[1]) == ARGV[1] then
-    return redis.call('DEL', KEYS[1])
-end
-return 0
-"""
+SHORTEST_WAIT = 0.25  # s between two attempts of a standby
+RELEASE_WITHIN = 0.5  # s; a lease that could not be released expires
 
 
 class Lease:
@@ -41,43 +25,42 @@ class Lease:
         self.layer = layer
         self.key = f"{layer.prefix}:{name}"
         self.ttl = ttl
-        self.token = token_hex(16)
-        self.renewed = self.checked = float("-inf")
+        # Not thread-local: release() runs in a thread of its own.
+        self.locks = [
+            Lock(shard.client, self.key, timeout=ttl, blocking=False, thread_local=False)
+            for shard in layer.ring
+        ]
 
-    def connection(self) -> Connection:
-        return self.layer.shard(self.layer.home(self.key))
+    def shard(self) -> Shard:
+        return self.layer.ring[self.layer.home(self.key)]
 
     def hold(self) -> float:
-        """Take or renew it. Returns 0 where it is ours, else the seconds to wait.
+        """Take or renew the lease. Returns 0 if this process holds it, else the seconds to wait.
 
         Raises redis.RedisError and OSError.
         """
-        now = time.monotonic()  # before Redis counts: we are never surer than it is
-        connection, milliseconds = self.connection(), int(1000 * self.ttl)
-        sure = now < self.renewed + self.ttl - MARGIN and now < self.checked + CHECK_EVERY
-        # While we are sure, nobody else can have taken it. Were this process stopped just here for
-        # long enough, two would hold it until the next check.
-        if sure and connection.ask([("PEXPIRE", self.key, milliseconds)]) == [1]:
-            self.renewed = now
-            return 0
-        [left] = connection.ask([("EVAL", TAKE, 1, self.key, self.token, milliseconds)])
-        if left:
-            return max(SHORTEST_WAIT, left / 1000)
-        self.renewed = self.checked = now
-        return 0
+        shard = self.shard()
+        shard.require()
+        lock = self.locks[shard.index]
+        try:
+            with suppress(LockError):  # never held, expired, or lost with Redis's keys
+                lock.reacquire()
+                return 0
+            if lock.acquire():
+                return 0
+            return max(SHORTEST_WAIT, shard.client.pttl(self.key) / 1000)
+        except FAILURES as error:
+            shard.lost(error)
+            raise
 
     def release(self) -> None:
-        """Give it up if it is ours. Never raises, and never waits for a Redis that hangs."""
-        self.renewed = float("-inf")
-        connection = self.connection()
-        wire = connection.wire
-        if wire is None:
-            return
-        command = hiredis.pack_command(("EVAL", RELEASE, 1, self.key, self.token))
-        try:
-            wire.send_packed_command([command], check_health=False)
-        except (redis.RedisError, OSError):
-            pass  # it expires
-        finally:
-            # The answer is not read, so the connection is of no more use.
-            connection.close()
+        """Release the lease if this process holds it. Does not raise or wait for a hung Redis."""
+        thread = threading.Thread(target=self.try_to_release, name="lease", daemon=True)
+        thread.start()
+        thread.join(RELEASE_WITHIN)
+
+    def try_to_release(self) -> None:
+        shard = self.shard()
+        if not shard.is_away:
+            with suppress(redis.RedisError, OSError):  # also LockError: it is another process's
+                self.locks[shard.index].release()

@@ -17,7 +17,7 @@ from tests.chaos.cells import (
     matrix,
 )
 from tests.chaos.faults import INJECTORS
-from tests.e2e.stack import ROOT
+from tests.test_docs import section
 
 
 def test_every_pair_is_either_produced_or_left_out_with_a_reason() -> None:
@@ -59,8 +59,8 @@ def test_a_budget_draws_the_same_cells_for_the_same_seed() -> None:
 
 
 def test_the_documented_table_is_the_one_that_is_tried() -> None:
-    text = (ROOT / "ARCHITECTURE.md").read_text().split("\n## Reliability\n")[1]
-    lines = [line.split("|") for line in text.split("\n## ")[0].splitlines() if "| `" in line]
+    text = section("docs/reliability.md", "The fault matrix")
+    lines = [line.split("|") for line in text.splitlines() if line.startswith("| `")]
     documented = {
         (line[1].strip(" `"), fault)
         for line in lines

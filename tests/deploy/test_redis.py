@@ -1,4 +1,4 @@
-"""Each way to name Redis that docs/scaling.md shows, with real servers, through the product."""
+"""Each way to name Redis in docs/configuration.md, with real servers, through the product."""
 
 import contextlib
 import subprocess

@@ -45,7 +45,7 @@ def test_new_code_that_does_not_start_replaces_nobody(site):
         condition = "'runworker' in sys.argv"
         broken = f"import sys\nif {condition}:\n    raise RuntimeError('of the new code')\n"
         names = site.names()
-        with site.changed("ops/apps.py", "from django.apps", broken + "from django.apps"):
+        with site.changed("proj/apps.py", "from django.apps", broken + "from django.apps"):
             told = site.release(code=1)
         assert "does not get ready" in told and "all processes are those of" in told
         assert "of the new code" in told
@@ -59,7 +59,7 @@ def test_a_later_worker_that_does_not_start_leads_back_to_the_release_before(sit
     condition = "os.environ.get('SUPERVISOR_PROCESS_NAME') == 'worker_01'"
     broken = f"import os\nif {condition}:\n    os._exit(1)\n"
     with Crowd(site.address, number=10) as crowd:
-        with site.changed("ops/apps.py", "from django.apps", broken + "from django.apps"):
+        with site.changed("proj/apps.py", "from django.apps", broken + "from django.apps"):
             told = site.release(code=1)
         assert "workers:worker_01 does not get ready" in told
         assert not set(site.pids(WORKERS)) & old and len(site.pids(WORKERS)) == 2

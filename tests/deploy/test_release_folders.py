@@ -39,7 +39,7 @@ pytestmark = pytest.mark.timeout(600)
 @contextmanager
 def new_code_that_does_not_start(site: Site) -> Iterator[None]:
     with (
-        site.changed("ops/apps.py", IMPORT, FAILS + IMPORT),
+        site.changed("proj/apps.py", IMPORT, FAILS + IMPORT),
         site.changed(TEMPLATE, TITLE, "{% nothing %}"),
         site.changed(STYLES, "{", "{/* of the refused release */"),
     ):

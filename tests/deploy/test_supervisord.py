@@ -129,7 +129,7 @@ def test_a_worker_with_a_wrong_setting_is_started_once(site):
     broken = f"{guard}    print('wrong setting', flush=True)\n    sys.exit(2)\n"
     setting = "from django.apps"
     # In the very folder that it runs from: no release would let this pass.
-    with site.changed("ops/apps.py", setting, broken + setting, site.current.resolve()):
+    with site.changed("proj/apps.py", setting, broken + setting, site.current.resolve()):
         site.run("deploy/ctl.sh", "restart", "workers:worker_01")
         wait_until(lambda: "EXITED" in status(site, "workers:worker_01"), "its end for good")
         log = (Path(site.folder.name) / "log" / "worker_01.log").read_text()

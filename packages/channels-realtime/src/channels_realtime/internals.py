@@ -12,6 +12,8 @@ import time
 from contextlib import suppress
 
 import autobahn.websocket.protocol
+import redis
+from redis._parsers import _HiredisParser, _RESP2Parser
 from twisted.internet import abstract, interfaces, tcp
 from twisted.protocols.policies import ProtocolWrapper
 from twisted.web import http
@@ -20,6 +22,11 @@ M_MMAP_THRESHOLD = -3  # mallopt(3)
 MAPPED = 512 << 10  # bytes; above what is read from Redis at once, which must stay cheap
 PIECE = 64  # bytes that a short bytes object and its place in a list take beside its content
 MOST_PIECES = 1000  # of an unfinished message; joined above that
+
+# hiredis makes room for as many elements as an array claims to have, and freeing 1,000,000,000 of
+# them keeps the whole process busy for seconds. redis-py's own parser takes them one by one, so it
+# is the one for what may not be Redis.
+PATIENT_PARSER = _RESP2Parser
 
 
 def return_freed_memory() -> None:
@@ -190,6 +197,17 @@ def new_connection(pool):
     The pool's own counter goes up with each connection that it makes and never down.
     """
     return pool.connection_class(**pool.connection_kwargs)
+
+
+def parse_with_hiredis(wire):
+    """Change the parser of a connection that PATIENT_PARSER opened.
+
+    Raises redis.InvalidResponse if more has arrived than was asked for.
+    """
+    if wire._parser._buffer.unread_bytes():
+        raise redis.InvalidResponse("more replies than commands")
+    wire.set_parser(_HiredisParser)
+    wire._parser.on_connect(wire)
 
 
 def take_socket(wire):

@@ -11,6 +11,7 @@ from typing import Any
 import hiredis
 import redis
 
+from channels_realtime.internals import parse_with_hiredis
 from channels_realtime.layer.commands import Command, Value
 from channels_realtime.layer.shard import (
     FAILURES,
@@ -56,6 +57,7 @@ class Connection:
             with garbage_refused(self.shard):
                 *hashes, client_id, now = self.exchange([*loads, ("CLIENT", "ID"), ("TIME",)])
                 self.shard.clock.set(seconds(now))
+                parse_with_hiredis(wire)
         except BaseException:
             self.close()
             raise

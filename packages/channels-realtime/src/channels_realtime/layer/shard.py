@@ -11,7 +11,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from channels_realtime.internals import new_connection
+from channels_realtime.internals import PATIENT_PARSER, new_connection
 
 logger = logging.getLogger("channels_realtime.redis")
 
@@ -103,7 +103,7 @@ class Shard:
         self.index = index
         self.client = client
         self.pool = client.connection_pool
-        self.pool.connection_kwargs.update(DEADLINES)
+        self.pool.connection_kwargs.update(DEADLINES, parser_class=PATIENT_PARSER)
         if issubclass(self.pool.connection_class, redis.Connection):  # no unix socket
             self.pool.connection_kwargs["socket_keepalive"] = True
         self.clock = Clock()

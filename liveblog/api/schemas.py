@@ -1,0 +1,116 @@
+"""What the token API takes and answers, as pydantic models; its OpenAPI document shows them.
+
+Answers are frames, made elsewhere (liveblog.stream.frames): their models describe them, and the
+tests hold every answer against its model.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from liveblog.api.errors import KINDS
+from liveblog.models import LONGEST_BODY, BlogUpdate
+
+MAX_LISTED = 100  # updates in one answer
+
+
+def text_of(name: str) -> Any:
+    """Text whose length the editor's form checks; the document names its bound."""
+    longest = LONGEST_BODY if name == "body" else BlogUpdate._meta.get_field(name).max_length
+    return Annotated[str, Field(json_schema_extra={"maxLength": longest})]
+
+
+Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+
+
+class Asked(BaseModel):
+    """The fields that a client may send. Values are not converted: "1" is no number."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    headline: text_of("headline") = ""
+    body: text_of("body") = ""
+    author: text_of("author") = ""
+    key_event: bool = False
+    pinned: bool = False
+    draft: bool = False
+    publish_at: Time | None = None
+
+
+class NewUpdate(Asked):
+    """A new update: published at once, kept as a draft, or scheduled."""
+
+    body: text_of("body")
+
+
+class Change(Asked):
+    """The fields to change; those that are not sent stay as they are."""
+
+    version: int | None = Field(None, description="the version that the writer saw")
+
+
+class Answer(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Update(Answer):
+    """An update as readers see it; without text once it is deleted."""
+
+    type: Literal["update"]
+    id: int
+    revision: int | None
+    action: Literal["created", "changed", "deleted"]
+    content: str = Field(description="safe HTML; empty when deleted")
+    headline: str
+    author: str
+    key_event: bool
+    pinned: bool
+    created: datetime
+    edited: datetime | None
+
+
+class EditorsUpdate(Update):
+    """An update with what only editors see."""
+
+    body: str
+    version: int
+    draft: bool
+    publish_at: datetime | None
+
+
+class Updates(Answer):
+    type: Literal["updates"]
+    updates: list[Update] = Field(max_length=MAX_LISTED)
+    after: int = Field(description="ask for what is after this next")
+    more: bool
+
+
+class Acknowledgement(Answer):
+    """What a write did."""
+
+    type: Literal["ack"]
+    id: int
+    revision: int | None
+    version: int
+    key: str
+    action: Literal["created", "changed", "deleted", "drafted", "scheduled", "unchanged"]
+
+
+class Image(Answer):
+    type: Literal["image"]
+    address: str = Field(description="for the Markdown of updates: ![what it shows](address)")
+    url: str
+    width: int
+    height: int
+    moved: bool = Field(description="it was an animation; its first frame is kept")
+
+
+class Error(Answer):
+    """Every refusal has this shape; `code` says which it is."""
+
+    type: Literal["error"]
+    code: Literal[tuple(KINDS)]
+    message: str
+    fields: dict[str, list[str]] | None = Field(None, description="name of a field -> sentences")
+    current: EditorsUpdate | None = Field(None, description="the update as it is now")
