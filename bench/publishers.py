@@ -7,6 +7,7 @@ which the load client reads too.
 """
 
 import asyncio
+import http.client
 import itertools
 import json
 import socket
@@ -65,7 +66,7 @@ def channels4(redis_url: str, group: str) -> Publish:
     return lambda texts: runner.run(send_all(texts))
 
 
-def redis(url: str, channel: str) -> Publish:
+def redis_publish(url: str, channel: str) -> Publish:
     """PUBLISH."""
     from redis import Redis
 
@@ -78,26 +79,24 @@ def redis(url: str, channel: str) -> Publish:
     return publish
 
 
-def http(port: str, path: str) -> Publish:
+def http_posts(port: str, path: str) -> Publish:
     """One POST a message, pipelined.
 
     nchan answers after it has handed the message on, so waiting for each answer would turn a burst
-    into a closed loop; the answers are counted after the last request.
+    into a closed loop; the answers are read after the last request.
     """
     connection = connect(port)
+    answers = connection.makefile("rb")
 
     def publish(texts: list[str]) -> None:
         head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: "
         requests = (f"{head}{len(text)}\r\n\r\n{text}" for text in texts)
         connection.sendall("".join(requests).encode())
-        answers = b""
-        while answers.count(b"HTTP/1.1 ") < len(texts) or not answers.endswith(b"\r\n"):
-            data = connection.recv(65536)
-            if not data:
-                raise ConnectionError("the server closed the publisher's connection")
-            answers += data
-        if answers.count(b"HTTP/1.1 2") < len(texts):
-            raise ConnectionError(f"publishing was refused: {answers[:200]!r}")
+        for _ in texts:
+            status = answers.readline().decode().strip()
+            answers.read(int(http.client.parse_headers(answers)["Content-Length"] or 0))
+            if not status.startswith("HTTP/1.1 2"):
+                raise ConnectionError(f"publishing was answered with {status!r}")
 
     return publish
 
@@ -115,7 +114,7 @@ def connect(port: str) -> socket.socket:
 
 
 KINDS: dict[str, Callable[..., Publish]] = {
-    each.__name__: each for each in (channels1, posts, channels4, redis, http, lines)
+    each.__name__: each for each in (channels1, posts, channels4, redis_publish, http_posts, lines)
 }
 
 

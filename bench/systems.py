@@ -390,7 +390,7 @@ class NodeWs(System):
         env = {"NODE_PATH": str(self.modules / "node_modules"), "NODE_ENV": "production"}
         command = ["node", self.source / "server.js", HOST, stack.port, BACKLOG, redis_url]
         stack.start_server("node", command, env=env)
-        stack.publish_with("redis", redis_url, GROUP)
+        stack.publish_with("redis_publish", redis_url, GROUP)
 
 
 class Nchan(System):
@@ -436,7 +436,7 @@ class Nchan(System):
         # nginx as root drops its workers to an unprivileged user, who must reach the folder.
         stack.folder.chmod(0o755)
         stack.start_server("nginx", [self.nginx, "-p", stack.folder, "-c", configuration])
-        stack.publish_with("http", publish_port, "/publish/demo")
+        stack.publish_with("http_posts", publish_port, "/publish/demo")
 
 
 class TwistedLoop(System):

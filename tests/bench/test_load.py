@@ -203,7 +203,7 @@ def test_pipelined_posts_are_counted_and_a_refusal_is_an_error(status: bytes) ->
                     client.sendall((3 * answer)[start : start + 7])
 
         threading.Thread(target=serve, daemon=True).start()
-        publish = publishers.http(str(server.getsockname()[1]), "/publish")
+        publish = publishers.http_posts(str(server.getsockname()[1]), "/publish")
         if status.startswith(b"2"):
             publish(["a", "b", "c"])
         else:
