@@ -106,13 +106,13 @@ def nginx(stack):
 def test_the_page_and_its_script_come_through(nginx, blog):
     status, headers, body = nginx.get(f"/liveblog/{blog}/")
     assert status == 200 and b"To the Moon" in body
-    script = re.search(rb'src="(/static/liveblog/reader\.[0-9a-f]{12}\.js)"', body)[1].decode()
+    script = re.search(rb'src="(/static/liveblog/reader/reader\.[0-9a-f]{12}\.js)"', body)[1].decode()
     status, headers, body = nginx.get(script)
     assert status == 200 and b"WebSocket" in body
     assert headers.get_all("Cache-Control") == ["max-age=31536000", "public, immutable"]
     assert headers["Content-Type"] == "text/javascript; charset=utf-8"
     imported = re.search(rb'from "\./(stream\.[0-9a-f]{12}\.js)"', body)[1].decode()
-    assert nginx.get(f"/static/liveblog/{imported}")[0] == 200
+    assert nginx.get(f"/static/liveblog/reader/{imported}")[0] == 200
 
 
 def test_static_and_media_files_come_from_disk(stack, nginx):
@@ -129,7 +129,7 @@ def test_static_and_media_files_come_from_disk(stack, nginx):
 def keep_picture(stack):
     """Upload a picture as a worker would; returns its address."""
     return stack.shell(
-        "import os; os.umask(0o077); from liveblog import images;"
+        "import os; os.umask(0o077); from liveblog.pictures import images;"
         "from tests.liveblog.pictures import encoded, picture, upload;"
         "print(images.keep(upload(encoded(picture()))['image']).address)"
     ).strip()
@@ -144,7 +144,7 @@ def assert_is_kept_and_inert(headers):
 
 def test_without_nginx_the_hashed_files_come_too(stack, blog):
     body = stack.get(f"/liveblog/{blog}/").read()
-    script = re.search(rb'src="(/static/liveblog/reader\.[0-9a-f]{12}\.js)"', body)[1].decode()
+    script = re.search(rb'src="(/static/liveblog/reader/reader\.[0-9a-f]{12}\.js)"', body)[1].decode()
     answer = stack.get(script)
     assert "immutable" in answer.headers["Cache-Control"] and b"WebSocket" in answer.read()
     for path in ("/static/../secret_key", "/static/%2e%2e/secret_key", "/static/..%2fsecret_key"):
