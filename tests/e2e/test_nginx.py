@@ -30,6 +30,7 @@ from tests.nginx import NginxServer, replaced
 MIB = 1 << 20
 SILENT = 3000  # connections
 CONF = (ROOT / "nginx.conf").read_text()
+READER_SCRIPT = re.compile(rb'src="(/static/liveblog/reader/reader\.[0-9a-f]{12}\.js)"')
 
 
 class Nginx(NginxServer):
@@ -106,7 +107,7 @@ def nginx(stack):
 def test_the_page_and_its_script_come_through(nginx, blog):
     status, headers, body = nginx.get(f"/liveblog/{blog}/")
     assert status == 200 and b"To the Moon" in body
-    script = re.search(rb'src="(/static/liveblog/reader/reader\.[0-9a-f]{12}\.js)"', body)[1].decode()
+    script = READER_SCRIPT.search(body)[1].decode()
     status, headers, body = nginx.get(script)
     assert status == 200 and b"WebSocket" in body
     assert headers.get_all("Cache-Control") == ["max-age=31536000", "public, immutable"]
@@ -144,7 +145,7 @@ def assert_is_kept_and_inert(headers):
 
 def test_without_nginx_the_hashed_files_come_too(stack, blog):
     body = stack.get(f"/liveblog/{blog}/").read()
-    script = re.search(rb'src="(/static/liveblog/reader/reader\.[0-9a-f]{12}\.js)"', body)[1].decode()
+    script = READER_SCRIPT.search(body)[1].decode()
     answer = stack.get(script)
     assert "immutable" in answer.headers["Cache-Control"] and b"WebSocket" in answer.read()
     for path in ("/static/../secret_key", "/static/%2e%2e/secret_key", "/static/..%2fsecret_key"):
