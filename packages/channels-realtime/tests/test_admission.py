@@ -13,7 +13,7 @@ from channels_realtime.interface.websocket.admission import (
 )
 from channels_realtime.metrics.counters import Metrics
 from harness.environment import redis_server
-from harness.interface_process import Project
+from harness.project import Board
 from harness.services import wait_until
 from harness.wire import handshake
 
@@ -25,7 +25,7 @@ PLENTY = 1 << 30  # bytes
 
 def test_who_waits_gets_its_turn_and_who_has_left_costs_workers_nothing():
     with (
-        Project(redis_server.url) as project,
+        Board(redis_server.url) as project,
         redis.Redis.from_url(redis_server.url) as server,
         ExitStack() as exits,
     ):
@@ -36,7 +36,7 @@ def test_who_waits_gets_its_turn_and_who_has_left_costs_workers_nothing():
             return server.llen(f"{project.prefix}websocket.connect")
 
         def come():
-            client = exits.enter_context(interface.connect())
+            client = exits.enter_context(interface.raw())
             client.sendall(handshake())
             return client
 

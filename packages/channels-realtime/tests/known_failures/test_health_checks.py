@@ -5,8 +5,10 @@ import signal
 from contextlib import ExitStack
 
 import pytest
+from harness.clients import read_until, status_of
+from harness.process import Process
 from harness.services import stopped, wait_until
-from harness.stack import Process, Stack, read_until, status_of
+from harness.stack import Stack
 
 HEALTH = ("--health-path", "/healthz", "--ready-path", "/ready/")
 

@@ -36,12 +36,7 @@ def answers(front):
 
 def whole(stack, *options):
     """An interface server and a worker of a stack whose layer has another Redis than its book."""
-    front = stack.start(
-        *("-m", "channels_realtime.interface", "-p", str(port := free_port()), "-v", "0"),
-        *options,
-        "small.asgi:channel_layer",
-    )
-    front.port = port
+    front = stack.start_interface("-v", "0", *options)
     stack.worker()
     wait_until(lambda: answers(front), "the first page")
     return front
