@@ -32,6 +32,7 @@ def test_a_watcher_whose_worker_is_gone_before_it_runs_ends(tmp_path):
         [sys.executable, "-c", WORKER, slow],
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)},  # of its settings
         stdout=subprocess.PIPE,
+        cwd=Path(__file__).parent,  # from which Python imports the settings
     )
     with worker:
         watcher = int(worker.stdout.readline())
