@@ -1,6 +1,8 @@
-"""The one map: channel and path -> consumer."""
+"""Which consumer handles the messages of which channel and path."""
 
-from channels.routing import route, route_class
+from types import ModuleType
+
+from channels.routing import Route, route, route_class
 
 from accounts.notices import MAIL_CHANNEL
 from consumers import (
@@ -22,12 +24,12 @@ from consumers.refusals import answers_outages
 from ops.probing import PROBE_CHANNEL
 
 SLUG = r"(?P<slug>[-a-zA-Z0-9_]{1,80})/$"
-# Any name: the consumers say what is wrong with one.
+# Any name: the consumers refuse a wrong one with a sentence.
 ROOM = r"(?P<room_name>[^/]+)/$"
 
 
-def conversation(module, path):
-    """What happens to the sockets under a path goes to the three functions of one file."""
+def conversation(module: ModuleType, path: str) -> list[Route]:
+    """Route the events of sockets under a path to the three functions of one file."""
     return [
         route("websocket.connect", answers_outages(module.ws_connect), path=path),
         route("websocket.receive", answers_outages(module.ws_receive), path=path),
@@ -48,7 +50,7 @@ channel_routing = [
     *conversation(echo, r"^/channel/test/$"),
     *conversation(ops, r"^/channel/ops/$"),
     *conversation(not_found, r""),
-    # Which worker answers: deploy/release asks.
+    # Sent by deploy/release.
     route(PROBE_CHANNEL, ops.probe),
     # A channel of its own: mail takes as long as the mail server likes.
     route(MAIL_CHANNEL, notifications.low_balance_mail),

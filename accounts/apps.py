@@ -6,5 +6,5 @@ class AccountsConfig(AppConfig):
     name = "accounts"
     verbose_name = _("Accounts")
 
-    def ready(self):
+    def ready(self) -> None:
         from accounts import notices  # noqa: F401  (connects to the signal)

@@ -13,10 +13,10 @@ from accounts.models import Account
 logger = logging.getLogger(__name__)
 
 
-def send_low_balance_mail(account_id, balance: str) -> bool:
-    """Send it to the account's user; returns whether it went out.
+def send_low_balance_mail(account_id: int, balance: str) -> bool:
+    """Send the mail to the account's user. Returns whether the mail server took it.
 
-    At most once: where the mail server fails, that is logged and not tried again.
+    At most once: a failure is logged, and there is no second try.
     """
     account = Account.objects.select_related("user").filter(pk=account_id).first()
     if account is None or not account.user.email:

@@ -1,13 +1,16 @@
-"""After an account has turned, and the transaction is committed: the user's pages, and the mail."""
+"""What an account that became low, or no longer low, sends after the commit: notices and a mail."""
 
 import json
 import logging
+from decimal import Decimal
 from functools import partial
+from typing import TypedDict
 
 from channels import Channel, Group
 from django.db import transaction
 from django.dispatch import receiver
 
+from accounts.models import Account
 from accounts.signals import turned
 
 MAIL_CHANNEL = "accounts.low-balance-mail"
@@ -15,23 +18,30 @@ MAIL_CHANNEL = "accounts.low-balance-mail"
 logger = logging.getLogger(__name__)
 
 
-def group_name(user_id) -> str:
+def group_name(user_id: int) -> str:
     return f"{user_id}isInsufficient"
 
 
-def notice(is_insufficient, balance) -> dict:
+class Notice(TypedDict):
+    """The frame that a user's pages get."""
+
+    isInsufficient: bool
+    balance: float
+
+
+def notice(is_insufficient: bool, balance: Decimal) -> Notice:
     return {"isInsufficient": is_insufficient, "balance": float(balance)}
 
 
 @receiver(turned)
-def tell_after_commit(account, using, **kwargs):
-    # The values of now: by the time of the commit the instance may have been changed again.
+def send_after_commit(account: Account, using: str, **kwargs: object) -> None:
+    # The present values: at the commit the instance may have been changed again.
     values = account.pk, account.user_id, account.is_insufficient, account.balance
-    transaction.on_commit(partial(tell, *values), using=using)
+    transaction.on_commit(partial(send, *values), using=using)
 
 
-def tell(account_id, user_id, is_insufficient, balance):
-    """Send both. Never raises: the change is committed."""
+def send(account_id: int, user_id: int, is_insufficient: bool, balance: Decimal) -> None:
+    """Send the notice, and the mail if the balance is low. Never raises: it is committed."""
     frame = {"text": json.dumps(notice(is_insufficient, balance))}
     try:
         Group(group_name(user_id)).send(frame, immediately=True)
@@ -39,4 +49,4 @@ def tell(account_id, user_id, is_insufficient, balance):
             mail = {"account": account_id, "balance": str(balance)}
             Channel(MAIL_CHANNEL).send(mail, immediately=True)
     except Exception:
-        logger.exception("User %s was not told that the balance is %s.", user_id, balance)
+        logger.exception("The notice to user %s of the balance %s was not sent.", user_id, balance)

@@ -2,26 +2,42 @@
 
 import argparse
 import dataclasses
-import json
 import os
+import resource
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 
-from bench import machine, net, process, report, scenarios, systems
+from bench import processes, scenarios, systems
+from bench.chart import chart
 from bench.errors import BenchError
 from bench.plan import FULL, QUICK
 from bench.progress import Progress
-from bench.results import Results
-from bench.run import run, wanted
+from bench.report import markdown
+from bench.results import Results, describe_machine
+from bench.session import run, wanted
 
 FOLDER = Path(__file__).with_name("results")
 # Files of a process besides its sockets: libraries, logs, pipes, Redis.
 FILES_BESIDE_SOCKETS = 500
 
 
-def parse(arguments):
-    """The command line, as argparse leaves it."""
+def raise_file_limit(wanted: int) -> None:
+    """Let this process and its children open `wanted` files each. Raises BenchError."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft >= wanted:
+        return
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        raise BenchError(
+            f"The largest crowd needs {wanted} open files a process, the limit is {hard}; "
+            f"raise it (ulimit -Hn {wanted}) or leave the crowd scenario out with --scenarios."
+        )
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     names = ", ".join(systems.SYSTEMS)
     parser.add_argument("--only", default="", help=f"systems, comma-separated: {names}")
@@ -40,7 +56,7 @@ def parse(arguments):
     return parser.parse_args(arguments)
 
 
-def main(arguments):
+def main(arguments: Sequence[str]) -> int:
     """Run; return the exit status: 0, or 1 when something failed or is missing."""
     options = parse(arguments)
     plan = QUICK if options.quick else FULL
@@ -50,13 +66,12 @@ def main(arguments):
     chosen = scenarios.choose([name for name in options.scenarios.split(",") if name])
     sockets = {"crowd": plan.crowd_readers, "herd": plan.herd_readers}
     if most := max((sockets.get(scenario.name, 0) for scenario in chosen), default=0):
-        net.raise_file_limit(most + FILES_BESIDE_SOCKETS)
-    sessions = list(wanted(chosen_systems, chosen, plan))
-    progress = Progress(sum(len(session[-1]) for session in sessions))
+        raise_file_limit(most + FILES_BESIDE_SOCKETS)
+    progress = Progress(sum(len(part.scenarios) for part in wanted(chosen_systems, chosen, plan)))
     for system in chosen_systems:
         progress.say(f"Preparing {system.name}: {system.title}")
         system.prepare()
-    about = machine.describe() | {"quick": options.quick, "plan": dataclasses.asdict(plan)}
+    about = describe_machine() | {"quick": options.quick, "plan": dataclasses.asdict(plan)}
     described = {
         system.name: {"title": system.title, "label": system.label, "versions": system.versions()}
         for system in chosen_systems
@@ -65,18 +80,17 @@ def main(arguments):
     try:
         run(chosen_systems, chosen, plan, results, progress)
     finally:
-        process.stop_all()
-        progress.finish()
+        processes.stop_all()
+        progress.clear()
     options.output.mkdir(parents=True, exist_ok=True)
-    (options.output / "results.json").write_text(json.dumps(results.as_json(), indent=1) + "\n")
-    markdown = report.markdown(results)
-    (options.output / "results.md").write_text(markdown)
-    (options.output / "chart.svg").write_text(report.chart(results))
-    print(markdown)
+    (options.output / "results.json").write_text(results.as_json())
+    (options.output / "results.md").write_text(markdown(results))
+    (options.output / "chart.svg").write_text(chart(results))
+    print(markdown(results))
     return 1 if results.errors else 0
 
 
-def stop(signal_number, frame):
+def stop(signal_number: int, frame: FrameType | None) -> None:
     """SIGTERM ends a run as Ctrl-C does: with everything that it started."""
     raise KeyboardInterrupt
 

@@ -1,65 +1,111 @@
-"""What a run found, and its form in results.json."""
+"""The figures of a run: medians and spreads, and their form in results.json."""
 
+import datetime
+import json
+import os
+import platform
+import statistics
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple, Self
 
-from bench.stats import Summary
+
+class Summary(NamedTuple):
+    """One metric over all repetitions, in the metric's unit: a single run is never reported."""
+
+    median: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Self:
+        """The summary of a non-empty sequence."""
+        return cls(statistics.median(values), min(values), max(values))
+
+
+class Key(NamedTuple):
+    """What a figure is of."""
+
+    system: str
+    scenario: str
+    metric: str
 
 
 @dataclass
 class Results:
-    """Figures by (system, scenario, metric); what failed stands in `errors`, never left out."""
+    """Figures by system, scenario and metric; what failed is in `errors`, never left out."""
 
-    about: dict  # machine, plan, date
-    systems: dict  # name -> {"title", "versions"}
-    values: dict = field(default_factory=dict)
-    errors: list = field(default_factory=list)
+    about: dict[str, Any]  # machine, plan, date
+    systems: dict[str, dict[str, Any]]  # name -> title, label, versions
+    values: dict[Key, list[float]] = field(default_factory=dict)
+    errors: list[dict[str, str]] = field(default_factory=list)
 
-    def add(self, system, scenario, figures):
+    def add(self, system: str, scenario: str, figures: dict[str, float]) -> None:
         """Take the figures of one repetition, {metric: number}."""
         for metric, value in figures.items():
-            self.values.setdefault((system, scenario, metric), []).append(value)
+            self.values.setdefault(Key(system, scenario, metric), []).append(value)
 
-    def add_error(self, system, scenario, error):
+    def add_error(self, system: str, scenario: str, error: Exception) -> None:
         """Note a failure once, however often it came."""
         entry = {"system": system, "scenario": scenario, "error": str(error)}
         if entry not in self.errors:
             self.errors.append(entry)
 
-    def summary(self, system, scenario, metric):
+    def summary(self, system: str, scenario: str, metric: str) -> Summary | None:
         """The Summary of one metric; None when it was not measured."""
-        values = self.values.get((system, scenario, metric))
+        values = self.values.get(Key(system, scenario, metric))
         return Summary.of(values) if values else None
 
-    def as_json(self):
-        """A JSON value with everything."""
-        measured = {}
-        for system, scenario, metric in self.values:
-            summary = self.summary(system, scenario, metric)
-            by_metric = measured.setdefault(system, {}).setdefault(scenario, {})
-            by_metric[metric] = {
-                "median": rounded(summary.median),
-                "min": rounded(summary.low),
-                "max": rounded(summary.high),
-                "values": [rounded(value) for value in summary.values],
-            }
-        return {
-            "about": self.about,
-            "systems": self.systems,
-            "measured": measured,
-            "errors": self.errors,
-        }
-
-    @classmethod
-    def from_json(cls, data):
-        """The Results that `as_json` described."""
-        results = cls(data["about"], data["systems"], errors=data["errors"])
-        for system, scenarios in data["measured"].items():
-            for scenario, metrics in scenarios.items():
-                for metric, summary in metrics.items():
-                    results.values[system, scenario, metric] = summary["values"]
-        return results
+    def as_json(self) -> str:
+        """A JSON text; a figure is [median, lowest, highest], a scenario of a system a line."""
+        measured: dict[str, dict[str, dict[str, list[float]]]] = {}
+        for key, values in self.values.items():
+            figures = [float(f"{value:.4g}") for value in Summary.of(values)]
+            by_scenario = measured.setdefault(key.system, {})
+            by_scenario.setdefault(key.scenario, {})[key.metric] = figures
+        parts = {"about": self.about, "systems": self.systems, "measured": measured}
+        return as_lines(parts | {"errors": self.errors}, depth=2) + "\n"
 
 
-def rounded(value):
-    """Six significant digits: more were noise."""
-    return float(f"{value:.6g}")
+def as_lines(value: object, depth: int, indent: str = "") -> str:
+    """JSON with the entries of objects on lines of their own, to that depth below the first."""
+    if not isinstance(value, dict) or depth < 0 or not value:
+        return json.dumps(value, ensure_ascii=False)
+    inner = indent + " "
+    entries = (f"{inner}{json.dumps(k)}: {as_lines(v, depth - 1, inner)}" for k, v in value.items())
+    return "{\n" + ",\n".join(entries) + f"\n{indent}}}"
+
+
+def percentile(values: Iterable[float], percent: float) -> float:
+    """The nearest-rank percentile (0 < percent <= 100) of non-empty values."""
+    ranked = sorted(values)
+    rank = -(-len(ranked) * percent // 100)
+    return ranked[max(0, int(rank) - 1)]
+
+
+def ratio(ours: float, theirs: float) -> float:
+    """ours / theirs; infinite when theirs is zero, 1 when both are."""
+    if theirs:
+        return ours / theirs
+    return float("inf") if ours else 1.0
+
+
+def describe_machine() -> dict[str, Any]:
+    """Processor, cores, kernel, Python, date; nothing that names the host."""
+    return {
+        "processor": processor(),
+        "cores": len(os.sched_getaffinity(0)),
+        "system": f"{platform.system()} {platform.release().split('-')[0]}",
+        "python": platform.python_version(),
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+    }
+
+
+def processor() -> str:
+    """The processor's model name."""
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name.strip() == "model name":
+            return value.strip()
+    return platform.machine()

@@ -38,7 +38,7 @@ class Plan:
     handshakes: float  # a second
 
 
-def plan(crowd: Crowd, cores=8) -> Plan:
+def plan(crowd: Crowd, cores: int = 8) -> Plan:
     """By arithmetic. A host has `cores`, of which all but two run interface processes."""
     processes = max(1, -(-crowd.readers // PROCESS_SOCKETS))
     handshakes = crowd.readers / crowd.stay
@@ -63,7 +63,7 @@ class Seen:
     posts: int
 
 
-def simulate(crowd: Crowd, processes: int, seconds=600.0, seed=7) -> Seen:
+def simulate(crowd: Crowd, processes: int, seconds: float = 600.0, seed: int = 7) -> Seen:
     """One interface process as it works through posts and handshakes, one after the other.
 
     Both come at random. The processes share nothing, so the slowest of all is drawn by simulating
@@ -96,7 +96,7 @@ def simulate(crowd: Crowd, processes: int, seconds=600.0, seed=7) -> Seen:
     )
 
 
-def arrivals(chance, rate, seconds) -> list[float]:
+def arrivals(chance: random.Random, rate: float, seconds: float) -> list[float]:
     """Moments of a Poisson process of so many a second."""
     moments, now = [], chance.expovariate(rate)
     while now < seconds:

@@ -1,38 +1,36 @@
-"""What `Group` is for, shown by doing without: the readers in a Redis set, a send for each.
+"""A broadcast without `Group`: the readers in a Redis set, and a send for each of them.
 
-The old guides did it so. It is here to be measured against consumers/echo.py, which does the same
+Old guides did it like this. It is here to be compared with consumers/echo.py, which does the same
 with a Group; ARCHITECTURE.md says what else the loop lacks.
 """
 
 from channels import Channel
+from channels.message import Message
 
-from consumers.refusals import reply, same_origin_only
-from conversations.json_text import BadMessage, parse
+from consumers.refusals import same_origin_only, sends_refusals
+from conversations.json_text import parse
 from conversations.redis_store import key, redis
 
-KEPT = 86_400  # s after the last connect: what a killed interface server leaves in the set
+EXPIRY = 86_400  # s after the last connect; a killed interface server leaves its readers in the set
 
 
-def ws_connect(message):
+def ws_connect(message: Message) -> None:
     same_origin_only(message)
     redis().sadd(readers(), message.reply_channel.name)
-    redis().expire(readers(), KEPT)
+    redis().expire(readers(), EXPIRY)
     message.reply_channel.send({"accept": True})
 
 
-def ws_receive(message):
-    try:
-        parse(message.get("text"))
-    except BadMessage as bad:
-        reply(message, bad.frame)
-        return
+@sends_refusals
+def ws_receive(message: Message) -> None:
+    parse(message.get("text"))
     for reader in redis().smembers(readers()):
         Channel(reader).send({"text": message["text"]})
 
 
-def ws_disconnect(message):
+def ws_disconnect(message: Message) -> None:
     redis().srem(readers(), message.reply_channel.name)
 
 
-def readers():
+def readers() -> str:
     return key("by-hand")

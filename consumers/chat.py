@@ -5,11 +5,11 @@ quickly could change places between two workers. It implies `channel_session`.
 """
 
 from channels.auth import channel_session_user, channel_session_user_from_http
+from channels.message import Message
 from channels.sessions import enforce_ordering
-from channels_realtime.close_codes import FLOOD, NOT_FOUND, NOT_LOGGED_IN
 from django.utils.translation import gettext as _
 
-from consumers.refusals import our_pages_only, refuse, reply
+from consumers.refusals import not_logged_in, our_pages_only, reply, sends_refusals
 from consumers.translation import in_their_language
 from conversations.chat import guests
 from conversations.chat.room import (
@@ -23,13 +23,14 @@ from conversations.chat.room import (
     send,
     unmute,
 )
-from conversations.json_text import BadMessage, error_frame, expected, parse
+from conversations.json_text import expected, parse
 from conversations.rate_limits import CHAT
-from conversations.rooms.names import bad_room, is_room_name
+from conversations.refusals import Refusal
+from conversations.rooms.names import is_room_name, require_room_name
 
 __all__ = ["announce", "force_disconnect", "ws_connect", "ws_disconnect", "ws_receive"]
 
-VERBS = {"delete", "mute", "unmute"}
+COMMANDS = {"delete", "mute", "unmute"}
 LONGEST_USERNAME = 150
 
 
@@ -37,81 +38,71 @@ LONGEST_USERNAME = 150
 @enforce_ordering
 @channel_session_user_from_http
 @in_their_language
-def ws_connect(message, room_name):
-    if enter(message, room_name):
-        chat_group(room_name).add(message.reply_channel)
-        message.reply_channel.send({"accept": True})
+@sends_refusals
+def ws_connect(message: Message, room_name: str) -> None:
+    admit(message, room_name)
+    chat_group(room_name).add(message.reply_channel)
+    message.reply_channel.send({"accept": True})
 
 
 @enforce_ordering
 @channel_session_user
 @in_their_language
-def ws_receive(message, room_name):
-    try:
-        hear(message, room_name, parse(message.get("text")))
-    except BadMessage as bad:
-        reply(message, bad.frame)
+@sends_refusals
+def ws_receive(message: Message, room_name: str) -> None:
+    handle(message, room_name, parse(message.get("text")))
 
 
 @enforce_ordering
 @channel_session_user
-def ws_disconnect(message, room_name):
+def ws_disconnect(message: Message, room_name: str) -> None:
     if is_room_name(room_name):
         chat_group(room_name).discard(message.reply_channel)
 
 
-def enter(message, room_name) -> bool:
-    """Whether the socket may come in; where not, it is refused."""
-    if not is_room_name(room_name):
-        refuse(message, NOT_FOUND, bad_room().frame)
-        return False
+def admit(message: Message, room_name: str) -> None:
+    """Check the room's name, and give a name to a user who is not logged in. Raises Refusal."""
+    require_room_name(room_name)
     if not message.user.is_authenticated:
         message.channel_session["guest"] = guests.of_handshake(message)
-    return True
 
 
-def hear(message, room_name, content):
-    """Do what a socket's JSON asks for. Raises BadMessage where that cannot be done."""
-    speaker = message.channel_session.get("guest") or message.user.get_username()
-    if not speaker:
-        # Logged in once, and no longer: a new password, or a deactivated account.
-        sentence = _("You have been logged out. Reload the page to log in again.")
-        refuse(message, NOT_LOGGED_IN, error_frame("not_logged_in", sentence))
-        return
-    count = CHAT.count(speaker)
-    if count > CHAT.flood:
-        refuse(message, FLOOD, CHAT.too_fast().frame)
-    elif count > CHAT.most:
-        raise CHAT.too_fast()
-    elif isinstance(content, dict) and isinstance(content.get("message"), str):
-        say(room_name, speaker, content["message"])
+def handle(message: Message, room_name: str, content: object) -> None:
+    """Do what a socket's JSON asks for. Raises Refusal."""
+    sender = message.channel_session.get("guest") or message.user.get_username()
+    if not sender:
+        # The user was logged in at the handshake; since then the password was changed, or the
+        # account deactivated.
+        raise not_logged_in(_("You have been logged out. Reload the page to log in again."))
+    CHAT.check(sender)
+    if isinstance(content, dict) and isinstance(content.get("message"), str):
+        send_line(room_name, sender, content["message"])
     else:
         moderate(message, room_name, content)
 
 
-def say(room_name, speaker, text):
+def send_line(room_name: str, sender: str, text: str) -> None:
     text = checked(text)
-    if is_muted(room_name, speaker):
-        raise BadMessage("muted", _("A moderator has muted you: you can read, but not write."))
-    send(room_name, chat_frame(text, speaker))
+    if is_muted(room_name, sender):
+        raise Refusal("muted", _("A moderator has muted you: you can read, but not write."), 403)
+    send(room_name, chat_frame(text, sender))
 
 
-def moderate(message, room_name, content):
-    """{"delete": id}, {"mute": name} and {"unmute": name}, from staff."""
-    verbs = VERBS & content.keys() if isinstance(content, dict) else ()
-    if len(verbs) != 1:
+def moderate(message: Message, room_name: str, content: object) -> None:
+    """{"delete": id}, {"mute": name} and {"unmute": name}, from staff. Raises Refusal."""
+    if not isinstance(content, dict) or len(COMMANDS & content.keys()) != 1:
         raise expected('{"message": "text"}')
     if not message.user.is_staff:
-        raise BadMessage("not_allowed", _("Only staff can moderate."))
-    [verb] = verbs
-    value = content[verb]
+        raise Refusal("not_allowed", _("Only staff can moderate."), 403)
+    [command] = COMMANDS & content.keys()
+    value = content[command]
     if not isinstance(value, str) or not 0 < len(value) <= LONGEST_USERNAME:
-        raise expected(f'{{"{verb}": "…"}}')
-    if verb == "delete":
+        raise expected(f'{{"{command}": "…"}}')
+    if command == "delete":
         send(room_name, {"type": "delete", "id": value})
         return
-    if verb == "mute":
+    if command == "mute":
         mute(room_name, value, message.user)
     else:
         unmute(room_name, value)
-    reply(message, {"type": verb, "user": value})
+    reply(message, {"type": command, "user": value})

@@ -1,84 +1,91 @@
-"""Who else is on a blog's editor page: each page says what it does, and all of them hear it.
+"""Presence on a blog's editor page: each page sends its activity, and all pages receive it.
 
-Nothing is kept on the server: a page announces itself when something changes and every 10 s, and
-pages drop whoever has been silent for 25 s. In: {"update": null, "new" or an id, "typing": true or
-false}. Out: `welcome` (this page's id and user), `ask` (somebody came: everybody says it again),
-`here` (page, user, name, update, typing), `gone` (page), and `draft`
-(liveblog/stream/broadcast.py).
-The name is the login's, never the client's.
+Nothing is kept on the server: a page sends its activity when it changes and every 10 s, and pages
+drop a page that has sent nothing for 25 s. In: {"update": null, "new" or an id, "typing": true or
+false}. Out: `welcome` (this page's id and user), `ask` (a page was opened: all send their activity
+again), `here` (page, user, name, update, typing), `gone` (page), and `draft`
+(liveblog/stream/broadcast.py). The name is the login's, never the client's.
 """
 
 import secrets
+from typing import TypedDict
 
 from channels import Group
 from channels.auth import channel_session_user, channel_session_user_from_http
-from channels_realtime.close_codes import FLOOD, NOT_ALLOWED, NOT_FOUND, NOT_LOGGED_IN
+from channels.message import Message
+from channels_realtime.close_codes import NOT_ALLOWED
+from django.contrib.auth.models import User
 from django.utils.translation import gettext as _
 
-from consumers.refusals import our_pages_only, refuse, reply, users_only
+from consumers.refusals import not_logged_in, our_pages_only, sends_refusals, users_only
 from consumers.translation import in_their_language
-from conversations.json_text import BadMessage, encode, error_frame, expected, parse
+from conversations.json_text import encode, expected, parse
 from conversations.rate_limits import Limit
+from conversations.refusals import Refusal
 from liveblog.editing.roles import may_not_edit, name_of, rights_of
 from liveblog.models import LiveBlog
 from liveblog.stream.broadcast import desk_group
 from liveblog.stream.frames import unknown_blog
 from liveblog.stream.revisions import whole_number
 
-# A page speaks when it is opened, when typing begins and ends, and at each arrival of another.
+# A page sends when it is opened, when typing begins and ends, and when another page is opened.
 ANNOUNCEMENTS = Limit("desk", most=30, seconds=10, flood=90)
 
 
 @our_pages_only
 @channel_session_user_from_http
 @in_their_language
-def ws_connect(message, slug):
+@sends_refusals
+def ws_connect(message: Message, slug: str) -> None:
     user = message.user
     if not user.is_authenticated:
-        sentence = _("Log in to use the editor.")
-        refuse(message, NOT_LOGGED_IN, error_frame("not_logged_in", sentence))
-    elif not LiveBlog.objects.filter(slug=slug).exists():
-        refuse(message, NOT_FOUND, unknown_blog())
-    elif not rights_of(user).any:
-        refuse(message, NOT_ALLOWED, error_frame("not_allowed", may_not_edit()))
-    else:
-        page = secrets.token_urlsafe(9)
-        message.channel_session["page"] = page
-        group = Group(desk_group(slug))
-        group.add(message.reply_channel)
-        welcome = {"type": "welcome", "page": page, "user": user.pk}
-        message.reply_channel.send({"accept": True, "text": encode(welcome)})
-        group.send({"text": encode({"type": "ask"})})
+        raise not_logged_in(_("Log in to use the editor."))
+    if not LiveBlog.objects.filter(slug=slug).exists():
+        raise unknown_blog()
+    require_editor(user)
+    page = secrets.token_urlsafe(9)
+    message.channel_session["page"] = page
+    group = Group(desk_group(slug))
+    group.add(message.reply_channel)
+    welcome = {"type": "welcome", "page": page, "user": user.pk}
+    message.reply_channel.send({"accept": True, "text": encode(welcome)})
+    group.send({"text": encode({"type": "ask"})})
 
 
 @channel_session_user
 @in_their_language
 @users_only
-def ws_receive(message, slug):
+@sends_refusals
+def ws_receive(message: Message, slug: str) -> None:
     page = message.channel_session["page"]
-    if not rights_of(message.user).any:
-        refuse(message, NOT_ALLOWED, error_frame("not_allowed", may_not_edit()))
-    elif (count := ANNOUNCEMENTS.count(page)) > ANNOUNCEMENTS.flood:
-        refuse(message, FLOOD, ANNOUNCEMENTS.too_fast().frame)
-    else:
-        try:
-            if count > ANNOUNCEMENTS.most:
-                raise ANNOUNCEMENTS.too_fast()
-            announce(slug, page, message.user, checked(parse(message.get("text"))))
-        except BadMessage as bad:
-            reply(message, bad.frame)
+    require_editor(message.user)
+    ANNOUNCEMENTS.check(page)
+    announce(slug, page, message.user, checked(parse(message.get("text"))))
 
 
 @channel_session_user
-def ws_disconnect(message, slug):
+def ws_disconnect(message: Message, slug: str) -> None:
     if page := message.channel_session.get("page"):
         group = Group(desk_group(slug))
         group.discard(message.reply_channel)
         group.send({"text": encode({"type": "gone", "page": page})})
 
 
-def checked(content) -> dict:
-    """What a page says of itself. Raises BadMessage."""
+def require_editor(user: User) -> None:
+    """Raise Refusal unless the user may write in live blogs."""
+    if not rights_of(user).any:
+        raise Refusal("not_allowed", may_not_edit(), 403, NOT_ALLOWED)
+
+
+class Activity(TypedDict):
+    """`update`: the id of the one that is edited, "new", or None."""
+
+    update: int | str | None
+    typing: bool
+
+
+def checked(content: object) -> Activity:
+    """What the page's user is doing. Raises Refusal."""
     if isinstance(content, dict) and isinstance(content.get("typing"), bool):
         update = content.get("update", "")
         number = whole_number(update) if isinstance(update, int) else None
@@ -87,7 +94,7 @@ def checked(content) -> dict:
     raise expected('{"update": null, "new" or an id, "typing": true or false}')
 
 
-def announce(slug, page, user, doing):
-    """At once: what waits for the consumer's end could be overtaken by what was said later."""
-    frame = {"type": "here", "page": page, "user": user.pk, "name": name_of(user)} | doing
+def announce(slug: str, page: str, user: User, activity: Activity) -> None:
+    frame = {"type": "here", "page": page, "user": user.pk, "name": name_of(user), **activity}
+    # At once: a message that waits for the consumer's end could be overtaken by a later one.
     Group(desk_group(slug)).send({"text": encode(frame)}, immediately=True)

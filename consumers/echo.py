@@ -1,18 +1,19 @@
-"""The smallest conversation, and the file to read first: what one sends, all in `test` get.
+"""The smallest conversation, and the file to read first: all in `test` get what one of them sends.
 
-An interface server holds the socket. What happens to it comes here as messages, and what is sent
-to `message.reply_channel` or to a Group finds its way back to the socket, or to many.
+An interface server holds the socket. Its events arrive here as messages, and what is sent to
+`message.reply_channel` or to a Group reaches this socket, or many.
 """
 
 from channels import Group
+from channels.message import Message
 from channels.sessions import channel_session
 
-from consumers.refusals import reply, same_origin_only
-from conversations.json_text import BadMessage, parse
+from consumers.refusals import same_origin_only, sends_refusals
+from conversations.json_text import parse
 
 
 @channel_session
-def ws_connect(message):
+def ws_connect(message: Message) -> None:
     same_origin_only(message)
     Group("test").add(message.reply_channel)
     message.channel_session["group"] = "test"  # kept for this socket until it closes
@@ -20,15 +21,12 @@ def ws_connect(message):
 
 
 @channel_session
-def ws_receive(message):
-    try:
-        parse(message.get("text"))
-    except BadMessage as bad:
-        reply(message, bad.frame)
-        return
+@sends_refusals
+def ws_receive(message: Message) -> None:
+    parse(message.get("text"))
     Group(message.channel_session.get("group", "test")).send({"text": message["text"]})
 
 
 @channel_session
-def ws_disconnect(message):
+def ws_disconnect(message: Message) -> None:
     Group(message.channel_session.get("group", "test")).discard(message.reply_channel)

@@ -1,26 +1,26 @@
-"""Notices to one user: each user is a group of their own."""
+"""Notices to one user: each user has a group."""
 
 from channels import Group
 from channels.auth import channel_session_user, channel_session_user_from_http
-from channels_realtime.close_codes import NOT_LOGGED_IN
+from channels.message import Message
 from django.utils.translation import gettext as _
 
 from accounts.mail import send_low_balance_mail
 from accounts.models import Account
 from accounts.notices import group_name, notice
-from consumers.refusals import our_pages_only, refuse, reply, users_only
-from conversations.json_text import BadMessage, encode, error_frame, expected, parse
+from consumers.refusals import not_logged_in, our_pages_only, reply, sends_refusals, users_only
+from conversations.json_text import encode, expected, parse
+from conversations.refusals import Refusal
 
 ASK = {"ask": "balance"}
 
 
 @our_pages_only
 @channel_session_user_from_http
-def ws_connect(message):
+@sends_refusals
+def ws_connect(message: Message) -> None:
     if not message.user.is_authenticated:
-        sentence = _("Log in to receive your notifications.")
-        refuse(message, NOT_LOGGED_IN, error_frame("not_logged_in", sentence))
-        return
+        raise not_logged_in(_("Log in to receive your notifications."))
     group = group_name(message.user.pk)
     Group(group).add(message.reply_channel)
     message.channel_session["group"] = group
@@ -29,25 +29,23 @@ def ws_connect(message):
 
 @channel_session_user
 @users_only
-def ws_receive(message):
-    """{"ask": "balance"} is answered with the state: what a page that was away does not know."""
-    try:
-        if parse(message.get("text")) != ASK:
-            raise expected(encode(ASK))
-        account = Account.objects.filter(user=message.user).first()
-        if account is None:
-            raise BadMessage("no_account", _("Your account has no balance."))
-        reply(message, notice(account.is_insufficient, account.balance))
-    except BadMessage as bad:
-        reply(message, bad.frame)
+@sends_refusals
+def ws_receive(message: Message) -> None:
+    """{"ask": "balance"} is answered with the balance, for a page that may have missed a notice."""
+    if parse(message.get("text")) != ASK:
+        raise expected(encode(ASK))
+    account = Account.objects.filter(user=message.user).first()
+    if account is None:
+        raise Refusal("no_account", _("Your account has no balance."), 404)
+    reply(message, notice(account.is_insufficient, account.balance))
 
 
 @channel_session_user
-def ws_disconnect(message):
+def ws_disconnect(message: Message) -> None:
     if group := message.channel_session.get("group"):
         Group(group).discard(message.reply_channel)
 
 
-def low_balance_mail(message):
+def low_balance_mail(message: Message) -> None:
     """The consumer of `accounts.low-balance-mail`: saving an account does not wait for it."""
     send_low_balance_mail(message["account"], message["balance"])

@@ -1,12 +1,14 @@
-"""The staff page's socket: samples of what the processes do. And: which worker is this?"""
+"""The socket of the page /ops/, which gets samples of all processes; and the probe of workers."""
 
 from channels import Group
 from channels.auth import channel_session_user, channel_session_user_from_http
-from channels_realtime.close_codes import NOT_ALLOWED, NOT_LOGGED_IN
+from channels.message import Message
+from channels_realtime.close_codes import NOT_ALLOWED
 from django.utils.translation import gettext as _
 
-from consumers.refusals import our_pages_only, refuse, reply, users_only
-from conversations.json_text import BadMessage, encode, error_frame, expected, parse
+from consumers.refusals import not_logged_in, our_pages_only, sends_refusals, users_only
+from conversations.json_text import encode, expected, parse
+from conversations.refusals import Refusal
 from ops.probing import identity
 from ops.samples import GROUP, fresh_sample, sample
 from proj.health import check_database
@@ -16,42 +18,40 @@ ASK = {"ask": "sample"}
 
 @our_pages_only
 @channel_session_user_from_http
-def ws_connect(message):
+@sends_refusals
+def ws_connect(message: Message) -> None:
     if not message.user.is_authenticated:
-        sentence = _("Log in as a staff member to see this page.")
-        refuse(message, NOT_LOGGED_IN, error_frame("not_logged_in", sentence))
-        return
-    if not (message.user.is_active and message.user.is_staff):
-        refuse(message, NOT_ALLOWED, error_frame("not_allowed", _("Only staff can see this page.")))
-        return
+        raise not_logged_in(_("Log in as a staff member to see this page."))
+    require_staff(message)
     Group(GROUP).add(message.reply_channel)
     message.reply_channel.send({"accept": True, "text": encode(sample())})
 
 
 @channel_session_user
 @users_only
-def ws_receive(message):
-    """{"ask": "sample"}: a new sample for everybody who looks, unless there has just been one."""
-    try:
-        if parse(message.get("text")) != ASK:
-            raise expected(encode(ASK))
-    except BadMessage as bad:
-        reply(message, bad.frame)
-        return
-    if not (message.user.is_active and message.user.is_staff):
-        Group(GROUP).discard(message.reply_channel)
-        refuse(message, NOT_ALLOWED, error_frame("not_allowed", _("Only staff can see this page.")))
-        return
+@sends_refusals
+def ws_receive(message: Message) -> None:
+    """{"ask": "sample"}: a new sample for every page, unless one was sent a moment ago."""
+    if parse(message.get("text")) != ASK:
+        raise expected(encode(ASK))
+    require_staff(message)
     if (news := fresh_sample()) is not None:
         Group(GROUP).send({"text": encode(news)})
 
 
 @channel_session_user
-def ws_disconnect(message):
+def ws_disconnect(message: Message) -> None:
     Group(GROUP).discard(message.reply_channel)
 
 
-def probe(message):
-    """The consumer of `ops.probe`: says which worker this is, and whether it can work."""
+def require_staff(message: Message) -> None:
+    """Raise Refusal unless the socket's user is staff; it gets no more samples then."""
+    if not (message.user.is_active and message.user.is_staff):
+        Group(GROUP).discard(message.reply_channel)
+        raise Refusal("not_allowed", _("Only staff can see this page."), 403, NOT_ALLOWED)
+
+
+def probe(message: Message) -> None:
+    """The consumer of `ops.probe`: answers with the worker's name, and whether it can work."""
     trouble = " ".join(check_database().problems)
     message.reply_channel.send({"worker": identity(), "trouble": trouble})

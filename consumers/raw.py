@@ -1,8 +1,10 @@
 """HTTP as a message: a consumer that answers a request by itself, without a view.
 
-routing.py gives it one path; every other http.request goes to Django. The answer streams: each
-message but the last says that more content follows.
+routing.py gives it one path; every other http.request goes to Django. The answer is streamed: each
+message but the last has `more_content`.
 """
+
+from channels.message import Message
 
 TEXT = (b"Content-Type", b"text/plain; charset=utf-8")
 HEADERS = [TEXT, (b"Cache-Control", b"no-store"), (b"X-Content-Type-Options", b"nosniff")]
@@ -10,10 +12,11 @@ SHOWN = ("method", "path", "scheme", "http_version", "query_string", "client")
 LONGEST = 200  # characters shown of a value
 
 
-def http_request(message):
+def http_request(message: Message) -> None:
     if message["method"] not in ("GET", "HEAD"):
-        refusal = {"status": 405, "headers": [*HEADERS, (b"Allow", b"GET, HEAD")]}
-        send(message, refusal | {"content": b"This address can only be read: send GET.\n"})
+        headers = [*HEADERS, (b"Allow", b"GET, HEAD")]
+        content = b"This address can only be read: send GET.\n"
+        send(message, {"status": 405, "headers": headers, "content": content})
         return
     if message["method"] == "HEAD":
         send(message, {"status": 200, "headers": HEADERS, "content": b""})
@@ -28,11 +31,11 @@ def http_request(message):
     send(message, {"content": f"headers: {names}\n".encode(), "more_content": False})
 
 
-def send(message, part):
-    # At once: left to the end of the consumer, the parts would go out together.
+def send(message: Message, part: dict[str, object]) -> None:
+    # At once: otherwise all parts would wait for the end of the consumer.
     message.reply_channel.send(part, immediately=True)
 
 
-def shown(value):
+def shown(value: object) -> str:
     text = value.decode("latin1") if isinstance(value, bytes) else str(value)
     return text[:LONGEST]

@@ -1,62 +1,93 @@
-"""Refusing a WebSocket: one sentence in an `error` frame, then the close code."""
+"""Refusing a WebSocket or one of its messages: an `error` frame, and a close code where it ends."""
 
 import functools
 import logging
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Concatenate, ParamSpec
 from urllib.parse import urlsplit
 
 from channels.exceptions import DenyConnection
 from channels.message import Message
-from channels_realtime.close_codes import TRY_AGAIN_LATER
+from channels_realtime.close_codes import NOT_LOGGED_IN, TRY_AGAIN_LATER
 from django.conf import settings
 from django.http.request import validate_host
 from django.utils.translation import gettext as _
 
-from conversations.json_text import encode, error_frame
+from conversations.json_text import encode
+from conversations.refusals import Refusal
 from database.outages import OUTAGES, reason_of
 
 logger = logging.getLogger(__name__)
 
-Consumer = Callable[..., None]
+P = ParamSpec("P")
+Consumer = Callable[Concatenate[Message, P], None]
 
 
-def refuse(message, code, frame):
-    """Accept, say why not, and close: a browser shows no body or code of a refused handshake."""
-    message.reply_channel.send({"accept": True, "text": encode(frame), "close": code})
-
-
-def reply(message, frame):
-    """Answer this socket alone; it stays open."""
+def reply(message: Message, frame: object) -> None:
+    """Send a frame to this socket alone; it stays open."""
     message.reply_channel.send({"text": encode(frame)})
 
 
-def answers_outages(consumer: Callable[..., None]) -> Callable[..., None]:
-    """The decorator for consumers that read the database: where it fails, the client is told.
+def refuse(message: Message, refusal: Refusal) -> None:
+    """Send the refusal; a close code ends the socket.
 
-    A connect is refused with TRY_AGAIN_LATER. An open socket stays, and its client asks again.
+    A handshake is accepted first: a browser shows neither body nor code of one that is rejected.
+    """
+    if refusal.close_code is None:
+        reply(message, refusal.frame)
+        return
+    text = encode(refusal.frame)
+    message.reply_channel.send({"accept": True, "text": text, "close": refusal.close_code})
+
+
+def sends_refusals(consumer: Consumer[P]) -> Consumer[P]:
+    """The decorator for consumers that raise Refusal; the innermost one.
+
+    With `enforce_ordering` the refusal must be sent before the socket's next message may run.
     """
 
     @functools.wraps(consumer)
-    def inner(message: Message, *args: Any, **kwargs: Any) -> None:
+    def inner(message: Message, *args: P.args, **kwargs: P.kwargs) -> None:
+        with sending_refusals(message):
+            consumer(message, *args, **kwargs)
+
+    return inner
+
+
+@contextmanager
+def sending_refusals(message: Message) -> Iterator[None]:
+    """Send a Refusal that is raised in the block to the message's socket."""
+    try:
+        yield
+    except Refusal as refusal:
+        refuse(message, refusal)
+
+
+def answers_outages(consumer: Consumer[P]) -> Consumer[P]:
+    """The decorator for consumers that read the database: an outage is sent to the client.
+
+    A connect is refused with TRY_AGAIN_LATER. An open socket stays open, and its client can retry.
+    """
+
+    @functools.wraps(consumer)
+    def inner(message: Message, *args: P.args, **kwargs: P.kwargs) -> None:
         try:
             consumer(message, *args, **kwargs)
         except OUTAGES as error:
             logger.error("%s: the database failed: %s", message.channel.name, reason_of(error))
             sentence = _("The database is temporarily unavailable. Please try again in a moment.")
-            frame = error_frame("unavailable", sentence)
-            if message.channel.name == "websocket.connect":
-                refuse(message, TRY_AGAIN_LATER, frame)
-            else:
-                reply(message, frame)
+            is_connect = message.channel.name == "websocket.connect"
+            close_code = TRY_AGAIN_LATER if is_connect else None
+            refuse(message, Refusal("unavailable", sentence, 503, close_code))
 
     return inner
 
 
-def same_origin_only(message):
+def same_origin_only(message: Message) -> None:
     """Raise DenyConnection (403 at the handshake) for an Origin that is not one of our hosts.
 
-    Clients that are no browser send no Origin, and carry no cookie that could be abused.
+    Clients that are not browsers send no Origin, and no cookie that another site could abuse.
     """
     for name, value in message.content["headers"]:
         if name == b"origin":
@@ -65,23 +96,27 @@ def same_origin_only(message):
                 raise DenyConnection()
 
 
-def our_pages_only(ws_connect):
+def our_pages_only(ws_connect: Consumer[P]) -> Consumer[P]:
     """The decorator for consumers that read the handshake's cookies; the outermost one.
 
-    It checks the Origin before anything is remembered of the socket, and hides the query string,
-    where channels would look for a session key: addresses end up in logs.
+    It checks the Origin before anything is stored for the socket, and hides the query string, in
+    which channels would look for a session key: addresses end up in logs.
     """
 
     @functools.wraps(ws_connect)
-    def inner(message, *args, **kwargs):
+    def inner(message: Message, *args: P.args, **kwargs: P.kwargs) -> None:
         same_origin_only(message)
         message.content["query_string"] = b""
-        return ws_connect(message, *args, **kwargs)
+        ws_connect(message, *args, **kwargs)
 
     return inner
 
 
-def users_only(ws_receive: Consumer) -> Consumer:
+def not_logged_in(sentence: str) -> Refusal:
+    return Refusal("not_logged_in", sentence, 401, NOT_LOGGED_IN)
+
+
+def users_only(ws_receive: Consumer[P]) -> Consumer[P]:
     """The decorator for `ws_receive` where `ws_connect` admits only users who are logged in.
 
     Goes inside `channel_session_user`. The socket was admitted, so an anonymous user here means
@@ -91,15 +126,15 @@ def users_only(ws_receive: Consumer) -> Consumer:
     """
 
     @functools.wraps(ws_receive)
-    def inner(message: Message, *args: Any, **kwargs: Any) -> None:
+    def inner(message: Message, *args: P.args, **kwargs: P.kwargs) -> None:
         if message.user.is_authenticated:
             ws_receive(message, *args, **kwargs)
         else:
-            refuse(message, TRY_AGAIN_LATER, error_frame("session_lost", _("Please reconnect.")))
+            refuse(message, Refusal("session_lost", _("Please reconnect."), 401, TRY_AGAIN_LATER))
 
     return inner
 
 
-def bracketed(host):
-    """ALLOWED_HOSTS writes IPv6 addresses in brackets, urlsplit strips them."""
+def bracketed(host: str) -> str:
+    """ALLOWED_HOSTS has IPv6 addresses in brackets, which urlsplit removes."""
     return f"[{host}]" if ":" in host else host

@@ -1,4 +1,7 @@
 from django.contrib import admin
+from django.contrib.auth.models import User
+from django.forms import ModelForm
+from django.http import HttpRequest
 
 from conversations.models import Mute
 
@@ -9,6 +12,9 @@ class MuteAdmin(admin.ModelAdmin):
     list_filter = ["room"]
     search_fields = ["name", "room"]
 
-    def save_model(self, request, obj, form, change):
-        obj.by = obj.by or request.user
+    def save_model(
+        self, request: HttpRequest, obj: Mute, form: "ModelForm[Mute]", change: bool
+    ) -> None:
+        if obj.by is None and isinstance(request.user, User):
+            obj.by = request.user
         super().save_model(request, obj, form, change)

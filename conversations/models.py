@@ -1,4 +1,4 @@
-"""What moderation must remember. What is said in a room is not stored."""
+"""Moderation. The messages of a room are not stored."""
 
 from django.conf import settings
 from django.db import models
@@ -8,7 +8,7 @@ from conversations.rooms.names import LONGEST_NAME
 
 
 class Mute(models.Model):
-    """This name may read in this room, but not write."""
+    """A name that may read in a room, but not write."""
 
     room = models.CharField(_("room"), max_length=LONGEST_NAME)
     name = models.CharField(
@@ -32,5 +32,5 @@ class Mute(models.Model):
         verbose_name = _("mute")
         verbose_name_plural = _("mutes")
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.name} ({self.room})"

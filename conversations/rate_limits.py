@@ -1,18 +1,20 @@
-"""How often something may happen, counted in Redis: a sender's messages spread over all workers."""
+"""Rate limits, counted in Redis: one sender's messages are spread over all workers."""
 
 from dataclasses import dataclass
 
+from channels_realtime.close_codes import FLOOD
 from django.utils.translation import gettext as _
 
-from conversations.json_text import BadMessage
 from conversations.redis_store import key, redis
+from conversations.refusals import Refusal
 
 
 @dataclass(frozen=True)
 class Limit:
-    """`most` times in `seconds`, counted from the first; `flood` times is no mistake any more.
+    """`most` events within `seconds`, in windows that begin with an event.
 
-    What is counted may cost more than 1, bytes for example.
+    More than `flood` events are no mistake, and close the socket. An event may cost more than 1,
+    for example its bytes.
     """
 
     name: str
@@ -21,27 +23,34 @@ class Limit:
     flood: int
 
     def count(self, who: str, cost: int = 1) -> int:
-        """One more by `who`; returns how many that makes in the current window.
+        """Add an event of `who`; returns the sum of the current window.
 
-        `who` may be a secret: Redis holds a hash of it.
+        `who` may be a secret: Redis stores a hash of it.
         """
         place = key("rate", self.name, who)
         with redis().pipeline() as pipeline:
             pipeline.set(place, 0, ex=self.seconds, nx=True)
             pipeline.incrby(place, cost)
-            return pipeline.execute()[1]
+            return int(pipeline.execute()[1])
+
+    def check(self, who: str) -> None:
+        """Add an event of `who`. Raises Refusal beyond `most`; beyond `flood` it closes."""
+        count = self.count(who)
+        if count > self.most:
+            raise self.too_fast(close_code=FLOOD if count > self.flood else None)
 
     def is_used_up(self, who: str) -> bool:
-        """Whether `who` has reached `most` in the current window. Counts nothing."""
+        """Whether `who` has reached `most` in the current window. Adds nothing."""
         return int(redis().get(key("rate", self.name, who)) or 0) >= self.most
 
     def wait(self, who: str) -> int:
-        """The whole seconds until `who` may go on."""
-        return max(1, redis().ttl(key("rate", self.name, who)))
+        """Whole seconds until the window of `who` ends."""
+        return max(1, int(redis().ttl(key("rate", self.name, who))))
 
-    def too_fast(self) -> BadMessage:
+    def too_fast(self, close_code: int | None = None) -> Refusal:
         sentence = _("Too many messages: the limit is %(most)d in %(seconds)d seconds.")
-        return BadMessage("too_fast", sentence % {"most": self.most, "seconds": self.seconds})
+        sentence %= {"most": self.most, "seconds": self.seconds}
+        return Refusal("too_fast", sentence, status=429, close_code=close_code)
 
 
 # A fast typist sends one line in 2 s; three times the limit is a script.

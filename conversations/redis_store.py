@@ -1,20 +1,23 @@
-"""The channel layer's own Redis, for what a conversation must know across workers for a while."""
+"""The channel layer's Redis, for short-lived data that all workers share."""
 
 import hashlib
 
 from channels import DEFAULT_CHANNEL_LAYER, channel_layers
+from channels_realtime.layer import RedisChannelLayer
+from redis import Redis
 
 
-def layer():
-    return channel_layers[DEFAULT_CHANNEL_LAYER]
+def layer() -> RedisChannelLayer:
+    found: RedisChannelLayer = channel_layers[DEFAULT_CHANNEL_LAYER]
+    return found
 
 
-def redis():
-    """A redis-py client of the shard that holds the conversations, or of the next that answers."""
+def redis() -> Redis:
+    """The client of the shard that holds the conversations' data, or of the next that answers."""
     return layer().ring[layer().home("conversations")].client
 
 
 def key(kind: str, *names: str) -> str:
-    """A key of ours. Names are hashed: they may be of any script, and are nobody's business."""
+    """A key of the conversations. Names are hashed: some are secret, and some are not ASCII."""
     digest = hashlib.sha256("\0".join(names).encode()).hexdigest()[:32]
     return f"{layer().prefix}:{kind}:{digest}"

@@ -1,14 +1,15 @@
 """Forms of the admin that refuse to overwrite what changed after they were opened.
 
-A form carries a digest of each value that it shows. When it is sent, those that the database has by
-then are compared with it, under the row's lock. Where one differs nothing is saved: the form comes
-back and says what changed. What its writer typed stays in it; where nothing was typed it shows the
-new value. Sent once more it is saved, for its writer has seen everything then.
+A form carries a digest of each value that it shows. When it is sent, the digests are compared with
+the values in the database, under the row's lock. If one differs nothing is saved: the form is shown
+again and says what changed. It keeps what the user typed; a field in which nothing was typed shows
+the new value. Sent once more it is saved, since the user has seen the new values.
 """
 
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from django import forms
 from django.contrib import admin
@@ -16,6 +17,7 @@ from django.core.exceptions import FieldDoesNotExist
 from django.db import models
 from django.forms.models import model_to_dict
 from django.http import HttpRequest
+from django.utils.datastructures import MultiValueDict
 from django.utils.formats import localize
 from django.utils.text import Truncator
 from django.utils.timezone import localtime
@@ -25,11 +27,11 @@ LONGEST_SHOWN = 80  # characters of a value in the sentence that says what it is
 
 
 class StaleForm(forms.ModelForm):
-    """A form that knows what it showed. `seen` maps the names of fields to digests."""
+    """A form that carries what it showed. `seen` maps the names of fields to digests."""
 
     seen = forms.JSONField(required=False, widget=forms.HiddenInput)
 
-    def __init__(self, *args: object, **kwargs: object) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         names = [name for name in self.fields if name != "seen"]
         self.before = model_to_dict(self.instance, names)  # as the database has it
@@ -44,14 +46,14 @@ class StaleForm(forms.ModelForm):
         return [name for name in super().changed_data if name != "seen" and not self.is_same(name)]
 
     def is_same(self, name: str) -> bool:
-        """Whether a text or time differs from the stored one in what no form can keep, at most.
+        """Whether a text or time equals the stored one but for what a form cannot keep.
 
         Browsers send two characters for each line end, and a field for times has no microseconds.
         """
         sent = getattr(self, "cleaned_data", {}).get(name)
         return isinstance(sent, str | datetime) and digest(sent) == digest(self.before.get(name))
 
-    def clean(self) -> dict | None:
+    def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()
         seen = self.cleaned_data.get("seen")
         if self.instance.pk and isinstance(seen, dict):
@@ -62,7 +64,7 @@ class StaleForm(forms.ModelForm):
         self.cleaned_data |= {n: self.before[n] for n in self.before if self.is_same(n)}
         return cleaned
 
-    def changed_since(self, seen: Mapping[str, object]) -> list[models.Field]:
+    def changed_since(self, seen: Mapping[str, object]) -> list["models.Field[Any, Any]"]:
         """The model's fields whose values are not those that the writer saw."""
         changed = []
         for name, shown in seen.items():
@@ -74,32 +76,35 @@ class StaleForm(forms.ModelForm):
                 changed.append(field)
         return changed
 
-    def show(self, changed: list[models.Field], seen: Mapping[str, object]) -> None:
-        """Put the new values where nothing was typed: sent once more, the form has seen them."""
-        self.data = self.data.copy()
+    def show(self, changed: list["models.Field[Any, Any]"], seen: Mapping[str, object]) -> None:
+        """Show the new values where nothing was typed, and the digests of them all."""
+        assert isinstance(self.data, MultiValueDict)  # the admin passes request.POST
+        data = self.data.copy()
         for field in changed:
             typed = self.cleaned_data.get(field.name)
             if field.name in self.fields and digest(typed) == seen[field.name]:
-                self.put(field.name, field.value_from_object(self.instance))
-        self.put("seen", self.fields["seen"].prepare_value(self.digests()))
+                self.put(data, field.name, field.value_from_object(self.instance))
+        self.put(data, "seen", self.fields["seen"].prepare_value(self.digests()))
+        self.data = data
 
-    def put(self, name: str, value: object) -> None:
-        """Set a field of the data as a browser would send it."""
+    def put(self, data: "MultiValueDict[str, Any]", name: str, value: object) -> None:
+        """Set a field in `data` as a browser would send it."""
         widget, key = self.fields[name].widget, self.add_prefix(name)
         if isinstance(widget, forms.MultiWidget):
-            for suffix, part in zip(widget.widgets_names, widget.decompress(value), strict=True):
-                self.data[key + suffix] = part
+            suffixes = widget.widgets_names  # type: ignore[attr-defined]  # django-stubs lacks it
+            for suffix, part in zip(suffixes, widget.decompress(value) or (), strict=True):
+                data[key + suffix] = part
         else:
-            self.data[key] = self.fields[name].prepare_value(value)
+            data[key] = self.fields[name].prepare_value(value)
 
-    def sentences(self, changed: list[models.Field]) -> list[str]:
+    def sentences(self, changed: list["models.Field[Any, Any]"]) -> list[str]:
         first = _(
             "Nothing was saved: somebody has changed this since you opened it. "
             "What you typed is still here; save again to write it over that."
         )
         return [first, *(self.sentence(field) for field in changed)]
 
-    def sentence(self, field: models.Field) -> str:
+    def sentence(self, field: "models.Field[Any, Any]") -> str:
         value = getattr(self.instance, field.name)
         if field.choices:
             value = getattr(self.instance, f"get_{field.name}_display")()
@@ -129,7 +134,7 @@ class StaleFormsAdmin(admin.ModelAdmin):
 
     form = StaleForm
 
-    def get_fields(self, request: HttpRequest, obj: models.Model | None = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: models.Model | None = None) -> list[Any]:
         fields = [*super().get_fields(request, obj)]
         if obj is not None and self.has_change_permission(request, obj):
             fields.append("seen")

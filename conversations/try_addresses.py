@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 
 @dataclass(frozen=True)
 class Address:
-    """`path` begins with /channel/ where it is a WebSocket; `samples` can be sent as they are."""
+    """`path` begins with /channel/ if it is a WebSocket's; `samples` are texts that can be sent."""
 
     path: str
     title: str

@@ -1,6 +1,9 @@
 """The pages of the conversations."""
 
+from typing import Any
+
 from django.conf import settings
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.clickjacking import xframe_options_sameorigin
@@ -15,8 +18,8 @@ from conversations.voice.members import MOST
 
 
 @read_only
-def chat_index(request):
-    """Asks for the name of a room, and leads there."""
+def chat_index(request: HttpRequest) -> HttpResponse:
+    """A form for the name of a room, which redirects there."""
     form = RoomForm(request.GET if "room" in request.GET else None)
     if form.is_valid():
         return redirect("conversations:chat_room", form.cleaned_data["room"])
@@ -27,7 +30,7 @@ def chat_index(request):
 @read_only
 @never_cache
 @xframe_options_sameorigin
-def chat_room(request, room_name):
+def chat_room(request: HttpRequest, room_name: str) -> HttpResponse:
     """The room; with `?embed` without the site around it, for an iframe of our own pages."""
     context = {"longest": LONGEST_MESSAGE, "embed": "embed" in request.GET}
     return room_page(request, "conversations/chat_room.html", room_name, context)
@@ -35,12 +38,14 @@ def chat_room(request, room_name):
 
 @read_only
 @never_cache
-def voice_room(request, room_name):
+def voice_room(request: HttpRequest, room_name: str) -> HttpResponse:
     context = {"ice_servers": settings.ICE_SERVERS, "most": MOST}
     return room_page(request, "conversations/voice_room.html", room_name, context)
 
 
-def room_page(request, template, room_name, context):
+def room_page(
+    request: HttpRequest, template: str, room_name: str, context: dict[str, Any]
+) -> HttpResponse:
     if not is_room_name(room_name):
         context = {"sentence": bad_room().sentence}
         return render(request, "conversations/no_room.html", context, status=404)
@@ -55,7 +60,7 @@ def room_page(request, template, room_name, context):
 
 @read_only
 @never_cache
-def try_them(request):
+def try_them(request: HttpRequest) -> HttpResponse:
     """Every conversation with a console."""
     found = addresses()
     return render(request, "conversations/try.html", {"addresses": found, "first": found[0]})

@@ -1,9 +1,9 @@
-"""Puts the release in whose folder it is into service, under the running tree.
+"""Puts the release that contains this file into service, in the running process tree.
 
-`deploy/release` becomes this program. The first process of the release is an extra worker, the
-candidate. When that has answered, `current` is switched and the workers are replaced. Whatever
-keeps a process from getting ready, and whatever interrupts this program, leads back to the release
-before. If this program is killed, deploy/run.py ends what it began: see `Activation.resume`.
+`deploy/release` executes this program. The first process of the release is an extra worker, the
+candidate. When it has answered, `current` is switched and the workers are replaced. If a process
+does not get ready, or this program is interrupted, the release before is restored. If this program
+is killed, deploy/run.py completes the release: see `Activation.resume`.
 """
 
 import argparse
@@ -34,9 +34,9 @@ from deploy.control import (  # noqa: E402
 from deploy.releases import SERVED, Lock, Releases, Stopped  # noqa: E402
 from proj.environment import VARIABLES, Environment, WrongValue  # noqa: E402
 
-READY_WITHIN = 60  # s from the start of a process to its first answer; a small machine takes 3
+READY_WITHIN = 60  # s from a process's start to its first answer; a small machine takes 3
 CANDIDATE = "candidate:candidate"
-# The groups that a release leaves as they are; what is not among them is the pulse.
+# Groups that are not replaced after the workers, as the pulse is.
 NOT_WITH_WORKERS = ("workers", "candidate", "interface", "redis")
 EXIT_STOPPED = 1  # as in deploy/release.py
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="deploy/activate.py")
     parser.add_argument("--run-dir", type=Path, required=True)
     parser.add_argument("--releases", type=Path, required=True)
-    parser.add_argument("--lock", type=int, required=True, help="a descriptor that holds it")
+    parser.add_argument("--lock", type=int, required=True, help="the lock's file descriptor")
     for option in ("--workers", "--interface", "--rollback", "--resume", "--unfinished"):
         parser.add_argument(option, action="store_true")
     options = parser.parse_args(arguments)
@@ -56,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
     releases = Releases(options.releases)
     lock = Lock(releases, options.lock, options.unfinished)
     try:
-        # deploy/release has blocked them for the moment in which nobody could handle them.
+        # Blocked by deploy/release until these handlers were installed.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         activation = Activation(options.run_dir, releases, lock, options.rollback)
         if options.resume:
@@ -80,11 +80,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 class Interrupted(BaseException):
-    """A signal, as a sentence. No `except Exception` of the new code may catch it."""
+    """A signal; not an Exception, so that no handler of the new code catches it."""
 
 
 def interrupt(signum: int, _: object) -> None:
-    """Once is enough: what follows is the way back."""
+    """Raise Interrupted at the first signal; later ones do not disturb the way back."""
     ignore_signals()
     raise Interrupted(f"it was interrupted by {signal.Signals(signum).name}.")
 
@@ -95,12 +95,12 @@ def ignore_signals() -> None:
 
 
 def say(text: str) -> None:
-    with suppress(OSError):  # a terminal that is closed stops no release
+    with suppress(OSError):  # a closed terminal must not stop the release
         print(f"release: {text}", flush=True)
 
 
 class Report(NamedTuple):
-    """What an interface server has published about itself."""
+    """What an interface server publishes about itself."""
 
     sockets: int
     at: int  # s since 1970
@@ -108,7 +108,7 @@ class Report(NamedTuple):
 
 
 class Activation:
-    """This release and the tree that runs with this run folder."""
+    """This release, and the process tree of a run folder."""
 
     def __init__(self, run_dir: Path, releases: Releases, lock: Lock, is_rollback: bool) -> None:
         self.started = time.monotonic()
@@ -122,7 +122,7 @@ class Activation:
             running = self.supervisor.environ()
         except OSError as error:
             raise Stopped(f"nothing runs any more ({error.strerror or error}).") from None
-        # Migrate the database that the processes use, whatever this terminal's variables say.
+        # Use the variables of the running processes, not those of this terminal.
         for variable in VARIABLES:
             os.environ.pop(variable.name, None)
             if variable.name in running:
@@ -137,7 +137,7 @@ class Activation:
 
             django.setup()
             self.layer = channel_layers[DEFAULT_CHANNEL_LAYER]
-        except Exception as error:  # whatever the new code does at its import
+        except Exception as error:  # the new code may raise anything
             self.remove()
             raise Stopped(f"the new code cannot be loaded: {error!r}") from error
 
@@ -154,12 +154,12 @@ class Activation:
                 self.releases.switch(ROOT)
             say(f"{ROOT.name} is current")
             workers = self.supervisor.names("workers")
-            # One after the other. On the way back half of them at once: it has to be quick, and
-            # these workers have served before.
+            # One at a time. A rollback replaces half of them at once: it has to be quick, and these
+            # workers have been in service before.
             self.converge(ROOT, at_once=(len(workers) + 1) // 2 if self.is_rollback else 1)
             if not wait_until(self.is_well, READY_WITHIN) and not self.is_rollback:
                 raise Stopped("/readyz does not answer with 200 once all workers are replaced.")
-            # From here on there is no way back, and nothing left that could fail.
+            # No way back from here on, and no step that could fail.
             ignore_signals()
         except BaseException:
             ignore_signals()
@@ -177,7 +177,7 @@ class Activation:
         say(f"{before} sockets before, {self.sockets(published_after=time.time())} after")
 
     def prepare(self) -> None:
-        """Check, migrate, publish: what fails here has changed no process."""
+        """Check, migrate, publish. A failure here has changed no process."""
         from django.core.management import CommandError, call_command
         from django.db import Error
 
@@ -198,7 +198,7 @@ class Activation:
         publish(plain=plain)
 
     def start_candidate(self) -> None:
-        """The first process of this release; nothing else has changed when it fails."""
+        """Start the first process of this release; if it fails, no other has changed."""
         self.supervisor.stop(CANDIDATE)
         with as_caller():
             self.releases.try_out(ROOT)
@@ -206,7 +206,7 @@ class Activation:
         self.wait_for_worker(CANDIDATE, "the first of this release")
 
     def converge(self, release: Path, at_once: int) -> None:
-        """Replace what does not run from this release, so many at once. Raises Stopped."""
+        """Replace the processes of other releases, `at_once` at a time. Raises Stopped."""
         supervisor = self.supervisor
         workers = supervisor.names("workers")
         outdated = [name for name in workers if supervisor.folder(name) != release]
@@ -228,7 +228,7 @@ class Activation:
         self.lock.unfinished = False
 
     def wait_for_worker(self, name: str, place: str) -> None:
-        """Wait until it has answered. Raises Stopped, after its last lines are printed."""
+        """Wait until the worker has answered. Raises Stopped, and prints its last lines then."""
         from ops.probing import identity, wait_for_worker
 
         began = time.monotonic()
@@ -252,10 +252,10 @@ class Activation:
         say(f"{name} is ready ({place}), {time.monotonic() - began:.1f} s")
 
     def put_back(self) -> None:
-        """The release before, whole, whatever was replaced; then this one's folder goes."""
-        self.lock.unfinished = True  # until all is well again, deploy/run.py tries it too
+        """Restore the release before, in all processes, and remove this one's folder."""
+        self.lock.unfinished = True  # until it is completed, deploy/run.py retries it
         try:
-            self.supervisor = Supervisor(self.run_dir)  # the call that was interrupted is no more
+            self.supervisor = Supervisor(self.run_dir)  # the old one may be amid a call
             if self.releases.current() != self.old:
                 with as_caller():
                     self.releases.switch(self.old)
@@ -272,7 +272,7 @@ class Activation:
             self.releases.end_trial()
 
     def remove(self) -> None:
-        """Remove this release's folder, if it has never been in service and nothing runs there."""
+        """Remove this release's folder if it was never in service and no process runs in it."""
         if ROOT not in self.releases.all() or (ROOT / SERVED).exists():
             return
         if ROOT != self.releases.current() and ROOT not in self.in_use():
@@ -280,17 +280,17 @@ class Activation:
                 shutil.rmtree(ROOT, ignore_errors=True)
 
     def resume(self) -> None:
-        """A release was killed: bring all processes to the current one, which is this."""
+        """Complete a release that was killed: replace all processes by those of the current one."""
         say(f"a release was interrupted; all processes go on with {ROOT.name}")
         self.converge(ROOT, at_once=1)
         self.supervisor.stop(CANDIDATE)
-        with suppress(PermissionError), as_caller():  # not the site's user: the next release's task
+        with suppress(PermissionError), as_caller():  # the next release does it then
             self.releases.mark_served(ROOT)
             self.releases.end_trial()
         say(f"all processes are those of {ROOT.name}")
 
     def in_use(self) -> set[Path]:
-        """The folders that the tree's processes run in."""
+        """The folders in which the tree's processes run."""
         main = self.supervisor.main_pid()
         parent = int(Path(f"/proc/{main}/stat").read_text().rpartition(")")[2].split()[1])
         pids = [*self.supervisor.pids(), main, parent]
@@ -304,7 +304,7 @@ class Activation:
     # Interface servers
 
     def replace_interfaces(self) -> None:
-        """One after the other, each by drain. Raises Stopped."""
+        """Drain and replace one after the other. Raises Stopped."""
         before = self.sockets()
         say(f"{before} sockets are open")
         try:
@@ -336,7 +336,7 @@ class Activation:
             say(f"{name} is ready ({number} of {len(names)}), {took:.1f} s")
 
     def living_interfaces(self) -> set[bytes]:
-        """The names of all that Redis knows, of other hosts as well."""
+        """The names of all that are registered in Redis, also of other hosts."""
         found: set[bytes] = set()
         for index in range(self.layer.ring_size):
             found |= set(self.layer.connection(index).zrange(self.layer.processes_key, 0, -1))
@@ -345,9 +345,9 @@ class Activation:
     # Sockets
 
     def sockets(self, published_after: float = 0.0) -> int:
-        """How many WebSockets the interface servers hold, by what they publish every few seconds.
+        """The number of open WebSockets, as the interface servers publish it every few seconds.
 
-        Those of this host are waited for until each has published after that time.
+        Waits until each of this host has published after `published_after` (s since 1970).
         """
         from channels_realtime.metrics.counters import PUBLISH
 

@@ -18,7 +18,7 @@ NOT_CODE = {".git", ".venv", "__pycache__", "node_modules", COLLECTED, MADE_FROM
 
 @dataclass(frozen=True)
 class Source:
-    """Where the code of a release comes from: a revision of `folder`, an archive or a folder."""
+    """The source of a release's code: a revision of `folder`, an archive or a folder."""
 
     folder: Path
     revision: str = ""
@@ -26,7 +26,7 @@ class Source:
 
     @classmethod
     def named(cls, name: str | None, checkout: Path) -> "Source":
-        """What the command line names: nothing is the checkout's own files. Raises Stopped."""
+        """The source with that name; without one, the checkout's own files. Raises Stopped."""
         if not name:
             return cls(checkout)
         path = Path(name)
@@ -47,7 +47,7 @@ class Source:
 
     @property
     def label(self) -> str:
-        """What the release's folder is named after."""
+        """The part of the release folder's name that tells what it was made from."""
         if self.revision:
             return self.revision
         if self.archive:
@@ -70,7 +70,7 @@ class Source:
             raise Stopped("this is not the product: there is no deploy/install.sh in it.")
 
     def files(self, but: set[Path]) -> list[Path]:
-        """The code's files. In a checkout what git ignores is not among them."""
+        """The code's files; in a checkout, without those that git ignores."""
         listed = git(self.folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
         if listed.returncode == 0 and listed.stdout:
             names = [Path(os.fsdecode(name)) for name in listed.stdout.split(b"\0") if name]
@@ -85,7 +85,7 @@ class Source:
             for name in names
             if not NOT_CODE & set(name.parts)
             and not but & set((self.folder / name).parents)
-            and os.path.lexists(self.folder / name)  # git lists what was deleted, too
+            and os.path.lexists(self.folder / name)  # git lists deleted files too
         ]
 
 
@@ -97,7 +97,7 @@ def git(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
 
 
 def unpack(archive: bytes | Path, release: Path) -> None:
-    """Unpack a tar file. One that holds a single folder is that folder's content."""
+    """Unpack a tar file; if it holds a single folder, the content of that folder."""
     with tempfile.TemporaryFile() as file:
         if isinstance(archive, bytes):
             file.write(archive)
@@ -118,8 +118,8 @@ def unpack(archive: bytes | Path, release: Path) -> None:
 
 
 def build(source: Source, releases: Releases, data_dir: Path, checkout: Path) -> Path:
-    """The folder of a new release, whole. Raises Stopped; what was begun is removed then."""
-    # The site may run as another user, who reads the release and cannot change it.
+    """Make a complete release and return its folder. Raises Stopped, and leaves no folder then."""
+    # The site may run as another user, who may read the release but not change it.
     os.umask(0o022)
     release = releases.make_folder(source.label)
     try:

@@ -7,21 +7,21 @@ import xmlrpc.client
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypedDict, TypeVar
 
 from supervisor.xmlrpc import SupervisorTransport
 
 from proj.environment import Environment
 
 RUNNING, STARTING, STOPPING = 20, 10, 40  # supervisor.states.ProcessStates
-POLL = 0.05  # s between two questions
+POLL = 0.05  # s between two calls
 STOPPED_WITHIN = 90  # s; supervisord kills after stopwaitsecs, which is 60 at most
 
 T = TypeVar("T")
 
 
 def address(environment: Environment) -> str:
-    """Where to ask: 0.0.0.0 can be listened on, but is no place to go to."""
+    """The address to connect to: 0.0.0.0 is only one to listen on."""
     return "127.0.0.1" if environment.HOST == "0.0.0.0" else environment.HOST
 
 
@@ -47,19 +47,37 @@ def answers_well(environment: Environment, path: str, timeout: float) -> bool:
         connection.close()
 
 
+class ProcessInfo(TypedDict):
+    """The members of supervisord's getProcessInfo() that are used here."""
+
+    group: str
+    name: str
+    pid: int  # 0 while it does not run
+    state: int
+
+
 class Supervisor:
     """supervisord's XML-RPC on its unix socket (http://supervisord.org/api.html)."""
 
     def __init__(self, run_dir: Path) -> None:
         transport = SupervisorTransport(serverurl=f"unix://{run_dir}/supervisor.sock")
-        self.rpc = xmlrpc.client.ServerProxy("http://unix", transport).supervisor
+        self.rpc: Any = xmlrpc.client.ServerProxy("http://unix", transport).supervisor
 
     def main_pid(self) -> int:
-        """supervisord's own process id. Raises OSError where it does not run."""
-        return self.rpc.getPID()
+        """supervisord's own process id. Raises OSError if it does not run."""
+        pid: int = self.rpc.getPID()
+        return pid
+
+    def infos(self) -> list[ProcessInfo]:
+        infos: list[ProcessInfo] = self.rpc.getAllProcessInfo()
+        return infos
+
+    def info(self, name: str) -> ProcessInfo:
+        info: ProcessInfo = self.rpc.getProcessInfo(name)
+        return info
 
     def environ(self) -> dict[str, str]:
-        """The environment in which the tree was started, and which its processes inherit."""
+        """The environment variables that the processes inherit."""
         data = Path(f"/proc/{self.main_pid()}/environ").read_bytes().decode()
         return dict(item.split("=", 1) for item in data.split("\0") if "=" in item)
 
@@ -67,32 +85,32 @@ class Supervisor:
         """`group:process` of the processes of these groups, or of all `but` some, in order."""
         return sorted(
             f"{info['group']}:{info['name']}"
-            for info in self.rpc.getAllProcessInfo()
+            for info in self.infos()
             if (info["group"] in groups if groups else info["group"] not in but)
         )
 
     def pids(self) -> list[int]:
         """The process ids of all that run."""
-        return [info["pid"] for info in self.rpc.getAllProcessInfo() if info["pid"]]
+        return [info["pid"] for info in self.infos() if info["pid"]]
 
     def pid(self, name: str) -> int | None:
         """The process's id while it runs or starts, else None."""
-        info = self.rpc.getProcessInfo(name)
+        info = self.info(name)
         return info["pid"] if info["state"] in (RUNNING, STARTING) else None
 
     def folder(self, name: str) -> Path | None:
         """The folder that the process was started in; None while it does not run."""
         pid = self.pid(name)
-        return pid and folder_of(pid)
+        return folder_of(pid) if pid else None
 
     def is_running(self, name: str) -> bool:
-        return self.rpc.getProcessInfo(name)["state"] == RUNNING
+        return self.info(name)["state"] == RUNNING
 
     def is_stopped(self, name: str) -> bool:
-        return self.rpc.getProcessInfo(name)["state"] not in (RUNNING, STARTING, STOPPING)
+        return self.info(name)["state"] not in (RUNNING, STARTING, STOPPING)
 
     def stop(self, *names: str) -> None:
-        """Stop them all at once and wait for their ends; one that does not run stays so."""
+        """Stop the processes at the same time, and wait until they have ended."""
         for name in names:
             try:
                 self.rpc.stopProcess(name, False)
@@ -106,12 +124,12 @@ class Supervisor:
         self.rpc.startProcess(name, False)
 
     def last_lines(self, name: str, number: int = 12) -> list[str]:
-        text, _, _ = self.rpc.tailProcessStdoutLog(name, 0, 8192)
+        text: str = self.rpc.tailProcessStdoutLog(name, 0, 8192)[0]
         return text.strip().splitlines()[-number:]
 
 
 def folder_of(pid: int) -> Path | None:
-    """The folder that the process runs in; None where it has ended."""
+    """The folder in which the process runs; None if it has ended."""
     with suppress(OSError):
         return Path(os.readlink(f"/proc/{pid}/cwd"))
     return None
@@ -119,7 +137,7 @@ def folder_of(pid: int) -> Path | None:
 
 @contextmanager
 def as_caller() -> Iterator[None]:
-    """As the user who called deploy/release: RELEASES_DIR may not be the site's user's."""
+    """Run as the user who called deploy/release, to whom RELEASES_DIR may belong."""
     user = os.geteuid()
     os.seteuid(os.getuid())
     try:
@@ -129,7 +147,7 @@ def as_caller() -> Iterator[None]:
 
 
 def wait_until(condition: Callable[[], T], within: float) -> T:
-    """Ask until the condition holds and return its value, or its last one after `within` s."""
+    """Poll until the condition holds and return its value, or its last one after `within` s."""
     deadline = time.monotonic() + within
     while not (value := condition()) and time.monotonic() < deadline:
         time.sleep(POLL)

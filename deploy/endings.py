@@ -1,16 +1,21 @@
-"""Writes into supervisord's log which program is not started again. Its own log leaves that out.
+"""Logs which program supervisord does not start again; its own log does not say so.
 
-An extension of supervisord, as deploy/listening.py; it offers no methods.
+An extension of supervisord, like deploy/listening.py; it offers no methods.
 """
+
+from typing import TYPE_CHECKING
 
 from supervisor import events
 from supervisor.datatypes import RestartUnconditionally
+
+if TYPE_CHECKING:  # it runs as __main__, which another import would load again
+    from supervisor.supervisord import Supervisor
 
 
 class Endings:
     """Subscribes to the ends of processes."""
 
-    def __init__(self, supervisord) -> None:
+    def __init__(self, supervisord: "Supervisor") -> None:
         self.logger = supervisord.options.logger
         events.subscribe(events.ProcessStateExitedEvent, self.exited)
         events.subscribe(events.ProcessStateFatalEvent, self.gave_up)
@@ -26,6 +31,6 @@ class Endings:
         self.logger.warn(f"{name} cannot be started; see its last lines")
 
 
-def make(supervisord, **config: str) -> Endings:
-    """What `supervisor.rpcinterface_factory` names."""
+def make(supervisord: "Supervisor", **config: str) -> Endings:
+    """The extension; supervisord.conf names it as `supervisor.rpcinterface_factory`."""
     return Endings(supervisord)

@@ -1,13 +1,13 @@
-"""Runs `launch.py MODULE_OR_SCRIPT_OR_PATH …` in this process, as a part of the tree.
+"""Runs `launch.py MODULE_OR_SCRIPT_OR_PATH …` in this process, as a part of the process tree.
 
-In the tree it ends with the process that started it, even if that is killed -9: nobody is left
-behind who holds the port. Started by hand it outlives the shell, as any program.
+In the tree a process ends with its parent, even if that is killed with -9, so that no process is
+left that holds the port. Started by hand it outlives the shell, like any program.
 
-supervisord looks at the exit code only of a program that ran for `startsecs`; one that ends earlier
-is started again after a growing delay, and given up after the fourth time
-(http://supervisord.org/subprocess.html#process-states). Here every program stays that long. So 2
-(a wrong setting) and 3 (cannot listen) end it at once, and one that fails for another reason, which
-may pass, is started again every second or two for as long as it takes.
+supervisord evaluates the exit code only of a program that ran for `startsecs`; one that ends
+earlier is started again after a growing delay, four times at most
+(http://supervisord.org/subprocess.html#process-states). Here every program runs that long, so exit
+codes 2 (a wrong setting) and 3 (cannot listen) stop it at once. A program that fails for another
+reason, which may be temporary, is started again every second or two without end.
 """
 
 import contextlib
@@ -27,10 +27,10 @@ started = time.monotonic()
 
 
 def outlive_a_full_disk() -> None:
-    """Have supervisord lose log lines that it cannot write.
+    """Let supervisord drop log lines that it cannot write.
 
-    It would print a traceback about each to its standard error, a file on the same disk, whose
-    failure ends supervisord itself, or closes the output of the process that wrote the line.
+    Otherwise it prints a traceback for each to its standard error, a file on the same disk. That
+    write fails too, and ends supervisord or closes the output of the process that wrote the line.
     """
     from supervisor import loggers
 
@@ -50,7 +50,7 @@ def main() -> None:
     if is_child and sys.platform == "linux":  # no other system has it
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
         if program == "supervisor.supervisord":
-            # supervisord collects what its processes leave behind: in a container nobody else does.
+            # supervisord reaps orphaned processes: in a container there is no init that does.
             ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
     if program == "supervisor.supervisord":
         outlive_a_full_disk()
@@ -67,7 +67,7 @@ def main() -> None:
         if SUPERVISED:
             sys.stderr.flush()
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            # Half a second more: supervisord's clock began before this module was loaded.
+            # Half a second more: supervisord has counted from before this module was loaded.
             time.sleep(max(0.0, started + STARTSECS + 0.5 - time.monotonic()))
 
 

@@ -1,7 +1,7 @@
 """`deploy/release`: makes a release and puts it into service, or goes back to the one before.
 
-It takes the lock and makes the release's folder. From then on the release's own code is in charge:
-this process becomes `deploy/activate.py` of that folder, in its own virtual environment.
+It takes the lock and makes the release's folder. Then the release's own code takes over: this
+process executes `deploy/activate.py` of that folder, in its own virtual environment.
 """
 
 import argparse
@@ -20,11 +20,11 @@ from deploy.control import Supervisor  # noqa: E402
 from deploy.releases import Lock, Releases, Stopped  # noqa: E402
 from proj.environment import Environment, WrongValue  # noqa: E402
 
-EXIT_STOPPED = 1  # the release did not go through; the one before serves
+EXIT_STOPPED = 1  # the release failed; the one before stays in service
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Release. Returns the exit code, or becomes the release's own deploy/activate.py."""
+    """Release. Returns the exit code, or executes the release's own deploy/activate.py."""
     parser = argparse.ArgumentParser(prog="deploy/release", description=__doc__.splitlines()[0])
     parser.add_argument(
         "source",
@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.rollback and (options.source or options.interface):
         parser.error("--rollback goes alone")
-    # An end that removes what was begun; SIGINT does so anyway.
+    # Raise KeyboardInterrupt, as SIGINT does, so that an unfinished folder is removed.
     for signum in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(signum, signal.default_int_handler)
     try:
@@ -66,7 +66,7 @@ def say(text: str) -> None:
 
 
 class Release:
-    """What the command line asks for."""
+    """One call of deploy/release."""
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
@@ -75,7 +75,7 @@ class Release:
         self.run_dir = environment.run_dir
         folder = environment.RELEASES_DIR
         try:
-            # The running tree's folder, whatever this terminal's variables say.
+            # The running tree's variables count, not those of this terminal.
             running = Supervisor(self.run_dir).environ()
         except OSError as error:
             if not options.offline:
@@ -139,7 +139,7 @@ class Release:
         return before
 
     def become(self, release: Path, *arguments: str) -> NoReturn:
-        """Run the release's own code in place of this process; the lock stays with it."""
+        """Execute the release's own code in place of this process; it inherits the lock."""
         assert self.lock.fd is not None
         os.set_inheritable(self.lock.fd, True)
         python = str(release / ".venv" / "bin" / "python")

@@ -1,11 +1,11 @@
-"""The folder of releases (RELEASES_DIR): which there are, which one is current, and the lock.
+"""The folder of releases (RELEASES_DIR): their folders, the current one, and the lock.
 
     0012-9fdebf4/   one release: code, virtual environment, collected static files
     current         symbolic link to the folder that processes are started from
     candidate       symbolic link to the release that is being tried
     lock            held while a release is built, tried or put into service
 
-`current` may also lead to a checkout: the one that `make run` was started in.
+`current` may also link to a checkout: the one in which `make run` was started.
 """
 
 import fcntl
@@ -23,7 +23,7 @@ NAME = re.compile(r"(\d{4,})-[\w.+-]+")
 
 
 class Stopped(Exception):
-    """Why the release does not go on, as one sentence."""
+    """The reason why a release was stopped, as one sentence."""
 
 
 class Releases:
@@ -33,16 +33,16 @@ class Releases:
         self.folder = folder
 
     def current(self) -> Path | None:
-        """The folder that `current` leads to; None where there is none."""
+        """The folder that `current` links to; None without one."""
         link = self.folder / "current"
         return link.resolve() if link.exists() else None
 
     def switch(self, release: Path) -> None:
-        """Make `current` lead to this folder, atomically: at any time it leads somewhere whole."""
+        """Link `current` to this folder, atomically: it links to a complete release at any time."""
         self._link("current", release)
 
     def try_out(self, release: Path) -> None:
-        """Make `candidate` lead to this folder."""
+        """Link `candidate` to this folder."""
         self._link("candidate", release)
 
     def end_trial(self) -> None:
@@ -55,7 +55,7 @@ class Releases:
         new.replace(self.folder / name)  # rename(2) is atomic
 
     def all(self) -> list[Path]:
-        """Every release's folder, the oldest first, also unfinished ones."""
+        """The folders of all releases, also unfinished ones, the oldest first."""
         found = [path for path in self.folder.glob("*-*") if NAME.fullmatch(path.name)]
         return sorted((path.resolve() for path in found if path.is_dir()), key=number)
 
@@ -68,7 +68,7 @@ class Releases:
             (release / SERVED).touch()
 
     def before(self, release: Path | None) -> Path | None:
-        """The release that a rollback from this one leads to."""
+        """The release to which a rollback from this one goes."""
         older = [
             other
             for other in self.served()
@@ -85,13 +85,13 @@ class Releases:
         return release.resolve()
 
     def remove_unfinished(self) -> None:
-        """Remove what releases that were interrupted have left behind."""
+        """Remove the folders of releases that were interrupted."""
         for release in self.all():
             if release != self.current() and not (release / SERVED).exists():
                 shutil.rmtree(release, ignore_errors=True)
 
     def prune(self, in_use: set[Path]) -> list[Path]:
-        """Remove all but the newest KEPT, the current one and those in use; returns those."""
+        """Remove all but the newest KEPT, the current one and those in use; returns the removed."""
         kept = {*self.served()[-KEPT:], self.current(), *in_use}
         removed = [release for release in self.all() if release not in kept]
         for release in removed:
@@ -107,18 +107,18 @@ def number(release: Path) -> int:
 class Lock:
     """The lock of RELEASES_DIR: one release at a time.
 
-    While it is held its file says by whom. A file that says so while nobody holds the lock is that
-    of a release that was killed: `was_interrupted`.
+    Its file describes the process that holds it. A file with content that nobody holds is that of a
+    release that was killed: `was_interrupted`.
     """
 
     def __init__(self, releases: Releases, fd: int | None = None, unfinished: bool = False) -> None:
         self.path = releases.folder / "lock"
         self.fd = fd  # an open descriptor that holds the lock already
-        # Whether processes of two releases may run, or some not at all: the last holder was killed.
+        # The last holder was killed: processes may be of two releases, or missing.
         self.unfinished = unfinished
 
     def take(self, purpose: str, owner: int | None = None) -> None:
-        """Take it without waiting. Raises Stopped, which says who holds it.
+        """Take the lock without waiting. Raises Stopped, which names the process that holds it.
 
         `owner`: a user id that must be able to take it later.
         """
@@ -140,7 +140,7 @@ class Lock:
         self.fd = fd
 
     def release(self) -> None:
-        """Give it back. What was interrupted earlier, and was not ended, is left to be resumed."""
+        """Release the lock. An interrupted release that was not completed can still be resumed."""
         if self.fd is not None:
             if not self.unfinished:
                 os.ftruncate(self.fd, 0)

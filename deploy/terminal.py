@@ -1,7 +1,7 @@
-"""Shows the processes' log files on the terminal of `make run`, and never waits for the terminal.
+"""Shows the processes' log files on the terminal of `make run`, without blocking the processes.
 
-supervisord writes what the processes print into files, and nothing else: it has no pipe to a
-terminal that could stop reading. `LogFiles` follows these files, `Terminal` prints their lines.
+supervisord writes the processes' output to files only: a pipe to a terminal could block them.
+`LogFiles` follows these files, `Terminal` prints their lines.
 """
 
 import os
@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-QUEUE_LIMIT = 256 * 1024  # bytes that wait for the terminal; some 3,000 lines
+QUEUE_LIMIT = 256 * 1024  # bytes; some 3,000 lines
 CHUNK = 64 * 1024  # bytes read from a file, or written to the terminal, at a time
 BACKUPS = 5  # rotated files that are kept of each log; supervisord.conf: stdout_logfile_backups
 
@@ -20,8 +20,8 @@ BACKUPS = 5  # rotated files that are kept of each log; supervisord.conf: stdout
 class Terminal:
     """Prints lines on a file descriptor, in a thread of its own.
 
-    A terminal that does not read (Ctrl-S) fills the queue. Lines beyond it are counted, and their
-    number is printed once the terminal reads again. A closed terminal is never written to again.
+    A terminal that does not read (Ctrl-S) fills the queue. Further lines are dropped and counted,
+    and their number is printed once the terminal reads again. A closed terminal gets nothing.
     """
 
     def __init__(self, fd: int, logs: Path) -> None:
@@ -36,7 +36,7 @@ class Terminal:
         threading.Thread(target=self._run, daemon=True).start()
 
     def say(self, line: str) -> None:
-        """Print a line when the terminal reads. Never waits."""
+        """Queue a line for the terminal. Never blocks."""
         data = f"{line}\n".encode(errors="replace")
         with self.changed:
             if self.closed:
@@ -117,14 +117,14 @@ class LogFile:
             self.file = newer
 
     def _rest(self) -> Iterator[str]:
-        """What this file holds and was not read yet."""
+        """The complete lines of this file that were not read yet."""
         if self.file is None:
             return
         if os.fstat(self.file.fileno()).st_size < self.file.tell():
             self.file.seek(0)  # it was emptied
         while chunk := self.file.read(CHUNK):
             *complete, self.unfinished = (self.unfinished + chunk).split(b"\n")
-            if len(self.unfinished) > QUEUE_LIMIT:  # no line that anybody reads
+            if len(self.unfinished) > QUEUE_LIMIT:  # too long to be a log line
                 complete.append(self.unfinished)
                 self.unfinished = b""
             for line in complete:
@@ -144,9 +144,11 @@ class LogFile:
                     file.close()
                     break
                 found.append(file)
-        # Where ours is gone, all that are left are newer. A rotation during this search shows a
-        # file twice, the second time under the next place: the last of `found` is still the next.
-        *others, following = found or [None]
+        # If ours was deleted, all others are newer. A rotation during this search may show a file
+        # twice, the second time under its next name; the last of `found` still follows ours.
+        if not found:
+            return None
+        *others, following = found
         for other in others:
             other.close()
         return following
@@ -164,7 +166,7 @@ class Line(NamedTuple):
 
 
 class LogFiles:
-    """All log files of a folder, from now on. A file's name is that of its process."""
+    """New lines of all log files of a folder. A file is named after its process."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -181,7 +183,7 @@ class LogFiles:
 
 
 def show(logs: LogFiles, terminal: Terminal, ended: threading.Event, poll: float = 0.1) -> None:
-    """Print what the log files get, until `ended` is set and all is printed."""
+    """Print new lines of the log files until `ended` is set and all are printed."""
     while True:
         is_last = ended.is_set()
         for line in logs.lines():

@@ -1,5 +1,7 @@
 """The admin's pages. Saving and deleting go through the models, so each takes a revision."""
 
+from collections.abc import Sequence
+
 from django import forms
 from django.contrib import admin
 from django.db import models, transaction
@@ -8,22 +10,13 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from conversations.stale_forms import StaleFormsAdmin
-from liveblog.editing.roles import name_of
-from liveblog.models import BlogUpdate, Delivery, LiveBlog, PastVersion, Webhook
-
-
-class RevisionedAdmin(StaleFormsAdmin):
-    """Save pressed without a change takes no revision and sends nothing to readers."""
-
-    def save_model(
-        self, request: HttpRequest, obj: models.Model, form: forms.ModelForm, change: bool
-    ) -> None:
-        if form.changed_data or not change:
-            super().save_model(request, obj, form, change)
+from liveblog.editing.roles import name_of, user_of
+from liveblog.fields import CONTENT, PUBLICATION, TEXTS
+from liveblog.models import BlogUpdate, BlogUpdateQuerySet, Delivery, LiveBlog, PastVersion, Webhook
 
 
 @admin.register(LiveBlog)
-class LiveBlogAdmin(RevisionedAdmin):
+class LiveBlogAdmin(StaleFormsAdmin):
     list_display = ["title", "slug", "state", "revision", "created"]
     list_filter = ["state"]
     search_fields = ["title", "slug", "description"]
@@ -31,77 +24,86 @@ class LiveBlogAdmin(RevisionedAdmin):
     fields = ["title", "slug", "description", "state", "chat", "revision", "created", "ended"]
     readonly_fields = ["revision", "created", "ended"]
 
-    def get_prepopulated_fields(self, request, obj=None):
-        # The slug is the blog's address: it follows the title only until it is published.
+    def get_prepopulated_fields(
+        self, request: HttpRequest, obj: LiveBlog | None = None
+    ) -> dict[str, Sequence[str]]:
+        # The slug is the blog's address: it follows the title only in the form for a new blog.
         return {"slug": ["title"]} if obj is None else {}
 
-    def get_readonly_fields(self, request, obj=None):
+    def get_readonly_fields(self, request: HttpRequest, obj: LiveBlog | None = None) -> list[str]:
         return [*self.readonly_fields, "slug"] if obj else self.readonly_fields
+
+    def save_model(
+        self, request: HttpRequest, obj: LiveBlog, form: forms.ModelForm, change: bool
+    ) -> None:
+        # Save pressed without a change takes no revision and sends nothing to readers.
+        if form.changed_data or not change:
+            obj.save()
 
 
 @admin.register(BlogUpdate)
-class BlogUpdateAdmin(RevisionedAdmin):
+class BlogUpdateAdmin(StaleFormsAdmin):
     list_display = [
         *["__str__", "blog", "author", "draft", "key_event", "pinned", "created", "revision"]
     ]
     list_filter = ["draft", "key_event", "pinned", "blog"]
     list_select_related = ["blog"]
-    search_fields = ["headline", "body", "author"]
+    search_fields = TEXTS
     date_hierarchy = "created"
     autocomplete_fields = ["blog"]
-    fields = [
-        *["blog", "headline", "body", "author", "key_event", "pinned", "draft", "publish_at"],
-        *["revision", "created", "edited"],
-    ]
+    fields = ["blog", *CONTENT, *PUBLICATION, "revision", "created", "edited"]
     readonly_fields = ["revision", "created", "edited"]
 
-    def get_queryset(self, request):
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[BlogUpdate]:
         return super().get_queryset(request).filter(deleted=False)
 
-    def get_readonly_fields(self, request, obj=None):
+    def get_readonly_fields(self, request: HttpRequest, obj: BlogUpdate | None = None) -> list[str]:
         if obj is None:
             return self.readonly_fields
         # Moved to another blog, it would stay on the open pages of the first.
         fixed = [*self.readonly_fields, "blog"]
-        # What readers have seen does not become a draft again.
-        return fixed if obj.draft else [*fixed, "draft", "publish_at"]
+        # A published update cannot become a draft again.
+        return fixed if obj.draft else [*fixed, *PUBLICATION]
 
-    def lock(self, row: BlogUpdate) -> None:
-        # Every writer takes the lock of the blog first. Nobody deletes the update meanwhile.
+    def lock(self, row: models.Model) -> None:
+        # Every writer locks the blog first, so the update cannot be deleted in the meantime.
+        assert isinstance(row, BlogUpdate)
         LiveBlog.objects.select_for_update().get(pk=row.blog_id)
 
-    def save_model(self, request, obj, form, change):
-        obj.saved_by = name_of(request.user)
+    def save_model(
+        self, request: HttpRequest, obj: BlogUpdate, form: forms.ModelForm, change: bool
+    ) -> None:
         if not change:
-            obj.owner = request.user
-        super().save_model(request, obj, form, change)
+            obj.owner = user_of(request)
+        if form.changed_data or not change:
+            obj.save(writer=name_of(user_of(request)))
 
-    def delete_model(self, request, obj):
-        obj.saved_by = name_of(request.user)
-        obj.delete()
+    def delete_model(self, request: HttpRequest, obj: BlogUpdate) -> None:
+        obj.delete(writer=name_of(user_of(request)))
 
-    def delete_queryset(self, request, queryset):
+    def delete_queryset(self, request: HttpRequest, queryset: models.QuerySet) -> None:
+        assert isinstance(queryset, BlogUpdateQuerySet)
         with transaction.atomic():
             for row in queryset.locked():
                 self.delete_model(request, row)
 
-    def get_changeform_initial_data(self, request):
-        return {"author": name_of(request.user)} | super().get_changeform_initial_data(request)
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, str | list[str]]:
+        return {"author": name_of(user_of(request))} | super().get_changeform_initial_data(request)
 
 
 @admin.register(PastVersion)
 class PastVersionAdmin(admin.ModelAdmin):
-    """What updates once said: to be read, and to be deleted where it must not be kept."""
+    """Replaced and deleted texts: read-only, but they can be deleted, as the law may require."""
 
     list_display = ["__str__", "update", "revision", "editor", "saved", "replaced"]
     list_select_related = ["update"]
-    search_fields = ["headline", "body", "author", "editor"]
+    search_fields = [*TEXTS, "editor"]
     date_hierarchy = "replaced"
 
-    def has_add_permission(self, request):
+    def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def has_change_permission(self, request, obj=None):
+    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
         return False
 
 
@@ -131,7 +133,7 @@ class WebhookAdmin(StaleFormsAdmin):
 
 @admin.register(Delivery)
 class DeliveryAdmin(admin.ModelAdmin):
-    """The log of what webhooks were told: to be read, and sent again."""
+    """The log of deliveries: staff can read them and have them sent again."""
 
     list_display = [
         *["created", "webhook", "event", "revision", "attempts", "status", "error"],
@@ -142,10 +144,10 @@ class DeliveryAdmin(admin.ModelAdmin):
     date_hierarchy = "created"
     actions = ["send_again"]
 
-    def has_add_permission(self, request):
+    def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def has_change_permission(self, request, obj=None):
+    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
         return False
 
     @admin.action(description=_("Send again"), permissions=["view"])

@@ -7,7 +7,7 @@ class LiveBlogConfig(AppConfig):
     name = "liveblog"
     verbose_name = _("Live blog")
 
-    def ready(self):
+    def ready(self) -> None:
         from liveblog.editing.roles import make_groups
         from liveblog.stream import broadcast  # noqa: F401  (connects to post_save)
         from liveblog.webhooks import recording  # noqa: F401  (connects to post_save)

@@ -1,28 +1,30 @@
 """A live blog and its updates. Saving or deleting either takes the blog's next revision."""
 
-import base64
-import secrets
+from collections.abc import Iterable
+from typing import Self
 
 from django.conf import settings
-from django.core.exceptions import ValidationError
-from django.core.validators import MaxLengthValidator, URLValidator
+from django.core.validators import MaxLengthValidator
 from django.db import models, router, transaction
+from django.db.models.base import ModelBase
 from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from liveblog.editing.models import MAX_PAST_VERSIONS, PastVersion, Write
+from liveblog.fields import FLAGS, LONGEST_BODY, LONGEST_HEADLINE, LONGEST_NAME, TEXTS
 from liveblog.stream.revisions import RevisionedQuerySet, evaluate
 from liveblog.text import markup
+from liveblog.webhooks.models import Delivery, Webhook
 
-LONGEST_BODY = 20_000  # characters; some ten screens, far more than a live update needs
-LONGEST_KEY = 64  # characters; a UUID has 36
-LONGEST_NAME = 150  # characters of a person's name, as Django's usernames
-# Replaced texts of one update. No newsroom rewrites one so often; a program that keeps a score
-# does, and its old scores are of use to nobody.
-MOST_PAST = 200
-TEXT = ("headline", "body", "author")  # what the history keeps
+# The app's models, wherever they are defined.
+__all__ = ["BlogUpdate", "Delivery", "LiveBlog", "PastVersion", "Webhook", "Write"]
+
+
+class LiveBlogQuerySet(RevisionedQuerySet["LiveBlog"]):
+    pass
 
 
 class LiveBlog(models.Model):
@@ -38,7 +40,7 @@ class LiveBlog(models.Model):
     title = models.CharField(_("title"), max_length=200)
     description = models.TextField(_("description"), blank=True)
     state = models.CharField(_("state"), max_length=8, choices=State, default=State.LIVE)
-    # The database knows the default too: workers of the last release write while one deploys.
+    # Also a default of the database: during a deploy, workers of the last release write rows.
     chat = models.BooleanField(
         _("chat"),
         default=False,
@@ -48,19 +50,19 @@ class LiveBlog(models.Model):
     revision = models.PositiveBigIntegerField(_("revision"), default=0, editable=False)
     created = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     ended = models.DateTimeField(_("ended"), null=True, blank=True, editable=False)
-    # When the newest revision was taken. Feeds say it, so that a deletion makes them newer as well.
+    # When the newest revision was taken: the `updated` of feeds, which deletions change as well.
     changed = models.DateTimeField(
         _("changed"), default=timezone.now, db_default=Now(), editable=False
     )
 
-    objects = RevisionedQuerySet.as_manager()
+    objects = LiveBlogQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created"]
         verbose_name = _("live blog")
         verbose_name_plural = _("live blogs")
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.title
 
     @property
@@ -68,65 +70,65 @@ class LiveBlog(models.Model):
         return self.group_name_of(self.slug)
 
     @staticmethod
-    def group_name_of(slug) -> str:
-        """The group that every open page of the blog is in."""
+    def group_name_of(slug: str) -> str:
+        """The name of the group that every open page of the blog is in."""
         return f"liveblog-{slug}"
 
-    def get_absolute_url(self):
+    def get_absolute_url(self) -> str:
         return reverse("liveblog:reader", args=[self.slug])
 
-    def take_revision(self, using=None) -> int:
-        """The blog's next revision. Holds the blog's row until the caller's transaction ends."""
+    def take_revision(self, using: str | None = None) -> int:
+        """Take the blog's next revision. Locks the blog's row until the transaction ends."""
         using = using or router.db_for_write(LiveBlog, instance=self)
         assert transaction.get_connection(using).in_atomic_block, "a revision belongs to a change"
-        # The plain queryset: this is the one statement that may change the row in bulk.
-        row = models.QuerySet(LiveBlog, using=using).filter(pk=self.pk)
+        # The plain queryset: LiveBlogQuerySet.update() would take a revision itself.
+        row: models.QuerySet[LiveBlog] = models.QuerySet(LiveBlog, using=using).filter(pk=self.pk)
         row.update(revision=models.F("revision") + 1, changed=timezone.now())
         self.revision, self.changed = row.values_list("revision", "changed").get()
         return self.revision
 
-    def save(self, *args, using=None, update_fields=None, **kwargs):
+    def save(
+        self,
+        *,
+        force_insert: bool | tuple[ModelBase, ...] = False,
+        force_update: bool = False,
+        using: str | None = None,
+        update_fields: Iterable[str] | None = None,
+    ) -> None:
         """Save as the blog's next revision; the first save is revision 0, an empty blog.
 
-        Raises ValidationError for a slug that no address can hold.
+        Raises ValidationError for a slug that does not fit into a URL.
         """
         using = using or router.db_for_write(LiveBlog, instance=self)
         with transaction.atomic(using=using):
             if not self._state.adding:
                 self.take_revision(using)
                 evaluate(self, using)
-            # No address leads to another slug, and the list of blogs could not link to it.
-            self._meta.get_field("slug").clean(self.slug, self)
+            # The URLs match only valid slugs, and the list of blogs links to each.
+            LiveBlog._meta.get_field("slug").clean(self.slug, self)
             if update_fields is None or "state" in update_fields:
                 self.ended = (self.ended or timezone.now()) if self.state == "ended" else None
             if update_fields is not None:
                 update_fields = {*update_fields, "revision", "changed"}
                 update_fields |= {"ended"} if "state" in update_fields else set()
-            super().save(*args, using=using, update_fields=update_fields, **kwargs)
+            super().save(
+                force_insert=force_insert,
+                force_update=force_update,
+                using=using,
+                update_fields=update_fields,
+            )
 
 
-def validate_rendering(text: str) -> None:
-    """Raises ValidationError where the text's HTML would be too large."""
-    if len(text) > LONGEST_BODY or markup.is_renderable(text):
-        return  # a text that is too long has its own sentence
-    sentence = _(
-        "Shorten the text or use less markup: it renders to more than %(kilobytes)d kB or"
-        " %(elements)d elements of HTML."
-    )
-    limits = {"kilobytes": markup.LARGEST // 1000, "elements": markup.MOST_ELEMENTS}
-    raise ValidationError(sentence, "too_large", limits)
-
-
-class BlogUpdateQuerySet(RevisionedQuerySet):
-    def visible(self):
-        """The updates that readers see: neither tombstones nor drafts."""
+class BlogUpdateQuerySet(RevisionedQuerySet["BlogUpdate"]):
+    def visible(self) -> Self:
+        """The updates that readers see: no tombstones and no drafts."""
         return self.filter(deleted=False, draft=False)
 
-    def hidden(self):
-        """Drafts and what is scheduled: for editors alone."""
+    def hidden(self) -> Self:
+        """Drafts and scheduled updates, which only editors see."""
         return self.filter(deleted=False, draft=True)
 
-    def locked(self):
+    def locked(self) -> "list[BlogUpdate]":
         """The rows, under the locks of their blogs, which every writer takes first."""
         blogs = set(self.values_list("blog_id", flat=True))
         list(LiveBlog.objects.filter(pk__in=blogs).order_by("pk").select_for_update())
@@ -134,27 +136,27 @@ class BlogUpdateQuerySet(RevisionedQuerySet):
 
 
 class BlogUpdate(models.Model):
-    """One post. A deleted one stays as a tombstone, so that readers who were away learn of it.
+    """One post. A deleted one stays as a tombstone, so that replays include the deletion.
 
-    A draft has no revision, and so is in no replay; it takes one when it is published. With
-    `publish_at` the draft is scheduled: `manage.py pulse` publishes it then. What readers have
-    seen never becomes a draft again.
+    A draft has no revision, and so is in no replay; it takes one when it is published. A draft
+    with `publish_at` is scheduled: `manage.py pulse` publishes it then. A published update never
+    becomes a draft again.
     """
 
     blog = models.ForeignKey(
         LiveBlog, models.CASCADE, related_name="updates", verbose_name=_("live blog")
     )
-    headline = models.CharField(_("headline"), max_length=200, blank=True)
+    headline = models.CharField(_("headline"), max_length=LONGEST_HEADLINE, blank=True)
     body = models.TextField(
         _("text"),
-        validators=[MaxLengthValidator(LONGEST_BODY), validate_rendering],
+        validators=[MaxLengthValidator(LONGEST_BODY), markup.validate_rendering],
         help_text=_("Markdown"),
     )
-    # The text as HTML, and what it was made of and by (markup.digest); see `content`.
+    # The text as HTML, and the digest of its source and renderer (markup.digest); see `content`.
     html = models.TextField(default="", db_default="", editable=False)
     html_digest = models.CharField(max_length=32, default="", db_default="", editable=False)
     author = models.CharField(_("author"), max_length=LONGEST_NAME, blank=True)
-    # When readers first saw it; of a draft, when it was begun.
+    # When it was published; of a draft, when it was created.
     created = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     edited = models.DateTimeField(_("edited"), null=True, blank=True, editable=False)
     revision = models.PositiveBigIntegerField(_("revision"), null=True, blank=True, editable=False)
@@ -162,7 +164,7 @@ class BlogUpdate(models.Model):
     deleted = models.BooleanField(_("deleted"), default=False, editable=False)
     pinned = models.BooleanField(_("pinned"), default=False)
     key_event = models.BooleanField(_("key event"), default=False)
-    # The database knows these defaults too: workers of the last release write while one deploys.
+    # Also defaults of the database: during a deploy, workers of the last release write rows.
     draft = models.BooleanField(
         _("draft"),
         default=False,
@@ -175,15 +177,15 @@ class BlogUpdate(models.Model):
         blank=True,
         help_text=_("In UTC. The update stays a draft until then. Leave empty to not schedule it."),
     )
-    # Numbers the states of a draft, which has no revision that could.
+    # The version of a draft, which has no revision.
     draft_saves = models.PositiveIntegerField(default=0, db_default=0, editable=False)
-    # A draft of somebody who may not publish it: it waits for an editor.
+    # The draft of a user who may not publish: it waits for an editor.
     review = models.BooleanField(_("for review"), default=False, db_default=False, editable=False)
-    # Who began it; None for programs, the shell, and users that are gone.
+    # The user who created it; None for programs, the shell, and deleted users.
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", editable=False
     )
-    # Who made the text as it is (or deleted it), as far as that is known, and when.
+    # The name of the last writer who changed the texts or deleted it, if known, and when.
     editor = models.CharField(
         _("editor"),
         max_length=LONGEST_NAME,
@@ -193,10 +195,8 @@ class BlogUpdate(models.Model):
     )
     saved = models.DateTimeField(_("saved"), null=True, editable=False)
 
-    # Who let readers see it, at once or by setting the time; "" where that is not known.
+    # The name of the user who published or scheduled it; "" if not known.
     publisher = models.CharField(max_length=LONGEST_NAME, default="", db_default="", editable=False)
-
-    saved_by = ""  # a writer's name, for the next save alone
 
     objects = BlogUpdateQuerySet.as_manager()
 
@@ -222,41 +222,53 @@ class BlogUpdate(models.Model):
         verbose_name = _("update")
         verbose_name_plural = _("updates")
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.headline or self.body[:60]
 
-    def get_absolute_url(self):
+    def get_absolute_url(self) -> str:
         """The post's permanent address."""
         return reverse("liveblog:post", args=[self.blog.slug, self.pk])
 
     @property
     def version(self) -> int:
-        """What a writer names as the state that it saw: the revision; of a draft below 0."""
-        return -self.draft_saves if self.draft else self.revision
+        """Identifies the state that a writer saw: the revision; of a draft, a number below 0."""
+        if self.draft or self.revision is None:
+            return -self.draft_saves
+        return self.revision
 
     @property
     def content(self) -> str:
-        """The text as HTML. It is rendered here only where it was not stored as it would be now:
-        by an older release, or by a statement that did not use save().
+        """The text as HTML. Rendered here only if the stored HTML is out of date: saved by an older
+        release, or by a statement that did not use save().
         """
         if self.html_digest == markup.digest(self.body):
             return self.html
         return markup.render(self.body)
 
     def render(self) -> set[str]:
-        """Set the HTML of the text. Returns the names of the fields."""
+        """Set the HTML of the text. Returns the names of the fields that it set."""
         digest = markup.digest(self.body)
         if self.html_digest != digest:
             self.html, self.html_digest = markup.render(self.body), digest
         return {"html", "html_digest"}
 
-    def save(self, *args, using=None, update_fields=None, **kwargs):
+    def save(
+        self,
+        *,
+        force_insert: bool | tuple[ModelBase, ...] = False,
+        force_update: bool = False,
+        using: str | None = None,
+        update_fields: Iterable[str] | None = None,
+        writer: str = "",
+    ) -> None:
         """Save as the blog's next revision; a draft takes none.
 
+        `writer`: the name of the person or program that saves it, for the history.
+
         New text counts as an edit, a new flag does not. A row that is not published yet stays a
-        draft while its `publish_at` is to come. A text that is replaced or deleted is kept as a
-        PastVersion. Raises ValueError where a published update would become a draft, and where
-        one would move to another live blog.
+        draft until its `publish_at`. A text that is replaced or deleted is kept as a PastVersion.
+        Raises ValueError if a published update would become a draft, or an update would move to
+        another live blog.
         """
         using = using or router.db_for_write(BlogUpdate, instance=self)
         with transaction.atomic(using=using):
@@ -264,49 +276,56 @@ class BlogUpdate(models.Model):
             if stored:
                 evaluate(self, using)
             replaced = self.replaced(stored, update_fields)
-            touched = self.prepare(stored, replaced, using) | self.sign(stored, replaced, using)
+            touched = self.prepare(stored, replaced, using)
+            touched |= self.sign(stored, replaced, writer[:LONGEST_NAME], using)
             if update_fields is None or "body" in update_fields:
                 touched |= self.render()
             if update_fields is not None:
                 update_fields = {*update_fields, *touched}
-            super().save(*args, using=using, update_fields=update_fields, **kwargs)
+            super().save(
+                force_insert=force_insert,
+                force_update=force_update,
+                using=using,
+                update_fields=update_fields,
+            )
 
-    def stored(self, using):
-        """What the database says of the row, which nobody changes until the transaction ends."""
+    def stored(self, using: str) -> "BlogUpdate | None":
+        """The row as the database has it. The blog is locked until the transaction ends."""
         LiveBlog.objects.using(using).select_for_update().filter(pk=self.blog_id).first()
-        rows = BlogUpdate.objects.using(using).filter(pk=self.pk)
-        return rows.values(
-            *("draft", "draft_saves", "created", "created_revision", "revision", "edited"),
-            *(*TEXT, "editor", "saved", "deleted", "blog_id", "publish_at", "publisher"),
-        ).first()
+        rows = BlogUpdate.objects.using(using).defer("html", "html_digest")
+        return rows.filter(pk=self.pk).first()
 
-    def replaced(self, stored, update_fields) -> set[str]:
-        """The names of the texts in the database that this save replaces by others."""
-        names = TEXT if update_fields is None else {*TEXT} & {*update_fields}
-        return {name for name in names if stored and stored[name] != getattr(self, name)}
+    def replaced(
+        self, stored: "BlogUpdate | None", update_fields: Iterable[str] | None
+    ) -> set[str]:
+        """The names of the texts that this save replaces."""
+        if stored is None:
+            return set()
+        names = {*TEXTS} if update_fields is None else {*TEXTS} & {*update_fields}
+        return {name for name in names if getattr(stored, name) != getattr(self, name)}
 
-    def prepare(self, stored, replaced, using) -> set[str]:
-        """Set what a save changes by itself. Returns the names of those fields."""
+    def prepare(self, stored: "BlogUpdate | None", replaced: set[str], using: str) -> set[str]:
+        """Set the fields that every save sets. Returns their names."""
         now = timezone.now()
-        if stored and stored["blog_id"] != self.blog_id:
-            # It would stay on the open pages of the first.
+        if stored and stored.blog_id != self.blog_id:
+            # It would stay on the open pages of its present blog.
             raise ValueError("An update cannot move to another live blog: post it there anew.")
-        if stored and not stored["draft"]:
+        if stored and not stored.draft:
             touched = {"revision", "created_revision", "edited"}
             if self.revision is None:
-                # Read as a draft and published meanwhile by somebody else: this is an edit of it.
-                self.draft, self.publish_at, self.created = False, None, stored["created"]
+                # It was read as a draft and published meanwhile: this save is an edit of it.
+                self.draft, self.publish_at, self.created = False, None, stored.created
                 touched |= {"draft", "publish_at", "created"}
             if self.draft:
                 raise ValueError("Readers have seen this update: it cannot become a draft.")
             self.revision = self.blog.take_revision(using)
-            self.created_revision = stored["created_revision"]
-            self.edited = now if {"headline", "body"} & replaced else stored["edited"]
+            self.created_revision = stored.created_revision
+            self.edited = now if {"headline", "body"} & replaced else stored.edited
             return touched
         if self.publish_at and self.publish_at > now:
             self.draft = True
         if self.draft:
-            self.draft_saves = (stored["draft_saves"] if stored else 0) + 1
+            self.draft_saves = (stored.draft_saves if stored else 0) + 1
             return {"draft", "draft_saves"}
         self.revision = self.created_revision = self.blog.take_revision(using)
         self.publish_at, self.review = None, False
@@ -314,167 +333,53 @@ class BlogUpdate(models.Model):
             self.created = now
         return {"draft", "publish_at", "review", "created", "revision", "created_revision"}
 
-    def sign(self, stored, replaced, using) -> set[str]:
-        """Keep the text that goes, set whose the new one is and who publishes it.
+    def sign(
+        self, stored: "BlogUpdate | None", replaced: set[str], writer: str, using: str
+    ) -> set[str]:
+        """Keep a text that is replaced as a PastVersion, and set `editor` and `publisher`.
 
-        Returns those fields' names.
+        Returns the names of the fields that it set.
         """
-        by, self.saved_by = self.saved_by[:LONGEST_NAME], ""
-        self.publisher = self.published_by(stored, by)
+        self.publisher = self.published_by(stored, writer)
         if stored:
-            if not replaced and self.deleted == stored["deleted"]:
+            if not replaced and self.deleted == stored.deleted:
                 return {"publisher"}
-            PastVersion.keep(self, stored, using)
-        self.editor, self.saved = by, timezone.now()
+            stored.keep_text(using)
+        self.editor, self.saved = writer, timezone.now()
         return {"editor", "saved", "publisher"}
 
-    def published_by(self, stored, by) -> str:
+    def keep_text(self, using: str) -> None:
+        """Keep the texts as a PastVersion; beyond MAX_PAST_VERSIONS the oldest one is deleted."""
+        rows = PastVersion.objects.using(using).filter(update_id=self.pk)
+        rows.create(
+            update_id=self.pk,
+            revision=self.revision,
+            editor=self.editor,
+            saved=self.saved or self.edited or self.created,
+            **{name: getattr(self, name) for name in TEXTS},
+        )
+        for oldest in rows.values_list("pk", flat=True)[MAX_PAST_VERSIONS : MAX_PAST_VERSIONS + 1]:
+            rows.filter(pk__lte=oldest).delete()
+
+    def published_by(self, stored: "BlogUpdate | None", writer: str) -> str:
         """The publisher after a save by this writer."""
-        before, publish_at = (stored["publisher"], stored["publish_at"]) if stored else ("", None)
-        if stored and not stored["draft"]:
+        before, publish_at = (stored.publisher, stored.publish_at) if stored else ("", None)
+        if stored and not stored.draft:
             return before
         if not self.draft:
-            return by or (before if publish_at else "")  # the clock has no name
+            return writer or (before if publish_at else "")  # the scheduler has no name
         if self.publish_at == publish_at:
             return before
-        return by if self.publish_at else ""
+        return writer if self.publish_at else ""
 
-    def delete(self, using=None, keep_parents=False):
+    def delete(
+        self, using: str | None = None, keep_parents: bool = False, *, writer: str = ""
+    ) -> tuple[int, dict[str, int]]:
         """Leave a tombstone as the blog's next revision. Returns what Django's delete() does."""
         if self.deleted:
             return 0, {}
-        self.deleted, self.pinned, self.key_event = True, False, False
-        self.save(using=using, update_fields=["deleted", "pinned", "key_event"])
+        self.deleted = True
+        for name in FLAGS:
+            setattr(self, name, False)
+        self.save(using=using, update_fields=["deleted", *FLAGS], writer=writer)
         return 1, {self._meta.label: 1}
-
-
-class PastVersion(models.Model):
-    """A text that an update had, until it was replaced or deleted. For editors alone.
-
-    The newest MOST_PAST of an update are kept, of drafts as well. `revision`: the one with which
-    readers last saw it; None where it was a draft's.
-    """
-
-    update = models.ForeignKey(
-        BlogUpdate, models.CASCADE, related_name="past", verbose_name=_("update")
-    )
-    revision = models.PositiveBigIntegerField(_("revision"), null=True)
-    headline = models.CharField(_("headline"), max_length=200)
-    body = models.TextField(_("text"))
-    author = models.CharField(_("author"), max_length=LONGEST_NAME)
-    editor = models.CharField(_("editor"), max_length=LONGEST_NAME)
-    saved = models.DateTimeField(_("saved"))
-    replaced = models.DateTimeField(_("replaced"), default=timezone.now)
-
-    class Meta:
-        ordering = ["-pk"]
-        verbose_name = _("past version")
-        verbose_name_plural = _("past versions")
-
-    def __str__(self):
-        return self.headline or self.body[:60]
-
-    @classmethod
-    def keep(cls, update, stored, using):
-        """Keep what `stored` (BlogUpdate.stored) says of the update; the oldest may go for it."""
-        rows = cls.objects.using(using).filter(update_id=update.pk)
-        rows.create(
-            update_id=update.pk,
-            saved=stored["saved"] or stored["edited"] or stored["created"],
-            **{name: stored[name] for name in (*TEXT, "revision", "editor")},
-        )
-        for oldest in rows.values_list("pk", flat=True)[MOST_PAST : MOST_PAST + 1]:
-            rows.filter(pk__lte=oldest).delete()
-
-
-class Write(models.Model):
-    """What a write with an idempotency key was answered with; see liveblog.editing.idempotency."""
-
-    blog = models.ForeignKey(LiveBlog, models.CASCADE, related_name="writes")
-    key = models.CharField(max_length=LONGEST_KEY)
-    update = models.ForeignKey(BlogUpdate, models.CASCADE, related_name="writes")
-    version = models.BigIntegerField()
-    action = models.CharField(max_length=9)
-    created = models.DateTimeField(default=timezone.now, db_index=True)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["blog", "key"], name="one_write_a_key")]
-
-    def __str__(self):
-        return self.key
-
-
-def new_secret() -> str:
-    """A signing secret as Standard Webhooks writes it: 32 bytes in base64."""
-    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
-
-
-class Webhook(models.Model):
-    """A URL that receives every change of a blog; see liveblog.webhooks."""
-
-    blog = models.ForeignKey(
-        LiveBlog, models.CASCADE, related_name="webhooks", verbose_name=_("live blog")
-    )
-    url = models.CharField(
-        _("address"), max_length=500, validators=[URLValidator(schemes=["http", "https"])]
-    )
-    secret = models.CharField(_("secret"), max_length=60, default=new_secret, editable=False)
-    active = models.BooleanField(_("active"), default=True)
-    created = models.DateTimeField(_("created"), default=timezone.now, editable=False)
-    # Failures in a row of the whole webhook, and when it is tried next after one. The database
-    # has the defaults too: workers of the last release write while a release is under way.
-    failures = models.PositiveIntegerField(
-        _("failures in a row"), default=0, db_default=0, editable=False
-    )
-    paused_until = models.DateTimeField(_("paused until"), null=True, editable=False)
-    # The process that delivers to it holds a claim until then; `served`: when it last claimed it.
-    claimed_until = models.DateTimeField(null=True, editable=False)
-    served = models.DateTimeField(null=True, editable=False)
-    # Deliveries that were given up: they failed too often, became too old, or were too many.
-    dropped = models.PositiveBigIntegerField(
-        _("deliveries given up"), default=0, db_default=0, editable=False
-    )
-
-    class Meta:
-        verbose_name = _("webhook")
-        verbose_name_plural = _("webhooks")
-
-    def __str__(self):
-        return self.url
-
-
-class Delivery(models.Model):
-    """One message to a webhook.
-
-    `due`: when it may be sent next; null once it was delivered or given up. `queued`: when it was
-    written, or when staff had it sent again.
-    """
-
-    webhook = models.ForeignKey(
-        Webhook, models.CASCADE, related_name="deliveries", verbose_name=_("webhook")
-    )
-    event = models.CharField(_("event"), max_length=20)
-    revision = models.PositiveBigIntegerField(_("revision"))
-    body = models.TextField(_("body"))
-    created = models.DateTimeField(_("created"), default=timezone.now)
-    queued = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
-    due = models.DateTimeField(_("next try"), null=True, default=timezone.now)
-    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
-    status = models.PositiveSmallIntegerField(_("HTTP status"), null=True)
-    error = models.CharField(_("error"), max_length=200, blank=True)
-    delivered = models.DateTimeField(_("delivered"), null=True)
-
-    class Meta:
-        ordering = ["-created", "-id"]
-        indexes = [
-            models.Index(
-                fields=["webhook", "due", "id"],
-                condition=models.Q(due__isnull=False),
-                name="webhook_backlog",
-            )
-        ]
-        verbose_name = _("webhook delivery")
-        verbose_name_plural = _("webhook deliveries")
-
-    def __str__(self):
-        return f"{self.event} {self.revision} → {self.webhook}"

@@ -1,1 +1,1 @@
-"""What an operator sees and what a release asks: the page /ops/, and which worker answers."""
+"""Operations: the page /ops/, and the probe of workers that a release uses."""

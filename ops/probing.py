@@ -1,25 +1,50 @@
-"""Asking which workers answer: a message on one channel, answered by whoever takes it.
+"""Probing which workers answer: messages on one channel, each answered by the worker that gets it.
 
-Workers that wait get one message each, the longest waiting first, so a few rounds reach them all.
+Waiting workers get one message each, the longest waiting first, so a few rounds reach all of them.
 """
 
 import os
 import socket
 import time
+from collections.abc import Callable, Iterator
+from typing import TypedDict
+
+from channels_realtime.layer import RedisChannelLayer
 
 PROBE_CHANNEL = "ops.probe"
+POLL = 0.01  # s
 
 
-def identity(pid=None) -> str:
-    """`host:pid` of a process on this machine."""
+class Answer(TypedDict):
+    """`worker` is its identity(); `trouble` a sentence, or empty if all is well."""
+
+    worker: str
+    trouble: str
+
+
+def identity(pid: int | None = None) -> str:
+    """`host:pid` of a process of this host."""
     return f"{socket.gethostname()}:{pid or os.getpid()}"
 
 
-def wait_for_worker(layer, wanted, at_once, within, alive=lambda: True) -> str | None:
-    """The answer of the worker whose identity is wanted; None after `within` s or once not alive.
+def wait_for_worker(
+    layer: RedisChannelLayer,
+    wanted: str,
+    at_once: int,
+    within: float,
+    alive: Callable[[], bool] = lambda: True,
+) -> str | None:
+    """Wait until the worker with that identity answers a probe.
 
-    `at_once`: how many probes a round sends; as many as there are workers is best. An answer is
-    empty where all is well, else a sentence.
+    Args:
+        layer: the channel layer that the workers use.
+        wanted: the worker's identity().
+        at_once: the number of probes in a round; best the number of workers.
+        within: how long to wait, in seconds.
+        alive: whether the worker can still answer.
+
+    Returns:
+        The trouble that the worker reports, which is empty if all is well; None without an answer.
     """
     reply = layer.new_channel("ops.answer?")
     deadline = time.monotonic() + within
@@ -32,20 +57,22 @@ def wait_for_worker(layer, wanted, at_once, within, alive=lambda: True) -> str |
     return None
 
 
-def answers(layer, reply, number):
-    """Up to so many answers; ends early where one does not come within receive()'s wait."""
+def answers(layer: RedisChannelLayer, reply: str, number: int) -> Iterator[Answer]:
+    """Up to `number` answers; ends early if the next one does not arrive in time."""
     for _ in range(number):
-        channel, answer = receive(layer, reply)
-        if channel is None:
+        answer = receive(layer, reply)
+        if answer is None:
             return
         yield answer
 
 
-def receive(layer, reply, within=1.0):
-    """(channel, message), or (None, None) after `within` s."""
+def receive(layer: RedisChannelLayer, reply: str, within: float = 1.0) -> Answer | None:
+    """The next answer; None after `within` seconds."""
     deadline = time.monotonic() + within
     while True:
-        channel, answer = layer.receive([reply], block=False)
-        if channel is not None or time.monotonic() > deadline:
-            return channel, answer
-        time.sleep(0.01)  # s; a blocking receive() would not notice that the worker has ended
+        _channel, answer = layer.receive([reply], block=False)
+        if answer is not None:
+            return Answer(worker=answer["worker"], trouble=answer["trouble"])
+        if time.monotonic() > deadline:
+            return None
+        time.sleep(POLL)  # a blocking receive() would not notice that the worker has ended

@@ -1,29 +1,65 @@
-"""One look at all processes: what /ops/ draws."""
+"""Samples of all processes, which /ops/ draws."""
 
 import time
+from typing import Literal, TypedDict
 
-from channels import DEFAULT_CHANNEL_LAYER, channel_layers
 from channels_realtime.metrics.counters import processes, queues
+
+from conversations.redis_store import layer as channel_layer
 
 GROUP = "ops"
 SHOWN_LETTERS = 20  # dead letters that the page lists
-EVERY = 1.0  # s between two looks, however many pages ask
+INTERVAL = 1.0  # s between two samples, however many pages ask
 
 
-def fresh_sample():
-    """A sample, or None where any worker has taken one within EVERY seconds."""
-    layer = channel_layers[DEFAULT_CHANNEL_LAYER]
+class Process(TypedDict):
+    """`deliveries` and `drops` since its start; `published`: when, in s since 1970."""
+
+    sockets: int
+    deliveries: int
+    drops: int
+    published: int
+
+
+class Queue(TypedDict):
+    """`waiting` messages; `age` of the oldest in s."""
+
+    waiting: int
+    age: float
+
+
+class DeadLetter(TypedDict):
+    time: float
+    channel: str
+    reason: str
+
+
+class DeadLetters(TypedDict):
+    number: int
+    newest: list[DeadLetter]
+
+
+class Sample(TypedDict):
+    """`time` in s since 1970 by the server's clock; `processes` by name, `queues` by channel."""
+
+    type: Literal["sample"]
+    time: float
+    processes: dict[str, Process]
+    queues: dict[str, Queue]
+    dead_letters: DeadLetters
+
+
+def fresh_sample() -> Sample | None:
+    """A sample, or None if any worker has taken one within INTERVAL."""
+    layer = channel_layer()
     key = f"{layer.prefix}:ops-sample"
-    if layer.ring[layer.home(key)].client.set(key, 1, nx=True, px=int(1000 * EVERY)):
+    if layer.ring[layer.home(key)].client.set(key, 1, nx=True, px=int(1000 * INTERVAL)):
         return sample()
     return None
 
 
-def sample() -> dict:
-    """`processes`: name -> sockets; deliveries, drops since it started; the second in which it
-    published them; `queues`: channel -> waiting, age in s; `dead_letters`: how many there are, and
-    the newest with time, channel and reason; `time` in s by the server's clock."""
-    layer = channel_layers[DEFAULT_CHANNEL_LAYER]
+def sample() -> Sample:
+    layer = channel_layer()
     return {
         "type": "sample",
         "time": time.time(),

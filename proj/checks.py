@@ -1,27 +1,28 @@
-"""Django system checks: settings that are allowed one by one and wrong together."""
+"""Django system checks: settings that are allowed each, and wrong in combination."""
 
 import re
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.checks import Error, Tags, Warning, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
 LOOPBACK = re.compile(r"localhost|127(\.\d+){3}|::1")
 
 
-def elsewhere() -> list[str]:
-    """The URLs of REDIS_URL that lead to another host. Where a Sentinel leads it says later."""
+def remote_redis_urls() -> list[str]:
+    """The URLs of REDIS_URL that may lead to another host, as every Sentinel's may."""
 
-    def leads_there(url):
+    def is_remote(url: str) -> bool:
         parts = urlsplit(url)
-        here = parts.scheme == "unix" or LOOPBACK.fullmatch(parts.hostname or "localhost")
-        return parts.scheme == "sentinel" or not here
+        is_local = parts.scheme == "unix" or LOOPBACK.fullmatch(parts.hostname or "localhost")
+        return parts.scheme == "sentinel" or not is_local
 
-    return [url for url in settings.ENVIRONMENT.REDIS_URL if leads_there(url)]
+    return [url for url in settings.ENVIRONMENT.REDIS_URL if is_remote(url)]
 
 
 @register(Tags.security)
-def https_needs_a_proxy(app_configs, **kwargs):
+def https_needs_a_proxy(**options: object) -> Iterator[CheckMessage]:
     environment = settings.ENVIRONMENT
     if environment.HTTPS and not environment.TRUSTED_HOPS:
         yield Error(
@@ -32,7 +33,7 @@ def https_needs_a_proxy(app_configs, **kwargs):
 
 
 @register(Tags.security, deploy=True)
-def debug_is_off(app_configs, **kwargs):
+def debug_is_off(**options: object) -> Iterator[CheckMessage]:
     if settings.DEBUG:
         yield Error(
             "DEBUG=1 shows settings and source code to whoever causes an error.",
@@ -42,7 +43,7 @@ def debug_is_off(app_configs, **kwargs):
 
 
 @register(Tags.security, deploy=True)
-def hosts_are_named(app_configs, **kwargs):
+def hosts_are_named(**options: object) -> Iterator[CheckMessage]:
     environment = settings.ENVIRONMENT
     if "*" in environment.ALLOWED_HOSTS:
         yield Error(
@@ -53,7 +54,7 @@ def hosts_are_named(app_configs, **kwargs):
 
 
 @register(Tags.security, deploy=True)
-def readers_come_by_https(app_configs, **kwargs):
+def readers_come_by_https(**options: object) -> Iterator[CheckMessage]:
     if not settings.ENVIRONMENT.HTTPS:
         yield Warning(
             "Logins travel unencrypted: HTTPS is not set.",
@@ -63,8 +64,8 @@ def readers_come_by_https(app_configs, **kwargs):
 
 
 @register(Tags.security, deploy=True)
-def a_shared_redis_is_encrypted(app_configs, **kwargs):
-    plain = [url for url in elsewhere() if not url.startswith("rediss://")]
+def a_shared_redis_is_encrypted(**options: object) -> Iterator[CheckMessage]:
+    plain = [url for url in remote_redis_urls() if not url.startswith("rediss://")]
     if plain and not settings.ENVIRONMENT.CHANNEL_KEYS:
         yield Warning(
             "What passes through Redis can be read and forged on the way to it.",
@@ -74,8 +75,8 @@ def a_shared_redis_is_encrypted(app_configs, **kwargs):
 
 
 @register(Tags.database, deploy=True)
-def several_hosts_share_no_sqlite(app_configs, **kwargs):
-    if elsewhere() and settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+def several_hosts_share_no_sqlite(**options: object) -> Iterator[CheckMessage]:
+    if remote_redis_urls() and settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         yield Warning(
             "Redis is on another host and the database a file of this one: a second host would"
             " show other blogs.",

@@ -1,9 +1,9 @@
 """/healthz and /readyz.
 
-`/healthz`: whether an interface server does its work; ours answers it itself (deploy/asgi.sh). The
-view here answers behind another one, such as Daphne as it comes.
+`/healthz`: whether an interface server works. Ours answers it itself (deploy/asgi.sh); the view
+here answers behind another one, such as stock Daphne.
 
-`/readyz`: whether everything works; a worker answers. Add a check to CHECKS to have one more.
+`/readyz`: whether everything works; a worker answers. It runs all of CHECKS.
 """
 
 import logging
@@ -11,7 +11,6 @@ import os
 import socket
 from collections.abc import Mapping
 
-from channels import DEFAULT_CHANNEL_LAYER, channel_layers
 from channels_realtime.metrics import readiness
 from channels_realtime.metrics.readiness import FAILING, OK, Check, Finding, failing, needs_redis
 from django.conf import settings
@@ -19,7 +18,9 @@ from django.db import Error, connection
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 
-from proj.environment import POOLS, Environment
+from conversations.redis_store import layer
+from proj.environment import Environment
+from proj.environment_fields import POOLS
 
 logger = logging.getLogger(__name__)
 
@@ -28,19 +29,15 @@ LEASE = "pulse"  # the name of the lease that the active pulse holds
 
 @never_cache
 def healthz(request: HttpRequest) -> JsonResponse:
-    """200: an interface server has passed the request on, and a worker answers it."""
+    """200: an interface server has passed the request on, and a worker has answered it."""
     return JsonResponse({"status": OK, "problems": [], "checks": {"worker": {"status": OK}}})
 
 
 @never_cache
 def readyz(request: HttpRequest) -> JsonResponse:
-    """200 where every check is `ok` or `busy`, otherwise 503."""
+    """200 if every check is `ok` or `busy`, otherwise 503."""
     answer = readiness.run_checks(CHECKS)
     return JsonResponse(answer, status=503 if answer["status"] == FAILING else 200)
-
-
-def layer():
-    return channel_layers[DEFAULT_CHANNEL_LAYER]
 
 
 def check_database() -> Finding:
@@ -48,7 +45,7 @@ def check_database() -> Finding:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
     except Error as error:
-        # The sentence is public; the log has the reason, which may name hosts and users.
+        # The sentence is public; the reason, which may name hosts and users, goes to the log.
         logger.error("The database does not answer: %s", error)
         return failing("The database does not answer.")
     return Finding()
@@ -83,7 +80,7 @@ def check_pulse() -> Finding:
 
 
 def is_supervised(environ: Mapping[str, str]) -> bool:
-    """Whether supervisord started this process: only then it is known which others there are."""
+    """Whether supervisord started this process: only then the other processes are known."""
     return "SUPERVISOR_ENABLED" in environ
 
 

@@ -1,10 +1,13 @@
-"""Which language a request is answered in: `?lang=`, else the cookie, else Accept-Language.
+"""The language of an answer: `?lang=`, else the cookie, else Accept-Language.
 
 Workers handle requests, messages and commands one after another in one thread, so the language
-ends with its request. What caches are told is in ARCHITECTURE.md, "Languages and caches".
+ends with its request. ARCHITECTURE.md, "Languages and caches", has the headers for caches.
 """
 
+from collections.abc import Callable
+
 from django.conf import settings
+from django.http import HttpRequest, HttpResponseBase
 from django.utils import translation
 from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.utils.translation.trans_real import parse_accept_lang_header
@@ -12,24 +15,27 @@ from django.utils.translation.trans_real import parse_accept_lang_header
 ARGUMENT = "lang"
 ALL = dict(settings.LANGUAGES)
 
+View = Callable[[HttpRequest], HttpResponseBase]
 
-def language_of(request) -> str:
-    """The language of a request that asks for none: the cookie's, else the browser's."""
+
+def language_of(request: HttpRequest) -> str:
+    """The language of a request without `?lang=`: the cookie's, else the browser's."""
     return kept_language(request) or accepted_language(request)
 
 
-def middleware(get_response):
-    """Answer each request in its language, and remember the one that it asks for by `?lang=`."""
+def middleware(get_response: View) -> View:
+    """Answer each request in its language, and store that of `?lang=` in the cookie."""
 
-    def answer(request):
-        asked = request.GET.get(ARGUMENT)
-        asked = asked if asked in ALL else None
+    def answer(request: HttpRequest) -> HttpResponseBase:
+        argument = request.GET.get(ARGUMENT)
+        asked = argument if argument in ALL else None
         kept, accepted = kept_language(request), accepted_language(request)
-        with translation.override(asked or kept or accepted):
+        used = asked or kept or accepted
+        with translation.override(used):
             response = get_response(request)
-        if not is_in_words(request, response):
+        if not depends_on_language(request, response):
             return response
-        response.headers.setdefault("Content-Language", asked or kept or accepted)
+        response.headers.setdefault("Content-Language", used)
         if not asked:
             patch_vary_headers(response, ["Accept-Language"])
             # Only an answer that a cookie has changed is an answer for that cookie alone.
@@ -42,13 +48,13 @@ def middleware(get_response):
     return answer
 
 
-def kept_language(request) -> str | None:
+def kept_language(request: HttpRequest) -> str | None:
     cookie = request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME)
     return cookie if cookie in ALL else None
 
 
-def accepted_language(request) -> str:
-    """The language of ours that Accept-Language (RFC 9110, 12.5.4) likes best."""
+def accepted_language(request: HttpRequest) -> str:
+    """The site's language that Accept-Language (RFC 9110, section 12.5.4) prefers."""
     header = request.headers.get("Accept-Language", "")
     for wanted, quality in parse_accept_lang_header(header):
         for code in ALL:
@@ -57,20 +63,21 @@ def accepted_language(request) -> str:
     return settings.LANGUAGE_CODE
 
 
-def is_in_words(request, response) -> bool:
-    """Whether it depends on the language: pages and refusals do; frames, feeds and files do not."""
-    if response.status_code == 304:  # no type; a cache takes over its headers all the same
+def depends_on_language(request: HttpRequest, response: HttpResponseBase) -> bool:
+    """Whether the answer is translated: pages and refusals are; frames, feeds and files are not."""
+    if response.status_code == 304:  # has no Content-Type, but a cache takes over its headers
         return request.path.endswith("/")
-    return response.status_code >= 400 or response.get("Content-Type", "").startswith("text/html")
+    content_type = response.headers.get("Content-Type", "")
+    return response.status_code >= 400 or content_type.startswith("text/html")
 
 
-def remember(response, language):
+def remember(response: HttpResponseBase, language: str) -> None:
     response.set_cookie(
         settings.LANGUAGE_COOKIE_NAME,
         language,
         max_age=settings.LANGUAGE_COOKIE_AGE,
         secure=settings.LANGUAGE_COOKIE_SECURE,
-        samesite=settings.LANGUAGE_COOKIE_SAMESITE,
+        samesite="Lax",
     )
     # A shared cache would hand the cookie to everybody, or drop it.
     patch_cache_control(response, private=True)

@@ -1,40 +1,55 @@
 """Log records as one line of JSON each, for LOG_FORMAT=json."""
 
-import json
 import logging
 import os
-from datetime import UTC, datetime
+import time
+from typing import Any, TextIO
+
+from pythonjsonlogger.json import JsonFormatter as LibraryFormatter
+
+FIELDS = {
+    "asctime": "time",  # ISO 8601, UTC
+    "levelname": "level",
+    "name": "logger",
+    "message": "message",
+    "process": "process",  # the name that supervisord gave to the process
+    "exc_info": "exception",
+}
 
 
-class JsonFormatter(logging.Formatter):
-    """`time` (ISO 8601, UTC), `level`, `logger`, `message`; `process` under supervisord."""
+class JsonFormatter(LibraryFormatter):
+    """Writes FIELDS; those that a record does not have are left out, as are all others."""
 
-    def format(self, record):
-        line = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname,
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
-        if name := os.environ.get("SUPERVISOR_PROCESS_NAME"):
-            line["process"] = name
-        if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
+    default_time_format = "%Y-%m-%dT%H:%M:%S"
+    default_msec_format = "%s.%03d+00:00"
+
+    def __init__(self) -> None:
+        name = os.environ.get("SUPERVISOR_PROCESS_NAME")
+        super().__init__(
+            ["asctime", "levelname", "name", "message"],
+            rename_fields=FIELDS,
+            static_fields={"process": name} if name else {},
+            json_ensure_ascii=False,
+        )
+        self.converter = time.gmtime
+
+    def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
+        # Django passes the request along with a record, whose text may hold a reader's data.
+        return {name: log_data[name] for name in FIELDS.values() if name in log_data}
 
 
-class JsonHandler(logging.StreamHandler):
-    """For channels.log, which would give its handler a format of its own."""
+class JsonHandler(logging.StreamHandler[TextIO]):
+    """For channels.log, which sets a format of its own on its handler."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.formatter = JsonFormatter()
 
-    def setFormatter(self, formatter):
-        """Keep ours."""
+    def setFormatter(self, formatter: logging.Formatter | None) -> None:
+        """Do nothing: this handler writes JSON."""
 
 
 def is_no_readiness_check(record: logging.LogRecord) -> bool:
-    """A logging filter: Django would log each 503 of /readyz, whose checks log the reasons."""
+    """A logging filter: drop Django's line for each 503 of /readyz; its checks log the reasons."""
     request = getattr(record, "request", None)
     return getattr(request, "path", None) != "/readyz"

@@ -1,12 +1,14 @@
-"""Django's settings. What an operator may choose comes from proj/environment.py."""
+"""Django's settings. Those that an operator may choose are read by proj/environment.py."""
 
 import os
 import secrets
 from contextlib import suppress
+from datetime import timedelta
 
 import dj_database_url
 
-from proj.environment import BASE, ROOT, Environment, parse_sentinel
+from proj.environment import BASE, ROOT, Environment
+from proj.environment_fields import parse_sentinel
 from proj.logs import is_no_readiness_check
 
 environment = Environment()
@@ -18,8 +20,8 @@ DATA_DIR = environment.DATA_DIR
 DATA_DIR.mkdir(parents=True, exist_ok=True)
 
 
-def kept_secret():
-    """A key made at the first start; of two starts at once, the first link wins."""
+def kept_secret() -> str:
+    """The key that the first start made; of two starts at once, the first link wins."""
     path = DATA_DIR / "secret_key"
     if not path.exists():
         draft = DATA_DIR / f"secret_key.{os.getpid()}"
@@ -45,6 +47,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
+    "axes",
     "ops",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
@@ -62,6 +65,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "proj.urls"
@@ -84,7 +88,7 @@ TEMPLATES = [
 DATABASES = {
     "default": dj_database_url.parse(
         environment.DATABASE_URL or "sqlite://",
-        # A worker handles thousands of messages a second: no connection for each.
+        # A worker handles thousands of messages per second, on one connection.
         conn_max_age=600,
         conn_health_checks=True,
     )
@@ -95,7 +99,7 @@ DATABASE["ENGINE"] = DATABASE["ENGINE"].replace("django.db.backends", "database"
 if DATABASE["ENGINE"] == "database.sqlite3":
     named = DATABASE["NAME"] if environment.DATABASE_URL else DATA_DIR / "db.sqlite3"
     # Relative to the project, as DATA_DIR.
-    DATABASE["NAME"] = BASE / named
+    DATABASE["NAME"] = str(BASE / named)
     # Django's default, which pytest-django's parallel runs look up by the name of Django's engine.
     DATABASE["TEST"] = {"NAME": ":memory:"}
     DATABASE["OPTIONS"] = {
@@ -107,38 +111,53 @@ if DATABASE["ENGINE"] == "database.sqlite3":
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 
-def channel_layer():
-    """The channel layer that REDIS_URL and CHANNEL_KEYS describe."""
-    config = {
-        "symmetric_encryption_keys": environment.CHANNEL_KEYS,
-        # What workers can do in about a second; beyond, clients are told to come again.
-        "capacity": 2000,
-        "memory_budget": environment.MEMORY_BUDGET,
-        # Their messages stay in Redis until a worker has finished with them: a mail must go out,
-        # and who has left a room must not stay in its list, even where a worker dies.
-        "acknowledged": ["accounts.low-balance-mail", "websocket.disconnect"],
-    }
-    if not environment.REDIS_URL[0].startswith("sentinel://"):
-        return "channels_realtime.layer.RedisChannelLayer", config | {
-            "hosts": environment.REDIS_URL
-        }
-    found = [parse_sentinel(url) for url in environment.REDIS_URL]
-    hosts, _, password = found[0]
-    return "channels_realtime.layer.RedisSentinelChannelLayer", config | {
-        "hosts": hosts,
-        "services": [service for _, service, _ in found],
-        "connection_kwargs": {"password": password},
-    }
-
-
-BACKEND, CONFIG = channel_layer()
-CHANNEL_LAYERS = {
-    "default": {"BACKEND": BACKEND, "ROUTING": "routing.channel_routing", "CONFIG": CONFIG}
+# See packages/channels-realtime/README.md.
+LAYER_CONFIG: dict[str, object] = {
+    "symmetric_encryption_keys": environment.CHANNEL_KEYS,
+    # What workers can do in about a second; clients beyond that are asked to try again later.
+    "capacity": 2000,
+    "memory_budget": environment.MEMORY_BUDGET,
+    # Their messages stay in Redis until a worker has finished with them: even if a worker dies, a
+    # mail is sent, and a socket that was closed leaves its room.
+    "acknowledged": ["accounts.low-balance-mail", "websocket.disconnect"],
 }
-# What the consumers of a socket remember ends with the socket; logins do not.
+if environment.REDIS_URL[0].startswith("sentinel://"):
+    LAYER = "channels_realtime.layer.RedisSentinelChannelLayer"
+    sentinels = [parse_sentinel(url) for url in environment.REDIS_URL]
+    LAYER_CONFIG |= {
+        "hosts": sentinels[0].servers,
+        "services": [sentinel.service for sentinel in sentinels],
+        "connection_kwargs": {"password": sentinels[0].password},
+    }
+else:
+    LAYER = "channels_realtime.layer.RedisChannelLayer"
+    LAYER_CONFIG["hosts"] = environment.REDIS_URL
+CHANNEL_LAYERS = {
+    "default": {"BACKEND": LAYER, "ROUTING": "routing.channel_routing", "CONFIG": LAYER_CONFIG}
+}
+# Sessions of sockets (channel_session), which end with the socket; logins have another store.
 CHANNEL_SESSION_ENGINE = "channels_realtime.sessions"
 
 CONSUMER_TIMEOUT = environment.CONSUMER_TIMEOUT
+
+# Refuses a login after too many failed ones, on every login page, before a password is checked.
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+# By name and address together: nobody can lock out a user from another address. The address is that
+# of the client, which interface servers take from the proxies that they trust (TRUSTED_HOPS).
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_FAILURE_LIMIT = 10  # a person who has forgotten a password gives up before
+AXES_COOLOFF_TIME = timedelta(minutes=15)  # 40 guesses an hour find no password
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # the page says how long to wait
+AXES_RESET_ON_SUCCESS = True
+AXES_LOCKOUT_CALLABLE = "accounts.views.locked_out"
+# Addresses are stored for as long as they count, not as a log of all logins.
+AXES_DISABLE_ACCESS_LOG = True
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "csrfmiddlewaretoken"]
+AXES_ENABLE_ADMIN = False  # `manage.py axes_reset_username` unlocks
+AXES_VERBOSE = False  # no line at the start of each process
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
@@ -154,10 +173,10 @@ CSRF_TRUSTED_ORIGINS = [
 ]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = environment.HTTPS
 SECURE_SSL_REDIRECT = environment.HTTPS
-# Asked from inside, past the proxy.
+# Requested from inside, not through the proxy.
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_HSTS_SECONDS = 31_536_000 if environment.HTTPS else 0  # s; a year
-# Whether other sites below the same domain are ready for HSTS, only their owner knows.
+# HSTS for subdomains and in browsers' lists is the decision of the domain's owner.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 
 CSRF_FAILURE_VIEW = "liveblog.editing.decorators.csrf_failure"
@@ -169,15 +188,14 @@ LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("zh-hans", "中文")]  # nginx.conf knows these codes too
 LANGUAGE_COOKIE_AGE = 31_536_000  # s; a year
 LANGUAGE_COOKIE_SECURE = environment.HTTPS
-LANGUAGE_COOKIE_SAMESITE = "Lax"
 LOCALE_PATHS = [ROOT / "proj" / "locale"]
 TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True
 
 STATIC_URL = "/static/"
-# What is served, of every release. A release has the static files that it needs in its own folder,
-# and publishes them there (proj/static.py); a checkout collects into it.
+# The served files of all releases. A release has its static files in its own folder and copies them
+# there (proj/static.py); a checkout collects into it.
 PUBLISHED_STATIC = DATA_DIR / "static"
 PUBLISHED_STATIC.mkdir(exist_ok=True)
 COLLECTED_STATIC = ROOT / "collected_static"  # deploy/building.py makes it
@@ -187,13 +205,13 @@ STORAGES = {
     "staticfiles": {"BACKEND": "proj.static.HashedFiles"},
 }
 WHITENOISE_USE_FINDERS = True
-# Looks at each file anew: a size remembered from before a release would cut the new file short.
+# Read each file's size again: one from before a release would truncate the new file.
 WHITENOISE_AUTOREFRESH = True
 WHITENOISE_MAX_AGE = 60  # s, for names without a hash
 MEDIA_URL = "/media/"
 MEDIA_ROOT = DATA_DIR / "media"
 MEDIA_ROOT.mkdir(exist_ok=True)
-# The web server, another user, reads what is collected and uploaded, whatever the umask.
+# The web server, another user, must be able to read these folders with any umask.
 for folder in (PUBLISHED_STATIC, MEDIA_ROOT):
     if folder.stat().st_uid == os.getuid():
         folder.chmod(0o755)
@@ -203,7 +221,7 @@ FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o755
 API_TOKENS = environment.API_TOKENS
 EMBED_ORIGINS = environment.EMBED_ORIGINS
 
-# Where EMAIL_URL is unset, mails are files: nothing goes out, and nothing is lost unseen.
+# Without EMAIL_URL, mails are written to files.
 EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
 EMAIL_FILE_PATH = DATA_DIR / "mail"
 EMAIL_TIMEOUT = 10  # s: a worker does not wait longer for a mail server
@@ -235,5 +253,8 @@ LOGGING = {
     },
     "root": {"handlers": ["stderr"], "level": "INFO"},
     # channels.log adds a handler of its own to this one.
-    "loggers": {"django.channels": {"handlers": [], "propagate": False}},
+    "loggers": {
+        "django.channels": {"handlers": [], "propagate": False},
+        "axes": {"level": "WARNING"},
+    },
 }

@@ -3,11 +3,22 @@
 import os
 import shutil
 import tempfile
+from pathlib import Path
 
 import pytest
 from harness.environment import pytest_configure, redis_server
 
-__all__ = ["pytest_configure", "pytest_unconfigure", "redis_server"]
+__all__ = [
+    "pytest_collection_modifyitems",
+    "pytest_configure",
+    "pytest_unconfigure",
+    "redis_server",
+]
+
+TESTS = Path(__file__).resolve().parent
+# Folders whose files take minutes, the longest first: a file belongs to one of xdist's processes,
+# and what begins last must be short.
+LONGEST_FIRST = ("deploy", "chaos", "e2e", "bench", "consumers")
 
 data_dir = tempfile.mkdtemp(prefix="liveblog-test-")
 for name in ("DATABASE_URL", "CHANNEL_KEYS", "HOST", "PORT", "DEBUG", "ALLOWED_HOSTS"):
@@ -15,6 +26,15 @@ for name in ("DATABASE_URL", "CHANNEL_KEYS", "HOST", "PORT", "DEBUG", "ALLOWED_H
 os.environ.update(DATA_DIR=data_dir, SECRET_KEY="only for tests " * 3)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=rank)  # stable: within a folder, the order stays
+
+
+def rank(item: pytest.Item) -> int:
+    folder = item.path.relative_to(TESTS).parts[0]
+    return LONGEST_FIRST.index(folder) if folder in LONGEST_FIRST else len(LONGEST_FIRST)
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
-    redis_server.stop()
+    redis_server.close()
     shutil.rmtree(data_dir, ignore_errors=True)

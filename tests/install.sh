@@ -1,12 +1,15 @@
 #!/bin/sh
-# The Debian packages that the tests start: real Redis, PostgreSQL, nginx and Chromium, and Node.
+# Installs the Debian packages that the tests use: Redis, PostgreSQL, nginx, Chromium, Node and others.
 set -eu
 
 missing=
-need() { # need <package> <command>…: one of the commands must be there
+need() { # need <package> <command or /file>…: one of them must be there
     package=$1; shift
-    for command in "$@"; do
-        if command -v "$command" >/dev/null || [ -x "$command" ]; then return; fi
+    for wanted in "$@"; do
+        case $wanted in
+            /*) [ ! -e "$wanted" ] || return 0 ;;
+            *) ! command -v "$wanted" >/dev/null || return 0 ;;
+        esac
     done
     missing="$missing $package"
 }
@@ -18,6 +21,7 @@ need nodejs node
 need iproute2 ip /usr/sbin/ip /sbin/ip
 need openssl openssl
 need gcc cc
+need libfaketime /usr/lib/*/faketime/libfaketime.so.1
 need postgresql postgres /usr/lib/postgresql/*/bin/postgres
 
 [ -n "$missing" ] || exit 0

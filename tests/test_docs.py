@@ -34,7 +34,7 @@ PAGES = {
 EVERYTHING = "\n".join(PAGES.values())
 GENERATED = "bench/results/results.md"  # the one page with measured figures
 NOT_OURS = {".git", ".venv", "var", "node_modules", "__pycache__", ".hypothesis"}
-NOT_OURS |= {".pytest_cache", ".ruff_cache", ".mypy_cache"}
+NOT_OURS |= {".mypy_cache", ".pytest_cache", ".ruff_cache"}
 
 
 def section(page: str, heading: str) -> str:

@@ -1,1 +1,1 @@
-"""The systems that the product is measured against, each as its own documentation builds it."""
+"""The code of the systems under test, where it is ours to write."""

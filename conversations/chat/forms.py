@@ -10,7 +10,8 @@ class RoomForm(forms.Form):
 
     room = forms.CharField(label=_("Room"), max_length=LONGEST_NAME)
 
-    def clean_room(self):
-        if not is_room_name(self.cleaned_data["room"]):
+    def clean_room(self) -> str:
+        room: str = self.cleaned_data["room"]
+        if not is_room_name(room):
             raise ValidationError(bad_room().sentence)
-        return self.cleaned_data["room"]
+        return room

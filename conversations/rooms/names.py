@@ -4,9 +4,10 @@ import hashlib
 import re
 
 from channels import Group
+from channels_realtime.close_codes import NOT_FOUND
 from django.utils.translation import gettext as _
 
-from conversations.json_text import BadMessage
+from conversations.refusals import Refusal
 
 LONGEST_NAME = 64  # characters; it stands in an address and in a heading
 
@@ -16,15 +17,21 @@ def is_room_name(name: str) -> bool:
     return bool(re.fullmatch(rf"(?=.*\w)[\w.-]{{1,{LONGEST_NAME}}}", name))
 
 
-def bad_room() -> BadMessage:
+def require_room_name(name: str) -> None:
+    """Raise Refusal unless it is a room's name."""
+    if not is_room_name(name):
+        raise bad_room()
+
+
+def bad_room() -> Refusal:
     sentence = _("A room name has 1 to %(most)d letters, digits, hyphens, underscores or dots.")
-    return BadMessage("bad_room", sentence % {"most": LONGEST_NAME})
+    return Refusal("bad_room", sentence % {"most": LONGEST_NAME}, 404, NOT_FOUND)
 
 
 def group_of(kind: str, name: str) -> Group:
     """The group of a room. Group names are ASCII: a name that is not becomes its hash.
 
-    `kind` holds no dot, so that the two forms cannot meet.
+    `kind` holds no dot, so that the two forms cannot be equal.
     """
     if name.isascii():
         return Group(f"{kind}-{name}")

@@ -1,11 +1,12 @@
-"""Who is in a voice room: a Redis hash, member -> reply channel and name.
+"""Who is in a voice room: a Redis hash of member id -> reply channel and name.
 
-Joining is one script, so that a room never holds more than it may. Whoever is in the hash without
-a socket (its interface server was killed) is found by the room's group, from which the channel
-layer removes the dead, and dropped when somebody joins.
+Joining is one script, so that a room never holds more than MOST. A member whose socket is gone
+because its interface server was killed is no longer in the room's group, from which the channel
+layer removes it, and is removed from the hash when the next one joins.
 """
 
 import secrets
+from typing import Any, NamedTuple, TypedDict
 
 from channels_realtime.layer.envelope import MESSAGE, STAMP
 
@@ -13,7 +14,7 @@ from conversations.redis_store import key, layer, redis
 from conversations.rooms.names import group_of
 
 MOST = 8  # each sends its sound to each other: 7 streams up are what a phone's line carries
-KEPT = 86_400  # s after the last join: nothing of an empty room stays for ever
+EXPIRY = 86_400  # s after the last join, when an empty room's data is removed
 
 # KEYS: room   ARGV: member, value, most, expiry s, stale members…
 # Returns the room as it was before, as HGETALL does, or 0 where it is full.
@@ -32,47 +33,62 @@ return others
 
 
 class RoomFull(Exception):
-    """The room holds MOST members, all of whom are there."""
+    """The room holds MOST members, all of whom are connected."""
+
+
+class Member(TypedDict):
+    """`channel` is the name of the reply channel; `user` a username or a guest's name."""
+
+    id: str
+    channel: str
+    user: str
+
+
+class Joined(NamedTuple):
+    """`others` were there before; `stale` are the ids of those who were removed."""
+
+    member: Member
+    others: list[Member]
+    stale: list[str]
 
 
 class Room:
-    """The members of one voice room. A member is a dict of `id`, `channel` and `user`."""
+    """The members of one voice room."""
 
-    def __init__(self, name):
+    def __init__(self, name: str) -> None:
         self.key = key("voice", name)
         self.group = group_of("voice", name)
 
-    def join(self, channel, user):
-        """Returns (the new member, those there before, ids of stale ones). Raises RoomFull.
-
-        The channel must be in the group already.
-        """
-        member = {"id": secrets.token_urlsafe(9), "channel": channel, "user": user}
+    def join(self, channel: str, user: str) -> Joined:
+        """Add a member, whose channel must be in the group already. Raises RoomFull."""
+        member = Member(id=secrets.token_urlsafe(9), channel=channel, user=user)
         members = self.members()
-        # In this order: whoever is in the hash was put into the group before.
+        # In this order: a member in the hash was put into the group before.
         present = set(layer().group_channels(self.group.name))
         stale = [m["id"] for m in members if m["channel"] not in present]
-        answer = redis().eval(JOIN, 1, self.key, member["id"], pack(member), MOST, KEPT, *stale)
+        answer = redis().eval(JOIN, 1, self.key, member["id"], pack(member), MOST, EXPIRY, *stale)
         if answer == 0:
             raise RoomFull
-        return member, [unpack(value) for value in answer[1::2]], stale
+        others = [unpack(value) for value in answer[1::2]]
+        return Joined(member, others, stale)
 
-    def members(self):
+    def members(self) -> list[Member]:
         return [unpack(value) for value in redis().hvals(self.key)]
 
-    def find(self, member_id):
-        """The member, or None."""
+    def find(self, member_id: str) -> Member | None:
         value = redis().hget(self.key, member_id)
         return unpack(value) if value else None
 
-    def leave(self, member_id):
+    def leave(self, member_id: str) -> None:
         redis().hdel(self.key, member_id)
 
 
-def pack(member) -> bytes:
+def pack(member: Member) -> bytes:
     """As the layer packs messages: encrypted where it has keys."""
     return layer().codec.pack(MESSAGE, None, member)
 
 
-def unpack(value):
-    return layer().codec.unpack(bytes(STAMP.size) + value)[2]
+def unpack(value: Any) -> Member:
+    # redis-py types replies as str as well, for clients that decode them; this one does not.
+    member: Member = layer().codec.unpack(bytes(STAMP.size) + value)[2]
+    return member

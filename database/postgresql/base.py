@@ -1,11 +1,11 @@
 """PostgreSQL, with a deadline for everything that waits for it.
 
-What is set here yields to what the operator has set: libpq's parameters to those of DATABASE_URL,
-the session's to DATABASE_URL (`options`), to the role's, the database's and the server's.
+These are defaults: libpq's parameters can be set in DATABASE_URL, the session's in DATABASE_URL
+(`options`) and for the role, the database or the server.
 """
 
 import time
-from types import SimpleNamespace
+from types import ModuleType
 from typing import Any
 
 import psycopg
@@ -16,7 +16,7 @@ from psycopg.abc import RV, PQGen
 from database import deadlines
 from database.deadlines import milliseconds
 
-# A statement that has not ended in time is no error of psycopg's public ones: it converts this one.
+# psycopg has no public exception for a wait that took too long; it converts this one.
 WaitTimeout = psycopg.errors._WaitTimeout
 
 PARAMETERS = {
@@ -26,7 +26,7 @@ PARAMETERS = {
     "keepalives_interval": deadlines.KEEPALIVE_INTERVAL,
     "keepalives_count": deadlines.KEEPALIVE_COUNT,
 }
-# Of every session: the server notices that a client vanished, and ends what it holds locked.
+# For every session: the server detects a client that vanished, and releases its locks.
 SESSION = {
     "tcp_user_timeout": deadlines.UNACKNOWLEDGED,
     "tcp_keepalives_idle": deadlines.KEEPALIVE_IDLE,
@@ -34,13 +34,13 @@ SESSION = {
     "tcp_keepalives_count": deadlines.KEEPALIVE_COUNT,
     "client_connection_check_interval": deadlines.UNACKNOWLEDGED,
 }
-# Of a worker's: commands such as migrate may take as long as they need.
+# For workers: commands such as migrate may take as long as they need.
 WORKER = {
     "lock_timeout": milliseconds(deadlines.LOCK),
     "statement_timeout": milliseconds(deadlines.STATEMENT),
     "idle_in_transaction_session_timeout": milliseconds(deadlines.IDLE_IN_TRANSACTION),
 }
-# An older server lacks some of them; what somebody has set has another source.
+# An older server lacks some of them; a setting of the operator has another source than `default`.
 SET_DEFAULTS = """
 SELECT set_config(name, wanted.value, false)
 FROM pg_settings JOIN unnest(%s::text[], %s::text[]) AS wanted (name, value) USING (name)
@@ -49,10 +49,10 @@ WHERE source = 'default'
 
 
 class Connection(psycopg.Connection):
-    """In a worker it waits for an answer no longer than the deadlines."""
+    """In a worker, waits for an answer no longer than the deadlines."""
 
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
-        """Wait until the server has answered. Raises OperationalError, and closes then."""
+        """Wait until the server has answered. Raises OperationalError on a closed connection."""
         if timeout is not None or not handoff.is_worker():
             return super().wait(gen, interval, timeout)
         # Outside of a transaction Django's connections commit every statement.
@@ -72,11 +72,12 @@ class Connection(psycopg.Connection):
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    # As Django's module of that name, but for the class of the connections.
-    Database = SimpleNamespace(**vars(psycopg) | {"connect": Connection.connect})
+    # Django's module of that name, with another class of connections.
+    Database = ModuleType(psycopg.__name__)
+    vars(Database).update(vars(psycopg) | {"connect": Connection.connect})
 
-    # When this process's workers may connect again to a server that did not answer. Those who wait
-    # for them would each wait for CONNECT; so most are refused at once.
+    # When this process may try again to connect to a server that did not answer. Each try takes
+    # CONNECT; in between, requests are refused at once.
     connect_after = float("-inf")
 
     def get_connection_params(self) -> dict[str, Any]:

@@ -1,10 +1,10 @@
-"""SQLite, with writers that wait for its one write lock without keeping readers waiting.
+"""SQLite, with writers that wait for its one write lock without blocking readers.
 
-A worker tries to get the lock for BRIEFLY. Where somebody holds it for longer, a spare thread takes
-the worker's messages (channels_realtime.worker.handoff), and the writer waits in its own, for LOCK
-at most. Where
-too many wait already, it fails at once. Both raise OperationalError, "database is locked", before
-anything was written. Other processes wait for as long as the option `timeout` says.
+A worker tries to get the lock for BRIEFLY. If it is held for longer, a spare thread takes over the
+worker's messages (channels_realtime.worker.handoff), and the writer waits in its own thread, for
+LOCK at most; if too many wait already, it fails at once. Both failures raise OperationalError,
+"database is locked", before anything was written. Other processes wait for as long as the option
+`timeout` says.
 """
 
 import sqlite3
@@ -30,7 +30,7 @@ class Cursor(base.SQLiteCursorWrapper):
     def execute(self, query: str, params: Any = None) -> Any:
         """Execute the statement; one that did not get the lock has done nothing and is repeated."""
         connection = self.connection
-        # In WAL mode reading waits for nobody.
+        # In WAL mode reads do not wait for the lock.
         reads = query.startswith("SELECT")
         if reads or connection.in_transaction or not handoff.is_worker():
             return super().execute(query, params)
@@ -40,8 +40,8 @@ class Cursor(base.SQLiteCursorWrapper):
         except sqlite3.OperationalError as error:
             if not is_busy(error) or not handoff.hand_off():
                 raise
-        # Not by SQLite's own wait: a connection is locked while it lasts, and the garbage collector
-        # would make another thread wait that finds an old cursor of this connection.
+        # Not by SQLite's own busy timeout, which locks the connection: another thread whose garbage
+        # collector finds an old cursor of this connection would wait for it.
         set_busy_timeout(connection, 0)
         deadline = time.monotonic() + LOCK
         while True:

@@ -1,11 +1,14 @@
 """What the token API and uploads refuse: each code once, with its HTTP status and its sentence."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from conversations.json_text import error_frame
+from conversations.refusals import error_frame
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise as StrPromise
 
 
 @dataclass(frozen=True)
@@ -14,7 +17,7 @@ class Kind:
 
     status: int
     when: str
-    sentence: str
+    sentence: "str | StrPromise"
 
 
 KINDS = {
@@ -110,7 +113,7 @@ KINDS = {
 class Refusal(Exception):
     """A request is not answered as it wished. `more`: further members of the answer."""
 
-    def __init__(self, code, headers=None, **more):
+    def __init__(self, code: str, headers: dict[str, str] | None = None, **more: object) -> None:
         super().__init__(code)
         self.code, self.headers, self.more = code, headers or {}, more
 
@@ -119,5 +122,6 @@ class Refusal(Exception):
         return KINDS[self.code].status
 
     @property
-    def frame(self) -> dict:
-        return error_frame(self.code, gettext(KINDS[self.code].sentence)) | self.more
+    def frame(self) -> dict[str, Any]:
+        # In the language of the request that is refused.
+        return error_frame(self.code, str(KINDS[self.code].sentence)) | self.more

@@ -10,17 +10,19 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from liveblog.api.errors import KINDS
-from liveblog.models import LONGEST_BODY, BlogUpdate
+from liveblog.fields import LONGEST_BODY, LONGEST_HEADLINE, LONGEST_NAME
 
 MAX_LISTED = 100  # updates in one answer
 
 
-def text_of(name: str) -> Any:
-    """Text whose length the editor's form checks; the document names its bound."""
-    longest = LONGEST_BODY if name == "body" else BlogUpdate._meta.get_field(name).max_length
-    return Annotated[str, Field(json_schema_extra={"maxLength": longest})]
+def bounded(longest: int) -> Any:
+    """Documents the bound of a text; the editor's form checks it."""
+    return Field(json_schema_extra={"maxLength": longest})
 
 
+Headline = Annotated[str, bounded(LONGEST_HEADLINE)]
+Body = Annotated[str, bounded(LONGEST_BODY)]
+Author = Annotated[str, bounded(LONGEST_NAME)]
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 
 
@@ -29,9 +31,9 @@ class Asked(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
-    headline: text_of("headline") = ""
-    body: text_of("body") = ""
-    author: text_of("author") = ""
+    headline: Headline = ""
+    body: Body = ""
+    author: Author = ""
     key_event: bool = False
     pinned: bool = False
     draft: bool = False
@@ -41,7 +43,7 @@ class Asked(BaseModel):
 class NewUpdate(Asked):
     """A new update: published at once, kept as a draft, or scheduled."""
 
-    body: text_of("body")
+    body: Body
 
 
 class Change(Asked):
@@ -110,7 +112,7 @@ class Error(Answer):
     """Every refusal has this shape; `code` says which it is."""
 
     type: Literal["error"]
-    code: Literal[tuple(KINDS)]
+    code: Literal[tuple(KINDS)]  # type: ignore[valid-type]  # known at run time
     message: str
     fields: dict[str, list[str]] | None = Field(None, description="name of a field -> sentences")
     current: EditorsUpdate | None = Field(None, description="the update as it is now")

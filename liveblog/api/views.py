@@ -20,15 +20,14 @@ from liveblog.api.errors import Refusal
 from liveblog.editing import idempotency
 from liveblog.editing.forms import KeyForm, UpdateForm
 from liveblog.editing.idempotency import Acknowledgement
+from liveblog.fields import CONTENT
 from liveblog.models import BlogUpdate, LiveBlog
 from liveblog.pictures import uploads
-from liveblog.reading.views import json_answer
+from liveblog.reading.views import json_response
 from liveblog.stream.frames import editors_frame, update_frame
 from liveblog.stream.revisions import whole_number
 
 WRITER = "API"  # as the history calls a program
-
-TEXTS, FLAGS = ("headline", "body", "author"), ("key_event", "pinned")
 
 
 def whole(text: Any) -> int:
@@ -73,7 +72,7 @@ def list_updates(request: HttpRequest, slug: str, after: Whole = 0) -> HttpRespo
     more = len(rows) > most
     # What commits in between comes with the next call, which begins after the last one here.
     upto = found[-1]["revision"] if more else max([blog.revision, *(u["revision"] for u in found)])
-    return json_answer({"type": "updates", "updates": found, "after": upto, "more": more})
+    return json_response({"type": "updates", "updates": found, "after": upto, "more": more})
 
 
 @api.get(
@@ -84,7 +83,7 @@ def list_updates(request: HttpRequest, slug: str, after: Whole = 0) -> HttpRespo
 def show_update(request: HttpRequest, slug: str, id: Whole) -> HttpResponse:
     _, row = find(slug, id)
     require_present(row)
-    return json_answer(editors_frame(row), ETag=tag(row.version))
+    return json_response(editors_frame(row), ETag=tag(row.version))
 
 
 def find(slug: str, pk: int) -> tuple[LiveBlog, BlogUpdate]:
@@ -119,7 +118,7 @@ def create_update(
     if done := idempotency.recorded(blog, key):
         return acknowledge(blog, same(done, "created", "drafted", "scheduled"), 201)
     form = valid(form_of(BlogUpdate(blog=blog), sent, key, None))
-    return acknowledge(blog, idempotency.create(blog, key, by=WRITER, **form.values()), 201)
+    return acknowledge(blog, idempotency.create(blog, key, writer=WRITER, **form.values()), 201)
 
 
 @api.patch(
@@ -150,7 +149,7 @@ def change_update(
         refuse_version(code, row)
     form = valid(form_of(row, sent, key, version))
     try:
-        done = idempotency.change(blog, key, row.pk, version, by=WRITER, **form.values())
+        done = idempotency.change(blog, key, row.pk, version, writer=WRITER, **form.values())
     except idempotency.Conflict as conflict:
         refuse_version(code, conflict.current)
     return acknowledge(blog, done)
@@ -173,7 +172,7 @@ def delete_update(
     # A tombstone stays one, whatever version the writer saw.
     version = None if row.deleted or if_match is None else matched(if_match, row)
     try:
-        done = idempotency.delete(blog, key, row.pk, version, by=WRITER)
+        done = idempotency.delete(blog, key, row.pk, version, writer=WRITER)
     except idempotency.Conflict as conflict:
         refuse_version("precondition_failed", conflict.current)
     return acknowledge(blog, done)
@@ -191,13 +190,13 @@ def delete_update(
 def keep_image(request: HttpRequest, slug: str) -> HttpResponse:
     """For a later update of any blog; the same picture again is the same file."""
     LiveBlog.objects.get(slug=slug)
-    return json_answer(uploads.take(request), 201)
+    return json_response(uploads.store_upload(request), 201)
 
 
 def acknowledge(blog: LiveBlog, done: Acknowledgement, status: int = 200) -> HttpResponse:
     address = reverse("liveblog:api:update", args=[blog.slug, done.id])
     headers = {"Location": address} if status == 201 else {}
-    return json_answer(done.frame(), status, ETag=tag(done.version), **headers)
+    return json_response(done.frame(), status, ETag=tag(done.version), **headers)
 
 
 def same(done: Acknowledgement, *actions: str, pk: int | None = None) -> Acknowledgement:
@@ -231,7 +230,7 @@ def refuse_version(code: str, current: BlogUpdate) -> NoReturn:
 def form_of(row: BlogUpdate, sent: schemas.Asked, key: str, version: int | None) -> UpdateForm:
     """The editor's form, filled in with what was sent on top of what is there."""
     fields = sent.model_dump(exclude_unset=True)
-    there = {name: getattr(row, name) for name in (*TEXTS, *FLAGS)}
+    there = {name: getattr(row, name) for name in CONTENT}
     moment = fields.get("publish_at", row.publish_at and row.publish_at.isoformat())
     draft = fields.get("draft", row.draft)
     if fields.get("draft") is False and "publish_at" not in fields:

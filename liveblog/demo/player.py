@@ -1,13 +1,13 @@
-"""Posts the steps of a coverage into a blog, as an editor's code would: by plain Django."""
+"""Posts the steps of a coverage into a blog through plain Django."""
 
 from liveblog.demo.steps import Step
 from liveblog.models import BlogUpdate, LiveBlog
 
 
 class Player:
-    """Remembers which update each key became. What editors did meanwhile has precedence."""
+    """Maps the keys of steps to updates. Changes that editors make meanwhile take precedence."""
 
-    def __init__(self, blog: LiveBlog):
+    def __init__(self, blog: LiveBlog) -> None:
         self.blog = blog
         self.ids: dict[str, int] = {}
 
@@ -24,5 +24,5 @@ class Player:
             return
         for name, value in step.fields.items():
             setattr(update, name, value)
-        # Only these: an editor may have changed the others since the line above that read them.
+        # Only these: an editor may have changed the others since they were read.
         update.save(update_fields=list(step.fields))

@@ -1,13 +1,15 @@
-"""The line that says how far a replay is."""
+"""The progress line of a replay."""
 
 import shutil
 from datetime import timedelta
+
+from django.core.management.base import OutputWrapper
 
 
 class Progress:
     """Writes to a command's stdout: on a terminal one line in place, else one line a step."""
 
-    def __init__(self, out, total: int):
+    def __init__(self, out: OutputWrapper, total: int) -> None:
         self.out = out
         self.total = total
         self.terminal = out.isatty()
@@ -21,7 +23,7 @@ class Progress:
             self.out.flush()
 
     def step(self, done: int, elapsed: float, pause: float | None) -> None:
-        """Say that a step was taken."""
+        """Report a step."""
         if self.terminal:
             self.tick(done, elapsed, pause)
         else:
@@ -29,7 +31,7 @@ class Progress:
             self.out.flush()
 
     def close(self, sentence: str) -> None:
-        """Leave the line as it is and say how it ended."""
+        """End the progress line, and write the result."""
         if self.terminal:
             self.out.write("")
         self.out.write(sentence)

@@ -1,24 +1,24 @@
-"""Steps of a coverage: values, checked when they are read. Knows neither Django nor a clock."""
+"""Steps of a coverage: values, validated when they are loaded. Uses neither Django nor a clock."""
 
 import json
 from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
 
-APOLLO_11 = Path(__file__).with_name("apollo11.json")
+from liveblog.fields import CONTENT
 
-FIELDS = {"headline": str, "body": str, "author": str, "pinned": bool, "key_event": bool}
+APOLLO_11 = Path(__file__).with_name("apollo11.json")
 
 
 class BadCoverage(ValueError):
     """A step that cannot be played. `number` counts from 1; 0 is the file as a whole."""
 
-    def __init__(self, number: int, reason: str):
+    def __init__(self, number: int, reason: str) -> None:
         super().__init__(number, reason)
         self.number = number
         self.reason = reason
 
-    def __str__(self):
+    def __str__(self) -> str:
         where = f"step {self.number}" if self.number else "the file"
         return f"The coverage cannot be played: {where} {self.reason}."
 
@@ -34,7 +34,7 @@ class Step:
 
 
 def load(path: Path = APOLLO_11) -> list[Step]:
-    """The steps of a file. Raises BadCoverage where they do not make sense in their order."""
+    """The steps of a file. Raises BadCoverage if one of them or their order is not valid."""
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
@@ -42,12 +42,12 @@ def load(path: Path = APOLLO_11) -> list[Step]:
     return parse(raw)
 
 
-def parse(raw) -> list[Step]:
+def parse(raw: object) -> list[Step]:
     """Decoded JSON as steps. Raises BadCoverage with the number of the first bad one."""
     if not isinstance(raw, list) or not raw:
         raise BadCoverage(0, "is not a list of steps")
     steps: list[Step] = []
-    standing: dict[str, bool] = {}  # key -> whether its update is still there
+    standing: dict[str, bool] = {}  # key -> whether its update exists
     for number, item in enumerate(raw, start=1):
         step = parse_step(number, item)
         check_time(number, step, steps)
@@ -57,7 +57,7 @@ def parse(raw) -> list[Step]:
     return steps
 
 
-def parse_step(number: int, item) -> Step:
+def parse_step(number: int, item: object) -> Step:
     """One step by itself. Raises BadCoverage."""
     if not isinstance(item, dict):
         raise BadCoverage(number, "is not an object")
@@ -70,7 +70,7 @@ def parse_step(number: int, item) -> Step:
     if not isinstance(key, str) or not key:
         raise BadCoverage(number, f"has the key {key!r}, which is no name")
     for name, value in fields.items():
-        if not isinstance(value, FIELDS.get(name, ())):
+        if not isinstance(value, CONTENT.get(name, ())):
             raise BadCoverage(number, f"has {value!r} as {name}")
     if action == "create" and not fields.get("body", "").strip():
         raise BadCoverage(number, "creates an update without a body")

@@ -1,38 +1,54 @@
-"""`/liveblog/<slug>/edit/about/`: start and end the coverage, say what it is about.
+"""`/liveblog/<slug>/edit/about/`: start and end the coverage, edit its title and description.
 
 A POST with `move` = `start` (upcoming → live), `end` (live → ended) or `reopen` (ended → live).
-Where the blog is already there, nothing happens and all is well; where it is elsewhere, that is a
-conflict: nothing is changed. Any other POST is the form, which says with each field what its
-writer saw (`initial-<field>`): only what was changed is written, and a field that somebody else
+If the blog is already in the target state, nothing is changed and the answer is a success; in any
+other state it is a conflict. Any other POST is the form, which sends with each field the value that
+its writer saw (`initial-<field>`): only changed fields are written, and a field that somebody else
 has changed meanwhile is a conflict as well.
 
-A script (`Accept: application/json`) is answered with the `blog` frame, or with an `error` frame:
-409 `conflict`, with the `blog` frame as `current`; 422 `invalid` with `fields`; and what
-liveblog/editing/decorators.py says. A person is led back to the editor's page, or sees the form
-again.
+For a script (`Accept: application/json`) the answer is the `blog` frame, or an `error` frame: 409
+`conflict`, with the `blog` frame as `current`; 422 `invalid` with `fields`; and those of
+liveblog/editing/decorators.py. A person is redirected to the editor's page, or gets the form again.
 """
+
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
-from conversations.json_text import error_frame
+from conversations.refusals import error_frame
 from liveblog.editing.decorators import for_editors, invalid_form, wants_json
 from liveblog.editing.idempotency import locked
+from liveblog.editing.roles import Rights
 from liveblog.models import LiveBlog
-from liveblog.reading.views import json_answer
-from liveblog.stream.frames import blog_frame
+from liveblog.reading.views import json_response
+from liveblog.stream.frames import Frame, blog_frame
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise as StrPromise
 
 State = LiveBlog.State
+
+
+class Move(NamedTuple):
+    """`sentence`: the message on the page when it is done."""
+
+    before: LiveBlog.State
+    after: LiveBlog.State
+    sentence: "StrPromise"
+
+
 MOVES = {
-    "start": (State.UPCOMING, State.LIVE, gettext_lazy("Coverage has started.")),
-    "end": (State.LIVE, State.ENDED, gettext_lazy("Coverage has ended.")),
-    "reopen": (State.ENDED, State.LIVE, gettext_lazy("Coverage has been reopened.")),
+    "start": Move(State.UPCOMING, State.LIVE, gettext_lazy("Coverage has started.")),
+    "end": Move(State.LIVE, State.ENDED, gettext_lazy("Coverage has ended.")),
+    "reopen": Move(State.ENDED, State.LIVE, gettext_lazy("Coverage has been reopened.")),
 }
 
 
@@ -42,35 +58,35 @@ class AboutForm(forms.ModelForm):
         fields = ["title", "description", "chat"]
         widgets = {"description": forms.Textarea(attrs={"rows": 3})}
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for field in self.fields.values():
             field.show_hidden_initial = True
 
-    def seen(self, name):
-        """What the writer saw in the field."""
+    def seen(self, name: str) -> object:
+        """The value that the writer saw in the field."""
         return self.fields[name].to_python(self.data.get(self[name].html_initial_name))
 
-    def changes(self) -> dict:
+    def changes(self) -> dict[str, object]:
         return {name: one_line_end(self.cleaned_data[name]) for name in self.changed_data}
 
 
-def one_line_end(value):
-    """Browsers send every line end as two characters."""
+def one_line_end(value: object) -> object:
+    """The text with line ends as one character; browsers send two."""
     return value.replace("\r\n", "\n") if isinstance(value, str) else value
 
 
-class Moved(Exception):
-    """Somebody else has changed it. `blog`: as it is now."""
+class Changed(Exception):
+    """Somebody else has changed the blog. `blog`: as it is now."""
 
-    def __init__(self, blog):
+    def __init__(self, blog: LiveBlog) -> None:
         super().__init__(blog)
         self.blog = blog
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @for_editors
-def about(request, blog, may):
+def about(request: HttpRequest, blog: LiveBlog, may: Rights) -> HttpResponse:
     if not may.run:
         raise PermissionDenied(
             _("You don't have permission to change the settings of this live blog.")
@@ -83,34 +99,34 @@ def about(request, blog, may):
     if name not in MOVES:
         sentence = _("Coverage can only be started, ended or reopened.")
         if wants_json(request):
-            return json_answer(error_frame("invalid", sentence) | {"fields": {"move": []}}, 422)
+            return json_response(error_frame("invalid", sentence) | {"fields": {"move": []}}, 422)
         messages.error(request, sentence)
         return redirect("liveblog:editor", blog.slug)
     try:
-        return done(request, move(blog, name), MOVES[name][2])
-    except Moved as meanwhile:
+        return done(request, move(blog, name), MOVES[name].sentence)
+    except Changed as meanwhile:
         sentence = _(
             "Someone else has changed the state of the coverage. Check it, then try again."
         )
         if wants_json(request):
-            return json_answer(conflict_frame(meanwhile.blog, sentence), 409)
+            return json_response(conflict_frame(meanwhile.blog, sentence), 409)
         messages.error(request, sentence)
         return redirect("liveblog:editor", blog.slug)
 
 
-def describe(request, blog):
+def describe(request: HttpRequest, blog: LiveBlog) -> HttpResponse:
     form = AboutForm(request.POST, instance=LiveBlog(pk=blog.pk, slug=blog.slug))
     if not form.is_valid():
         return invalid_form(form) if wants_json(request) else page(request, blog, form, 422)
     try:
         return done(request, write(blog, form), _("Saved."))
-    except Moved as meanwhile:
+    except Changed as meanwhile:
         sentence = _(
             "Not saved: someone else has changed this. Save again to replace their version."
         )
         if wants_json(request):
-            return json_answer(conflict_frame(meanwhile.blog, sentence), 409)
-        # What is there is shown, and seen with that: sent once more, it is overwritten.
+            return json_response(conflict_frame(meanwhile.blog, sentence), 409)
+        # The form now carries the current values as seen: sent once more, it overwrites them.
         sent = request.POST.copy()
         for name in form.fields:
             sent[form[name].html_initial_name] = str(getattr(meanwhile.blog, name))
@@ -119,46 +135,46 @@ def describe(request, blog):
         return page(request, meanwhile.blog, again, 409)
 
 
-def page(request, blog, form, status=200):
+def page(request: HttpRequest, blog: LiveBlog, form: AboutForm, status: int = 200) -> HttpResponse:
     return render(
         request, "liveblog/editor/about.html", {"blog": blog, "about": form}, status=status
     )
 
 
-def done(request, blog, sentence):
+def done(request: HttpRequest, blog: LiveBlog, sentence: "str | StrPromise") -> HttpResponse:
     if wants_json(request):
-        return json_answer(blog_frame(blog))
+        return json_response(blog_frame(blog))
     messages.success(request, sentence)
     return redirect("liveblog:editor", blog.slug)
 
 
-def conflict_frame(blog, sentence):
+def conflict_frame(blog: LiveBlog, sentence: str) -> Frame:
     return error_frame("conflict", sentence) | {"current": blog_frame(blog)}
 
 
 @transaction.atomic
 def move(blog: LiveBlog, name: str) -> LiveBlog:
-    """The blog, moved. Raises Moved."""
+    """The blog, moved. Raises Changed."""
     blog = locked(blog)
-    before, after, _sentence = MOVES[name]
-    if blog.state == after:
+    wanted = MOVES[name]
+    if blog.state == wanted.after:
         return blog
-    if blog.state != before:
-        raise Moved(blog)
-    blog.state = after
+    if blog.state != wanted.before:
+        raise Changed(blog)
+    blog.state = wanted.after
     blog.save()
     return blog
 
 
 @transaction.atomic
 def write(blog: LiveBlog, form: AboutForm) -> LiveBlog:
-    """The blog with the form's changes. Raises Moved."""
+    """The blog with the form's changes. Raises Changed."""
     blog = locked(blog)
     changes = form.changes()
     for name, value in changes.items():
         there = one_line_end(getattr(blog, name))
         if there not in (value, one_line_end(form.seen(name))):
-            raise Moved(blog)
+            raise Changed(blog)
     changes = {name: value for name, value in changes.items() if getattr(blog, name) != value}
     for name, value in changes.items():
         setattr(blog, name, value)

@@ -1,20 +1,19 @@
-"""The editor's page: what its forms send, and what they are answered with.
+"""The editor's page: its forms' fields, and the answers.
 
-`/liveblog/<slug>/edit/` takes a POST of form fields. Which write it is:
+`/liveblog/<slug>/edit/` takes a POST of form fields. The fields determine the write:
 
 * a new update: `headline`, `body`, `author`, `key_event`, `pinned`, `action`, `publish_at`;
 * a change: the same, with `?update=<id>` in the address and `version` required;
 * a deletion: `delete` = the id; `version` optional: without it, whatever is there is deleted;
 * a flag: `post` = the id of a published update, `flag` = `pin`, `unpin`, `key` or `unkey`.
 
-What a user may do is liveblog.editing.roles.Rights. Who may write but not publish sends
-`action=draft`;
-that draft then waits for review.
+What a user may do is liveblog.editing.roles.Rights. A user who may write but not publish sends
+`action=draft`; that draft then waits for review.
 
-`key` names the write: at most 64 printable ASCII characters, a UUID. The same key again is
-answered as the first time and changes nothing; without one the server makes one up, and nothing
-protects from a double. `version` is what the writer saw: the `revision` of an update frame, or the
-hidden field that the page came with (below 0 for a draft). `action` is `publish` (the default) or
+`key` is the idempotency key of the write: at most 64 printable ASCII characters, a UUID. A second
+write with the same key changes nothing and gets the first one's answer; without a key there is no
+protection from duplicates. `version` is the state that the writer saw: the `revision` of an update
+frame, or the hidden field of the page (below 0 for a draft). `action` is `publish` (the default) or
 `draft`; `publish_at` is ISO 8601, in UTC where it names no offset: with `publish` and a time to
 come the update is scheduled, a time that is past means now, and `draft` drops it.
 
@@ -26,47 +25,51 @@ With `Accept: application/json` the answer is one JSON object:
   `deleted` for a tombstone) and `body`, `version`, `draft`, `publish_at`. Nothing was written: to
   write over it, send again with `current.version`; a deleted one can only be posted anew;
 * 422 `error`, code `invalid`: `fields` maps a field, or `__all__`, to its sentences;
-* 401, 403, 404 and 503 as liveblog/editing/decorators.py says; after 503 send it again: perhaps
-  it was done.
+* 401, 403, 404 and 503 as in liveblog/editing/decorators.py; after 503 send it again, because it
+  may have been done.
 
 Otherwise: a redirect to the page, or the page with what must be corrected (422) or decided (409).
 
 The page's template gets `form` (UpdateForm; `key` and `version` are to be rendered), `conflict`
 (None, or `current` as above, while `form` keeps the writer's own text and sends it over that),
-`hidden` (drafts and scheduled updates as rows, those for review first), `deleted` (the latest
-tombstones), `may` (Rights), `about` (AboutForm, or None) and the stream.
+`hidden` (drafts and scheduled updates as HiddenUpdate, those for review first), `deleted` (the
+latest tombstones), `may` (Rights), `about` (AboutForm, or None) and the stream.
 """
+
+from typing import NamedTuple
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import F
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from conversations.json_text import error_frame
+from conversations.refusals import error_frame
 from liveblog.editing import idempotency
 from liveblog.editing.about import AboutForm
 from liveblog.editing.decorators import for_editors, invalid_form, wants_json
 from liveblog.editing.forms import KeyForm, UpdateForm
-from liveblog.editing.history import asked_text
-from liveblog.editing.roles import name_of
-from liveblog.models import TEXT, BlogUpdate
+from liveblog.editing.history import requested_texts
+from liveblog.editing.roles import Rights, name_of, user_of
+from liveblog.fields import Content, Values
+from liveblog.models import BlogUpdate, LiveBlog
 from liveblog.pictures import images
 from liveblog.reading.pages import stream
-from liveblog.reading.views import asked_row, json_answer
-from liveblog.stream.frames import editors_frame, encode
+from liveblog.reading.views import json_response, requested_row
+from liveblog.stream.frames import Frame, editors_frame
 from liveblog.stream.revisions import whole_number
 
-HIDDEN_SHOWN = 100  # drafts on the page; more than a newsroom keeps
-FLAGS = {
+MAX_HIDDEN_SHOWN = 100  # drafts on the page; more than a newsroom keeps
+FLAG_COMMANDS: dict[str, Content] = {
     "pin": {"pinned": True},
     "unpin": {"pinned": False},
     "key": {"key_event": True},
     "unkey": {"key_event": False},
 }
-DELETED_SHOWN = 20  # a deletion by mistake is noticed soon
-# What uploads.js and the page's sentences need to know of the images that the server accepts.
+MAX_DELETED_SHOWN = 20  # a deletion by mistake is noticed soon
+# What uploads.js needs to know of the images that the server accepts.
 PICTURES = {
     "types": " ".join(images.MIME_TYPES),
     "largest": images.LARGEST,
@@ -76,18 +79,19 @@ PICTURES = {
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @for_editors
-def editor(request, blog, may):
+def editor(request: HttpRequest, blog: LiveBlog, may: Rights) -> HttpResponse:
     if request.method == "POST":
         return write(request, blog, may)
     return page(request, blog, may, empty_form(request, blog, may))
 
 
-def require(allowed, sentence):
+def require(allowed: bool, sentence: str) -> None:
+    """Raises PermissionDenied with the sentence."""
     if not allowed:
         raise PermissionDenied(sentence)
 
 
-def require_edit(may, update):
+def require_edit(may: Rights, update: BlogUpdate) -> None:
     if update.publish_at and not may.publish:
         require(False, _("This draft is scheduled. Only editors can change it."))
     if not update.draft and may.write:
@@ -95,37 +99,54 @@ def require_edit(may, update):
     require(may.may_edit(update), _("You don't have permission to edit updates."))
 
 
-def require_publish(may):
+def require_publish(may: Rights) -> None:
     if may.write:
         require(may.publish, _("You can write drafts. An editor has to publish them."))
     require(may.publish, _("You don't have permission to publish updates."))
 
 
-def empty_form(request, blog, may):
-    """The form for the asked update, perhaps with a past text in it, or for a new one."""
-    update = asked_row(request, blog.updates, "update")
-    past = asked_text(request, update)
+def empty_form(request: HttpRequest, blog: LiveBlog, may: Rights) -> UpdateForm:
+    """The form for `?update=`, perhaps with the texts of a past version, or for a new update."""
+    update = requested_row(request, blog.updates.all(), "update")
+    past = requested_texts(request, update)
     if update and not update.deleted:
         require_edit(may, update)
-        form = UpdateForm(instance=update)
-    else:
-        form = UpdateForm(instance=BlogUpdate(blog=blog, author=name_of(request.user)))
-    if past:
-        form.initial |= past
-        form.stored = encode({name: getattr(form.instance, name) for name in TEXT})
-    return form
+        return UpdateForm(instance=update, past=past)
+    new = BlogUpdate(blog=blog, author=name_of(user_of(request)))
+    return UpdateForm(instance=new, past=past)
 
 
-def page(request, blog, may, form, conflict=None, status=200):
+class HiddenUpdate(NamedTuple):
+    """A draft or scheduled update on the page, and what the user may do to it."""
+
+    row: BlogUpdate
+    may_edit: bool
+    may_delete: bool
+
+
+def page(
+    request: HttpRequest,
+    blog: LiveBlog,
+    may: Rights,
+    form: UpdateForm,
+    conflict: Frame | None = None,
+    status: int = 200,
+) -> HttpResponse:
     blog.refresh_from_db()  # before the stream is read: see stream()
-    hidden = blog.updates.hidden().order_by(
+    rows = blog.updates.hidden().order_by(
         "-review", F("publish_at").asc(nulls_last=True), "-created"
-    )[:HIDDEN_SHOWN]
-    for row in hidden:
-        row.may_edit, row.may_delete = may.may_edit(row), may.may_delete(row, request.user)
-    context = {"blog": blog, "form": form, "conflict": conflict, "may": may, "hidden": hidden}
+    )[:MAX_HIDDEN_SHOWN]
+    user = user_of(request)
+    hidden = [HiddenUpdate(row, may.may_edit(row), may.may_delete(row, user)) for row in rows]
+    context: dict[str, object] = {
+        "blog": blog,
+        "form": form,
+        "conflict": conflict,
+        "may": may,
+        "hidden": hidden,
+    }
     deleted = blog.updates.filter(deleted=True).order_by(F("saved").desc(nulls_last=True), "-pk")
-    context |= {"deleted": deleted[:DELETED_SHOWN], "pictures": PICTURES}
+    context |= {"deleted": deleted[:MAX_DELETED_SHOWN], "pictures": PICTURES}
     context["about"] = AboutForm(instance=blog) if may.run else None
     context |= stream(blog)
     return render(request, "liveblog/editor/editor.html", context, status=status)
@@ -134,41 +155,42 @@ def page(request, blog, may, form, conflict=None, status=200):
 # Writing
 
 
-def write(request, blog, may):
-    """Do what was posted, and say what became of it."""
+def write(request: HttpRequest, blog: LiveBlog, may: Rights) -> HttpResponse:
+    """Do what was posted, and answer with the result."""
     keys = KeyForm(request.POST)
-    # Before all else: what was allowed and right when it was done the first time stays done.
+    # First: a write that was done stays done, even if it would be refused now.
     if keys.is_valid() and (done := idempotency.recorded(blog, keys.cleaned_data["key"])):
         return acknowledge(request, blog, done)
     if "delete" in request.POST:
         return delete(request, blog, may, keys)
     if "flag" in request.POST:
         return set_flag(request, blog, may, keys)
-    update = asked_row(request, blog.updates, "update")
+    update = requested_row(request, blog.updates.all(), "update")
     return create(request, blog, may) if update is None else change(request, blog, may, update)
 
 
-def values_of(form, may) -> dict:
-    """The fields of the write. What may not be published by its writer waits for who may."""
+def values_of(form: UpdateForm, may: Rights) -> Values:
+    """The fields of the write. The draft of a user who may not publish is marked for review."""
     values = form.values()
-    return values if may.publish or not values["draft"] else values | {"review": True}
+    if values["draft"] and not may.publish:
+        values["review"] = True
+    return values
 
 
-def create(request, blog, may):
+def create(request: HttpRequest, blog: LiveBlog, may: Rights) -> HttpResponse:
     require(may.write, _("You don't have permission to write updates."))
     if request.POST.get("action") != UpdateForm.DRAFT:
         require_publish(may)
     form = UpdateForm(request.POST, instance=BlogUpdate(blog=blog))
     if not form.is_valid():
         return invalid(request, blog, may, form)
-    key, by = form.cleaned_data["key"], name_of(request.user)
+    key, user = form.cleaned_data["key"], user_of(request)
     values = values_of(form, may)
-    return acknowledge(
-        request, blog, idempotency.create(blog, key, by=by, owner=request.user, **values)
-    )
+    done = idempotency.create(blog, key, writer=name_of(user), owner=user, **values)
+    return acknowledge(request, blog, done)
 
 
-def change(request, blog, may, update):
+def change(request: HttpRequest, blog: LiveBlog, may: Rights, update: BlogUpdate) -> HttpResponse:
     if update.deleted:
         require(may.write or may.change, _("You don't have permission to edit updates."))
         return conflict(request, blog, may, update)
@@ -179,36 +201,39 @@ def change(request, blog, may, update):
     if not form.is_valid():
         return invalid(request, blog, may, form)
     key, version = form.cleaned_data["key"], form.cleaned_data["version"]
-    by, values = name_of(request.user), values_of(form, may)
+    writer, values = name_of(user_of(request)), values_of(form, may)
     try:
-        done = idempotency.change(blog, key, update.pk, version, by=by, **values)
+        done = idempotency.change(blog, key, update.pk, version, writer=writer, **values)
     except idempotency.Conflict as found:
         return conflict(request, blog, may, found.current)
     return acknowledge(request, blog, done)
 
 
-def delete(request, blog, may, keys):
+def delete(request: HttpRequest, blog: LiveBlog, may: Rights, keys: KeyForm) -> HttpResponse:
     update = posted_row(request, blog, "delete")
     require(
-        may.may_delete(update, request.user), _("You don't have permission to delete this update.")
+        may.may_delete(update, user_of(request)),
+        _("You don't have permission to delete this update."),
     )
     if not keys.is_valid():
         return invalid(request, blog, may, keys)
     key, version = keys.cleaned_data["key"], keys.cleaned_data["version"]
     if version is None and not may.delete:
-        version = update.version  # allowed as the draft it is, not as what it may become
+        version = (
+            update.version
+        )  # the user may delete the draft that was read, not what it may have become
     try:
-        done = idempotency.delete(blog, key, update.pk, version, by=name_of(request.user))
+        done = idempotency.delete(blog, key, update.pk, version, writer=name_of(user_of(request)))
     except idempotency.Conflict as found:
         return conflict(request, blog, may, found.current)
     return acknowledge(request, blog, done)
 
 
-def set_flag(request, blog, may, keys):
-    """One flag of a published update, whatever its text has become meanwhile."""
+def set_flag(request: HttpRequest, blog: LiveBlog, may: Rights, keys: KeyForm) -> HttpResponse:
+    """Set one flag of a published update, whatever its version."""
     update = posted_row(request, blog, "post")
     require(may.change, _("You don't have permission to edit updates."))
-    flag = FLAGS.get(request.POST["flag"])
+    flag = FLAG_COMMANDS.get(request.POST["flag"])
     if flag is None or not keys.is_valid():
         return invalid(request, blog, may, keys)
     if update.deleted or update.draft:
@@ -220,16 +245,19 @@ def set_flag(request, blog, may, keys):
     return acknowledge(request, blog, done)
 
 
-def posted_row(request, blog, name):
+def posted_row(request: HttpRequest, blog: LiveBlog, name: str) -> BlogUpdate:
+    """The update whose id was posted under the name. Raises Http404."""
     return get_object_or_404(blog.updates, pk=whole_number(request.POST.get(name, "")))
 
 
 # Answers
 
 
-def acknowledge(request, blog, done):
+def acknowledge(
+    request: HttpRequest, blog: LiveBlog, done: idempotency.Acknowledgement
+) -> HttpResponse:
     if wants_json(request):
-        return json_answer(done.frame())
+        return json_response(done.frame())
     sentences = {
         "created": _("Published."),
         "changed": _("Changes published."),
@@ -245,8 +273,8 @@ def acknowledge(request, blog, done):
     return redirect("liveblog:editor", blog.slug)
 
 
-def invalid(request, blog, may, form):
-    """422 tells a script the same as the page tells a person: nothing was saved."""
+def invalid(request: HttpRequest, blog: LiveBlog, may: Rights, form: KeyForm) -> HttpResponse:
+    """422: nothing was saved."""
     if wants_json(request):
         return invalid_form(form)
     if not isinstance(form, UpdateForm):  # a button's
@@ -255,15 +283,17 @@ def invalid(request, blog, may, form):
     return page(request, blog, may, form, status=422)
 
 
-def conflict(request, blog, may, current):
-    """Nothing was written. The page keeps the writer's text, ready to be sent over the other."""
+def conflict(
+    request: HttpRequest, blog: LiveBlog, may: Rights, current: BlogUpdate
+) -> HttpResponse:
+    """409: nothing was written. The page keeps the writer's text, to be sent over the other."""
     if current.deleted:
         sentence = _("Someone else deleted this update. Publish your text as a new update?")
     else:
         sentence = _("Not saved: someone else changed this update.")
     frame = editors_frame(current)
     if wants_json(request):
-        return json_answer(error_frame("conflict", sentence) | {"current": frame}, 409)
+        return json_response(error_frame("conflict", sentence) | {"current": frame}, 409)
     if "delete" in request.POST or "flag" in request.POST:
         messages.error(request, sentence)
         return page(request, blog, may, empty_form(request, blog, may), frame, status=409)

@@ -1,14 +1,17 @@
-"""What editors fill in."""
+"""The forms of the editor's page."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from django import forms
 from django.core.validators import RegexValidator
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from liveblog.editing.idempotency import FIELDS, new_key
-from liveblog.models import LONGEST_KEY, BlogUpdate
+from conversations.json_text import encode
+from liveblog.editing.idempotency import new_key
+from liveblog.fields import CONTENT, LONGEST_KEY, TEXTS, Values, as_values
+from liveblog.models import BlogUpdate
 
 PRINTABLE = RegexValidator(
     r"\A[!-~]+\Z", _("A key consists of printable ASCII characters without spaces.")
@@ -16,7 +19,7 @@ PRINTABLE = RegexValidator(
 
 
 class KeyForm(forms.Form):
-    """What every write carries: `key`, made here where it is missing, and `version`."""
+    """The fields of every write: `key`, made here where it is missing, and `version`."""
 
     key = forms.CharField(
         max_length=LONGEST_KEY, required=False, validators=[PRINTABLE], widget=forms.HiddenInput
@@ -25,11 +28,11 @@ class KeyForm(forms.Form):
         min_value=-(2**63), max_value=2**63 - 1, required=False, widget=forms.HiddenInput
     )
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["key"].initial = new_key
 
-    def clean_key(self):
+    def clean_key(self) -> str:
         return self.cleaned_data["key"] or new_key()
 
 
@@ -42,12 +45,12 @@ class UpdateForm(KeyForm, forms.ModelForm):
         choices=[(PUBLISH, _("Publish")), (DRAFT, _("Save draft"))], required=False
     )
 
-    # The moment that the form was rendered with; `publish_at` shows its minute alone.
+    # The time that the form was rendered with; `publish_at` shows only its minutes.
     scheduled = forms.DateTimeField(required=False, widget=forms.HiddenInput)
 
     class Meta:
         model = BlogUpdate
-        fields = ["headline", "body", "author", "key_event", "pinned", "publish_at"]
+        fields = [*CONTENT, "publish_at"]  # `action` says whether it is a draft
         widgets = {
             "body": forms.Textarea(attrs={"rows": 8}),
             "publish_at": forms.DateTimeInput({"type": "datetime-local"}, "%Y-%m-%dT%H:%M"),
@@ -60,8 +63,11 @@ class UpdateForm(KeyForm, forms.ModelForm):
             "publish_at": _("In UTC. Leave empty to publish now."),
         }
 
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
+    def __init__(self, *args: Any, past: dict[str, str] | None = None, **kwargs: Any) -> None:
+        """`past`: texts that the form shows instead of the row's."""
+        super().__init__(*args, initial=past, **kwargs)
+        # The row's own texts as JSON, so that the page's script can tell what was replaced.
+        self.stored = past and encode({name: getattr(self.instance, name) for name in TEXTS})
         if self.instance.pk:
             self.fields["version"].required = True
             self.fields["version"].initial = self.instance.version
@@ -69,15 +75,16 @@ class UpdateForm(KeyForm, forms.ModelForm):
             self.fields["scheduled"].initial = self.instance.publish_at.isoformat()
 
     def clean_publish_at(self) -> datetime | None:
-        """The moment in UTC. Without an offset the field means UTC already."""
+        """The time in UTC. Without an offset it is in UTC already."""
         moment = self.cleaned_data["publish_at"]
         try:
             return moment and moment.astimezone(UTC)
         except OverflowError:
             raise forms.ValidationError(_("This date is out of range.")) from None
 
-    def clean(self) -> dict:
-        cleaned = super().clean()
+    def clean(self) -> dict[str, Any]:
+        super().clean()
+        cleaned = self.cleaned_data
         moment, scheduled = cleaned.get("publish_at"), cleaned.get("scheduled")
         if moment and scheduled and moment == scheduled.replace(second=0, microsecond=0):
             cleaned["publish_at"] = scheduled  # nobody has edited it
@@ -89,17 +96,19 @@ class UpdateForm(KeyForm, forms.ModelForm):
                 self.add_error("publish_at", published)
         return cleaned
 
-    def values(self) -> dict:
+    def values(self) -> Values:
         """The fields of a write. A draft that is only saved loses the time it was scheduled for."""
-        values = {name: value for name, value in self.cleaned_data.items() if name in FIELDS}
+        moment: datetime | None = self.cleaned_data["publish_at"]
         if self.cleaned_data["action"] == self.DRAFT:
-            return values | {"draft": True, "publish_at": None}
-        moment = values["publish_at"]
-        return values | {"draft": moment is not None and moment > timezone.now()}
+            draft, moment = True, None
+        else:
+            draft = moment is not None and moment > timezone.now()
+        content = {name: self.cleaned_data[name] for name in CONTENT}
+        return as_values(content | {"draft": draft, "publish_at": moment})
 
 
 class PreviewForm(forms.ModelForm):
-    """What a preview shows, held to the same rules; a text that is not begun yet is well."""
+    """The fields of a preview, with UpdateForm's rules, but the text may be empty."""
 
     body = forms.CharField(required=False)
 

@@ -1,18 +1,23 @@
-"""`/liveblog/<slug>/edit/<id>/history/`: the texts that an update had, deleted ones too.
+"""`/liveblog/<slug>/edit/<id>/history/`: the past texts of an update, even of a deleted one.
 
-The page restores nothing by itself: it links to the editor's form, `?update=<id>&text=<past id>`
-(`text=last` is the row's own text), which is then sent as any other change, with the version that
-its writer saw. The text of a deleted update goes into the form for a new one.
+The page restores nothing itself: it links to the editor's form, `?update=<id>&text=<past id>`
+(`text=last` is the row's own text), which is then sent like any other change, with the version
+that its writer saw. The text of a deleted update goes into the form for a new one.
 """
 
-from django.http import Http404
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
 
 from conversations.read_only import read_only
 from liveblog.editing.decorators import for_editors
-from liveblog.editing.text_diff import difference
-from liveblog.models import TEXT, PastVersion
+from liveblog.editing.roles import Rights
+from liveblog.editing.text_diff import Part, difference
+from liveblog.fields import TEXTS
+from liveblog.models import BlogUpdate, LiveBlog, PastVersion
 from liveblog.stream.revisions import whole_number
 
 LAST = "last"
@@ -21,23 +26,21 @@ SHOWN = 20  # versions on a page; each is compared with the one before
 
 @read_only
 @for_editors
-def history(request, blog, may, pk):
+def history(request: HttpRequest, blog: LiveBlog, may: Rights, pk: int) -> HttpResponse:
     update = get_object_or_404(blog.updates, pk=pk)
-    past, after = update.past.all(), whole_number(request.GET.get("before", ""))
+    found, after = update.past.all(), whole_number(request.GET.get("before", ""))
     if after is not None:
-        past = past.filter(pk__lt=after)
-    past = list(past[: SHOWN + 1])
+        found = found.filter(pk__lt=after)
+    past = list(found[: SHOWN + 1])
     rows, older = past[:SHOWN], past[SHOWN:]
     entries = [entry(row, row.pk) for row in rows]
-    # What was deleted before texts were kept has its own alone.
+    # An update that was deleted before this history existed has only its own text.
     if after is None and (not update.deleted or not past):
         entries.insert(0, entry(update, None if not update.deleted else LAST))
     for newer, before in zip(
         entries, [*entries[1:], *(entry(r, r.pk) for r in older)], strict=False
     ):
-        newer["changes"] = {
-            name: difference(before["text"][name], newer["text"][name]) for name in TEXT
-        }
+        newer.changes = {name: difference(before.text[name], newer.text[name]) for name in TEXTS}
     context = {
         "blog": blog,
         "update": update,
@@ -48,25 +51,36 @@ def history(request, blog, may, pk):
     return render(request, "liveblog/editor/history.html", context)
 
 
-def entry(row, name) -> dict:
-    """One version for the page. `name`: what restores it; None for the one that is in use."""
-    saved = row.saved
-    if not isinstance(row, PastVersion):
-        saved = saved or row.edited or row.created
-    text = {name: getattr(row, name) for name in TEXT}
-    plain = {name: [("same", value)] for name, value in text.items()}
-    return {"row": row, "saved": saved, "restore": name, "text": text, "changes": plain}
+@dataclass
+class Entry:
+    """One version on the page. `changes`: what it has that the version before had not."""
+
+    row: BlogUpdate | PastVersion
+    saved: datetime
+    restore: int | str | None  # the `text` argument that restores it; None for the current one
+    text: dict[str, str]
+    changes: dict[str, list[Part]]
 
 
-def asked_text(request, update) -> dict | None:
-    """The text that `?text=` means, of the update; None without it. Raises Http404."""
+def entry(row: BlogUpdate | PastVersion, restore: int | str | None) -> Entry:
+    saved = row.saved if isinstance(row, PastVersion) else row.saved or row.edited or row.created
+    text = {name: getattr(row, name) for name in TEXTS}
+    plain = {name: [Part("same", value)] for name, value in text.items()}
+    return Entry(row, saved, restore, text, plain)
+
+
+def requested_texts(request: HttpRequest, update: BlogUpdate | None) -> dict[str, str] | None:
+    """The texts of the version that `?text=` names; None without it. Raises Http404."""
     asked = request.GET.get("text")
     if asked is None:
         return None
-    row = None
+    row: BlogUpdate | PastVersion | None = None
     if update is not None:
         number = whole_number(asked)
-        row = update if asked == LAST else update.past.filter(pk=number).first()
+        if asked == LAST:
+            row = update
+        elif number is not None:
+            row = update.past.filter(pk=number).first()
     if row is None:
         raise Http404(_("This update does not have this version."))
-    return {name: getattr(row, name) for name in TEXT}
+    return {name: getattr(row, name) for name in TEXTS}

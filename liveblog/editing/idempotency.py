@@ -1,40 +1,40 @@
-"""Writes that may be sent twice: each carries a key, and is done once.
+"""Idempotent writes: each has a key, and is done once however often it is sent.
 
-Who gets no answer does not know whether the write was done. It sends it again with the same key:
-the recorded acknowledgement comes back and nothing is changed. Keys are the blog's, and are kept
-for KEPT.
+A client that gets no reply can safely send the write again with the same key: it gets the recorded
+acknowledgement, and nothing is changed. A key is unique within its blog, and is kept for KEPT.
 
-Who changes an update names the `version` that it saw (BlogUpdate.version). Where the row has
-another by now, Conflict is raised and nothing is overwritten.
+A change names the `version` of the update that its writer saw (BlogUpdate.version). If the row has
+another version by now, Conflict is raised and nothing is overwritten.
 
-`by` is the writer's name, for the history.
+`writer`: the name of the person or program that writes, for the history.
 
-All functions write in one transaction, under the blog's lock. They raise LiveBlog.DoesNotExist and
-BlogUpdate.DoesNotExist for what is not there, and Django's database errors.
+Each function writes in one transaction, under the blog's lock, and raises LiveBlog.DoesNotExist,
+BlogUpdate.DoesNotExist and Django's database errors.
 """
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Unpack
 from uuid import uuid4
 
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
+from liveblog.fields import Values, as_values
 from liveblog.models import BlogUpdate, LiveBlog, Write
-from liveblog.stream.frames import action_of
+from liveblog.stream.frames import Frame, action_of
 from liveblog.stream.pruning import delete_in_batches
 
 KEPT = timedelta(hours=24)  # a laptop that is opened again the next morning
-# What a change may set; the rest are the model's own.
-FIELDS = {"headline", "body", "author", "key_event", "pinned", "draft", "publish_at", "review"}
 
 
 @dataclass(frozen=True)
 class Acknowledgement:
-    """What became of a write.
+    """The result of a write.
 
-    `action`: created, changed, deleted; drafted or scheduled where readers do not see it yet;
-    unchanged where there was nothing to do. `version`: the row's after the write.
+    `action`: created, changed, deleted; drafted or scheduled if readers do not see it yet;
+    unchanged if there was nothing to do. `version`: the row's version after the write.
     """
 
     id: int
@@ -47,7 +47,7 @@ class Acknowledgement:
         """The update's revision; None as long as it is a draft."""
         return self.version if self.version > 0 else None
 
-    def frame(self) -> dict:
+    def frame(self) -> Frame:
         return {
             "type": "ack",
             "id": self.id,
@@ -61,11 +61,11 @@ class Acknowledgement:
 class Conflict(Exception):
     """The update is not what the writer saw. `current`: the row as it is, perhaps a tombstone."""
 
-    def __init__(self, current: BlogUpdate):
+    def __init__(self, current: BlogUpdate) -> None:
         super().__init__(current)
         self.current = current
 
-    def __str__(self):
+    def __str__(self) -> str:
         verb = "deleted" if self.current.deleted else "changed"
         return f"Update {self.current.pk} was {verb} meanwhile; its version is {self.version}."
 
@@ -79,29 +79,41 @@ def new_key() -> str:
 
 
 def recorded(blog: LiveBlog, key: str) -> Acknowledgement | None:
-    """What the write with this key was answered with, or None where there was none."""
+    """The acknowledgement of the write with this key, or None if there was none."""
     write = Write.objects.filter(blog=blog, key=key).first()
-    return write and Acknowledgement(write.update_id, write.version, write.key, write.action)
+    if write is None:
+        return None
+    return Acknowledgement(write.update_id, write.version, write.key, write.action)
 
 
 @transaction.atomic
-def create(blog: LiveBlog, key: str, by: str = "", owner=None, **fields) -> Acknowledgement:
-    """Post an update, or keep it as a draft: `draft=True`, or a `publish_at` that is to come.
+def create(
+    blog: LiveBlog,
+    key: str,
+    writer: str = "",
+    owner: User | None = None,
+    **fields: Unpack[Values],
+) -> Acknowledgement:
+    """Post an update, or keep it as a draft: `draft=True`, or a `publish_at` in the future.
 
     `owner`: the user whose draft it is.
     """
     blog = locked(blog)
     if done := recorded(blog, key):
         return done
-    update = BlogUpdate(blog=blog, owner=owner, **checked(fields))
-    update.saved_by = by
-    update.save()
+    update = BlogUpdate(blog=blog, owner=owner, **as_values(fields))
+    update.save(writer=writer)
     return record(update, key, action_taken(update))
 
 
 @transaction.atomic
 def change(
-    blog: LiveBlog, key: str, pk: int, version: int | None, by: str = "", **fields
+    blog: LiveBlog,
+    key: str,
+    pk: int,
+    version: int | None,
+    writer: str = "",
+    **fields: Unpack[Values],
 ) -> Acknowledgement:
     """Set the fields of the update that has this version (None: any). Raises Conflict."""
     blog = locked(blog)
@@ -110,21 +122,21 @@ def change(
     update = blog.updates.get(pk=pk)
     if update.deleted or version not in (None, update.version):
         raise Conflict(update)
-    changed = {n: value for n, value in checked(fields).items() if getattr(update, n) != value}
+    values = as_values(fields)
+    changed = {name: v for name, v in values.items() if getattr(update, name) != v}
     if not changed:
         return record(update, key, "unchanged")
     for name, value in changed.items():
         setattr(update, name, value)
-    update.saved_by = by
-    update.save()
+    update.save(writer=writer)
     return record(update, key, action_taken(update))
 
 
 @transaction.atomic
 def delete(
-    blog: LiveBlog, key: str, pk: int, version: int | None = None, by: str = ""
+    blog: LiveBlog, key: str, pk: int, version: int | None = None, writer: str = ""
 ) -> Acknowledgement:
-    """Delete the update; with a version only that one. What is gone already stays so."""
+    """Delete the update; with a version, only if it has that one. Repeating it does nothing."""
     blog = locked(blog)
     if done := recorded(blog, key):
         return done
@@ -133,8 +145,7 @@ def delete(
         return record(update, key, "unchanged")
     if version is not None and update.version != version:
         raise Conflict(update)
-    update.saved_by = by
-    update.delete()
+    update.delete(writer=writer)
     return record(update, key, "deleted")
 
 
@@ -144,13 +155,8 @@ def prune() -> int:
 
 
 def locked(blog: LiveBlog) -> LiveBlog:
-    """The blog as it is now. Writers queue at its row until the transaction ends."""
+    """The blog, read again. Other writers wait for its row until the transaction ends."""
     return LiveBlog.objects.select_for_update().get(pk=blog.pk)
-
-
-def checked(fields: dict) -> dict:
-    assert fields.keys() <= FIELDS, f"no field of a write: {fields.keys() - FIELDS}"
-    return fields
 
 
 def action_taken(update: BlogUpdate) -> str:

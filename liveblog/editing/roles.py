@@ -1,18 +1,21 @@
-"""Who may do what on an editor's page, and the groups that give it.
+"""What each user may do on an editor's page, and the groups that grant it.
 
-Contributors write, editors publish, admins also make blogs, users and webhooks in /admin/, where
-Django asks for staff status besides. Staff and superusers are operators: they may do everything
-here. The groups are nothing but Django permissions, so that operators can mix.
+Contributors write, editors publish, admins also create blogs, users and webhooks in /admin/, which
+Django opens only to staff. Staff and superusers are operators: they may do everything here. A group
+is a set of Django permissions, so operators can combine them as they like.
 """
 
 from dataclasses import dataclass
 
 from django.apps import apps
 from django.contrib.auth.management import create_permissions
+from django.contrib.auth.models import AnonymousUser, Group, Permission, User
 from django.db import transaction
+from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from liveblog.models import LONGEST_NAME, BlogUpdate
+from liveblog.fields import LONGEST_NAME
+from liveblog.models import BlogUpdate
 
 CONTRIBUTOR = {"liveblog": ["view_liveblog", "view_blogupdate", "add_blogupdate"]}
 EDITOR = {
@@ -35,12 +38,12 @@ GROUPS = {"contributor": CONTRIBUTOR, "editor": EDITOR, "admin": ADMIN}
 
 @dataclass(frozen=True)
 class Rights:
-    """What a user may do to a blog, beside reading it."""
+    """What a user may do with a blog, besides reading it."""
 
-    write: bool = False  # make drafts, and change those that are not scheduled
+    write: bool = False  # create drafts, and change those that are not scheduled
     publish: bool = False  # publish and schedule
-    change: bool = False  # what readers see, and every draft
-    delete: bool = False  # every update; one's own drafts go without it
+    change: bool = False  # published updates, and every draft
+    delete: bool = False  # every update; a user may delete own drafts without it
     run: bool = False  # start and end the coverage, set its title
 
     @property
@@ -53,17 +56,17 @@ class Rights:
         return self.write and self.publish
 
     def may_edit(self, update: BlogUpdate) -> bool:
-        """What somebody has scheduled is as good as published: no further look comes."""
+        """A scheduled update counts as published: nobody reviews it again before it is."""
         if update.publish_at and not self.publish:
             return False
         return self.change or (self.write and update.draft)
 
-    def may_delete(self, update: BlogUpdate, user) -> bool:
+    def may_delete(self, update: BlogUpdate, user: User) -> bool:
         own = update.draft and not update.publish_at and update.owner_id == user.pk
         return self.delete or (self.write and own)
 
 
-def rights_of(user) -> Rights:
+def rights_of(user: User | AnonymousUser) -> Rights:
     if not user.is_active:
         return Rights()
     if user.is_staff:
@@ -72,8 +75,14 @@ def rights_of(user) -> Rights:
     return Rights(*(user.has_perm(f"liveblog.{name}") for name in (*names, "change_liveblog")))
 
 
-def name_of(user) -> str:
-    """What the newsroom calls a user."""
+def user_of(request: HttpRequest) -> User:
+    """The user who is logged in; for views that admit nobody else."""
+    assert isinstance(request.user, User)
+    return request.user
+
+
+def name_of(user: User) -> str:
+    """The user's name as the newsroom sees it."""
     return (user.get_full_name() or user.get_username())[:LONGEST_NAME]
 
 
@@ -81,13 +90,11 @@ def may_not_edit() -> str:
     return _("You don't have permission to edit live blogs. Ask an administrator for it.")
 
 
-def make_groups(using, **kwargs):
-    """After `migrate`: the groups that are missing. Those that exist are their operator's.
+def make_groups(using: str, **kwargs: object) -> None:
+    """After `migrate`: create the groups that are missing. Existing groups are left as they are.
 
-    Permissions are made by a receiver that comes later than this one, perhaps.
+    Creates the permissions first: Django's own receiver for that may run after this one.
     """
-    from django.contrib.auth.models import Group, Permission
-
     for app in sorted({app for role in GROUPS.values() for app in role}):
         create_permissions(apps.get_app_config(app), verbosity=0, using=using)
     for name, role in GROUPS.items():

@@ -1,4 +1,4 @@
-"""What a text has that the one before had not, word by word; plain values."""
+"""The difference of two texts, word by word; plain values."""
 
 import re
 from collections.abc import Iterator
@@ -6,13 +6,13 @@ from difflib import SequenceMatcher
 from itertools import groupby
 from typing import NamedTuple
 
-# A word with the blanks before it; of scripts that write none between words, each character.
+# A word with the blanks before it; in scripts without blanks between words, each character.
 WORD = re.compile(r"\s*(?:[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|\w+|[^\w\s])|\s+")
 LINE = re.compile(r"[^\n]*\n|[^\n]+")
-AROUND = 200  # characters that are shown beside a change; what is longer is cut in its middle
-# Words (or lines) of the one text times those of the other. difflib's time grows faster than
-# that: it takes 20 ms for this, and minutes for two of the longest texts.
-MOST_COMPARED = 160_000
+CONTEXT = 200  # characters of unchanged text that are shown before and after a change
+# Words (or lines) of one text times those of the other. difflib's time grows faster than that
+# product: it takes 20 ms for this, and minutes for two of the longest texts.
+MAX_COMPARISONS = 160_000
 
 
 class Part(NamedTuple):
@@ -23,7 +23,7 @@ class Part(NamedTuple):
 
 
 class Change(NamedTuple):
-    """A run of units that both have, or what the one has instead of what the other had."""
+    """A run of units that both texts have, or units that replace others."""
 
     same: list[str]
     gone: list[str]
@@ -52,7 +52,7 @@ def difference(before: str, after: str) -> list[Part]:
 
 
 def compared(old: list[str], new: list[str]) -> Iterator[Part]:
-    if len(old) * len(new) <= MOST_COMPARED:
+    if len(old) * len(new) <= MAX_COMPARISONS:
         yield from parts_of(changes(old, new))
         return
     start = common(old, new)
@@ -60,7 +60,7 @@ def compared(old: list[str], new: list[str]) -> Iterator[Part]:
     end = common(old[::-1], new[::-1])
     tail, old, new = old[len(old) - end :], old[: len(old) - end], new[: len(new) - end]
     yield from parts_of([Change(head, [], [])])
-    left = MOST_COMPARED
+    left = MAX_COMPARISONS
     for change in changes(LINE.findall("".join(old)), LINE.findall("".join(new))):
         gone, made = WORD.findall("".join(change.gone)), WORD.findall("".join(change.new))
         left -= len(gone) * len(made)
@@ -70,8 +70,8 @@ def compared(old: list[str], new: list[str]) -> Iterator[Part]:
 
 
 def changes(old: list[str], new: list[str]) -> list[Change]:
-    """How the one became the other; all of it changed where comparing would take too long."""
-    if len(old) * len(new) > MOST_COMPARED:
+    """The changes from old to new; one change of everything if comparing would take too long."""
+    if len(old) * len(new) > MAX_COMPARISONS:
         return [Change([], old, new)]
     return [
         Change(new[k:m], [], []) if verb == "equal" else Change([], old[i:j], new[k:m])
@@ -80,7 +80,7 @@ def changes(old: list[str], new: list[str]) -> list[Change]:
 
 
 def common(old: list[str], new: list[str]) -> int:
-    """How many units both begin with."""
+    """The length of the common beginning."""
     pairs = enumerate(zip(old, new, strict=False))
     return next((place for place, (a, b) in pairs if a != b), min(len(old), len(new)))
 
@@ -93,7 +93,7 @@ def parts_of(found: list[Change]) -> Iterator[Part]:
 
 
 def cut(text: str, follows: bool, leads: bool) -> str:
-    """The text without what is far from the change that it follows, or leads to."""
-    if len(text) <= AROUND * (follows + leads) + AROUND:
+    """The text without the part that is far from the change before or after it."""
+    if len(text) <= CONTEXT * (follows + leads) + CONTEXT:
         return text
-    return (text[:AROUND] if follows else "") + " … " + (text[-AROUND:] if leads else "")
+    return (text[:CONTEXT] if follows else "") + " … " + (text[-CONTEXT:] if leads else "")

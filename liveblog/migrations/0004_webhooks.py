@@ -5,7 +5,7 @@ import django.db.models.deletion
 import django.utils.timezone
 from django.db import migrations, models
 
-import liveblog.models
+import liveblog.webhooks.models
 
 
 class Migration(migrations.Migration):
@@ -34,7 +34,7 @@ class Migration(migrations.Migration):
                 (
                     "secret",
                     models.CharField(
-                        default=liveblog.models.new_secret,
+                        default=liveblog.webhooks.models.new_secret,
                         editable=False,
                         max_length=60,
                         verbose_name="secret",

@@ -1,9 +1,11 @@
 """Until now the permission to add updates was the one to publish them: who has it keeps both."""
 
 from django.db import migrations
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations.state import StateApps
 
 
-def keep_publishers(apps, schema_editor):
+def keep_publishers(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     using = schema_editor.connection.alias
     Permission = apps.get_model("auth", "Permission")
     ContentType = apps.get_model("contenttypes", "ContentType")

@@ -3,7 +3,7 @@
 import django.core.validators
 from django.db import migrations, models
 
-import liveblog.models
+import liveblog.text.markup
 
 
 class Migration(migrations.Migration):
@@ -29,7 +29,7 @@ class Migration(migrations.Migration):
                 help_text="Markdown",
                 validators=[
                     django.core.validators.MaxLengthValidator(20000),
-                    liveblog.models.validate_rendering,
+                    liveblog.text.markup.validate_rendering,
                 ],
                 verbose_name="text",
             ),

@@ -1,4 +1,4 @@
-"""Pictures as files: their addresses, which tell the size, and how they get into MEDIA_ROOT."""
+"""Pictures as files in MEDIA_ROOT. Their addresses contain the size."""
 
 import hashlib
 import os
@@ -6,6 +6,7 @@ import re
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from django.conf import settings
 
@@ -13,17 +14,24 @@ FOLDER = "images"
 SIZED = re.compile(rf"/media/{FOLDER}/[0-9a-f]{{32}}-([1-9]\d{{0,4}})x([1-9]\d{{0,4}})\.webp\Z")
 
 
-def size_of(address: str) -> tuple[int | None, int | None]:
-    """(width, height) in pixels of a picture that was uploaded; of any other (None, None)."""
+class Size(NamedTuple):
+    """In pixels."""
+
+    width: int
+    height: int
+
+
+def size_of(address: str) -> Size | None:
+    """The size of an uploaded picture; None for any other address."""
     found = SIZED.search(address)
-    return (int(found[1]), int(found[2])) if found else (None, None)
+    return Size(int(found[1]), int(found[2])) if found else None
 
 
 def store(content: bytes, width: int, height: int) -> str:
-    """Keep a WebP picture; returns its address. The same content again is the same file.
+    """Store a WebP picture; returns its address. The same content again is the same file.
 
-    The name is made of the content and cannot be guessed: who has not seen a draft does not find
-    its pictures. Raises OSError, and leaves nothing half written.
+    The name is a hash of the content and cannot be guessed, so the pictures of a draft cannot be
+    found. Raises OSError, and leaves no incomplete file.
     """
     digest = hashlib.sha256(content).hexdigest()[:32]
     name = f"{digest}-{width}x{height}.webp"
@@ -32,11 +40,11 @@ def store(content: bytes, width: int, height: int) -> str:
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(settings.FILE_UPLOAD_DIRECTORY_PERMISSIONS)
     try:
-        os.utime(folder / name)  # as new as any upload to liveblog.pictures.unused
+        os.utime(folder / name)  # counts as a new upload for liveblog.pictures.unused
     except FileNotFoundError:
         write(folder / name, content)
     except PermissionError:
-        pass  # copied here by another user: there it is all the same
+        pass  # another user's copy of the same file
     return f"{settings.MEDIA_URL}{FOLDER}/{name}"
 
 
@@ -47,7 +55,7 @@ def write(path: Path, content: bytes) -> None:
             file.write(content)
             os.fchmod(file.fileno(), settings.FILE_UPLOAD_PERMISSIONS)  # nginx is another user
             file.flush()
-            os.fsync(file.fileno())  # a post that names it may be saved in the next moment
+            os.fsync(file.fileno())  # a post with its address may be saved right after
         os.replace(draft, path)
     except BaseException:
         with suppress(OSError):

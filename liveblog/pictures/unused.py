@@ -1,13 +1,14 @@
-"""Pictures in MEDIA_ROOT that nothing stored names: a text was left, a draft's history ran over.
+"""Finds pictures in MEDIA_ROOT that no stored text refers to, such as those of discarded texts.
 
-A picture is named where the 32 hexadecimal digits of its name stand in a text of the database,
-however the rest of its address is written there. Every text of every model counts: more than
-those of updates, drafts, past versions and descriptions, but none that is added later is missed.
+A text refers to a picture if it contains the 32 hexadecimal digits of its name, however the rest
+of the address is written. All text columns of all models are searched: that is more than needed,
+but no column that is added later is missed.
 """
 
 import html
 import re
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote
@@ -18,19 +19,18 @@ from django.db import models
 
 from liveblog.pictures.storage import FOLDER, SIZED
 
-# Overlapping, so that a digit too many in front of a name does not hide it.
+# Overlapping, so that an extra digit in front of a name does not hide it.
 DIGEST = re.compile(r"(?=([0-9a-f]{32}))")
 DIGITS = 32
 ROWS = 500  # of a table at a time: texts have up to 20,000 characters
 
 
 def unused(age: float) -> list[Path]:
-    """The pictures that have lain here for `age` seconds and that no text names, by name.
+    """The pictures, sorted, that are at least `age` seconds old and that no text refers to.
 
-    What is not named as liveblog.pictures.storage names its files is not ours, and never among
-    them.
+    Files whose names liveblog.pictures.storage would not make are never among them.
     """
-    found = {path.name[:DIGITS]: path for path in pictures() if lies_for(path, age)}
+    found = {path.name[:DIGITS]: path for path in pictures() if is_unchanged_for(path, age)}
     for text in texts() if found else ():
         for digest in DIGEST.findall(unquote(html.unescape(text))):
             found.pop(digest, None)
@@ -38,19 +38,19 @@ def unused(age: float) -> list[Path]:
 
 
 def remove(path: Path, age: float) -> int:
-    """Remove the picture; returns its bytes, 0 where it is gone or was uploaded again.
+    """Remove the picture; returns its size in bytes, 0 if it is gone or was uploaded again.
 
     Raises OSError.
     """
     with suppress(FileNotFoundError):
         size = path.stat().st_size
-        if lies_for(path, age):
+        if is_unchanged_for(path, age):
             path.unlink()
             return size
     return 0
 
 
-def pictures():
+def pictures() -> Iterator[Path]:
     folder = Path(settings.MEDIA_ROOT) / FOLDER
     for path in folder.iterdir() if folder.is_dir() else ():
         ours = SIZED.fullmatch(f"{settings.MEDIA_URL}{FOLDER}/{path.name}")
@@ -58,16 +58,16 @@ def pictures():
             yield path
 
 
-def lies_for(path: Path, age: float) -> bool:
-    # By the time of change, which nobody sets: a copy or a backup that was put back is new here,
-    # whatever its time of modification says.
+def is_unchanged_for(path: Path, age: float) -> bool:
+    # st_ctime cannot be set: a copy, or a file restored from a backup, is new by it, whatever its
+    # st_mtime.
     try:
         return time.time() - path.stat().st_ctime >= age
     except FileNotFoundError:
         return False
 
 
-def texts():
+def texts() -> Iterator[str]:
     for model in apps.get_models():
         if not model._meta.managed or model._meta.proxy:
             continue

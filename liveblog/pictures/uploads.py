@@ -1,4 +1,4 @@
-"""A request that carries a picture, and the frame that answers it.
+"""The upload of a picture: the request, and the frame of the response.
 
 The request is a form (multipart/form-data) with one file, `image`. The answer to it is
 
@@ -11,6 +11,8 @@ or an `error` frame of liveblog/api/errors.py.
 import logging
 
 from django.core.exceptions import SuspiciousOperation
+from django.core.files.uploadedfile import UploadedFile
+from django.http import HttpRequest
 from django.http.multipartparser import MultiPartParserError
 
 from liveblog.api.errors import Refusal
@@ -19,16 +21,17 @@ from liveblog.pictures import images
 logger = logging.getLogger(__name__)
 
 
-def take(request) -> dict:
-    """Keep the picture that the request carries. Raises Refusal."""
+def store_upload(request: HttpRequest) -> dict[str, str | int | bool]:
+    """Store the picture of the request. Raises Refusal."""
     try:
         file = request.FILES["image"]
+        assert isinstance(file, UploadedFile)
     except (KeyError, MultiPartParserError, SuspiciousOperation):
         raise Refusal("no_picture") from None
     try:
-        picture = images.keep(file)
+        picture = images.store_picture(file)
     except OSError:
         logger.exception("A picture could not be stored")
         raise Refusal("not_stored", {"Retry-After": "10"}) from None
     url = request.build_absolute_uri(picture.address)
-    return {"type": "image", "url": url} | picture._asdict()
+    return {"type": "image", "url": url, **picture._asdict()}

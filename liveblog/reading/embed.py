@@ -1,11 +1,13 @@
-"""A live blog in other sites' pages: `embed.js`, which one script tag loads, and what it frames.
+"""A live blog in other sites' pages: `embed.js`, which a script tag loads, and the framed page.
 
-Who may frame it is EMBED_ORIGINS. The frame needs no cookie and sets none, and holds nothing that
-writes: browsers keep other sites' cookies from it, and a page around it can misplace a click.
+EMBED_ORIGINS lists the sites that may frame it. The frame needs no cookie and sets none, and has
+nothing that writes: browsers block its cookies, and a page around it can misplace a click.
 """
 
 from django.conf import settings
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.template.loader import render_to_string
 from django.views.decorators.cache import cache_control
 from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import conditional_page
@@ -15,14 +17,19 @@ from liveblog.models import LiveBlog
 from liveblog.reading.pages import stream
 from liveblog.reading.views import briefly_public
 
+
+class FramedResponse(HttpResponse):
+    without_cookies = True  # proj/languages.py
+
+
 THEMES = ("light", "dark")
 
 
 @read_only
 @conditional_page
-# An hour: it hardly changes, and a title that has changed comes with the frame.
+# An hour: it hardly changes, and a new title comes with the frame.
 @cache_control(public=True, max_age=3600)
-def script(request, slug):
+def script(request: HttpRequest, slug: str) -> HttpResponse:
     blog = get_object_or_404(LiveBlog, slug=slug)
     response = render(
         request,
@@ -30,7 +37,7 @@ def script(request, slug):
         {"blog": blog},
         content_type="text/javascript; charset=utf-8",
     )
-    # Pages that are isolated from other origins (COEP) load only what says that they may.
+    # Pages that are isolated from other origins (COEP) load only resources with this header.
     response["Cross-Origin-Resource-Policy"] = "cross-origin"
     return response
 
@@ -39,7 +46,7 @@ def script(request, slug):
 @xframe_options_exempt
 @conditional_page
 @briefly_public
-def page(request, slug):
+def page(request: HttpRequest, slug: str) -> HttpResponse:
     """The newest page of the stream without the site around it; `?theme=light` or `dark`."""
     blog = get_object_or_404(LiveBlog, slug=slug)
     theme = request.GET.get("theme")
@@ -49,9 +56,9 @@ def page(request, slug):
         "site": request.get_host(),
         "whole": blog.get_absolute_url(),
     }
-    response = render(request, "liveblog/reader/embed.html", context | stream(blog))
+    html = render_to_string("liveblog/reader/embed.html", {**context, **stream(blog)}, request)
+    response = FramedResponse(html)
     response["Content-Security-Policy"] = f"frame-ancestors {' '.join(ancestors())}"
-    response.without_cookies = True  # proj/languages.py
     return response
 
 

@@ -4,7 +4,7 @@ import json
 
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
@@ -18,7 +18,7 @@ from liveblog.text.excerpts import absolute
 
 @read_only
 @never_cache
-def export(request, slug, kind):
+def export(request: HttpRequest, slug: str, kind: str) -> HttpResponse:
     if not request.user.is_authenticated:
         return redirect_to_login(request.get_full_path())
     if not request.user.is_staff:

@@ -1,16 +1,20 @@
 """`/liveblog/<slug>/feed/`: the newest updates as Atom (RFC 4287); `?key-events` only those.
 
 An entry's id is a tag URI (RFC 4151) of the site's name, the blog's first day and the row, so it
-survives edits and a move to https. What is deleted is gone from the feed, and the feed is newer.
+survives edits and a move to https. A deletion removes the entry and updates the feed's time.
 """
 
 import re
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
 from urllib.parse import urlsplit
 
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils.feedgenerator import Atom1Feed
 from django.utils.http import http_date
+from django.utils.xmlutils import SimplerXMLGenerator
 from django.views.decorators.http import conditional_page
 
 from conversations.read_only import read_only
@@ -19,17 +23,17 @@ from liveblog.reading.views import briefly_public
 from liveblog.stream.frames import PAGE
 from liveblog.text.excerpts import absolute, title_of
 
-# XML 1.0, 2.2: what no document may hold, not even as a reference.
+# XML 1.0, 2.2: characters that are not allowed in a document, not even as references.
 NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 class Feed(Atom1Feed):
     """Django's Atom with whole posts as <content>, and the blog's own time as <updated>."""
 
-    def latest_post_date(self):
+    def latest_post_date(self) -> datetime:
         return self.feed["changed"]
 
-    def add_item_elements(self, handler, item):
+    def add_item_elements(self, handler: SimplerXMLGenerator, item: dict[str, Any]) -> None:
         super().add_item_elements(handler, item)
         handler.addQuickElement("content", item["content"], {"type": "html"})
 
@@ -37,8 +41,8 @@ class Feed(Atom1Feed):
 @read_only
 @conditional_page
 @briefly_public
-def feed(request, slug):
-    # Read before the updates: what commits in between makes the next answer newer.
+def feed(request: HttpRequest, slug: str) -> HttpResponse:
+    # Read before the updates: a change that commits in between makes the next answer newer.
     blog = get_object_or_404(LiveBlog, slug=slug)
     rows = blog.updates.visible()
     if "key-events" in request.GET:
@@ -50,7 +54,7 @@ def feed(request, slug):
     return response
 
 
-def atom(blog: LiveBlog, rows, site: str, address: str) -> str:
+def atom(blog: LiveBlog, rows: Iterable[BlogUpdate], site: str, address: str) -> str:
     """The feed's XML. `site` and `address`: the absolute URLs of the site and of the feed."""
     page = site.removesuffix("/") + blog.get_absolute_url()
     made = Feed(
@@ -74,7 +78,7 @@ def add(made: Feed, blog: LiveBlog, row: BlogUpdate, site: str) -> None:
     made.add_item(
         title=xml(title_of(row)),
         link=address,
-        description=None,
+        description=None,  # type: ignore[arg-type]  # Django writes no <summary> then
         content=xml(absolute(row.content, address)),
         unique_id=tag(blog, site, row),
         pubdate=row.created,

@@ -1,6 +1,6 @@
 """`/liveblog/<slug>/<id>/`: one post under its permanent address, with what social cards show."""
 
-from django.http import Http404
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import conditional_page
@@ -15,10 +15,10 @@ from liveblog.stream.frames import update_frame
 
 @read_only
 @conditional_page
-def post(request, slug, pk):
-    """The page; 404 for what readers have never seen, 410 for what they no longer shall."""
+def post(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    """The page; 404 for what readers have never seen, 410 for what was deleted."""
     blog = get_object_or_404(LiveBlog, slug=slug)
-    # A deleted draft is still a draft: nobody has seen it.
+    # A deleted draft is still a draft: readers have never seen it.
     row = blog.updates.filter(pk=pk, draft=False).first()
     if row is None:
         raise Http404(_("This update does not exist in this live blog."))

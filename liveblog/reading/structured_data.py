@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from typing import Any
 from urllib.parse import urljoin
 
 from django.utils.safestring import SafeString, mark_safe
@@ -10,13 +11,15 @@ from liveblog.models import BlogUpdate, LiveBlog
 from liveblog.stream.frames import timestamp
 from liveblog.text.excerpts import first_image, text_of, title_of
 
+Facts = dict[str, Any]  # a JSON-LD object
+
 # In a <script> only "<" ends or opens anything; ">" and "&" are for XML's sake.
 IN_SCRIPT = str.maketrans({"<": "\\u003C", ">": "\\u003E", "&": "\\u0026"})
 
 
-def live_blog_posting(blog: LiveBlog, rows: Iterable[BlogUpdate], site: str) -> dict:
+def live_blog_posting(blog: LiveBlog, rows: Iterable[BlogUpdate], site: str) -> Facts:
     """The blog with the updates of one page. `site`: the absolute URL of the site's root."""
-    posting = {
+    posting: Facts = {
         "@context": "https://schema.org",
         "@type": "LiveBlogPosting",
         "@id": urljoin(site, blog.get_absolute_url()),
@@ -29,13 +32,13 @@ def live_blog_posting(blog: LiveBlog, rows: Iterable[BlogUpdate], site: str) -> 
         "coverageEndTime": timestamp(blog.ended),
         "liveBlogUpdate": [posting_of(blog, row, site) for row in rows],
     }
-    return said(posting)
+    return without_empty(posting)
 
 
-def posting_of(blog: LiveBlog, row: BlogUpdate, site: str) -> dict:
+def posting_of(blog: LiveBlog, row: BlogUpdate, site: str) -> Facts:
     row.blog = blog  # spares a query a row
     address = urljoin(site, row.get_absolute_url())
-    return said(
+    return without_empty(
         {
             "@type": "BlogPosting",
             "@id": address,
@@ -50,24 +53,24 @@ def posting_of(blog: LiveBlog, row: BlogUpdate, site: str) -> dict:
     )
 
 
-def image_of(row: BlogUpdate, site: str) -> dict | None:
+def image_of(row: BlogUpdate, site: str) -> Facts | None:
     image = first_image(row)
-    return image and said(
+    return image and without_empty(
         {
             "@type": "ImageObject",
             "url": urljoin(site, image.address),
-            "width": image.width,
-            "height": image.height,
+            "width": image.size and image.size.width,
+            "height": image.size and image.size.height,
             "caption": image.alt,
         }
     )
 
 
-def said(facts: dict) -> dict:
-    """Without what is empty: a fact that is not there is not stated."""
+def without_empty(facts: Facts) -> Facts:
+    """The facts without those whose value is empty."""
     return {name: value for name, value in facts.items() if value not in ("", None)}
 
 
-def in_script(value) -> SafeString:
+def in_script(value: object) -> SafeString:
     """The value as JSON that may stand in a <script> element, whatever its texts hold."""
     return mark_safe(json.dumps(value, ensure_ascii=False).translate(IN_SCRIPT))

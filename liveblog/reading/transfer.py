@@ -6,13 +6,14 @@
                   "draft", "publish_at"}, …]}
 
 Oldest first; times are ISO 8601 with an offset, or null. `body` is Markdown. Drafts are in it;
-deleted updates, past versions and their editors are not (an export may be given away), and no ids
-or revisions: whoever imports it takes new ones. Export of what was imported is the same document
-again. Pictures are not in it: the Markdown names their addresses, and the files in
-`DATA_DIR/media` are copied to the other site beside it.
+deleted updates, past versions and their editors are not (an export may be given away), nor are ids
+and revisions: an import assigns new ones. The export of an imported blog is the same document
+again. Pictures are not in it: the Markdown has their addresses, and the files in `DATA_DIR/media`
+are copied to the other site separately.
 """
 
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from itertools import islice, zip_longest
 from typing import Any, NamedTuple
@@ -20,7 +21,7 @@ from typing import Any, NamedTuple
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from liveblog.models import TEXT as TEXTS
+from liveblog.fields import CONTENT, PUBLICATION, TEXTS
 from liveblog.models import BlogUpdate, LiveBlog
 
 FORMAT, VERSION = "liveblog", 1
@@ -37,42 +38,38 @@ BLOG = {
     "created": TIME,
     "ended": TIME_OR_NULL,
 }
+KINDS = {str: TEXT, bool: FLAG, datetime | None: TIME_OR_NULL}
 UPDATE = {
-    "headline": TEXT,
-    "body": TEXT,
-    "author": TEXT,
-    "key_event": FLAG,
-    "pinned": FLAG,
+    **{name: KINDS[kind] for name, kind in CONTENT.items()},
     "created": TIME,
     "edited": TIME_OR_NULL,
-    "draft": FLAG,
-    "publish_at": TIME_OR_NULL,
+    **{name: KINDS[kind] for name, kind in PUBLICATION.items()},
 }
 
 
-class Refused(Exception):
+class InvalidDocument(Exception):
     """The document cannot be imported. `place`: where in it; `reason`: a clause without a stop."""
 
-    def __init__(self, place, reason):
+    def __init__(self, place: str, reason: str) -> None:
         super().__init__(place, reason)
         self.place, self.reason = place, reason
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.place}: {self.reason}."
 
 
-def document(blog: LiveBlog) -> dict:
+def document(blog: LiveBlog) -> dict[str, Any]:
     """The blog as a document."""
     rows = blog.updates.filter(deleted=False).order_by("created", "pk")
     return {
         "format": FORMAT,
         "version": VERSION,
-        "blog": written(blog, BLOG),
-        "updates": [written(row, UPDATE) for row in rows],
+        "blog": export_row(blog, BLOG),
+        "updates": [export_row(row, UPDATE) for row in rows],
     }
 
 
-def written(row, fields) -> dict:
+def export_row(row: LiveBlog | BlogUpdate, fields: Iterable[str]) -> dict[str, Any]:
     values = {name: getattr(row, name) for name in fields}
     return {
         name: value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
@@ -81,119 +78,134 @@ def written(row, fields) -> dict:
 
 
 class Document(NamedTuple):
-    """A document whose every field was checked: the values as the models take them."""
+    """A document that was validated: the values as the models take them."""
 
     blog: dict[str, Any]
     updates: list[dict[str, Any]]
 
 
-class Interfered(Exception):
-    """Somebody else has changed the blog since its position was read."""
+class ConcurrentChange(Exception):
+    """Another writer changed the blog while it was imported."""
 
 
-def checked(found: object, slug: str | None = None) -> Document:
-    """The document, with `slug` instead of its own. Raises Refused; nothing was written then."""
+def parse_document(found: object, slug: str | None = None) -> Document:
+    """Validate a decoded document; `slug` replaces its own. Writes nothing.
+
+    Raises InvalidDocument.
+    """
     if not isinstance(found, dict) or found.get("format") != FORMAT:
-        raise Refused("The file", "it is no export of a live blog")
+        raise InvalidDocument("The file", "it is no export of a live blog")
     if found.get("version") != VERSION:
-        raise Refused("The file", f"it has version {found.get('version')!r}, not {VERSION}")
+        raise InvalidDocument("The file", f"it has version {found.get('version')!r}, not {VERSION}")
     if found.keys() != {"format", "version", "blog", "updates"}:
-        raise Refused("The file", "it must hold format, version, blog and updates, and no more")
-    fields = read("blog", found["blog"], BLOG) | ({} if slug is None else {"slug": slug})
-    check("blog", LiveBlog(**fields))
+        raise InvalidDocument(
+            "The file", "it must hold format, version, blog and updates, and no more"
+        )
+    fields = parse_object("blog", found["blog"], BLOG) | ({} if slug is None else {"slug": slug})
+    validate("blog", LiveBlog(**fields))
     if not isinstance(found["updates"], list):
-        raise Refused("updates", "it must be a list")
+        raise InvalidDocument("updates", "it must be a list")
     updates = []
     for number, value in enumerate(found["updates"], 1):
         place = f"update {number}"
-        updates.append(read(place, value, UPDATE))
-        check(place, BlogUpdate(**updates[-1]))
+        updates.append(parse_object(place, value, UPDATE))
+        validate(place, BlogUpdate(**updates[-1]))
     return Document(fields, updates)
 
 
-def begun(document: Document) -> tuple[LiveBlog, int]:
-    """The document's blog, made if it is not there, and how many of the updates it has.
+class ImportState(NamedTuple):
+    """The blog of an import, and how many of the document's updates it already has."""
 
-    So an import that was interrupted goes on where it was, and one that was not does nothing.
-    Raises Refused where the slug belongs to another blog, and Django's database errors.
+    blog: LiveBlog
+    position: int
+
+
+def find_or_create_blog(document: Document) -> ImportState:
+    """The document's blog, created if it does not exist.
+
+    An import that was interrupted resumes here; one that was completed has nothing left to do.
+    Raises InvalidDocument where the slug belongs to another blog, and Django's database errors.
     """
     fields = document.blog
     blog = LiveBlog.objects.filter(slug=fields["slug"]).first()
     if blog is None:
         blog = LiveBlog(**fields)
         blog.save()
-        return blog, 0
+        return ImportState(blog, 0)
     rows = blog.updates.order_by("pk").values(*TEXTS)
     texts = ({name: values[name] for name in TEXTS} for values in document.updates)
     same = all(row == text for row, text in zip_longest(rows, islice(texts, len(rows))))
     if blog.created != fields["created"] or not same:
-        raise Refused("blog", "slug: Live blog with this Slug already exists")
-    return blog, len(rows)
+        raise InvalidDocument("blog", "slug: Live blog with this Slug already exists")
+    return ImportState(blog, len(rows))
 
 
 @transaction.atomic
 def load_batch(document: Document, blog: LiveBlog, position: int) -> int:
-    """Write updates from `position` on for BATCH seconds. Returns the position behind them.
+    """Write updates from `position` on for BATCH seconds. Returns the position of the next one.
 
-    Raises Interfered, LiveBlog.DoesNotExist and Django's database errors.
+    Raises ConcurrentChange, LiveBlog.DoesNotExist and Django's database errors.
     """
     blog = LiveBlog.objects.select_for_update().get(pk=blog.pk)
     if blog.updates.count() != position:
-        raise Interfered
+        raise ConcurrentChange
     end = time.monotonic() + BATCH
     for fields in document.updates[position:]:
         update = BlogUpdate(blog=blog, **fields)
-        update.saved_by = "manage.py import"
-        update.save()
+        update.save(writer="manage.py import")
         position += 1
         if time.monotonic() > end:
             break
     return position
 
 
-def read(place, value, fields) -> dict:
-    """The values of an object with just these fields. Raises Refused."""
+def parse_object(place: str, value: object, fields: dict[str, str]) -> dict[str, Any]:
+    """The values of an object with exactly these fields. Raises InvalidDocument."""
     if not isinstance(value, dict):
-        raise Refused(place, "it must be an object")
+        raise InvalidDocument(place, "it must be an object")
     if value.keys() != fields.keys():
         wrong = sorted(value.keys() ^ fields.keys())[0]
         verb = "is missing" if wrong in fields else "is not known"
-        raise Refused(place, f"the field {wrong!r} {verb}")
-    return {name: read_field(place, name, value[name], kind) for name, kind in fields.items()}
+        raise InvalidDocument(place, f"the field {wrong!r} {verb}")
+    return {name: parse_field(place, name, value[name], kind) for name, kind in fields.items()}
 
 
-def read_field(place, name, value, kind):
-    """The value as the model takes it. Raises Refused."""
+def parse_field(place: str, name: str, value: object, kind: str) -> str | bool | datetime | None:
+    """The value as the model takes it. Raises InvalidDocument."""
     if kind is FLAG and isinstance(value, bool):
         return value
     if kind is TEXT and isinstance(value, str):
         if "\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
-            raise Refused(place, f"the field {name!r} holds what no database stores")
+            raise InvalidDocument(place, f"the field {name!r} holds what no database stores")
         return value
     if kind is TIME_OR_NULL and value is None:
         return None
-    if kind in (TIME, TIME_OR_NULL) and (moment := moment_of(value)):
+    if kind in (TIME, TIME_OR_NULL) and (moment := parse_time(value)):
         return moment
-    raise Refused(place, f"the field {name!r} must be {TIME if kind is TIME_OR_NULL else kind}")
+    raise InvalidDocument(
+        place, f"the field {name!r} must be {TIME if kind is TIME_OR_NULL else kind}"
+    )
 
 
-def moment_of(value) -> datetime | None:
+def parse_time(value: object) -> datetime | None:
+    if not isinstance(value, str):
+        return None
     try:
         moment = datetime.fromisoformat(value)
         return moment.astimezone(UTC) if moment.tzinfo else None
-    except (TypeError, ValueError, OverflowError):
+    except (ValueError, OverflowError):
         return None
 
 
-def check(place, row):
-    """Raises Refused where the row cannot be stored, as an editor would be refused."""
+def validate(place: str, row: LiveBlog | BlogUpdate) -> None:
+    """Raise InvalidDocument if the row breaks a rule that the editor's form enforces."""
     try:
-        # save() takes the revisions; that the parent exists, and is no other blog, is seen to.
+        # save() takes the revisions, and the caller sets the blog.
         row.full_clean(exclude=["blog", "revision", "created_revision"], validate_unique=False)
     except ValidationError as error:
         name, sentences = next(iter(error.message_dict.items()))
-        raise Refused(place, f"{name}: {sentences[0].rstrip('.')}") from error
+        raise InvalidDocument(place, f"{name}: {sentences[0].rstrip('.')}") from error
     if isinstance(row, BlogUpdate) and not row.body.strip():
-        raise Refused(place, "body: This field cannot be blank")
+        raise InvalidDocument(place, "body: This field cannot be blank")
     if isinstance(row, BlogUpdate) and row.publish_at and not row.draft:
-        raise Refused(place, "publish_at: What is published cannot be scheduled")
+        raise InvalidDocument(place, "publish_at: What is published cannot be scheduled")

@@ -1,11 +1,10 @@
 """The readers' pages, and updates.json.
 
-The reader's pages depend on nothing but the address, so that a shared cache may keep them; they
-carry their revision, and the script catches up from there.
+The reader's pages depend only on the address, so that a shared cache may keep them. Each carries
+its revision, and the script catches up from there.
 """
 
-from typing import Any
-
+from django.db import models
 from django.db.models import Max, Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -14,63 +13,75 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import conditional_page
 
+from conversations.json_text import encode
 from conversations.read_only import read_only
-from liveblog.models import LiveBlog
+from liveblog.models import BlogUpdate, LiveBlog
 from liveblog.reading.cards import card_of_blog
 from liveblog.reading.pages import NEWEST, OLDEST, key_events, place_in_stream, stream
 from liveblog.reading.structured_data import in_script, live_blog_posting
-from liveblog.stream.frames import bad_revision, encode, replay_frame, unknown_blog
-from liveblog.stream.replay import Asker, charge, has_missed_much, seconds_to_wait, too_many_replays
+from liveblog.stream.frames import Frame, bad_revision, replay_frame, unknown_blog
+from liveblog.stream.replay import (
+    ReplayClient,
+    charge,
+    has_missed_much,
+    seconds_to_wait,
+    too_many_replays,
+)
 from liveblog.stream.revisions import whole_number
 
 TOO_MANY_REQUESTS = 429
 
-# 1 s: a crowd costs one rendering a second, and a post made just before shows by the script.
+# 1 s: a crowd costs one rendering per second; the script adds a post that is newer.
 briefly_public = cache_control(public=True, max_age=1)
 
 
 @read_only
 @briefly_public
-def index(request):
+def index(request: HttpRequest) -> HttpResponse:
     shown = Q(updates__deleted=False, updates__draft=False)
-    blogs = LiveBlog.objects.annotate(last_update=Max("updates__created", filter=shown))
-    states = [LiveBlog.State.LIVE, LiveBlog.State.UPCOMING, LiveBlog.State.ENDED]
-    blogs = sorted(blogs, key=lambda blog: states.index(blog.state))
+    found = LiveBlog.objects.annotate(last_update=Max("updates__created", filter=shown))
+    states: list[str] = [LiveBlog.State.LIVE, LiveBlog.State.UPCOMING, LiveBlog.State.ENDED]
+    blogs = sorted(found, key=lambda blog: states.index(blog.state))
     return render(request, "liveblog/reader/index.html", {"blogs": blogs})
 
 
 @read_only
 @conditional_page
-def reader(request, slug):
+def reader(request: HttpRequest, slug: str) -> HttpResponse:
     """A page of the stream: `?order=oldest`, and from `?before=<id>` or `?after=<id>` on.
 
-    `?at=<id>` leads to the page that holds the post.
+    `?at=<id>` redirects to the page that contains the post.
     """
     blog = get_object_or_404(LiveBlog, slug=slug)
     order = request.GET.get("order", NEWEST)
     if order not in (NEWEST, OLDEST):
         raise Http404(_("The order must be newest or oldest."))
-    # A draft is as good as not there: even its time would give it away.
-    rows = blog.updates.filter(draft=False)
-    if at := asked_row(request, rows, "at"):
+    # Drafts are 404: even their time would be a leak.
+    published = blog.updates.filter(draft=False)
+    if at := requested_row(request, published, "at"):
         return cached(redirect(place_in_stream(blog, at, order)), blog)
-    edge = asked_row(request, rows, "after" if order == OLDEST else "before")
-    context = {"blog": blog} | stream(blog, order, edge)
-    rows = [update["row"] for update in context["updates"]]
+    edge = requested_row(request, published, "after" if order == OLDEST else "before")
+    page = stream(blog, order, edge)
+    rows = [update["row"] for update in page["updates"]]
     posting = live_blog_posting(blog, rows, request.build_absolute_uri("/"))
-    context |= {"structured": in_script(posting), "card": card_of_blog(request, blog, edge, rows)}
-    context |= key_events(blog, {row.pk for row in rows})
+    context: dict[str, object] = {
+        "blog": blog,
+        "structured": in_script(posting),
+        "card": card_of_blog(request, blog, edge, rows),
+        **page,
+        **key_events(blog, {row.pk for row in rows}),
+    }
     return cached(render(request, "liveblog/reader/reader.html", context), blog)
 
 
-def cached(response, blog):
-    """Say how long caches may keep a page of the blog.
+def cached(response: HttpResponse, blog: LiveBlog) -> HttpResponse:
+    """Set how long caches may keep a page of the blog.
 
-    While it is covered, a second: a crowd costs one rendering a second. When the coverage has
-    ended, shared caches may keep it for a year: the script asks for what came later in any case,
-    and an operator who must be rid of a page at once purges them. Browsers, which nobody can
-    purge, look again after a minute, so that corrections and legal deletions get through to who
-    has no script. Our own nginx goes on with its second, which costs nothing.
+    During the coverage, a second: a crowd costs one rendering per second. When the coverage has
+    ended, shared caches may keep it for a year: the script requests later changes in any case, and
+    an operator who must remove a page at once can purge them. Browsers cannot be purged; they
+    revalidate after a minute, so that corrections and legal deletions also reach readers without
+    scripts. Our own nginx keeps pages for a second as before.
     """
     if blog.state == LiveBlog.State.ENDED:
         patch_cache_control(response, public=True, max_age=60, s_maxage=31_536_000)
@@ -86,40 +97,42 @@ def updates_json(request: HttpRequest, slug: str) -> HttpResponse:
     """The `replay` frame over HTTP, for readers whose socket is blocked.
 
     `?after=<revision>`, and `parts=1` for a long one in parts (see replay_frame()). Caches may
-    keep every answer for a second, but not the refusal of one client's address.
+    keep every response for a second, except one that refuses a client's address.
     """
-    asker = Asker(socket=None, address=request.META.get("REMOTE_ADDR"))
-    answer = replay_answer(request, slug, asker)
+    client = ReplayClient(reply_channel=None, address=request.META.get("REMOTE_ADDR"))
+    answer = replay_response(request, slug, client)
     if answer.status_code != TOO_MANY_REQUESTS:
         patch_cache_control(answer, public=True, max_age=1)
     return answer
 
 
-def replay_answer(request: HttpRequest, slug: str, asker: Asker) -> HttpResponse:
+def replay_response(request: HttpRequest, slug: str, client: ReplayClient) -> HttpResponse:
     blog = LiveBlog.objects.filter(slug=slug).first()
     if blog is None:
-        return json_answer(unknown_blog(), status=404)
+        return json_response(unknown_blog().frame, status=404)
     after = whole_number(request.GET.get("after", "0"))
     if after is None:
-        return json_answer(bad_revision(), status=400)
+        return json_response(bad_revision().frame, status=400)
     is_counted = has_missed_much(blog.revision, after)
-    if is_counted and (wait := seconds_to_wait(asker)):
+    if is_counted and (wait := seconds_to_wait(client)):
         headers = {"Retry-After": str(wait), "Cache-Control": "no-store"}
-        return json_answer(too_many_replays(wait), TOO_MANY_REQUESTS, **headers)
-    answer = json_answer(replay_frame(blog, after, in_parts="parts" in request.GET))
+        return json_response(too_many_replays(wait), TOO_MANY_REQUESTS, **headers)
+    answer = json_response(replay_frame(blog, after, in_parts="parts" in request.GET))
     if is_counted:
-        charge(asker, len(answer.content))
+        charge(client, len(answer.content))
     return answer
 
 
-def json_answer(frame: dict[str, Any], status: int = 200, **headers: str) -> HttpResponse:
+def json_response(frame: Frame, status: int = 200, **headers: str) -> HttpResponse:
     return HttpResponse(
         encode(frame), status=status, content_type="application/json", headers=headers
     )
 
 
-def asked_row(request, rows, name):
-    """The row that `?name=<id>` means, perhaps a tombstone; None without it. Raises Http404."""
+def requested_row(
+    request: HttpRequest, rows: models.QuerySet[BlogUpdate], name: str
+) -> BlogUpdate | None:
+    """The row that `?name=<id>` names, perhaps a tombstone; None without it. Raises Http404."""
     if name not in request.GET:
         return None
     number = whole_number(request.GET[name])

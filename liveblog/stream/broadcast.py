@@ -1,4 +1,7 @@
-"""Sends every committed change to the blog's group. A hint: who misses it asks the database."""
+"""Sends every committed change to the blog's group.
+
+Best effort: a client that misses a change catches up from the database.
+"""
 
 import logging
 from functools import partial
@@ -9,11 +12,12 @@ from django.db import transaction
 from django.db.models.signals import post_delete, post_save, pre_save
 from django.dispatch import receiver
 
+from conversations.json_text import encode
 from liveblog.models import BlogUpdate, LiveBlog
 from liveblog.stream.frames import (
+    Frame,
     action_of,
     blog_frame,
-    encode,
     ended_frame,
     unknown_blog,
     update_frame,
@@ -24,15 +28,27 @@ logger = logging.getLogger(__name__)
 
 
 @receiver(post_save, sender=BlogUpdate)
-def broadcast_update(instance, raw=False, using=None, update_fields=None, **kwargs):
+def broadcast_update(
+    instance: BlogUpdate,
+    raw: bool = False,
+    using: str | None = None,
+    update_fields: frozenset[str] | None = None,
+    **kwargs: object,
+) -> None:
     if not (raw or instance.draft):
         frame = update_frame(as_stored(instance, using, update_fields))
         transaction.on_commit(partial(send, instance.blog, frame), using=using)
 
 
 @receiver(post_save, sender=BlogUpdate)
-def tell_the_desk(instance, created, raw=False, using=None, **kwargs):
-    """Editors' pages: a draft has changed, or is none any more. They ask for what it says."""
+def send_draft_to_desk(
+    instance: BlogUpdate,
+    created: bool,
+    raw: bool = False,
+    using: str | None = None,
+    **kwargs: object,
+) -> None:
+    """Send the editors' pages the id of a draft that changed, or that is no longer one."""
     gone = not instance.draft or instance.deleted
     published = not (created or instance.draft) and action_of(instance) == "created"
     if not raw and (instance.draft or published):
@@ -41,7 +57,14 @@ def tell_the_desk(instance, created, raw=False, using=None, **kwargs):
 
 
 @receiver(post_save, sender=LiveBlog)
-def broadcast_blog(instance, created, raw=False, using=None, update_fields=None, **kwargs):
+def broadcast_blog(
+    instance: LiveBlog,
+    created: bool,
+    raw: bool = False,
+    using: str | None = None,
+    update_fields: frozenset[str] | None = None,
+    **kwargs: object,
+) -> None:
     if not (raw or created):
         frame = blog_frame(as_stored(instance, using, update_fields))
         transaction.on_commit(partial(send, instance, frame), using=using)
@@ -51,45 +74,52 @@ def broadcast_blog(instance, created, raw=False, using=None, update_fields=None,
 
 
 @receiver(pre_save, sender=LiveBlog)
-def leave_the_old_address(instance, raw=False, using=None, update_fields=None, **kwargs):
+def close_old_address(
+    instance: LiveBlog,
+    raw: bool = False,
+    using: str | None = None,
+    update_fields: frozenset[str] | None = None,
+    **kwargs: object,
+) -> None:
     if not raw and (update_fields is None or "slug" in update_fields):
         moving = LiveBlog.objects.using(using).filter(pk=instance.pk).exclude(slug=instance.slug)
         for slug in moving.values_list("slug", flat=True):
-            transaction.on_commit(partial(send_away, slug), using=using)
+            transaction.on_commit(partial(close_pages, slug), using=using)
 
 
 @receiver(post_delete, sender=LiveBlog)
-def leave_the_address(instance, using=None, **kwargs):
-    transaction.on_commit(partial(send_away, instance.slug), using=using)
+def close_address(instance: LiveBlog, using: str | None = None, **kwargs: object) -> None:
+    transaction.on_commit(partial(close_pages, instance.slug), using=using)
 
 
-def desk_group(slug) -> str:
+def desk_group(slug: str) -> str:
     """The group that every open editor's page of the blog is in."""
     return f"desk-{slug}"
 
 
-def send_to_desk(blog, frame):
-    """Never raises. Who misses it sees it when the page is opened again."""
+def send_to_desk(blog: LiveBlog, frame: Frame) -> None:
+    """Best effort, never raises: a page that misses it is up to date when it is reloaded."""
     try:
         Group(desk_group(blog.slug)).send({"text": encode(frame)}, immediately=True)
     except Exception:
-        logger.exception("The editors' pages of %s were not told of a draft.", blog.slug)
+        logger.exception("A draft's change was not sent to the editors' pages of %s.", blog.slug)
 
 
-def send_away(slug):
-    """Tell the open pages that there is no blog under their address any more. Never raises."""
+def close_pages(slug: str) -> None:
+    """Close the sockets of a slug that no blog has any longer. Never raises."""
     try:
-        message = {"text": encode(unknown_blog()), "close": NOT_FOUND}
+        message = {"text": encode(unknown_blog().frame), "close": NOT_FOUND}
         Group(LiveBlog.group_name_of(slug)).send(message, immediately=True)
     except Exception:
-        logger.exception("The pages of %s, which is gone, were not told.", slug)
+        logger.exception("The sockets of %s, which no longer exists, were not closed.", slug)
 
 
-def send(blog, frame, **more):
+def send(blog: LiveBlog, frame: Frame, close: int | None = None) -> None:
     """Send the frame to every open page of the blog. Never raises: the change is committed."""
     try:
         # At once: what a consumer sends waits for its end, and is lost if it is killed before.
-        Group(blog.group_name).send({"text": encode(frame), **more}, immediately=True)
+        message = {"text": encode(frame)} | ({} if close is None else {"close": close})
+        Group(blog.group_name).send(message, immediately=True)
     except Exception:
         logger.exception(
             "Revision %s of %s was not broadcast; readers catch up by replay.",

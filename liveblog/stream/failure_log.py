@@ -1,4 +1,4 @@
-"""Logs the first of several failures in a row, and their end."""
+"""Logs the first of several failures in a row, and the recovery."""
 
 import logging
 
@@ -6,14 +6,14 @@ logger = logging.getLogger(__name__)
 
 
 class FailureLog:
-    """`subject` is what fails, the beginning of a sentence."""
+    """`subject`: what fails; it begins the log lines."""
 
     def __init__(self, subject: str) -> None:
         self.subject = subject
         self.failures = 0
 
     def note_failure(self, error: Exception, trace: bool = False) -> int:
-        """Returns how many failures there were in a row."""
+        """Returns the number of failures in a row."""
         self.failures += 1
         if self.failures == 1:
             reason, *_ = str(error).split("\n")  # PostgreSQL quotes the statement below it

@@ -1,25 +1,25 @@
-"""What goes over the wire: each frame as a dict of JSON values, and the text that is sent.
+"""The frames of a live blog as JSON objects.
 
-Frames are values: nothing here knows a socket, a channel or a request.
+Plain values: this module uses no socket, channel or request.
 """
 
-import json
 from datetime import UTC, datetime
 from math import inf
+from typing import Any
 
+from channels_realtime.close_codes import NOT_FOUND
 from django.utils.translation import gettext
 
-from conversations.json_text import error_frame
+from conversations.json_text import encode
+from conversations.refusals import Refusal
+from liveblog.fields import CONTENT, PUBLICATION, TEXTS
 from liveblog.models import BlogUpdate, LiveBlog
 
-LONGEST_REPLAY = 200  # updates; a reader that misses more starts anew with the newest page
-PAGE = 50  # updates on a page, and in a replay that starts anew
+LONGEST_REPLAY = 200  # updates; a reader that has missed more gets the newest page instead
+PAGE = 50  # updates on a page, and in a replay with `reset`
 PART = 32_000  # bytes of updates in a part of a replay: 1 s of a line with 256 kbit/s
 
-
-def encode(frame: dict) -> str:
-    """The frame as JSON text."""
-    return json.dumps(frame, ensure_ascii=False, separators=(",", ":"))
+Frame = dict[str, Any]  # a JSON object; its "type" determines its members
 
 
 def timestamp(moment: datetime | None) -> str | None:
@@ -29,32 +29,35 @@ def timestamp(moment: datetime | None) -> str | None:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def json_value(value: bool | datetime | None) -> bool | str | None:
+    return timestamp(value) if isinstance(value, datetime) else value
+
+
 def action_of(update: BlogUpdate) -> str:
-    """What the row's newest revision did to it."""
+    """The change that the row's newest revision made."""
     if update.deleted:
         return "deleted"
     return "created" if update.revision == update.created_revision else "changed"
 
 
-def update_frame(update: BlogUpdate) -> dict:
-    """One update in its newest state; a deleted one gives nothing away."""
-    shown = not update.deleted
+def update_frame(update: BlogUpdate) -> Frame:
+    """One update in its newest state; the texts of a deleted one are empty."""
+    fields = {name: getattr(update, name) for name in CONTENT if name != "body"}
+    if update.deleted:
+        fields |= {name: "" for name in TEXTS if name != "body"}
     return {
         "type": "update",
         "id": update.pk,
         "revision": update.revision,
         "action": action_of(update),
-        "content": update.content if shown else "",
-        "headline": update.headline if shown else "",
-        "author": update.author if shown else "",
-        "pinned": update.pinned,
-        "key_event": update.key_event,
+        "content": "" if update.deleted else update.content,
+        **fields,
         "created": timestamp(update.created),
         "edited": timestamp(update.edited),
     }
 
 
-def blog_frame(blog: LiveBlog) -> dict:
+def blog_frame(blog: LiveBlog) -> Frame:
     return {
         "type": "blog",
         "revision": blog.revision,
@@ -65,17 +68,16 @@ def blog_frame(blog: LiveBlog) -> dict:
     }
 
 
-def editors_frame(update: BlogUpdate) -> dict:
-    """The update frame and what only editors may see; never for a group."""
+def editors_frame(update: BlogUpdate) -> Frame:
+    """The update frame with the fields that only editors may see; never for a group."""
     return update_frame(update) | {
         "body": "" if update.deleted else update.body,
         "version": update.version,
-        "draft": update.draft,
-        "publish_at": timestamp(update.publish_at),
+        **{name: json_value(getattr(update, name)) for name in PUBLICATION},
     }
 
 
-def replay_frame(blog: LiveBlog, after: int, in_parts: bool = False) -> dict:
+def replay_frame(blog: LiveBlog, after: int, in_parts: bool = False) -> Frame:
     """All of the blog that changed after a revision: each row once, tombstones included.
 
     Where that is more than LONGEST_REPLAY rows, or the reader is ahead of the database (which was
@@ -84,7 +86,7 @@ def replay_frame(blog: LiveBlog, after: int, in_parts: bool = False) -> dict:
 
     `in_parts`: a frame with more than PART bytes of updates ends after the row that exceeds it.
     Its `revision` is that row's, up to which it is complete, and `head` is the blog's. A reset
-    always comes whole: its rows are believed only together.
+    is never split: its rows replace all others only together.
     """
     rows = list(blog.updates.filter(revision__gt=after).order_by("revision")[: LONGEST_REPLAY + 1])
     reset = len(rows) > LONGEST_REPLAY or after > blog.revision
@@ -98,9 +100,10 @@ def replay_frame(blog: LiveBlog, after: int, in_parts: bool = False) -> dict:
     return frame
 
 
-def first_updates(rows: list[BlogUpdate], most: float) -> list[dict]:
+def first_updates(rows: list[BlogUpdate], most: float) -> list[Frame]:
     """The frames of the rows, up to the one with which they exceed `most` bytes."""
-    updates, size = [], 0
+    updates: list[Frame] = []
+    size = 0
     for row in rows:
         if size > most:
             break
@@ -118,19 +121,20 @@ def page_of_updates(blog: LiveBlog) -> list[BlogUpdate]:
     return newest + [row for row in visible.filter(pinned=True) if row.pk not in shown]
 
 
-def pulse_frame(revision: int, readers: int) -> dict:
-    """The blog's head, and how many sockets its pages hold."""
+def pulse_frame(revision: int, readers: int) -> Frame:
+    """The blog's head revision, and the number of its readers' open sockets."""
     return {"type": "pulse", "revision": revision, "readers": readers}
 
 
-def ended_frame(revision: int) -> dict:
-    """Coverage has ended. Whoever has all up to this revision has all of it."""
+def ended_frame(revision: int) -> Frame:
+    """The coverage has ended; this is its last revision."""
     return {"type": "ended", "revision": revision}
 
 
-def unknown_blog() -> dict:
-    return error_frame("unknown_blog", gettext("There is no live blog at this address."))
+def unknown_blog() -> Refusal:
+    sentence = gettext("There is no live blog at this address.")
+    return Refusal("unknown_blog", sentence, 404, NOT_FOUND)
 
 
-def bad_revision() -> dict:
-    return error_frame("bad_revision", gettext("`after` must be a non-negative integer."))
+def bad_revision() -> Refusal:
+    return Refusal("bad_revision", gettext("`after` must be a non-negative integer."))

@@ -1,4 +1,4 @@
-"""Short waits for locks, for work that can come again."""
+"""A short lock timeout, for work that can be repeated."""
 
 from django.db import connection
 

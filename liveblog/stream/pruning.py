@@ -1,4 +1,4 @@
-"""Deletes old rows in short transactions, so that nobody waits for them."""
+"""Deletes old rows in short transactions, so that writers do not wait for them."""
 
 import time
 
@@ -11,7 +11,7 @@ BUDGET = 0.5  # s of one call; the rest is deleted by the next one
 
 
 def delete_in_batches(rows: models.QuerySet) -> int:
-    """Delete the rows that nobody has locked, as far as BUDGET goes. Returns how many."""
+    """Delete the rows that are not locked, for BUDGET seconds. Returns how many."""
     limit_lock_waits()
     ends, count = time.monotonic() + BUDGET, 0
     while True:

@@ -1,15 +1,14 @@
-"""The pulse: tells the readers of each blog its head revision, and how many they are.
+"""The pulse: sends the readers of each blog its head revision and the number of readers.
 
 A broadcast may be lost: its worker is killed between the commit and the send, Redis restarts, a
-list is full. Nothing is sent again for that. A reader whose head is behind the pulse's asks for
-what it misses and gets it from the database, whatever it was: a post, an edit, a tombstone, the
-title. So the pulse needs no memory of what it said before, and one that is killed loses nothing.
-A pulse that is lost itself is followed by the next. Whoever still holds a socket of a coverage
-that has ended was not told so: the pulse tells it, and closes the socket.
+list is full. It is not sent again. A reader whose head is behind the pulse's requests a replay and
+gets the missing changes from the database: posts, edits, tombstones, the title. The pulse
+therefore keeps no state, and a process that is killed loses nothing. A lost pulse is followed by
+the next one. A socket that is still open on a blog whose coverage has ended has missed that: it
+gets an `ended` frame instead of a pulse, and is closed.
 
-After that it does its other tasks (liveblog.stream.pulse_tasks): publishing what is scheduled,
-delivering to
-webhooks, deleting what is old.
+After that the process runs its other tasks (liveblog.stream.pulse_tasks): publishing scheduled
+updates, delivering to webhooks, deleting old rows.
 """
 
 import logging
@@ -22,21 +21,22 @@ from channels_realtime.layer.channel_layer import Transport
 from django.db import Error as DatabaseError
 from django.db import close_old_connections
 
+from conversations.json_text import encode
 from liveblog.models import LiveBlog
 from liveblog.stream.failure_log import FailureLog
-from liveblog.stream.frames import encode, ended_frame, pulse_frame
+from liveblog.stream.frames import ended_frame, pulse_frame
 from liveblog.stream.lease import Lease
 from liveblog.stream.pulse_tasks import Round
 from liveblog.stream.reader_counts import count_readers
 
 logger = logging.getLogger(__name__)
 
-EVERY = 2.0  # s; the reader's script misses it after 5
-IDLE = 3.5  # s between two looks where nobody reads; the first reader hears within 4
-REDIS_AWAY = 1.0  # s between two tries
-# s between tries where the database is away. The last is longer than the lease: perhaps another
-# host reaches it.
-DATABASE_AWAY = (1.0, 1.0, 1.0, 1.0, 5.0)
+INTERVAL = 2.0  # s; the reader's script misses it after 5
+IDLE_INTERVAL = 3.5  # s between two rounds without readers; the first reader gets a pulse within 4
+REDIS_RETRY = 1.0  # s between two attempts
+# s between attempts while the database is unavailable. The last is longer than the lease, so that
+# a process on another host, which may reach the database, takes over.
+DATABASE_RETRIES = (1.0, 1.0, 1.0, 1.0, 5.0)
 
 
 class Pulse:
@@ -49,11 +49,11 @@ class Pulse:
         self.stopping = self.resting = False
         self.redis = FailureLog("Redis")
         self.database = FailureLog("The database")
-        self.telling = FailureLog("Telling readers the newest revision")
+        self.sending = FailureLog("Sending the newest revision to readers")
         self.round = Round()
 
     def run(self) -> None:
-        """Pulse until stopped. Whatever is away is waited for."""
+        """Pulse until stopped. While Redis or the database is unavailable, try again."""
         try:
             while not self.stopping:
                 wait = self.attempt()
@@ -62,7 +62,7 @@ class Pulse:
                 self.resting = False
         except Stopped:
             pass
-        if self.resting:  # else the connection is in the middle of something
+        if self.resting:  # else the connection may be in the middle of a command
             self.lease.release()
 
     def stop(self, *_: object) -> None:
@@ -77,7 +77,7 @@ class Pulse:
             wait = self.beat()
         except DatabaseError as error:
             failures = self.database.note_failure(error)
-            wait = DATABASE_AWAY[min(failures, len(DATABASE_AWAY)) - 1]
+            wait = DATABASE_RETRIES[min(failures, len(DATABASE_RETRIES)) - 1]
             if wait > self.lease.ttl:
                 self.lease.release()
             return wait
@@ -85,62 +85,62 @@ class Pulse:
         return max(0.0, wait - (time.monotonic() - started))
 
     def beat(self) -> float:
-        """Pulse for each blog that is read, then do the other tasks. Returns the period in seconds,
-        0 where more is to be done at once.
+        """Send the pulses, then run the other tasks. Returns the seconds until the next round,
+        0 if there is more to do at once.
 
-        Where Redis is away nobody can be told, and which process is active is not known. The other
-        tasks are then done all the same: the database lets each be done by one process.
+        Without Redis no pulse can be sent, and it is unknown which process is active. Every process
+        then runs the other tasks: locks in the database keep two from doing the same work.
 
         Raises Django's database errors.
         """
         try:
             if wait := self.lease.hold():
-                self.say(False)
+                self.set_active(False)
                 return wait
-            self.say(True)
+            self.set_active(True)
             close_old_connections()
-            wait = self.tell_readers()
+            wait = self.send_pulses()
         except DatabaseError:
             raise
         except (redis.RedisError, OSError) as error:
             self.redis.note_failure(error)
-            wait = REDIS_AWAY
+            wait = REDIS_RETRY
         except Exception as error:
-            self.telling.note_failure(error, trace=True)
-            wait = EVERY
+            self.sending.note_failure(error, trace=True)
+            wait = INTERVAL
         else:
             self.redis.note_success()
-            self.telling.note_success()
+            self.sending.note_success()
         return 0.0 if self.round.run() else wait
 
-    def tell_readers(self) -> float:
-        """Pulse for each blog that is read. Returns the seconds until they are told again.
+    def send_pulses(self) -> float:
+        """Send a pulse for each blog that has readers. Returns the seconds until the next one.
 
-        A blog whose readers cannot be told keeps no other from it; what was in the way is raised
-        at the end. Raises redis.RedisError, OSError and Django's database errors.
+        If sending fails for one blog, the others still get theirs; the first error is raised at
+        the end. Raises redis.RedisError, OSError and Django's database errors.
         """
-        rows = LiveBlog.objects.order_by().values_list("slug", "revision", "state")
-        heads = {slug: (revision, state) for slug, revision, state in rows}
+        rows = LiveBlog.objects.order_by().values_list("slug", "revision", "state", named=True)
+        heads = {row.slug: row for row in rows}
         found = count_readers(self.layer, heads)
         errors = [*found.errors]
         for slug, count in found.counts.items():
-            revision, state = heads[slug]
-            message = {"text": encode(pulse_frame(revision, count))}
-            if state == LiveBlog.State.ENDED:
-                message = {"text": encode(ended_frame(revision)), "close": ENDED}
+            head = heads[slug]
+            message: dict[str, str | int] = {"text": encode(pulse_frame(head.revision, count))}
+            if head.state == LiveBlog.State.ENDED:
+                message = {"text": encode(ended_frame(head.revision)), "close": ENDED}
             try:
                 Group(LiveBlog.group_name_of(slug)).send(message, immediately=True)
             except Exception as error:
                 errors.append(error)
         if errors:
             raise errors[0]
-        return EVERY if found.counts else IDLE
+        return INTERVAL if found.counts else IDLE_INTERVAL
 
-    def say(self, active: bool) -> None:
+    def set_active(self, active: bool) -> None:
         if active != self.active:
             self.active = active
             logger.info("This process pulses." if active else "Another process pulses now.")
 
 
 class Stopped(BaseException):
-    """Told to stop."""
+    """A signal has requested the end."""

@@ -1,4 +1,4 @@
-"""The parts of the pulse's round that write to the database, each of which fails by itself."""
+"""The tasks of the pulse's round that write to the database. Each fails independently."""
 
 import time
 from collections.abc import Callable
@@ -51,7 +51,7 @@ class Task:
 
 
 class Round:
-    """What a pulse does in every round beside telling readers the newest revisions."""
+    """The tasks of a pulse's round beside sending readers the newest revision."""
 
     def __init__(self) -> None:
         self.publisher = Publisher()
@@ -59,7 +59,7 @@ class Round:
         self.tasks = [
             Task("Publishing what is scheduled", self.publisher.publish_due),
             Task("Delivering to webhooks", self.deliveries.wake),
-            Task("Rendering stored texts anew", Rerendering().step),
+            Task("Rendering stored texts again", Rerendering().step),
             Task("Limiting the backlog of webhooks", backlog.expire, PRUNE_EVERY),
             Task("Deleting old deliveries", backlog.prune, PRUNE_EVERY),
             Task("Deleting old idempotency keys", idempotency.prune, PRUNE_EVERY),

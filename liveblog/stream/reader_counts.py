@@ -1,4 +1,4 @@
-"""How many readers each blog has, at a cost that grows with neither readers nor quiet blogs."""
+"""Counts each blog's readers. The cost grows with neither readers nor blogs without readers."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -20,15 +20,15 @@ class Readers:
 
 
 def count_readers(layer: Transport, slugs: Iterable[str]) -> Readers:
-    """Count the readers of these blogs. A shard that is away costs those on the others nothing.
+    """Count the readers of these blogs. If a shard is unavailable, the others are still counted.
 
-    Where nobody reads this is one command per shard. Members of a dead interface server are not
+    Without readers this is one command per shard. Members of a dead interface server are not
     counted 12 s after its last sign of life.
     """
     shards: defaultdict[int, dict[str, str]] = defaultdict(dict)
     for slug in slugs:
         group = LiveBlog.group_name_of(slug)
-        shards[layer.consistent_hash(group)][layer.group_keys(group)[0]] = slug
+        shards[layer.consistent_hash(group)][layer.group_key(group)] = slug
     counts: dict[str, int] = {}
     errors: list[Exception] = []
     for shard, names in shards.items():
@@ -41,7 +41,10 @@ def count_readers(layer: Transport, slugs: Iterable[str]) -> Readers:
 
 
 def existing(connection: Connection, keys: Iterable[str]) -> list[str]:
-    """Those of the keys that Redis holds. It halves what it asks about: few of many cost little."""
+    """The keys that exist in Redis.
+
+    A binary search with EXISTS, which counts: finding a few among many keys takes few commands.
+    """
     found, spans = [], [list(keys)]
     while spans:
         counts = connection.ask([("EXISTS", *span) for span in spans])

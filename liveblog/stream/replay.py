@@ -1,10 +1,10 @@
-"""What a reader has missed, as text, for the cost of one small query where nothing is new.
+"""Replays as text; one small query where there is nothing new.
 
-When an interface server is replaced, thousands of readers ask the same question in the same
-second. Django compiles the query of the blog's head once, and the text of a replay is kept for as
-long as the head it was made at is the head.
+When an interface server is replaced, thousands of readers send the same request within a second.
+The query of the blog's head is compiled once, and the text of a replay is cached for as long as the
+blog's head does not change.
 
-Replays have limits of their own, in bytes: a question of 15 bytes may be answered with 200 kB.
+Replays have limits of their own, in bytes: a request of 15 bytes may have a reply of 200 kB.
 """
 
 import logging
@@ -17,38 +17,39 @@ from channels_realtime.close_codes import ENDED
 from django.db import connection
 from django.utils.translation import gettext
 
-from conversations.json_text import error_frame
+from conversations.json_text import encode
 from conversations.rate_limits import Limit
 from conversations.redis_store import layer
+from conversations.refusals import error_frame
 from liveblog.models import LiveBlog
-from liveblog.stream.frames import encode, replay_frame
+from liveblog.stream.frames import replay_frame
 
 logger = logging.getLogger(__name__)
 
 MINUTE = 60  # s
-# Bytes a minute for one socket. A page asks again at most twice before it opens another socket, so
-# the longest ordinary replay (200 updates of 1 kB) makes some 600 kB; and a line with 256 kbit/s
-# does not carry 2 MiB in a minute.
+# Bytes a minute for one socket. A page repeats a request at most twice before it opens another
+# socket, so the longest ordinary replay (200 updates of 1 kB) makes some 600 kB; and a line with
+# 256 kbit/s does not carry 2 MiB in a minute.
 SOCKET = Limit("replays-socket", most=2 << 20, seconds=MINUTE, flood=0)
-# For one address: an office of 500 readers who wake up to 200 missed updates each takes 100 MB.
+# Per address: an office of 500 readers with 200 missed updates each takes 100 MB.
 ADDRESS = Limit("replays-address", most=128 << 20, seconds=MINUTE, flood=0)
-# As in nginx.conf: of this machine are health checks, and a proxy that names nobody.
+# As in nginx.conf: this machine's health checks, and a proxy that sends no client address.
 UNLIMITED = {"127.0.0.1", "::1"}
-# Revisions that a handshake or a poll may have missed without being counted: readers who come back
-# as a herd have missed few, and need not cost Redis two round trips each.
-FEW = 20
+# A handshake or poll that has missed at most so many revisions is not counted: when many readers
+# reconnect at once they have missed few, and each would cost Redis two round trips.
+UNCOUNTED_REVISIONS = 20
 
 
 @dataclass(frozen=True)
-class Asker:
+class ReplayClient:
     """The client of a replay: its reply channel (None over HTTP) and its address, where known."""
 
-    socket: str | None
+    reply_channel: str | None
     address: str | None
 
     def budgets(self) -> list[tuple[Limit, str]]:
-        """The limits that hold for it, each with the name under which it is counted."""
-        found = [(SOCKET, self.socket)] if self.socket else []
+        """The limits that apply to it, each with the name under which it is counted."""
+        found = [(SOCKET, self.reply_channel)] if self.reply_channel else []
         if self.address and self.address not in UNLIMITED:
             found.append((ADDRESS, self.address))
         return found
@@ -82,7 +83,7 @@ def head(slug: str) -> Head | None:
     return row and Head(*row)
 
 
-# A replay is at most some 200 updates of a few hundred bytes; readers ask from few revisions.
+# A replay has at most some 200 updates of a few hundred bytes; readers request few revisions.
 @lru_cache(maxsize=64)
 def replay_at(blog_id: int, revision: int, after: int, in_parts: bool) -> Replay:
     frame = replay_frame(LiveBlog.objects.get(pk=blog_id), after, in_parts)
@@ -91,22 +92,22 @@ def replay_at(blog_id: int, revision: int, after: int, in_parts: bool) -> Replay
 
 
 def replay(
-    slug: str, after: int, in_parts: bool, asker: Asker, handshake: bool = False
+    slug: str, after: int, in_parts: bool, client: ReplayClient, handshake: bool = False
 ) -> dict[str, Any] | None:
     """The reply with the `replay` frame, or None where there is no such blog.
 
-    Where the asker was sent too much, an `error` frame comes instead, which says how long to
-    `wait`. Where the coverage has ended the reply closes the socket too: nothing will follow.
+    For a client that has used up its limit it is an `error` frame with the seconds to `wait`. If
+    the coverage has ended, the reply also closes the socket: nothing will follow.
     """
     found = head(slug)
     if found is None:
         return None
     is_counted = not handshake or has_missed_much(found.revision, after)
-    if is_counted and (wait := seconds_to_wait(asker)):
+    if is_counted and (wait := seconds_to_wait(client)):
         return {"accept": True, "text": encode(too_many_replays(wait))}
     answer = replay_at(found.id, found.revision, after, in_parts)
     if is_counted:
-        charge(asker, answer.size)
+        charge(client, answer.size)
     reply = {"accept": True, "text": answer.text}
     if found.state == LiveBlog.State.ENDED and answer.is_whole:
         reply["close"] = ENDED
@@ -114,30 +115,30 @@ def replay(
 
 
 def has_missed_much(revision: int, after: int) -> bool:
-    return not 0 <= revision - after <= FEW
+    return not 0 <= revision - after <= UNCOUNTED_REVISIONS
 
 
-def seconds_to_wait(asker: Asker) -> int:
-    """0, or the seconds until an asker who was sent too much may ask again."""
+def seconds_to_wait(client: ReplayClient) -> int:
+    """The seconds until a client that has used up its limit may request a replay; else 0."""
     try:
-        for limit, who in asker.budgets():
-            if limit.is_used_up(who):
+        for limit, name in client.budgets():
+            if limit.is_used_up(name):
                 layer().drop("replay_limit")
-                return limit.wait(who)
+                return limit.wait(name)
     except (redis.RedisError, OSError):
-        pass  # better a replay that nobody counts than none
+        pass  # without Redis replays are not limited
     return 0
 
 
-def charge(asker: Asker, size: int) -> None:
-    """Count what is sent to an asker; the first excess in a minute is logged."""
+def charge(client: ReplayClient, size: int) -> None:
+    """Count the bytes sent to a client; log the first excess in a minute."""
     try:
-        for limit, who in asker.budgets():
-            total = limit.count(who, size)
+        for limit, name in client.budgets():
+            total = limit.count(name, size)
             if total - size < limit.most <= total:
                 logger.warning(
                     "%s was sent %d bytes of replays within %d s; it must wait for more.",
-                    who,
+                    name,
                     total,
                     limit.seconds,
                 )

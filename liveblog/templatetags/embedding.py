@@ -1,11 +1,15 @@
 from django import template
 from django.conf import settings
 
+from liveblog.models import LiveBlog
+
 register = template.Library()
 
 
 @register.inclusion_tag("liveblog/reader/_embed_code.html", takes_context=True)
-def embed_code(context, blog, to_everybody=False):
+def embed_code(
+    context: template.RequestContext, blog: LiveBlog, to_everybody: bool = False
+) -> dict[str, object]:
     """The tag for other sites, where some may embed; `to_everybody`: where all may."""
     request, allowed = context["request"], settings.EMBED_ORIGINS
     return {

@@ -1,1 +1,1 @@
-"""Texts: Markdown to safe HTML, and what is taken out of it."""
+"""Texts: Markdown to safe HTML, and excerpts."""

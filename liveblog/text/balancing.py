@@ -1,9 +1,9 @@
 """Rendered HTML with every tag closed, so that the parser of the sanitiser works in linear time.
 
-An HTML parser repairs tags that are not closed or overlap. It may repeat what is open in each
-block that follows, so that 20 kB become 20 MB, and it walks up all open tags for each new one.
-Here only tags that posts may have pass, without needless attributes; what is opened is closed,
-and nesting has an end. This does not sanitise: liveblog/text/markup.py does so with what comes out.
+An HTML parser repairs tags that are not closed or overlap. It may repeat open tags in each block
+that follows, so that 20 kB become 20 MB, and it walks up all open tags for each new one. This
+module keeps only tags and attributes that posts may have, closes every tag, and limits nesting. It
+does not sanitise: liveblog/text/markup.py does that with the result.
 """
 
 import re
@@ -22,9 +22,9 @@ BLOCKS = {
 INLINE = {"a", "abbr", "b", "code", "del", "em", "i", "s", "strong", "sub", "sup"}
 # fmt: on
 VOID = {"br", "hr", "img"}
-DROPPED = {"script", "style"}  # with what is in them
+DROPPED = {"script", "style"}  # with their content
 KEPT = BLOCKS | INLINE | VOID | DROPPED
-# What a parser opens again in each block that follows, unless it was closed.
+# A parser opens these again in each block that follows, unless they were closed.
 REOPENED = {"a", "b", "code", "em", "i", "s", "strong"}
 VERBATIM = {"a", "code", "pre"}  # no address in these becomes a link
 ATTRIBUTES = {
@@ -53,7 +53,7 @@ TOP_HEADING = re.compile("<h[12][ />]", re.IGNORECASE)
 
 
 class Tag(NamedTuple):
-    """`name`: "" where it is not one that is kept; `text`: what is written for an opening tag."""
+    """`name`: "" if the tag is not kept; `text`: the output for an opening tag."""
 
     name: str
     closes: bool
@@ -61,14 +61,14 @@ class Tag(NamedTuple):
 
 
 class TooMuchToRepeat(Exception):
-    """A parser would make more of the HTML than the caller allows."""
+    """A parser would repeat so many tags that the result exceeds the caller's limit."""
 
 
 def balanced(html: str, limit: int) -> str:
     """The HTML with every tag closed, and the addresses in its text as links.
 
     Where there is an h1 or h2, all headings are two levels deeper: the page has its own.
-    Raises TooMuchToRepeat where a parser would make more than `limit` characters of it.
+    Raises TooMuchToRepeat if a parser's result would have more than `limit` characters.
     """
     return Balancing(html, limit).run()
 
@@ -84,7 +84,7 @@ class Balancing:
         self.count = dict.fromkeys(BLOCKS | INLINE | {"label"}, 0)  # how often each is open
         self.verbatim = 0  # how many of VERBATIM are open
         self.reopened = 0  # characters that a parser repeats in the next block
-        self.checkbox = ""  # one that waits for the text that it belongs to
+        self.checkbox = ""  # a checkbox whose text has not come yet
         self.written: list[str] = []
 
     def run(self) -> str:
@@ -101,7 +101,7 @@ class Balancing:
             text = self.parts[place - 1]
             if self.checkbox:
                 if tag.name == "p" and not tag.closes and text.isspace():
-                    self.begin(tag)  # where items are paragraphs, the box belongs into the first
+                    self.begin(tag)  # if items are paragraphs, the box belongs into the first
                     self.write_checkbox()
                     self.write_text(" ")
                     continue
@@ -158,7 +158,7 @@ class Balancing:
         self.count[name] += 1
 
     def begin_block(self) -> None:
-        """What ends where a block begins, and what a parser would open again in it."""
+        """Close what ends where a block begins, and count what a parser would repeat in it."""
         if self.count["p"]:
             self.close("p")
         if self.count["label"]:
@@ -180,20 +180,20 @@ class Balancing:
         return name
 
     def close(self, name: str) -> None:
-        """Close the innermost tag of that name, and what is open in it; nothing without one."""
+        """Close the innermost open tag of that name, if any, and the tags within it."""
         if self.count[name]:
             while self.end() != name:
                 pass
 
     def write_alone(self, tag: Tag) -> None:
-        """What has no end: <br>, <hr> and <img>; or no name."""
+        """Write a void element (<br>, <hr>, <img>), or the text of a tag that is not kept."""
         if tag.name == "hr":
             self.begin_block()
         if not tag.closes:
             self.written.append(tag.text)
 
     def write_checkbox(self) -> None:
-        """The box, within a label as far as the item's first text goes."""
+        """Write the checkbox, in a label that also contains the item's first text."""
         if not self.count["label"]:
             self.begin(Tag("label", False, "<label>"))
         self.written.append(self.checkbox)

@@ -1,4 +1,4 @@
-"""What is taken out of a post's HTML for places that cannot show it: titles, cards, feeds."""
+"""Text and images extracted from a post's HTML, for titles, cards and feeds."""
 
 import re
 from functools import lru_cache
@@ -9,25 +9,24 @@ from urllib.parse import urljoin
 from django.utils.text import Truncator
 
 from liveblog.models import BlogUpdate
-from liveblog.pictures.storage import size_of
+from liveblog.pictures.storage import Size, size_of
 
 TITLE = 80  # characters of a title made from the text; a search engine shows some 60
 DESCRIPTION = 200  # characters; social cards cut here
 
-# In the HTML of a post, quotes and angle brackets within attributes are escaped: this finds all.
+# In the HTML of a post, quotes and angle brackets within attributes are escaped.
 ADDRESS = re.compile(r'(<(?:a|img)\b[^>]*?\s(?:href|src)=")([^"]*)')
 
 
 class Image(NamedTuple):
-    """`address` may be relative to the site; pixels, None where they are not known."""
+    """`address` may be relative to the site; `size`: None if unknown."""
 
     address: str
     alt: str
-    width: int | None
-    height: int | None
+    size: Size | None
 
 
-class Reading(HTMLParser):
+class ExcerptParser(HTMLParser):
     """The text and the first image of sanitised HTML."""
 
     # fmt: off
@@ -37,9 +36,10 @@ class Reading(HTMLParser):
     }
     # fmt: on
 
-    def __init__(self, html):
+    def __init__(self, html: str) -> None:
         super().__init__()
-        self.parts, self.image = [], None
+        self.parts: list[str] = []
+        self.image: Image | None = None
         self.feed(html)
         self.close()
 
@@ -47,18 +47,19 @@ class Reading(HTMLParser):
     def text(self) -> str:
         return " ".join("".join(self.parts).split())
 
-    def handle_starttag(self, tag, attributes):
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         if tag in self.BREAKS:
             self.parts.append(" ")
         found = dict(attributes)
         if tag == "img" and not self.image:
-            self.image = Image(found["src"], found.get("alt") or "", *size_of(found["src"]))
+            address = found["src"] or ""
+            self.image = Image(address, found.get("alt") or "", size_of(address))
 
-    def handle_endtag(self, tag):
+    def handle_endtag(self, tag: str) -> None:
         if tag in self.BREAKS:
             self.parts.append(" ")
 
-    def handle_data(self, data):
+    def handle_data(self, data: str) -> None:
         self.parts.append(data)
 
 
@@ -69,12 +70,12 @@ class Excerpt(NamedTuple):
     image: Image | None
 
 
-# A page takes up to 50, which hardly ever change. Bounded to 100 MB.
+# A page needs up to 50, which hardly ever change. Bounded to 100 MB.
 @lru_cache(maxsize=512)
 def read(html: str) -> Excerpt:
-    """What the HTML of a post says without its markup."""
-    reading = Reading(html)
-    return Excerpt(reading.text, reading.image)
+    """The excerpt of a post's HTML."""
+    parser = ExcerptParser(html)
+    return Excerpt(parser.text, parser.image)
 
 
 def text_of(update: BlogUpdate) -> str:
@@ -85,20 +86,20 @@ def first_image(update: BlogUpdate) -> Image | None:
     return read(update.content).image
 
 
-def shown_on(update: BlogUpdate) -> str:
-    """What the first image shows, or ""."""
+def image_text(update: BlogUpdate) -> str:
+    """The text alternative of the first image, or ""."""
     image = first_image(update)
     return image.alt if image else ""
 
 
 def title_of(update: BlogUpdate) -> str:
-    """The headline; else the text's beginning, or what its image shows. Never empty."""
-    title = update.headline.strip() or text_of(update) or shown_on(update) or f"#{update.pk}"
+    """The headline; else the beginning of the text, or the image's alternative. Never empty."""
+    title = update.headline.strip() or text_of(update) or image_text(update) or f"#{update.pk}"
     return title if update.headline.strip() else Truncator(title).chars(TITLE)
 
 
 def description_of(update: BlogUpdate) -> str:
-    return Truncator(text_of(update) or shown_on(update) or update.headline).chars(DESCRIPTION)
+    return Truncator(text_of(update) or image_text(update) or update.headline).chars(DESCRIPTION)
 
 
 def absolute(html: str, base: str) -> str:

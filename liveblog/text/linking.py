@@ -1,7 +1,7 @@
 """Plain addresses in a post: http(s):// and www. addresses and e-mail addresses become links.
 
-The Markdown renderer could do this, but it takes Chinese punctuation for part of an address,
-leaves out hosts without a dot, and needs quadratic time for an address of parentheses.
+The Markdown renderer could do this, but it includes Chinese punctuation in addresses, ignores hosts
+without a dot, and takes quadratic time for an address of parentheses.
 """
 
 import re
@@ -16,7 +16,7 @@ PAIRS = {")": "(", "]": "["}
 NAME = r"(?:[\w.~%+-]++(?::[\w.~%+-]*+)?@)?"  # "jo@" or "jo:password@"
 HOST = r"[\w-]+(?:\.[\w-]+)*(?::\d{1,5})?"
 PATH = rf"(?:[/?#](?:[^\s<>&{STOPS}]|&amp;)*)?"
-# Each begins where no earlier character could belong to it: no run of text is searched twice.
+# Each begins where no earlier character could belong to it, so no run of text is searched twice.
 ADDRESS = re.compile(
     r"(?P<host>(?:(?<![a-z0-9.+-])https?://|(?<![\w/@.:-])(?P<www>www\.)(?=[\w-]+\.))"
     rf"{NAME}{HOST})(?P<path>{PATH})"
@@ -36,7 +36,7 @@ MEANT = {stand_in: mark for mark, stand_in in STAND_INS.items()}
 
 
 def protected(source: str) -> str:
-    """The Markdown with stand-ins for marks that mean themselves.
+    """The Markdown with stand-ins for marks that are literal.
 
     These are the marks within an address, `https://example.org/__init__`, and a single tilde:
     "100~200 or 300~400" strikes nothing out.
@@ -53,7 +53,7 @@ def protected_address(run: str) -> str:
 
 
 def restored(html: str) -> str:
-    """The rendered HTML with what the stand-ins of protected() stand for."""
+    """The rendered HTML with the marks that protected() replaced."""
     return ANY_STAND_IN.sub(
         lambda found: "*_~"[int(found[1])] if found[1] else MEANT[found[0]], html
     )
@@ -78,7 +78,7 @@ def link(found: re.Match[str]) -> str:
 
 
 def trimmed(address: str) -> str:
-    """The address without what belongs to the sentence around it."""
+    """The address without the punctuation of the sentence around it."""
     unpaired = {end: address.count(end) - address.count(start) for end, start in PAIRS.items()}
     end = len(address)
     while end:

@@ -1,12 +1,12 @@
 """Markdown to safe HTML: comrak renders, liveblog/text/balancing.py bounds, nh3 sanitises.
 
-GitHub's dialect: tables, task lists, ~~strikethrough~~; a line break is one. Images come from
-http(s) addresses or from this site's /media/, are loaded when they come near the window, and hold
-their place before that, where the address tells their size. One that stands alone and has a
-title, `![what it shows](address "Photo: Jo")`, becomes a figure with that caption.
+GitHub's dialect: tables, task lists, ~~strikethrough~~; line breaks are kept. Images are loaded
+lazily from http(s) addresses or this site's /media/; an uploaded image reserves its space, because
+its address contains its size. One in a paragraph of its own with a title, `![alternative](address
+"Photo: Jo")`, becomes a figure with that caption.
 
-Every text renders in a time that is linear in its length, to at most LARGEST bytes. A text that
-would make more is shown as it was typed; editors are refused it before (see is_renderable).
+Rendering takes time linear in the text's length, and makes at most LARGEST bytes. A text that would
+make more is shown as its source; forms refuse it before (see is_renderable).
 """
 
 import logging
@@ -18,7 +18,10 @@ from importlib.metadata import version
 
 import comrak
 import nh3
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
 
+from liveblog.fields import LONGEST_BODY
 from liveblog.pictures.storage import size_of
 from liveblog.text.balancing import ATTRIBUTES, BLOCKS, INLINE, VOID, TooMuchToRepeat, balanced
 from liveblog.text.linking import protected, restored
@@ -26,25 +29,25 @@ from liveblog.text.linking import protected, restored
 logger = logging.getLogger(__name__)
 
 LARGEST = 200_000  # bytes of HTML: ten times the longest text
-MOST_ELEMENTS = 5_000  # of HTML; what sanitising costs grows with them
-MOST_COLUMNS = 500  # of a table; comrak's time grows with their square
-MOST_TYPED = 20_000  # characters of a text that is shown as it was typed
+MAX_ELEMENTS = 5_000  # of HTML; the time of sanitising grows with them
+MAX_COLUMNS = 500  # of a table; comrak's time grows with their square
+MAX_SOURCE_SHOWN = 20_000  # characters of a text that is shown as its source
 
-# Of what render() makes of a text: raise the number with each change of it. A new version of
-# either library counts as a change; the sanitiser's may be an important one.
+# Identifies the renderer: increment the number when render() changes its output. A new version of
+# either library counts as a change; the sanitiser's may be a security fix.
 RENDERER = f"1 comrak {version('comrak')} nh3 {version('nh3')}"
 
 TAGS = BLOCKS | INLINE | VOID | {"input", "label"}
 SCHEMES = {"http", "https", "mailto"}
 IMAGES = re.compile(r"(?i:https?://)|/media/(?!.*(?:\.|%2[Ee]){2})")  # how addresses begin
-TALL = 1.4  # height by width; from there a picture as wide as the text would not fit a window
+TALL = 1.4  # height by width; above it, a picture as wide as the text does not fit into a window
 
 # nh3 escapes quotes and angle brackets within attributes, so these find all images.
 IMAGE = re.compile(r"<img\b[^>]*>")
 ATTRIBUTE = re.compile(r'\s(\w+)="([^"]*)"')
 ALONE = re.compile(r'<p>(<img\b[^>]*?)\stitle="([^"]+)"([^>]*>)</p>')
 
-LINE = re.compile(r"\r\n?|\n")  # as CommonMark has lines; splitlines() knows more
+LINE = re.compile(r"\r\n?|\n")  # CommonMark's line ends; splitlines() has more
 # A line that may be a table's second, |---|:-:|, in whatever quotes and lists.
 DELIMITERS = re.compile(r"[-|:>*+.) \t\v\f\d]*\Z")
 
@@ -52,7 +55,7 @@ extensions = comrak.ExtensionOptions()
 extensions.table = extensions.tasklist = extensions.strikethrough = True
 extensions.cjk_friendly_emphasis = True  # **重点。** ends where a Chinese sentence does
 rendering = comrak.RenderOptions()
-rendering.hardbreaks = rendering.unsafe_ = True  # a line break is one; nh3 sees to raw HTML
+rendering.hardbreaks = rendering.unsafe_ = True  # keep line breaks; nh3 sanitises raw HTML
 parsing = comrak.ParseOptions()
 
 
@@ -67,17 +70,29 @@ def is_renderable(text: str) -> bool:
     return rendered(text) is not None
 
 
+def validate_rendering(text: str) -> None:
+    """Raise ValidationError if the text's HTML would be too large."""
+    if len(text) > LONGEST_BODY or is_renderable(text):
+        return  # a text that is too long has its own message
+    sentence = _(
+        "Shorten the text or use less markup: it renders to more than %(kilobytes)d kB or"
+        " %(elements)d elements of HTML."
+    )
+    limits = {"kilobytes": LARGEST // 1000, "elements": MAX_ELEMENTS}
+    raise ValidationError(sentence, "too_large", limits)
+
+
 def digest(text: str) -> str:
-    """Names the text and what renders it: HTML that was stored with it needs no rendering."""
+    """Identifies the text and the renderer: HTML stored with the same digest is up to date."""
     named = f"{RENDERER}\0{text}".encode(errors="surrogatepass")
     return sha256(named).hexdigest()[:32]
 
 
-# What a form has checked is rendered when it is saved, a moment later. Bounded to 50 MB.
+# A form's validation renders the text, and saving it a moment later does again. Bounded to 50 MB.
 @lru_cache(maxsize=256)
 def rendered(text: str) -> str | None:
-    """The HTML, or None where it would be too much of it."""
-    # Half of a surrogate pair is in no text that was stored.
+    """The HTML, or None if it would exceed the limits."""
+    # A stored text has no lone surrogate.
     text = text.encode(errors="replace").decode()
     if not tables_fit(text):
         return None
@@ -88,7 +103,7 @@ def rendered(text: str) -> str | None:
             raise
         logger.exception("The renderer failed at a text of %d characters", len(text))
         return None
-    if len(html) > LARGEST or html.count("<") > 2 * MOST_ELEMENTS:
+    if len(html) > LARGEST or html.count("<") > 2 * MAX_ELEMENTS:
         return None
     try:
         html = balanced(html, LARGEST)
@@ -99,10 +114,10 @@ def rendered(text: str) -> str | None:
 
 
 def tables_fit(text: str) -> bool:
-    """Whether the text's tables, as far as its lines tell, have no more cells than are allowed.
+    """Whether the text's tables, estimated from its lines, have no more cells than are allowed.
 
-    The renderer fills short rows up: a wide first row followed by short ones makes a number of
-    cells that grows with the square of the text's length.
+    The renderer pads short rows: with a wide first row the number of cells grows with the square
+    of the text's length.
     """
     cells = columns = 0
     for line in LINE.split(text):
@@ -111,7 +126,7 @@ def tables_fit(text: str) -> bool:
         elif "|" in line and "-" in line and DELIMITERS.match(line):
             columns = max(columns, line.count("|") + 1)
         cells += columns
-        if columns > MOST_COLUMNS or cells > MOST_ELEMENTS:
+        if columns > MAX_COLUMNS or cells > MAX_ELEMENTS:
             return False
     return True
 
@@ -133,7 +148,7 @@ def sanitised(html: str) -> str:
 
 
 def as_typed(text: str) -> str:
-    cut = text if len(text) <= MOST_TYPED else f"{text[:MOST_TYPED]} …"
+    cut = text if len(text) <= MAX_SOURCE_SHOWN else f"{text[:MAX_SOURCE_SHOWN]} …"
     return f"<pre>{escape(cut, quote=False)}</pre>"
 
 
@@ -144,18 +159,18 @@ def with_images(html: str) -> str:
 
 
 def only_images(tag: str, name: str, value: str) -> str | None:
-    """For nh3: an address that no image may have is dropped."""
+    """For nh3: drops addresses that images may not have."""
     allowed = (tag, name) != ("img", "src") or IMAGES.match(value)
     return value if allowed else None
 
 
 def placed(image: str) -> str:
-    """The <img> with what the browser needs to place it; what it shows, where it has no address."""
+    """The <img> with its size and lazy loading; its alternative text if it has no address."""
     attributes = dict(ATTRIBUTE.findall(image))
     if "src" not in attributes:
         return attributes.get("alt", "")
-    width, height = size_of(attributes["src"])
-    size = f' width="{width}" height="{height}"' if width else ""
-    if width and height > TALL * width:
-        size += ' class="tall"'
-    return f'{image[:-1]}{size} loading="lazy" decoding="async">'
+    size = size_of(attributes["src"])
+    added = f' width="{size.width}" height="{size.height}"' if size else ""
+    if size and size.height > TALL * size.width:
+        added += ' class="tall"'
+    return f'{image[:-1]}{added} loading="lazy" decoding="async">'

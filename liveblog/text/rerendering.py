@@ -1,6 +1,6 @@
-"""Renders stored texts anew where what is stored was made by another release, or by none.
+"""Renders stored texts again whose HTML is missing or was made by another release.
 
-Readers need not wait for this: BlogUpdate.content renders such a text each time it is needed.
+Readers do not depend on it: BlogUpdate.content renders such a text each time it is needed.
 """
 
 import time
@@ -17,7 +17,7 @@ LONGEST = 0.1  # s of one call; the pulse is due every 2 s
 
 
 class Rendering(NamedTuple):
-    """What is to be stored with an update."""
+    """HTML to be stored with an update."""
 
     pk: int
     body: str
@@ -25,16 +25,16 @@ class Rendering(NamedTuple):
 
 
 class Rerendering:
-    """Goes once through all updates, newest first. `below`: the last id that was seen to."""
+    """Goes once through all updates, newest first. `below`: the last id that was done."""
 
     def __init__(self) -> None:
         self.below: int | None = None
         self.finished = False
 
     def step(self) -> int:
-        """See to the next updates. Returns how many were rendered.
+        """Check the next updates. Returns how many were rendered.
 
-        This is no change of a blog: it takes no revision, and nobody is told. Raises Django's
+        This is not a change of a blog: it takes no revision and is not broadcast. Raises Django's
         database errors; the next call then begins where this one did.
         """
         if self.finished:
@@ -48,7 +48,7 @@ class Rerendering:
         for pk, body, digest in rows.values_list("pk", "body", "html_digest")[:BATCH]:
             below = pk
             if digest != markup.digest(body):
-                # Before the transaction, which keeps other writers out.
+                # Before the transaction, which blocks other writers.
                 made.append(Rendering(pk, body, markup.render(body)))
             if time.monotonic() > end:
                 break
@@ -58,12 +58,12 @@ class Rerendering:
 
 
 def store(made: list[Rendering]) -> None:
-    """Store the HTML, except where another text was saved meanwhile."""
+    """Store the HTML, except for updates whose text has changed meanwhile."""
     if not made:
         return
     limit_lock_waits()
     with transaction.atomic():
         for pk, body, html in made:
             # The plain queryset: its update() takes no revision.
-            row = models.QuerySet(BlogUpdate).filter(pk=pk, body=body)
+            row: models.QuerySet[BlogUpdate] = models.QuerySet(BlogUpdate).filter(pk=pk, body=body)
             row.update(html=html, html_digest=markup.digest(body))

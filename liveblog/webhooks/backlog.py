@@ -1,9 +1,9 @@
-"""The deliveries that are due, in the database: who may send which, and what became of them.
+"""The queue of deliveries in the database: claims, retries, limits.
 
 A webhook fails as a whole: after a failure it is paused, first for 10 s, then for longer, and one
-request finds out whether it works again. A process claims a webhook before it delivers to it, so
-that several do not; the claim of one that died expires. What is queued for a webhook is bounded in
-number and in age. What is given up is counted at the webhook, and logged.
+request tests whether it works again. A process claims a webhook before it delivers to it, so that
+no other does; the claim of a process that died expires. The queue of a webhook is bounded in number
+and in age. Deliveries that are given up are counted at the webhook, and logged.
 """
 
 import logging
@@ -24,23 +24,23 @@ from liveblog.webhooks.messages import Response
 
 logger = logging.getLogger(__name__)
 
-# s after a delivery's first, second … failure; the last is the day after, when somebody has looked.
+# s after a delivery's first, second … failure; the last is a day later: staff may have reacted.
 BACKOFF = (10, 30, 120, 600, 3600, 6 * 3600, 24 * 3600)
-# s: a server that is repaired gets its messages after that at the latest. One request in this time
-# costs neither side anything.
-LONGEST_PAUSE = 600
+# s: a repaired server gets its messages after at most this time; one request in this time costs
+# neither side anything.
+MAX_PAUSE = 600
 CLAIM = timedelta(seconds=60)  # a process that claims a webhook and dies delays it by this
 LIFETIME = timedelta(days=3)  # an outage over a weekend loses nothing
-MOST_WAITING = 1000  # deliveries of one webhook; some 20 MB of the longest posts
+MAX_BACKLOG = 1000  # deliveries of one webhook; some 20 MB of the longest posts
 KEPT = timedelta(days=7)  # in the log
-LONGEST_ERROR = 200  # characters
+MAX_ERROR_LENGTH = 200  # characters
 
-# Answers that say "not now", though their number is one of a wrong request.
-LATER = {408, 425, 429}
+# Client errors that mean "try again later".
+RETRYABLE = {408, 425, 429}
 
 
 def claimable(now: datetime) -> models.QuerySet[Webhook]:
-    """The webhooks that something may be sent to now."""
+    """The webhooks that have a delivery that may be sent now."""
     due = Delivery.objects.filter(webhook=OuterRef("pk"), due__lte=now)
     return Webhook.objects.filter(
         Q(paused_until=None) | Q(paused_until__lte=now),
@@ -55,17 +55,17 @@ def anything_due() -> bool:
 
 
 def claim(most: int, most_failing: int, besides: Collection[int] = ()) -> list[Webhook]:
-    """Claim up to `most` webhooks, those first that have waited longest for their turn.
+    """Claim up to `most` webhooks, those that have waited longest for their turn first.
 
-    Of them at most `most_failing` are webhooks whose last request failed, and those come last: a
-    webhook that works does not wait for one that does not.
+    At most `most_failing` of them are webhooks whose last request failed, and those come last, so
+    that a webhook that works does not wait for one that does not.
     """
     now = timezone.now()
     rows = claimable(now).exclude(pk__in=besides).order_by(F("served").asc(nulls_first=True), "pk")
-    # A change that is being written refers to the webhook's row; `no_key` lets it. A row that is
-    # locked otherwise is somebody's who edits the webhook: the next round has it.
+    # `no_key`: a delivery that is being written has a foreign key to the row. A row that is locked
+    # otherwise is being edited: the next round claims it.
     free = rows.select_for_update(skip_locked=True, no_key=True, of=("self",))
-    if not rows.exists():  # on SQLite a transaction would take the write lock
+    if not rows.exists():  # on SQLite the transaction would take the write lock
         return []
     with transaction.atomic():
         claimed = list(free.filter(failures=0)[:most])
@@ -81,7 +81,7 @@ def release(webhook_id: int) -> None:
 
 
 def next_delivery(webhook_id: int) -> Delivery | None:
-    """The oldest one that is due."""
+    """The webhook's oldest delivery that is due."""
     rows = Delivery.objects.filter(
         webhook=webhook_id, webhook__active=True, due__lte=timezone.now()
     )
@@ -90,7 +90,7 @@ def next_delivery(webhook_id: int) -> Delivery | None:
 
 @transaction.atomic
 def note_response(delivery: Delivery, response: Response) -> None:
-    """Write down what became of the delivery, and whether its webhook works."""
+    """Store the result of the delivery, and whether its webhook works."""
     now, again = timezone.now(), None
     attempts = delivery.attempts + 1
     if not response.succeeded and attempts <= len(BACKOFF):
@@ -98,7 +98,7 @@ def note_response(delivery: Delivery, response: Response) -> None:
     Delivery.objects.filter(pk=delivery.pk).update(
         attempts=attempts,
         status=response.status,
-        error=response.error[:LONGEST_ERROR],
+        error=response.error[:MAX_ERROR_LENGTH],
         delivered=now if response.succeeded else None,
         due=again,
     )
@@ -113,17 +113,17 @@ def note_success(hook: Webhook, now: datetime) -> None:
         return
     Webhook.objects.filter(pk=hook.pk).update(failures=0, paused_until=None)
     if hook.failures > 1:
-        # It was away, and is back: what it missed need not wait for a next try of its own.
+        # It was unavailable and works again: deliveries that failed because of that are due now.
         missed = Delivery.objects.filter(webhook=hook, due__gt=now)
-        missed.filter(Q(status=None) | Q(status__gte=500) | Q(status__in=LATER)).update(due=now)
+        missed.filter(Q(status=None) | Q(status__gte=500) | Q(status__in=RETRYABLE)).update(due=now)
 
 
 def note_failure(
     delivery: Delivery, response: Response, now: datetime, again: datetime | None
 ) -> None:
-    # A server that refuses one message works: it is not tried less and less often for that.
+    # A server that refuses one message works: its pauses do not grow.
     failures = 0 if is_refusal(response) else delivery.webhook.failures + 1
-    pause = min(BACKOFF[min(max(failures, 1), len(BACKOFF)) - 1], LONGEST_PAUSE)
+    pause = min(BACKOFF[min(max(failures, 1), len(BACKOFF)) - 1], MAX_PAUSE)
     Webhook.objects.filter(pk=delivery.webhook_id).update(
         failures=failures,
         paused_until=now + timedelta(seconds=pause),
@@ -137,16 +137,16 @@ def note_failure(
 
 
 def is_refusal(response: Response) -> bool:
-    """Whether the server works and does not want this message."""
+    """Whether the server works and rejects this message."""
     status = response.status
-    return status is not None and 400 <= status < 500 and status not in LATER
+    return status is not None and 400 <= status < 500 and status not in RETRYABLE
 
 
 # Giving up
 
 
 class Waiting(NamedTuple):
-    """The deliveries that wait for a webhook. `oldest`: when the first of them was queued."""
+    """A webhook's queue. `oldest`: when its first delivery was queued."""
 
     webhook_id: int
     number: int
@@ -154,14 +154,14 @@ class Waiting(NamedTuple):
 
 
 def waiting_by_webhook() -> list[Waiting]:
-    """For each webhook that has any, those of webhooks that are switched off included."""
+    """The queue of each webhook that has one, including inactive webhooks."""
     rows = Delivery.objects.exclude(due=None).order_by().values("webhook_id")
     counted = rows.annotate(number=Count("pk"), oldest=Min("queued"))
     return [Waiting(row["webhook_id"], row["number"], row["oldest"]) for row in counted]
 
 
 def expire() -> int:
-    """Give up deliveries that are older than LIFETIME, and the oldest beyond MOST_WAITING.
+    """Give up deliveries that are older than LIFETIME, and the oldest beyond MAX_BACKLOG.
 
     Returns how many.
     """
@@ -174,16 +174,16 @@ def expire() -> int:
             reason = f"not delivered within {LIFETIME.days} days"
             old = rows.filter(queued__lt=limit)
             given_up = give_up(hook.webhook_id, old, hook.number, reason)
-        excess = hook.number - given_up - MOST_WAITING
+        excess = hook.number - given_up - MAX_BACKLOG
         if excess > 0:
-            reason = f"more than {MOST_WAITING} deliveries were waiting"
+            reason = f"more than {MAX_BACKLOG} deliveries were waiting"
             given_up += give_up(hook.webhook_id, rows, excess, reason)
         count += given_up
     return count
 
 
 def give_up(webhook_id: int, rows: models.QuerySet[Delivery], most: int, reason: str) -> int:
-    """Give up the first `most` of the rows, as far as BUDGET goes. Returns how many."""
+    """Give up the first `most` of the rows, for BUDGET seconds at most. Returns how many."""
     limit_lock_waits()
     ends, count = time.monotonic() + BUDGET, 0
     while count < most and time.monotonic() < ends:
@@ -202,5 +202,5 @@ def give_up(webhook_id: int, rows: models.QuerySet[Delivery], most: int, reason:
 
 
 def prune() -> int:
-    """Delete what was delivered or given up longer ago than KEPT from the log. Returns how many."""
+    """Delete deliveries from the log that were done longer ago than KEPT. Returns how many."""
     return delete_in_batches(Delivery.objects.filter(due=None, created__lt=timezone.now() - KEPT))

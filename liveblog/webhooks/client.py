@@ -1,9 +1,9 @@
-"""Sends webhooks' requests: several at a time, each under one deadline.
+"""Sends webhooks' requests: several at a time, each with one deadline.
 
 The deadline covers everything: resolving the name, every address of the host, the TLS handshake,
-and an answer that comes byte by byte. Addresses are tried as RFC 8305 says (Happy Eyeballs): the
-next one 0.25 s after the last, so one that is dead does not matter where another answers. No
-redirect is followed, and no proxy of the environment is used.
+and a response that comes byte by byte. Addresses are tried as in RFC 8305 (Happy Eyeballs): the
+next one 0.25 s after the last, so that a dead one does no harm if another answers. Redirects are
+not followed, and proxies of the environment are not used.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ class WebhookClient:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Cancel what is still under way."""
+        """Cancel the requests in progress."""
         asyncio.run_coroutine_threadsafe(cancel_all(), self.loop).result()
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join()
@@ -62,7 +62,7 @@ async def cancel_all() -> None:
 
 
 async def post(request: Request, tls: ssl.SSLContext) -> Response:
-    """POST it within TIMEOUT. Raises nothing: whatever fails is the response's error."""
+    """POST it within TIMEOUT. Does not raise: a failure is the response's `error`."""
     try:
         async with asyncio.timeout(TIMEOUT):
             status = await status_of(request, tls)
@@ -154,7 +154,7 @@ def addresses_of(host: str, port: int, family: int) -> list[ResolveResult]:
 
 
 def ascii_url(url: str) -> URL:
-    """The URL with what is not ASCII encoded, and nothing else changed. Raises ValueError."""
+    """The URL with non-ASCII characters encoded, otherwise unchanged. Raises ValueError."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     if not host.isascii():
@@ -167,20 +167,22 @@ def ascii_url(url: str) -> URL:
 
 
 def reason_of(error: Exception) -> str:
-    """What the system or aiohttp says, without the URL, which may hold a secret."""
+    """The message of the system or aiohttp, without the URL, which may contain a secret."""
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return str(error.certificate_error)
     if isinstance(error, aiohttp.ClientConnectorError):
         error = error.os_error
     if isinstance(error, aiohttp.ClientResponseError):
         return f"no HTTP: {error.message}"
-    if isinstance(error, OSError) and error.errno and not isinstance(error, socket.gaierror):
-        return error.strerror if isinstance(error, ssl.SSLError) else os.strerror(error.errno)
+    # Errors of the resolver and of TLS number their reasons differently.
+    is_system_error = not isinstance(error, socket.gaierror | ssl.SSLError)
+    if isinstance(error, OSError) and error.errno and is_system_error:
+        return os.strerror(error.errno)
     return str(getattr(error, "strerror", None) or error) or type(error).__name__
 
 
 def printable(text: str) -> str:
-    """It may quote what the other side sent, and no database accepts all of that."""
+    """The text without characters that a database may reject: it may quote the server."""
     return "".join(
         letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
     )

@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 LABELS = ["webhook", "blog"]  # the id and the slug: the URL may hold a secret
 
 
-class Backlogged(NamedTuple):
+class WebhookBacklog(NamedTuple):
     webhook: Webhook
     waiting: backlog.Waiting | None
 
@@ -49,12 +49,12 @@ class WebhookCollector(Collector):
             dropped.add_metric(labels, hook.webhook.dropped)
         yield from (waiting, age, failures, dropped)
 
-    def webhooks(self) -> list[Backlogged]:
-        """All webhooks; none where the database does not answer."""
+    def webhooks(self) -> list[WebhookBacklog]:
+        """All webhooks; none if the database fails."""
         try:
             queued = {waiting.webhook_id: waiting for waiting in backlog.waiting_by_webhook()}
             rows = list(Webhook.objects.select_related("blog").order_by("pk"))
         except DatabaseError as error:
             logger.error("/metrics lacks the webhooks: %s", error)
             return []
-        return [Backlogged(row, queued.get(row.pk)) for row in rows]
+        return [WebhookBacklog(row, queued.get(row.pk)) for row in rows]

@@ -1,8 +1,8 @@
-"""Delivers what is due: to many webhooks at a time, to each of them one message after the other.
+"""Sends the deliveries that are due: to many webhooks at a time, to each one after the other.
 
-All of the database is in one thread, all requests are in another (`client`), and events pass from
-the second to the first. A webhook has a turn of limited length, so that a long backlog does not
-hold the others up where there are more webhooks than places.
+One thread uses the database, another makes the requests (`client`) and sends events to the first. A
+webhook has a turn of limited length, so that a long backlog does not hold up the others when there
+are more webhooks than MAX_REQUESTS.
 """
 
 import logging
@@ -26,20 +26,20 @@ from liveblog.webhooks.signing import headers_of
 
 logger = logging.getLogger(__name__)
 
-PLACES = 32  # requests at a time: some 30 file descriptors, and no thread for each
-# Places that webhooks may take whose last request failed. One that hangs keeps its place for 5 s.
-FAILING_PLACES = 8
-TURN = 20.0  # s; with the last request far less than backlog.CLAIM
+MAX_REQUESTS = 32  # at a time: about 30 file descriptors, and no thread for each
+# Of these, requests to webhooks whose last request failed. One that hangs takes 5 s.
+MAX_FAILING = 8
+TURN_SECONDS = 20.0  # s; with the last request far less than backlog.CLAIM
 TURN_LENGTH = 50  # deliveries
-# s between two tries to store a response where another writer holds the database, and how long the
-# tries go on: until another process may claim the webhook
-STORE_AGAIN = 1.0
-STORE_PATIENCE = 30.0
+# s between attempts to store a response while the database is locked, and s until the last one:
+# then another process may claim the webhook
+STORE_RETRY = 1.0
+STORE_RETRY_FOR = 30.0
 
 
 @dataclass
 class Turn:
-    """A webhook that this process has claimed, with the delivery that is under way."""
+    """A webhook that this process has claimed, with the delivery in progress."""
 
     webhook_id: int
     delivery: Delivery
@@ -49,7 +49,7 @@ class Turn:
 
     @property
     def is_over(self) -> bool:
-        return self.length >= TURN_LENGTH or time.monotonic() > self.started + TURN
+        return self.length >= TURN_LENGTH or time.monotonic() > self.started + TURN_SECONDS
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ Events = SimpleQueue[Answered | LookAgain]
 
 
 class DeliveryWorker:
-    """Delivers in a thread of its own, which lasts as long as there is something to do."""
+    """Delivers in a thread of its own, which ends when nothing is left to do."""
 
     def __init__(self) -> None:
         self.thread: threading.Thread | None = None
@@ -90,7 +90,7 @@ class DeliveryWorker:
         try:
             limit_lock_waits()
             deliver_due(self.events)
-        except DatabaseError as error:  # claims expire, and what is due is found again
+        except DatabaseError as error:  # claims expire, and the next call finds what is due
             self.failures.note_failure(error)
         else:
             self.failures.note_success()
@@ -99,7 +99,7 @@ class DeliveryWorker:
 
 
 def deliver_due(events: Events | None = None) -> int:
-    """Deliver until nothing is due or under way. Returns how many deliveries were accepted.
+    """Deliver until nothing is due or in progress. Returns how many deliveries were accepted.
 
     Raises Django's database errors.
     """
@@ -108,7 +108,7 @@ def deliver_due(events: Events | None = None) -> int:
 
 
 class Deliveries:
-    """The turns of webhooks, until there is none left."""
+    """Runs the turns of webhooks until none is left."""
 
     def __init__(self, client: WebhookClient, events: Events) -> None:
         self.client = client
@@ -127,14 +127,14 @@ class Deliveries:
 
     def begin_turns(self) -> None:
         failing = sum(turn.failing for turn in self.turns.values())
-        free = PLACES - len(self.turns)
+        free = MAX_REQUESTS - len(self.turns)
         try:
-            for hook in backlog.claim(free, FAILING_PLACES - failing, besides=self.turns):
+            for hook in backlog.claim(free, MAX_FAILING - failing, besides=self.turns):
                 self.begin_turn(hook)
         except DatabaseError as error:
             if not self.turns:
                 raise
-            # Responses that are on their way must still be stored.
+            # Responses to requests in progress must still be stored.
             logger.error("No further deliveries begin: %s", error)
 
     def begin_turn(self, hook: Webhook) -> None:
@@ -146,21 +146,21 @@ class Deliveries:
         self.send(delivery)
 
     def next_events(self) -> list[Answered]:
-        """Wait for a response, or for the time to store an earlier one again."""
+        """Wait for a response, or until an earlier one should be stored again."""
         try:
-            event = self.events.get(timeout=STORE_AGAIN if self.not_stored else None)
+            event = self.events.get(timeout=STORE_RETRY if self.not_stored else None)
         except Empty:
             again, self.not_stored = self.not_stored, []
             return again
         return [event] if isinstance(event, Answered) else []
 
     def handle(self, event: Answered) -> bool:
-        """Store the response and go on with the webhook. Returns whether it was accepted."""
+        """Store the response and continue the turn. Returns whether the delivery was accepted."""
         try:
             backlog.note_response(self.turns[event.webhook_id].delivery, event.response)
             self.go_on(event)
         except DatabaseError as error:
-            if time.monotonic() < event.received + STORE_PATIENCE:
+            if time.monotonic() < event.received + STORE_RETRY_FOR:
                 self.not_stored.append(event)
             else:
                 turn = self.turns.pop(event.webhook_id)
@@ -188,7 +188,7 @@ class Deliveries:
         try:
             body = delivery.body.encode()
             request = Request(delivery.webhook.url, headers_of(delivery, body), body)
-        except Exception as error:  # its secret or body is none: that is this delivery's failure
+        except Exception as error:  # an invalid secret or body: this delivery has failed
             response = Response(None, f"it cannot be signed: {type(error).__name__}")
             self.events.put(Answered(delivery.webhook_id, response))
             return

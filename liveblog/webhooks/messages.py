@@ -1,4 +1,4 @@
-"""What is sent to a webhook, and what comes back: plain values."""
+"""The requests and responses of webhooks: plain values."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """The HTTP status, or None where there was no answer; `error` is then the reason."""
+    """The HTTP status, or None without a response; `error` is then the reason."""
 
     status: int | None
     error: str = ""

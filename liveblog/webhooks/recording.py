@@ -6,8 +6,9 @@ from django.db.models.signals import post_save
 from django.dispatch import receiver
 from django.utils import timezone
 
+from conversations.json_text import encode
 from liveblog.models import BlogUpdate, Delivery, LiveBlog, Webhook
-from liveblog.stream.frames import blog_frame, encode, timestamp, update_frame
+from liveblog.stream.frames import Frame, blog_frame, timestamp, update_frame
 from liveblog.stream.revisions import as_stored
 
 
@@ -19,7 +20,7 @@ def record_update(
     update_fields: frozenset[str] | None = None,
     **kwargs: object,
 ) -> None:
-    def frame() -> dict:
+    def frame() -> Frame:
         return update_frame(as_stored(instance, using, update_fields))
 
     if not (raw or instance.draft):
@@ -35,7 +36,7 @@ def record_blog(
     update_fields: frozenset[str] | None = None,
     **kwargs: object,
 ) -> None:
-    def frame() -> dict:
+    def frame() -> Frame:
         return blog_frame(as_stored(instance, using, update_fields))
 
     if not (raw or created):
@@ -43,7 +44,7 @@ def record_blog(
 
 
 def record(
-    blog: LiveBlog, frame_of: Callable[[], dict], path_of: Callable[[], str], using: str | None
+    blog: LiveBlog, frame_of: Callable[[], Frame], path_of: Callable[[], str], using: str | None
 ) -> None:
     """Write a delivery for each webhook of the blog. Frame and path are made only if it has any."""
     hooks = list(Webhook.objects.using(using).filter(blog=blog, active=True))

@@ -12,7 +12,7 @@ from liveblog.models import Delivery
 
 
 def headers_of(delivery: Delivery, body: bytes) -> dict[str, str]:
-    """The headers of a request that is sent now. Raises ValueError for a secret that is none."""
+    """The headers of a request that is sent now. Raises ValueError for an invalid secret."""
     name, now = f"delivery-{delivery.pk}", int(time.time())
     return {
         "Content-Type": "application/json",

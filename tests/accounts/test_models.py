@@ -1,4 +1,4 @@
-"""An account turns when what the database holds of it turns, however that came."""
+"""`turned` is sent when the stored `is_insufficient` changes, by whichever write."""
 
 from decimal import Decimal
 
@@ -44,13 +44,13 @@ def test_below_the_mark_is_insufficient_and_at_it_is_not(account, turns):
     assert account.balance == Decimal(100) and not account.is_insufficient
 
 
-def test_an_account_that_begins_low_has_not_turned(turns):
+def test_a_new_account_with_a_low_balance_sends_no_signal(turns):
     user = User.objects.create_user("ben")
     assert Account.objects.create(user=user, balance=1, low_mark=5).is_insufficient
     assert turns == []
 
 
-def test_the_mark_turns_it_too(account, turns):
+def test_a_changed_mark_makes_the_balance_low_too(account, turns):
     account.low_mark = 30
     account.save(update_fields=["low_mark"])
     account.refresh_from_db()
@@ -73,7 +73,7 @@ def test_an_expression_counts_as_its_result(account, turns):
     assert turns == [True, False]
 
 
-def test_what_is_rolled_back_tells_nobody(account, django_capture_on_commit_callbacks):
+def test_a_rolled_back_change_sends_nothing(account, django_capture_on_commit_callbacks):
     with django_capture_on_commit_callbacks() as callbacks, transaction.atomic():
         set_balance(account, 1)
         transaction.set_rollback(True)
@@ -81,7 +81,7 @@ def test_what_is_rolled_back_tells_nobody(account, django_capture_on_commit_call
     assert not Account.objects.get().is_insufficient
 
 
-def test_a_page_that_was_read_before_a_turn_does_not_turn_it_back(account, turns):
+def test_an_instance_read_before_a_change_does_not_revert_the_flag(account, turns):
     stale = Account.objects.get()
     set_balance(account, 1)
     stale.language = "de"

@@ -19,7 +19,7 @@ def account():
     return Account.objects.create(user=user, balance=4, low_mark=5)
 
 
-def test_the_mail_says_the_balance_of_the_turn_as_plain_text(account, mailoutbox):
+def test_the_mail_has_the_balance_at_the_change_as_plain_text(account, mailoutbox):
     assert send_low_balance_mail(account.pk, "4.50")
     assert [m.to for m in mailoutbox] == [["anna@example.com"]]
     assert "Hello Anna & <b>,\n\nYour balance is 4.50, which is below the minimum of 5.00." in (
@@ -27,14 +27,14 @@ def test_the_mail_says_the_balance_of_the_turn_as_plain_text(account, mailoutbox
     )
 
 
-def test_no_address_and_no_account_are_no_mail(account, mailoutbox):
+def test_without_an_address_or_an_account_no_mail_is_sent(account, mailoutbox):
     User.objects.update(email="")
     assert not send_low_balance_mail(account.pk, "4")
     assert not send_low_balance_mail(account.pk + 1, "4")
     assert mailoutbox == []
 
 
-def test_a_mail_server_that_fails_is_logged_and_ends_nothing(account, monkeypatch, caplog):
+def test_a_failure_of_the_mail_server_is_logged(account, monkeypatch, caplog):
     def refuse(*args, **kwargs):
         raise smtplib.SMTPServerDisconnected("gone")
 
@@ -48,15 +48,15 @@ def test_a_channel_layer_that_fails_does_not_undo_the_change(account, monkeypatc
         raise ConnectionError("Redis is away")
 
     monkeypatch.setattr(notices, "Group", fail)
-    notices.tell(account.pk, account.user_id, True, account.balance)
-    assert "was not told" in caplog.text
+    notices.send(account.pk, account.user_id, True, account.balance)
+    assert "was not sent" in caplog.text
 
 
-def test_the_admin_changes_the_balance_and_that_tells(
+def test_a_balance_changed_in_the_admin_sends_a_notice(
     account, admin_client, monkeypatch, django_capture_on_commit_callbacks
 ):
     told = []
-    monkeypatch.setattr(notices, "tell", lambda *values: told.append(values))
+    monkeypatch.setattr(notices, "send", lambda *values: told.append(values))
     form = {"user": account.user_id, "balance": "50", "low_mark": "5", "language": "zh-hans"}
     with django_capture_on_commit_callbacks(execute=True):
         answer = admin_client.post(f"/admin/accounts/account/{account.pk}/change/", form)

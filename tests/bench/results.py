@@ -1,6 +1,7 @@
 """A made-up run for the tests of the report."""
 
 import dataclasses
+from collections.abc import Collection
 
 from bench.plan import QUICK
 from bench.results import Results
@@ -8,7 +9,7 @@ from bench.scenarios import SCENARIOS
 from bench.systems import SYSTEMS
 
 
-def made_up(without=()):
+def made_up(without: Collection[str] = ()) -> Results:
     """Results with two repetitions of every figure that any system has."""
     about = {
         "processor": "A & B <processor>",

@@ -2,24 +2,23 @@
 
 import json
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
 
 import pytest
 
-from bench.report import chart, markdown
-from bench.report.chart import PANELS
-from bench.report.markdown import COLUMNS, by_hand_table
-from bench.report.targets import TARGETS, judge, reached
-from bench.results import Results
-from bench.scenarios import SCENARIOS, by_hand
-from bench.systems import SYSTEMS
+from bench.chart import PANELS, chart
+from bench.report import COLUMNS, TARGETS, judge, markdown, reached
+from bench.results import Key
+from bench.scenarios import SCENARIOS, WAYS
+from bench.systems import REPOSITORY, SYSTEMS
 from tests.bench.results import made_up
 
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def tables(text):
+def tables(text: str) -> Iterator[list[str]]:
     """The Markdown tables of a text, each a list of lines."""
-    table = []
+    table: list[str] = []
     for line in [*text.splitlines(), ""]:
         if line.startswith("|"):
             table.append(line)
@@ -28,8 +27,8 @@ def tables(text):
             table = []
 
 
-def test_every_column_panel_and_target_names_a_figure_that_exists():
-    named = [(c[1], c[2]) for c in COLUMNS] + [(p[1], p[2]) for p in PANELS]
+def test_every_column_panel_and_target_names_a_figure_that_exists() -> None:
+    named = [(each.scenario, each.metric) for each in (*COLUMNS, *PANELS)]
     named += [(target.scenario, target.metric) for target in TARGETS]
     for scenario, metric in named:
         assert metric in [m.key for m in SCENARIOS[scenario].metrics]
@@ -37,7 +36,7 @@ def test_every_column_panel_and_target_names_a_figure_that_exists():
         assert target.against is None or target.scenario in SYSTEMS[target.against].scenarios
 
 
-def test_the_tables_are_well_formed_and_name_every_system():
+def test_the_tables_are_well_formed_and_name_every_system() -> None:
     text = markdown(made_up())
     for table in tables(text):
         assert len({line.replace("\\|", "").count("|") for line in table}) == 1
@@ -45,31 +44,29 @@ def test_the_tables_are_well_formed_and_name_every_system():
         assert system.title in text
 
 
-def test_a_figure_that_was_not_measured_is_said_to_be_missing():
+def test_a_figure_that_was_not_measured_is_said_to_be_missing() -> None:
     text = markdown(made_up(without=("nchan",)))
     assert text.count("not measured") == sum(target.against == "nchan" for target in TARGETS)
 
 
-def test_the_loop_by_hand_has_a_row_for_each_way_and_number_of_readers():
+def test_the_loop_by_hand_has_a_row_beside_that_of_the_group() -> None:
     results = made_up()
-    key = by_hand.key(by_hand.WAYS[1], 1000, by_hand.FIGURES[0])
-    results.values["ours", "by-hand", key] = [77.0]
-    _, _, *rows = by_hand_table(results).splitlines()
-    assert [row.split(" | ")[:2] for row in rows] == [
-        [f"| {way.title}", f"{readers:,}"] for readers in by_hand.READERS for way in by_hand.WAYS
-    ]
-    assert [" 77.00 " in row for row in rows] == [False, False, False, True]
+    results.values[Key("ours", "by-hand", "loop_delivered")] = [77.0]
+    lines = markdown(results).splitlines()
+    for key, shown in (("group", "10.50"), ("loop", "77.00")):
+        [row] = [line for line in lines if line.startswith(f"| {WAYS[key].title} |")]
+        assert f"| {shown}" in row
 
 
-def test_no_loop_by_hand_no_table_of_it():
+def test_no_loop_by_hand_no_table_of_it() -> None:
     text = markdown(made_up(without=("ours",)))
-    assert by_hand.WAYS[0].title not in text and "by hand" not in text
+    assert WAYS["group"].title not in text and "by hand" not in text
 
 
-def test_a_failure_stands_in_the_report():
+def test_a_failure_stands_in_the_report() -> None:
     results = made_up()
-    results.add_error("stock", "echo", "no echo\ncame back")
-    results.add_error("stock", "echo", "no echo\ncame back")
+    results.add_error("stock", "echo", ValueError("no echo\ncame back"))
+    results.add_error("stock", "echo", ValueError("no echo\ncame back"))
     assert markdown(results).count("- stock, echo: no echo came back") == 1
 
 
@@ -84,29 +81,31 @@ def test_a_failure_stands_in_the_report():
         (100.0, ">=", 100, True),
     ],
 )
-def test_a_limit_is_exact(figure, sense, limit, verdict):
+def test_a_limit_is_exact(figure: float, sense: str, limit: float, verdict: bool) -> None:
     assert reached(figure, sense, limit) is verdict
 
 
-def test_a_ratio_target_is_ours_divided_by_the_peer():
+def test_a_ratio_target_is_ours_divided_by_the_peer() -> None:
     results = made_up()
     target = next(target for target in TARGETS if target.against == "nchan")
     ours, theirs, figure, is_reached = judge(target, results)
-    assert figure == ours.median / theirs.median
+    assert ours and theirs and figure == ours.median / theirs.median
     assert is_reached is (figure <= target.limit)
 
 
-def test_the_chart_is_well_formed_and_shows_each_system_in_each_of_its_panels():
+def test_the_chart_is_well_formed_and_shows_each_system_in_each_of_its_panels() -> None:
     results = made_up()
     root = ElementTree.fromstring(chart(results))
     words = [element.text for element in root.iter(f"{SVG}text")]
     assert root.tag == f"{SVG}svg"
     for name, system in SYSTEMS.items():
-        shown = sum(results.summary(name, panel[1], panel[2]) is not None for panel in PANELS)
+        shown = sum(
+            results.summary(name, panel.scenario, panel.metric) is not None for panel in PANELS
+        )
         assert words.count(system.label) == shown
 
 
-def test_the_bars_of_the_chart_stay_on_the_page():
+def test_the_bars_of_the_chart_stay_on_the_page() -> None:
     root = ElementTree.fromstring(chart(made_up()))
     _, _, width, height = map(float, root.get("viewBox").split())
     for rect in root.iter(f"{SVG}rect"):
@@ -115,13 +114,21 @@ def test_the_bars_of_the_chart_stay_on_the_page():
         assert y >= 0 and y + float(rect.get("height")) <= height
 
 
-def test_a_chart_of_one_system_is_still_a_chart():
+def test_a_chart_of_one_system_is_still_a_chart() -> None:
     others = [name for name in SYSTEMS if name != "nchan"]
     ElementTree.fromstring(chart(made_up(without=others)))
 
 
-def test_results_survive_their_file():
+def test_the_file_of_a_run_has_the_median_and_the_spread_of_each_figure() -> None:
     results = made_up()
-    results.add_error("stock", "echo", "no echo came back")
-    stored = json.loads(json.dumps(results.as_json()))
-    assert Results.from_json(stored).as_json() == results.as_json()
+    results.add_error("stock", "echo", ValueError("no echo came back"))
+    stored = json.loads(results.as_json())
+    assert stored["measured"]["ours"]["memory"] == {"socket": [10.5, 10.0, 11.0]}
+    assert stored["errors"][0]["error"] == "no echo came back"
+    assert set(stored["measured"]) == set(SYSTEMS)
+
+
+def test_the_results_in_the_repository_are_a_summary() -> None:
+    text = (REPOSITORY / "bench" / "results" / "results.json").read_text()
+    assert len(text.splitlines()) <= 300
+    assert set(json.loads(text)["measured"]) == set(SYSTEMS)

@@ -4,15 +4,18 @@ import dataclasses
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from harness.services import PATIENCE, wait_until
+from harness.process import tree
+from harness.waiting import PATIENCE, wait_until
 
-from bench import procfs, scenarios, systems
+from bench import scenarios, systems
 from bench.plan import QUICK
-from bench.run import run
-from bench.session import Session
+from bench.results import Results
+from bench.session import Session, run
+from bench.systems import Stack, TwistedLoop
 
 SMALL = dataclasses.replace(
     QUICK,
@@ -25,13 +28,13 @@ SMALL = dataclasses.replace(
 
 
 @pytest.fixture
-def session():
+def session() -> Iterator[Session]:
     session = Session(systems.SYSTEMS["twisted-loop"], "all", SMALL)
     yield session
     session.stop()
 
 
-def test_a_burst_reaches_every_reader_once(session):
+def test_a_burst_reaches_every_reader_once(session: Session) -> None:
     session.open_readers(20)
     account, seconds = session.broadcast(15)
     assert (account["wanted"], account["delivered"], account["duplicates"]) == (300, 300, 0)
@@ -40,15 +43,15 @@ def test_a_burst_reaches_every_reader_once(session):
 
 
 @pytest.mark.parametrize("name", ["memory", "handshake", "broadcast", "burst"])
-def test_a_scenario_returns_a_figure_for_each_of_its_metrics(session, name):
+def test_a_scenario_returns_a_figure_for_each_of_its_metrics(session: Session, name: str) -> None:
     scenario = scenarios.SCENARIOS[name]
     figures = scenario.measure(session)
     assert set(figures) == {metric.key for metric in scenario.metrics}
     assert figures.get("delivered", 100) == 100
 
 
-def test_behind_nginx_the_page_is_measured_and_a_herd_comes_back_with_nothing_missing():
-    plan = dataclasses.replace(SMALL, page_seconds=0.2, herd_readers=20)
+def test_behind_nginx_the_page_is_measured_and_a_herd_comes_back_with_nothing_missing() -> None:
+    plan = dataclasses.replace(SMALL, seconds=0.4, herd_readers=20)
     session = Session(systems.SYSTEMS["ours"], "whole product", plan)
     try:
         for name in ("page", "herd"):
@@ -60,47 +63,38 @@ def test_behind_nginx_the_page_is_measured_and_a_herd_comes_back_with_nothing_mi
         session.stop()
 
 
-def test_a_server_that_dies_is_an_error_of_its_scenario_only():
-    class Dying(type(systems.SYSTEMS["twisted-loop"])):
+def test_a_server_that_dies_is_an_error_of_its_scenario_only() -> None:
+    class Dying(TwistedLoop):
         name = "dying"
 
-        def start(self, stack_name, payload_size):
+        def start(self, stack_name: str, payload_size: int) -> Stack:
             stack = super().start(stack_name, payload_size)
             stack.server.popen.kill()
-            stack.server.popen.wait()
+            stack.server.wait()
             return stack
 
     class Silent:
-        def step(self, *arguments):
+        def step(self, text: str) -> None:
             pass
 
-        def say(self, sentence):
+        def say(self, sentence: str) -> None:
             pass
 
-    class Collected(list):
-        def add(self, system, scenario, figures):
-            self.append(figures)
-
-        def add_error(self, system, scenario, error):
-            self.append(f"{system}, {scenario}: {error}")
-
-    collected = Collected()
+    results = Results({}, {})
     chosen = scenarios.choose(["memory", "burst"])
-    run([Dying()], chosen, SMALL, collected, Silent())
-    assert [entry.split(" ")[:5] for entry in collected] == [
-        ["dying,", "memory:", "twisted", "loop", "ended"],
-        ["dying,", "burst:", "twisted", "loop", "ended"],
-    ]
+    run([Dying()], chosen, SMALL, results, Silent())
+    found = [(each["scenario"], each["error"].partition(" ended")[0]) for each in results.errors]
+    assert found == [("memory", "twisted loop"), ("burst", "twisted loop")] and not results.values
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_a_stopped_benchmark_leaves_nothing_running(stop, tmp_path):
+def test_a_stopped_benchmark_leaves_nothing_running(stop: int, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "bench", "--quick", "--only", "twisted-loop"]
     options = ["--scenarios", "broadcast", "--output", str(tmp_path)]
     with subprocess.Popen([*command, *options], stderr=subprocess.PIPE, text=True) as bench:
         while "repetition 1" not in bench.stderr.readline():
             assert bench.poll() is None
-        while len(pids := procfs.tree(bench.pid)) < 3:
+        while len(pids := tree(bench.pid)) < 3:
             assert bench.poll() is None
         bench.send_signal(stop)
         said = bench.stderr.read()

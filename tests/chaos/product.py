@@ -6,7 +6,6 @@ import fcntl
 import os
 import shutil
 import struct
-import subprocess
 import tempfile
 import threading
 import time
@@ -35,19 +34,15 @@ class Product(Stack):
         run("mount", "-t", "tmpfs", "-o", size, "chaos", self.folder.name)
 
     def start(self) -> Product:
-        self.process = subprocess.Popen(
-            self.command,
-            cwd=self.root,
-            env=self.environ,
-            stdout=self.terminal.inlet,
-            stderr=subprocess.STDOUT,
-        )
+        self.process = self.launch(output=self.terminal.inlet)
         self.terminal.open()
         return self
 
     def stop(self, *arguments: int) -> int:
-        self.log = self.terminal  # what Stack.stop() closes at the end
-        return super().stop(*arguments)
+        try:
+            return super().stop(*arguments)
+        finally:
+            self.terminal.close()
 
     def output(self) -> str:
         return self.terminal.text()

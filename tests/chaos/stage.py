@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from harness.services import PATIENCE, wait_until
+from harness.waiting import PATIENCE, meanwhile, wait_until
 
 from tests.chaos.cells import Dependency, Group
 from tests.chaos.clients.crowd import Crowd
@@ -225,7 +225,6 @@ class Stage:
     @contextmanager
     def clients_that_send_garbage(self) -> Iterator[None]:
         """Connections that turn into random bytes after their handshake, one after another."""
-        ended = threading.Event()
         generator = random.Random(self.random.getrandbits(32))
         request = (
             f"GET /channel/liveblog/{SLUG}/?after=0 HTTP/1.1\r\nHost: {self.product.address}\r\n"
@@ -233,7 +232,7 @@ class Stage:
             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
         )
 
-        def send() -> None:
+        def send(ended: threading.Event) -> None:
             while not ended.wait(0.2):
                 with (
                     suppress(OSError),
@@ -245,33 +244,22 @@ class Stage:
                     peer.sendall(generator.randbytes(2000))
                     peer.recv(4096)
 
-        threads = [threading.Thread(target=send) for _ in range(GARBAGE_CLIENTS)]
-        for thread in threads:
-            thread.start()
-        try:
+        with ExitStack() as clients:
+            for _ in range(GARBAGE_CLIENTS):
+                clients.enter_context(meanwhile(send))
             yield
-        finally:
-            ended.set()
-            for thread in threads:
-                thread.join()
 
     @contextmanager
     def repeated(self, action: Callable[[], object], every: float) -> Iterator[None]:
         """Do it in a thread, now and every few seconds."""
-        ended = threading.Event()
 
-        def repeat() -> None:
+        def repeat(ended: threading.Event) -> None:
             action()
             while not ended.wait(every):
                 action()
 
-        thread = threading.Thread(target=repeat)
-        thread.start()
-        try:
+        with meanwhile(repeat):
             yield
-        finally:
-            ended.set()
-            thread.join()
 
     @contextmanager
     def mailing(self) -> Iterator[None]:

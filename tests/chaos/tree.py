@@ -12,10 +12,10 @@ from http.client import HTTPException
 from typing import Any
 from xmlrpc.client import Fault, ServerProxy
 
-from harness.services import PATIENCE, wait_until
+from harness.process import send
+from harness.waiting import PATIENCE, meanwhile, wait_until
 from supervisor.xmlrpc import SupervisorTransport, UnixStreamHTTPConnection
 
-from tests.chaos.network.servers import send
 from tests.e2e.stack import Stack
 
 ANSWERS_WITHIN = 5.0  # s; a supervisord that waits for its terminal does not answer at all
@@ -86,25 +86,19 @@ class Tree:
 
         What is killed before supervisord takes it for running is given up after a few times.
         """
-        ended = threading.Event()
         before = self.pids_of(names)
         send(before, signal.SIGKILL)
 
-        def kill() -> None:
+        def kill(ended: threading.Event) -> None:
             while not ended.wait(generator.uniform(1.5, 3.0)):
                 send(self.pids_of(names), signal.SIGKILL)
 
-        thread = threading.Thread(target=kill)
-        thread.start()
-        try:
+        with meanwhile(kill):
             wait_until(
                 lambda: not set(before) & {info["pid"] for info in self.infos()},
                 f"the end of {', '.join(names)}",
             )
             yield
-        finally:
-            ended.set()
-            thread.join()
 
     def restart(self, name: str) -> None:
         """Stop one process as an operator does, wait for its end, start it again."""

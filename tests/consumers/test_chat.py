@@ -63,7 +63,7 @@ def test_a_room_s_name_may_be_of_any_script(connect, style):
         {"Accept-Language": "en", "Cookie": "django_language=zh-hans"},
     ],
 )
-def test_each_is_refused_in_the_language_of_the_own_handshake(connect, room, style, headers):
+def test_a_refusal_is_in_the_language_of_the_socket_s_handshake(connect, room, style, headers):
     chinese = connect(f"/channel/{style}/{room}/", additional_headers=headers)
     english = connect(f"/channel/{style}/{room}/")
     for _ in range(3):  # they take turns in the same workers
@@ -73,7 +73,7 @@ def test_each_is_refused_in_the_language_of_the_own_handshake(connect, room, sty
         assert english.frame()["message"] == "The message is empty."
 
 
-def test_too_long_and_empty_lines_get_a_sentence_and_nobody_sees_them(connect, room, style):
+def test_too_long_and_empty_lines_are_refused_and_not_sent_on(connect, room, style):
     one, two = (connect(f"/channel/{style}/{room}/", user=name) for name in ("berta", "ben"))
     for text, code in [("x" * (LONGEST_MESSAGE + 1), "too_long"), (" \n", "empty")]:
         one.send({"message": text})
@@ -123,14 +123,14 @@ def test_staff_delete_a_line_and_mute_and_unmute_a_name(connect, room, style):
     assert reader.frame()["message"] == staff.frame()["message"] == "sorry"
 
 
-def test_nobody_else_moderates(connect, room):
+def test_only_staff_may_moderate(connect, room):
     reader = connect(f"/channel/chat/{room}/", user="ben")
     for verb in ("delete", "mute", "unmute"):
         reader.send({verb: "anything"})
         assert reader.frame()["code"] == "not_allowed"
 
 
-def test_staff_s_malformed_orders_get_a_sentence(connect, room):
+def test_malformed_commands_of_staff_are_refused(connect, room):
     staff = connect(f"/channel/chat/{room}/", user="editor")
     for value in (7, "", None, "x" * (LONGEST_USERNAME + 1)):
         staff.send({"mute": value})

@@ -1,4 +1,4 @@
-"""Who else is on an editor's page, over real sockets."""
+"""Presence on an editor's page, over real sockets."""
 
 import json
 
@@ -37,7 +37,7 @@ def arrive(connect, path, user, **options):
     return reader, welcome
 
 
-def test_pages_hear_of_each_other_by_the_login_s_name(connect, path):
+def test_pages_receive_each_other_s_activity_with_the_login_s_name(connect, path):
     anna, me = arrive(connect, path, "anna")
     ben, other = arrive(connect, path, "ben")
     assert anna.frame() == {"type": "ask"}
@@ -61,7 +61,7 @@ def test_pages_hear_of_each_other_by_the_login_s_name(connect, path):
     assert frame["page"] == other["page"]
 
 
-def test_nobody_hears_what_is_said_at_another_blog(stack, connect, path, room):
+def test_activity_is_not_sent_to_the_pages_of_another_blog(stack, connect, path, room):
     stack.shell(MAKE.format(slug=f"{room}2"))
     anna, _ = arrive(connect, path, "anna")
     elsewhere, _ = arrive(connect, f"/channel/desk/{room}2/", "ben")
@@ -71,7 +71,7 @@ def test_nobody_hears_what_is_said_at_another_blog(stack, connect, path, room):
     assert anna.frame()["name"] == "Anna Lind"
 
 
-def test_who_may_not_write_is_refused_with_a_sentence_and_a_code(connect, path):
+def test_a_user_who_may_not_write_is_refused(connect, path):
     for user, code, close in ((None, "not_logged_in", 4401), ("berta", "not_allowed", 4403)):
         reader = connect(path, user=user)
         frame = reader.frame()
@@ -85,7 +85,7 @@ def test_who_may_not_write_is_refused_with_a_sentence_and_a_code(connect, path):
     assert refusal.value.response.status_code == 403
 
 
-def test_who_loses_the_right_is_sent_away_at_the_next_word(stack, connect, path):
+def test_a_user_who_loses_the_permission_is_refused_at_the_next_message(stack, connect, path):
     ben, _ = arrive(connect, path, "ben")
     try:
         stack.shell(
@@ -110,7 +110,7 @@ def test_who_is_logged_out_is_told_to_connect_again_and_then_to_log_in(stack, co
     assert close_code(connect(path, **cookie)) == 4401
 
 
-def test_what_cannot_be_used_gets_a_sentence_and_nobody_hears_it(connect, path):
+def test_malformed_activity_is_refused_and_not_sent_on(connect, path):
     anna, _ = arrive(connect, path, "anna")
     ben, _ = arrive(connect, path, "ben")
     assert anna.frame() == {"type": "ask"}
@@ -124,7 +124,7 @@ def test_what_cannot_be_used_gets_a_sentence_and_nobody_hears_it(connect, path):
     assert anna.frame()["name"] == ben.frame()["name"] == "ben"
 
 
-def test_too_many_words_get_a_sentence_and_a_flood_is_closed_with_4429(connect, path, hold_windows):
+def test_too_many_messages_are_refused_and_a_flood_is_closed_with_4429(connect, path, hold_windows):
     anna, _ = arrive(connect, path, "anna")
     anna.send(IDLE)
     kinds = [anna.frame()["type"]]
@@ -139,7 +139,7 @@ def test_too_many_words_get_a_sentence_and_a_flood_is_closed_with_4429(connect, 
     assert set(kinds) == {"here", "too_fast"} and kinds.count("here") <= ANNOUNCEMENTS.most
 
 
-def test_a_draft_that_changes_is_told_to_the_editors_pages_without_its_text(stack, connect, path):
+def test_a_changed_draft_is_announced_to_editors_without_its_text(stack, connect, path):
     anna, _ = arrive(connect, path, "anna")
     slug = path.split("/")[3]
     stack.shell(

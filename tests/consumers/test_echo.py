@@ -6,7 +6,7 @@ from harness.services import wait_until
 
 
 @pytest.mark.parametrize("path", ["/channel/test/", "/channel/by-hand/"])
-def test_what_one_sends_all_get(connect, path):
+def test_a_message_reaches_all_sockets(connect, path):
     one, two, gone = connect(path), connect(path), connect(path)
     gone.socket.close()
     one.send({"text": "é", "n": [1, 2.5, None]})

@@ -1,4 +1,4 @@
-"""What every conversation does with a handshake and with a message that it cannot use."""
+"""How every conversation answers handshakes and messages that it must refuse."""
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -27,7 +27,7 @@ def test_a_foreign_origin_is_refused_at_the_handshake(stack, connect, path):
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_our_own_origin_and_a_strange_query_are_welcome(stack, connect, path):
+def test_the_site_s_origin_and_an_unknown_query_are_accepted(stack, connect, path):
     reader = connect(path + "?%ff=\xff", user="anna", origin=f"http://{stack.address}")
     greetings = next((n for kind, n in GREETINGS.items() if kind in path), 0)
     for _ in range(greetings):
@@ -57,12 +57,12 @@ def test_a_room_whose_name_is_not_allowed_is_refused_with_a_sentence_and_4404(co
 
 @pytest.mark.parametrize("kind", USERS)
 @pytest.mark.parametrize("headers", [{}, {"Cookie": "sessionid=forged; guest=forged"}])
-def test_the_anonymous_are_refused_with_a_sentence_and_4401(connect, kind, headers):
+def test_anonymous_users_are_refused_with_4401(connect, kind, headers):
     reader = connect(f"/channel/{kind}/", additional_headers=headers)
     assert reader.frame()["code"] == "not_logged_in"
     assert close_code(reader) == 4401
 
 
-def test_a_session_key_in_the_address_logs_nobody_in(connect, sessions):
+def test_a_session_key_in_the_query_is_ignored(connect, sessions):
     reader = connect(f"/channel/initials/?session_key={sessions['anna']}")
     assert close_code(reader) == 4401

@@ -6,7 +6,7 @@ from asgiref.base_layer import BaseChannelLayer
 from consumers.initials import group_name
 
 
-def test_users_with_one_initial_talk_and_others_do_not_hear_it(connect):
+def test_a_message_reaches_users_with_the_same_initial_only(connect):
     path = "/channel/initials/"
     anna, ben, berta = (connect(path, user=name) for name in ("anna", "ben", "berta"))
     ben.send({"message": "hello"})
@@ -22,7 +22,7 @@ def test_a_username_may_be_of_any_script(connect):
 
 
 @pytest.mark.parametrize("username", ["a", "Z9", "_", "@home", "+1", ".", "中村", "É", "𝒳"])
-def test_every_initial_is_a_group_s_name_of_its_own(username):
+def test_every_initial_has_a_group_name_of_its_own(username):
     name = group_name(username)
     assert BaseChannelLayer().valid_group_name(name)
     assert name == group_name(username[0] + "nybody")

@@ -54,7 +54,7 @@ def mails(stack):
     )
 
 
-def test_a_turn_reaches_the_user_s_own_pages_alone_and_one_mail_a_turn(stack, connect):
+def test_a_change_reaches_only_the_user_s_pages_and_sends_one_mail(stack, connect):
     open_account(stack, "anna", balance="20", low_mark="5")
     open_account(stack, "ben", balance="20", low_mark="5", language="zh-hans")
     anna, page, ben = (connect(PATH, user=name) for name in ("anna", "anna", "ben"))
@@ -71,7 +71,7 @@ def test_a_turn_reaches_the_user_s_own_pages_alone_and_one_mail_a_turn(stack, co
     assert english["To"] == "reader@example.com"
 
 
-def test_of_writers_at_the_same_time_one_alone_is_the_turn(stack, connect):
+def test_only_one_of_concurrent_writers_makes_the_change(stack, connect):
     open_account(stack, "中村", balance="20", low_mark="5")
     reader = connect(PATH, user="中村")
     assert stack.shell(TOGETHER).split() == ["saved"] * 4
@@ -80,7 +80,7 @@ def test_of_writers_at_the_same_time_one_alone_is_the_turn(stack, connect):
     assert reader.frame() == {"isInsufficient": False, "balance": 30.0}
 
 
-def test_a_page_asks_for_what_it_missed(stack, connect):
+def test_a_page_can_request_the_present_balance(stack, connect):
     reader = connect(PATH, user="berta")
     reader.send({"ask": "balance"})
     assert reader.frame()["code"] == "no_account"

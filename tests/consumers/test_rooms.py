@@ -39,7 +39,7 @@ def post(stack, room):
     return post
 
 
-def test_a_newcomer_is_a_heartbeat_for_itself_and_for_the_room(connect, room, reader):
+def test_a_new_socket_gets_one_heartbeat_and_so_does_the_room(connect, room, reader):
     newcomer = connect(f"/channel/heartbeat/{room}/")
     assert newcomer.frame() == reader.frame() == HEARTBEAT
     newcomer.send({"message": {"goal": [1, 0]}, "ignored": True})
@@ -70,7 +70,7 @@ def test_python_pushes_values_and_rows(stack, reader, room):
     assert reader.frame()["data"] == []
 
 
-def test_what_cannot_be_pushed_from_python_raises_and_sends_nothing(stack, reader, room):
+def test_data_that_is_not_json_raises_and_is_not_sent(stack, reader, room):
     printed = stack.shell(
         "from consumers.rooms import push\n"
         "for data in (object(), float('nan'), 'x' * 70_000, '\\ud800', {1: {2: {3}}}):\n"
@@ -79,7 +79,7 @@ def test_what_cannot_be_pushed_from_python_raises_and_sends_nothing(stack, reade
         "    except Exception as error:\n"
         "        print(type(error).__name__)\n"
     )
-    assert printed.split() == ["BadMessage"] * 5
+    assert printed.split() == ["Refusal"] * 5
     reader.send({"message": "nothing came before"})
     assert reader.frame()["data"] == {"message": "nothing came before"}
 

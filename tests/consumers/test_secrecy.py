@@ -1,4 +1,4 @@
-"""With CHANNEL_KEYS, what is said cannot be read in Redis, wherever it waits."""
+"""With CHANNEL_KEYS, no message can be read in Redis."""
 
 import redis
 from harness.services import stopped, wait_until

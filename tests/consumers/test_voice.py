@@ -30,7 +30,7 @@ def enter(connect, room):
     return enter
 
 
-def test_members_hear_who_comes_and_goes(enter):
+def test_members_are_notified_of_joins_and_leaves(enter):
     anna = enter("anna")
     guest = enter()
     assert anna.members == []
@@ -54,7 +54,7 @@ def test_a_signal_reaches_the_member_it_names_alone_and_in_order(enter):
     assert one.frame()["from"] == three.id
 
 
-def test_bad_signals_get_a_sentence_and_go_nowhere(enter, connect):
+def test_malformed_signals_are_refused_and_not_relayed(enter, connect):
     one, two = enter(), enter()
     one.frame()
     stranger = connect("/channel/voice/elsewhere/")
@@ -72,7 +72,7 @@ def test_bad_signals_get_a_sentence_and_go_nowhere(enter, connect):
     assert two.frame()["offer"] == {"after": "all that"}
 
 
-def test_a_full_room_is_refused_with_a_sentence_and_1013_until_somebody_goes(enter, connect, room):
+def test_a_full_room_refuses_with_1013_until_a_member_leaves(enter, connect, room):
     members = [enter() for _ in range(MOST)]
     ninth = connect(f"/channel/voice/{room}/")
     assert ninth.frame()["code"] == "room_full"
@@ -84,7 +84,7 @@ def test_a_full_room_is_refused_with_a_sentence_and_1013_until_somebody_goes(ent
     assert len(enter().members) == MOST - 1
 
 
-def test_members_without_a_socket_do_not_hold_their_places():
+def test_members_without_a_socket_do_not_count():
     """As a killed interface server leaves them: in the hash, but not in the group any more."""
     room = Room("abandoned")
     channels = [f"voice.test.{number}!x" for number in range(MOST + 2)]

@@ -4,10 +4,13 @@ import asyncio
 import json
 import threading
 import time
+from typing import Self
 
 from harness.services import PATIENCE, wait_until
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
+
+from tests.e2e.stack import Frame
 
 
 class Crowd:
@@ -16,21 +19,23 @@ class Crowd:
     `comes_back`: reconnect as the page does, with what is missing asked for by `after`.
     """
 
-    def __init__(self, address, slug="demo", number=300, comes_back=False):
+    def __init__(
+        self, address: str, slug: str = "demo", number: int = 300, comes_back: bool = False
+    ) -> None:
         self.url = f"ws://{address}/channel/liveblog/{slug}/"
         self.readers = [Reader(self.url, comes_back) for _ in range(number)]
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         self.thread = threading.Thread(target=asyncio.run, args=(self.read(),), daemon=True)
         self.thread.start()
         self.wait_for_live()
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.loop.call_soon_threadsafe(self.ending.set)
         self.thread.join(PATIENCE)
 
-    async def read(self):
+    async def read(self) -> None:
         self.loop, self.ending = asyncio.get_running_loop(), asyncio.Event()
         at_once = asyncio.Semaphore(20)
         tasks = [asyncio.create_task(reader.run(at_once)) for reader in self.readers]
@@ -39,42 +44,42 @@ class Crowd:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def wait_for_live(self):
+    def wait_for_live(self) -> None:
         wait_until(lambda: all(r.live for r in self.readers), "every reader", 2 * PATIENCE)
 
-    def wait_for(self, revision):
+    def wait_for(self, revision: int) -> None:
         """Until every reader has all up to this revision."""
         wait_until(lambda: all(r.has(revision) for r in self.readers), f"revision {revision}")
 
     @property
-    def codes(self):
+    def codes(self) -> set[int | None]:
         """The close codes with which readers were sent away."""
         return {code for reader in self.readers for code in reader.codes}
 
     @property
-    def longest_away(self):
+    def longest_away(self) -> float:
         """s between a close and the next replay, the longest of any reader."""
         return max(reader.longest_away for reader in self.readers)
 
     @property
-    def disconnects(self):
+    def disconnects(self) -> int:
         return sum(reader.disconnects for reader in self.readers)
 
 
 class Reader:
-    def __init__(self, url, comes_back):
+    def __init__(self, url: str, comes_back: bool) -> None:
         self.url, self.comes_back = url, comes_back
-        self.revisions = set()
+        self.revisions: set[int] = set()
         self.disconnects = 0
-        self.codes = set()
-        self.left = None  # when its socket was closed
+        self.codes: set[int | None] = set()
+        self.left: float | None = None  # when its socket was closed
         self.longest_away = 0.0
         self.live = False
 
-    def has(self, revision):
+    def has(self, revision: int) -> bool:
         return self.live and self.revisions.issuperset(range(1, revision + 1))
 
-    async def run(self, at_once):
+    async def run(self, at_once: asyncio.Semaphore) -> None:
         while True:
             try:
                 # The pages' own pings are the server's; these would end a socket that waits.
@@ -100,7 +105,7 @@ class Reader:
                     return
                 await asyncio.sleep(0.1)  # s; a page draws it by chance, here all come soon
 
-    def take(self, frame):
+    def take(self, frame: Frame) -> None:
         if frame["type"] == "replay":
             if self.left is not None:
                 self.longest_away = max(self.longest_away, time.monotonic() - self.left)

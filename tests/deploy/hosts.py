@@ -7,27 +7,33 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
-from contextlib import suppress
-from pathlib import Path
+from typing import NamedTuple, Self
 
 import pytest
+from harness.process import send
 
-from tests.e2e.stack import ROOT, Stack
+from tests.e2e.stack import Stack
 
 NETWORK = "10.77.91"
 BRIDGE = "liveblog-br"
 
 
+class Place(NamedTuple):
+    """Where a host is: its namespace, if it has one, and its address."""
+
+    namespace: str | None
+    address: str
+
+
 class Network:
     """The bridge and the namespaces. A context manager; `service` is where servers listen."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.is_real = os.getuid() == 0
         self.hosts = 0
         self.service = f"{NETWORK}.1" if self.is_real else "127.0.0.1"
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         if self.is_real:
             if not shutil.which("ip"):
                 pytest.fail("There is no ip command; install it: apt-get install iproute2")
@@ -37,11 +43,11 @@ class Network:
             self.ip("link", "set", BRIDGE, "up")
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         if self.is_real:
             self.clean()
 
-    def clean(self):
+    def clean(self) -> None:
         """Remove what this run or one that was killed has left."""
         for number in range(2, 6):
             # The link first: with its namespace it would go only after a while.
@@ -50,15 +56,14 @@ class Network:
         self.remove("link", BRIDGE)
 
     @staticmethod
-    def remove(kind, name):
+    def remove(kind: str, name: str) -> None:
         subprocess.run(["ip", kind, "del", name], stderr=subprocess.DEVNULL)
 
-    def host(self):
-        """(namespace or None, address) of a new host."""
+    def host(self) -> Place:
         self.hosts += 1
         number = self.hosts + 1
         if not self.is_real:
-            return None, f"127.0.0.{number}"
+            return Place(None, f"127.0.0.{number}")
         name, address = f"liveblog-{number}", f"{NETWORK}.{number}"
         self.ip("netns", "add", name)
         self.ip(
@@ -71,10 +76,10 @@ class Network:
         ):
             self.ip("-n", name, *command)
         self.ip("-n", name, "link", "set", "lo", "up")
-        return name, address
+        return Place(name, address)
 
     @staticmethod
-    def ip(*arguments):
+    def ip(*arguments: str) -> str:
         """Run ip and return what it prints."""
         done = subprocess.run(["ip", *arguments], capture_output=True, text=True)
         if done.returncode:
@@ -88,28 +93,15 @@ class Network:
 class Host(Stack):
     """The whole product on a host of its own."""
 
-    def __init__(self, network, **environ):
+    def __init__(self, network: Network, **environ: str) -> None:
         self.namespace, address = network.host()
         super().__init__(HOST=address, **environ)
         self.address = f"{address}:{self.port}"
+        self.prefix = ["ip", "netns", "exec", self.namespace] if self.namespace else []
 
-    def start(self):
-        inside = ["ip", "netns", "exec", self.namespace] if self.namespace else []
-        self.log = open(Path(self.folder.name) / "terminal.log", "w+b")  # noqa: SIM115
-        self.process = subprocess.Popen(
-            [*inside, sys.executable, "deploy/run.py"],
-            cwd=ROOT,
-            env=self.environ,
-            stdout=self.log,
-            stderr=subprocess.STDOUT,
-        )
-        return self
-
-    def die(self):
+    def die(self) -> None:
         """The cable first, so that nobody says goodbye, then every process."""
         if self.namespace:
             subprocess.run(["ip", "-n", self.namespace, "link", "set", "eth0", "down"], check=True)
-        for pid, _ in list(self.processes()):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        send([pid for pid, _ in self.processes()], signal.SIGKILL)
         self.process.wait()

@@ -1,9 +1,12 @@
-"""Somebody who posts without pause."""
+"""An editor who posts without pause."""
 
 import subprocess
 import sys
+from typing import Self
 
 from harness.services import PATIENCE
+
+from tests.e2e.stack import Stack
 
 POST = """
 import select, sys
@@ -20,10 +23,10 @@ print(blog.revision)
 class Newsroom:
     """Posts five times a second until left; `head` is then the blog's revision."""
 
-    def __init__(self, site):
+    def __init__(self, site: Stack) -> None:
         self.site = site
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         self.process = subprocess.Popen(
             [sys.executable, "manage.py", "shell", "--no-imports", "-v0", "-c", POST],
             cwd=self.site.root,
@@ -34,7 +37,7 @@ class Newsroom:
         )
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         told, _ = self.process.communicate("end\n", timeout=PATIENCE)
         assert self.process.returncode == 0
         self.head = int(told)

@@ -1,4 +1,4 @@
-"""The commands of docs/deployment.md that can be tried here, word for word but for the places."""
+"""The commands of docs/deployment.md that can be tried here, word for word except for paths."""
 
 import os
 import re

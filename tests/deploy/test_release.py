@@ -38,7 +38,7 @@ def test_releases_replace_every_worker_and_drop_no_reader(site):
         assert crowd.disconnects == 0
 
 
-def test_new_code_that_does_not_start_replaces_nobody(site):
+def test_new_code_that_does_not_start_replaces_no_process(site):
     old = set(site.pids(WORKERS))
     with Crowd(site.address, number=10) as crowd:
         # Loads in deploy/release, where the checks run, and not in a worker.
@@ -88,7 +88,7 @@ def test_interface_servers_are_replaced_and_every_reader_comes_back(site):
         print(f"the longest away: {crowd.longest_away:.1f} s")
 
 
-def test_without_a_running_tree_it_says_so(site, tmp_path):
+def test_without_a_running_tree_a_release_is_refused(site, tmp_path):
     environ, site.environ = site.environ, site.environ | {"DATA_DIR": str(tmp_path)}
     try:
         assert "nothing runs with DATA_DIR" in site.release(code=1)

@@ -25,7 +25,7 @@ def serve(releases: Releases, label: str = "files") -> Path:
     return release
 
 
-def test_a_rollback_leads_to_the_release_before_and_never_to_one_that_never_served(
+def test_a_rollback_goes_to_the_last_release_that_was_in_service(
     releases: Releases,
 ) -> None:
     assert releases.before(None) is None
@@ -46,7 +46,7 @@ def test_three_releases_are_kept_and_the_current_one_and_those_in_use(releases: 
     assert releases.make_folder("a/label: x").name == "0007-a-label-x"
 
 
-def test_what_an_interrupted_release_left_behind_is_removed(releases: Releases) -> None:
+def test_the_folder_of_an_interrupted_release_is_removed(releases: Releases) -> None:
     current = serve(releases)
     releases.make_folder("unfinished")
     (releases.folder / "notes-of-mine").mkdir()
@@ -57,7 +57,7 @@ def test_what_an_interrupted_release_left_behind_is_removed(releases: Releases) 
     assert releases.all() == [current]
 
 
-def test_the_lock_says_who_holds_it_and_whether_the_last_holder_was_killed(
+def test_the_lock_names_its_holder_and_detects_one_that_was_killed(
     releases: Releases,
 ) -> None:
     first, second = Lock(releases), Lock(releases)
@@ -120,7 +120,7 @@ def test_a_folder_a_checkout_a_revision_and_an_archive_can_be_released(tmp_path:
 
 
 @pytest.mark.parametrize("name", ["no-such-thing", "empty"])
-def test_what_cannot_be_released_is_refused_with_a_sentence(tmp_path: Path, name: str) -> None:
+def test_a_source_that_cannot_be_released_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(Stopped, match="no revision of the checkout|does not hold this product"):
         Source.named(str(tmp_path / name) if name == "empty" else name, tmp_path)

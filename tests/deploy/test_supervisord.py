@@ -85,7 +85,7 @@ def test_every_channel_is_read_by_one_pool_and_the_probe_by_all(monkeypatch, tmp
     assert sorted(others) == sorted(layer.router.channels - {"ops.probe"})
 
 
-def test_what_cannot_get_better_is_not_tried_again_and_all_else_is(monkeypatch, tmp_path):
+def test_permanent_failures_are_not_retried_and_others_are(monkeypatch, tmp_path):
     groups = tree(monkeypatch, tmp_path)
     for group in ("interface", "workers", "pulse", "candidate"):
         for process in groups[group].values():
@@ -98,7 +98,7 @@ def test_what_cannot_get_better_is_not_tried_again_and_all_else_is(monkeypatch, 
 
 
 @pytest.mark.parametrize("end", ["sys.exit(0)", "sys.exit(1)", "sys.exit(2)", "1 / 0"])
-def test_an_early_end_lasts_until_supervisord_counts_it(end, tmp_path):
+def test_a_program_that_ends_early_runs_until_supervisord_evaluates_its_code(end, tmp_path):
     """Else supervisord gives a program up for good that cannot start for some seconds."""
     script = tmp_path / "end.py"
     script.write_text(f"import sys\n{end}")
@@ -150,7 +150,7 @@ def test_supervisorctl_works_out_of_the_box(site):
     assert names["candidate"] == "STOPPED"
 
 
-def test_who_comes_while_no_interface_server_runs_waits_and_is_served(site):
+def test_a_connection_waits_while_no_interface_server_runs_and_is_served(site):
     site.run("deploy/ctl.sh", "stop", "interface:*")
     with socket.create_connection(("127.0.0.1", site.port), PATIENCE) as early:
         early.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -208,7 +208,7 @@ def test_connections_are_refused_once_no_interface_server_will_come_back(interfa
     assert not interfaces.listens()
 
 
-def test_supervisorctl_says_that_nothing_runs(tmp_path):
+def test_supervisorctl_reports_that_nothing_runs(tmp_path):
     environ = os.environ | {"DATA_DIR": str(tmp_path)}
     done = subprocess.run(
         [ROOT / "deploy/ctl.sh", "status"], env=environ, capture_output=True, text=True
@@ -219,7 +219,7 @@ def test_supervisorctl_says_that_nothing_runs(tmp_path):
     assert done.returncode == 2 and done.stderr.startswith("WORKERS='many' is not allowed")
 
 
-def test_log_lines_are_json_where_that_is_wanted(site):
+def test_log_lines_are_json_with_log_format_json(site):
     lines = (Path(site.folder.name) / "log" / "worker_00.log").read_text().splitlines()
     said = [json.loads(line) for line in lines if line.startswith("{")]
     assert len(said) == len(lines)

@@ -5,12 +5,12 @@ import os
 import re
 import select
 import signal
-import subprocess
 import termios
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from harness.services import http_request, stopped, wait_until
@@ -33,17 +33,11 @@ class Attached(Stack):
         self.controlling = controlling
 
     def start(self) -> "Attached":
-        self.log = open(os.devnull, "wb")  # noqa: SIM115  (Stack closes it)
-        self.process = subprocess.Popen(
-            self.command,
-            cwd=self.root,
-            env=self.environ,
-            stdin=self.output_fd if self.controlling else subprocess.DEVNULL,
-            stdout=self.output_fd,
-            stderr=self.output_fd,
-            start_new_session=self.controlling,
-            preexec_fn=take_terminal if self.controlling else None,
-        )
+        options: dict[str, Any] = {"output": self.output_fd}
+        if self.controlling:
+            options |= {"stdin": self.output_fd, "start_new_session": True}
+            options |= {"preexec_fn": take_terminal}
+        self.process = self.launch(**options)
         os.close(self.output_fd)
         return self
 
@@ -154,7 +148,7 @@ def test_row_44_a_closed_terminal_or_pipe_delays_no_request(
     with on_screen(opener) as (stack, screen):
         os.close(screen.fd)
         force_log_lines(stack, "closed")
-        assert stack.healthy() and stack.process.poll() is None
+        assert stack.healthy() and stack.process.is_running()
         wait_until(lambda: everything_is_logged(stack, "closed"), "every line in the files")
         screen.fd = os.open(os.devnull, os.O_RDONLY)
 
@@ -164,7 +158,7 @@ def test_row_44_the_window_is_closed_and_the_site_goes_on() -> None:
     with on_screen(os.openpty, controlling=True) as (stack, screen):
         os.close(screen.fd)
         force_log_lines(stack, "gone")
-        assert stack.healthy() and stack.process.poll() is None
+        assert stack.healthy() and stack.process.is_running()
         screen.fd = os.open(os.devnull, os.O_RDONLY)
         assert stack.stop(signal.SIGTERM) == 0
 

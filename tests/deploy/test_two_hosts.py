@@ -52,7 +52,7 @@ def post(host, text):
     assert done.returncode == 0, done.stderr
 
 
-def test_it_says_so_where_namespaces_cannot_be_had(monkeypatch):
+def test_without_iproute2_the_failure_says_what_to_install(monkeypatch):
     monkeypatch.setattr(os, "getuid", lambda: 0)
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(pytest.fail.Exception, match="apt-get install iproute2"), Network():

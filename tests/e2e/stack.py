@@ -9,23 +9,31 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any, Self
 
-from harness.services import PATIENCE, free_port, wait_until
+from harness.network import free_port
+from harness.process import Command, Process
+from harness.waiting import PATIENCE
 from websockets.sync.client import connect
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 OURS = ("SECRET_KEY", "REDIS_URL", "DATABASE_URL", "DATA_DIR", "PORT", "HOST")
+Frame = dict[str, Any]
 
 
 class Stack:
     """`deploy/run.py` on a free port with a data folder of its own. A context manager."""
 
     root = ROOT  # of the code that runs
-    python = None  # the process of shell(), once it is there
-    user = None  # who runs it; None: who runs the tests
+    prefix: Sequence[str] = ()  # what the command runs under, such as a network namespace
+    python: "subprocess.Popen[str] | None" = None  # the process of shell(), once it is there
+    user: str | None = None  # who runs it; None: who runs the tests
 
-    def __init__(self, command=(sys.executable, "deploy/run.py"), **environ):
+    def __init__(
+        self, command: Command = (sys.executable, "deploy/run.py"), **environ: str
+    ) -> None:
         self.command = command
         self.folder = tempfile.TemporaryDirectory(prefix="liveblog-stack-")
         self.port = free_port()
@@ -38,38 +46,36 @@ class Stack:
             **environ,
         }
 
-    def start(self):
-        self.log = open(Path(self.folder.name) / "terminal.log", "w+b")  # noqa: SIM115
-        self.process = subprocess.Popen(
-            self.command,
-            cwd=self.root,
-            env=self.environ,
-            stdout=self.log,
-            stderr=subprocess.STDOUT,
-            user=self.user,
-            extra_groups=None if self.user is None else [],
-        )
+    def start(self) -> Self:
+        self.process = self.launch(log=Path(self.folder.name) / "terminal.log")
         return self
 
-    def wait_ready(self):
-        wait_until(
-            lambda: self.process.poll() is not None or self.healthy(), "an answer of /readyz"
-        )
-        assert self.process.poll() is None, self.output()
+    def launch(self, **options: Any) -> Process:
+        """Start the command; `options` say where its output goes."""
+        if self.user is not None:
+            options |= {"user": self.user, "extra_groups": []}
+        command = [*self.prefix, *self.command]
+        return Process(command, cwd=self.root, env=self.environ, **options)
+
+    def wait_ready(self) -> Self:
+        self.process.wait_ready(self.healthy, "an answer of /readyz")
         return self
 
-    def healthy(self):
+    def healthy(self) -> bool:
         """Whether everything works."""
         with contextlib.suppress(OSError, http.client.HTTPException):
             return self.get("/readyz").status == 200
+        return False
 
-    def get(self, path, timeout=PATIENCE):
+    def get(self, path: str, timeout: float = PATIENCE) -> http.client.HTTPResponse:
         return urllib.request.urlopen(f"http://{self.address}{path}", timeout=timeout)
 
-    def output(self):
-        return (Path(self.folder.name) / "terminal.log").read_text()
+    def output(self) -> str:
+        return self.process.output()
 
-    def manage(self, *arguments, input=None):
+    def manage(
+        self, *arguments: str, input: str | None = None
+    ) -> "subprocess.CompletedProcess[str]":
         """Run a management command as an operator would in a second terminal."""
         return subprocess.run(
             [sys.executable, "manage.py", *arguments],
@@ -81,7 +87,7 @@ class Stack:
             timeout=2 * PATIENCE,
         )
 
-    def shell(self, code):
+    def shell(self, code: str) -> str:
         """Run Python with the models at hand; returns what it prints."""
         if self.python is None:
             self.python = subprocess.Popen(
@@ -92,20 +98,21 @@ class Stack:
                 stdout=subprocess.PIPE,
                 text=True,
             )
+        assert self.python.stdin and self.python.stdout
         self.python.stdin.write(json.dumps(code) + "\n")
         self.python.stdin.flush()
         answer = json.loads(self.python.stdout.readline())
         assert answer["error"] is None, answer["error"]
         return answer["output"]
 
-    def reader(self, slug="demo", after=0, **options):
+    def reader(self, slug: str = "demo", after: int = 0, **options: Any) -> "Reader":
         return Reader(f"ws://{self.address}/channel/liveblog/{slug}/?after={after}", **options)
 
-    def pids(self, words):
+    def pids(self, words: str) -> list[int]:
         """The tree's processes whose command line holds the words."""
         return [pid for pid, command in self.processes() if words in command]
 
-    def processes(self):
+    def processes(self) -> Iterator[tuple[int, str]]:
         """(pid, command line) of every process that carries this stack's DATA_DIR."""
         mark = f"DATA_DIR={self.folder.name}".encode()
         for entry in Path("/proc").iterdir():
@@ -115,28 +122,24 @@ class Stack:
                         command = (entry / "cmdline").read_bytes().replace(b"\0", b" ")
                         yield int(entry.name), command.decode()
 
-    def stop(self, signum=signal.SIGTERM):
+    def stop(self, signum: int = signal.SIGTERM) -> int:
         """End it; returns the exit code."""
         if self.python is not None:
+            assert self.python.stdin and self.python.stdout
             self.python.stdin.close()
             self.python.stdout.close()
             self.python.wait(PATIENCE)
             self.python = None
-        if self.process.poll() is None:
-            self.process.send_signal(signum)
-        try:
-            return self.process.wait(PATIENCE)
-        finally:
-            self.log.close()
+        return self.process.stop(signum)
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         try:
             return self.start().wait_ready()
         except BaseException:
             self.__exit__()
             raise
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.stop()
         self.folder.cleanup()
 
@@ -144,29 +147,29 @@ class Stack:
 class Reader:
     """A WebSocket client that speaks frames. A context manager."""
 
-    def __init__(self, url, **options):
+    def __init__(self, url: str, **options: Any) -> None:
         self.connection = connect(url, proxy=None, **{"open_timeout": PATIENCE} | options)
         self.socket = self.connection.__enter__()
 
-    def frame(self):
+    def frame(self) -> Frame:
         """The next frame that is no pulse, waited for."""
         return self.next(lambda frame: frame["type"] != "pulse")
 
-    def pulse(self):
+    def pulse(self) -> Frame:
         """The next pulse, waited for."""
         return self.next(lambda frame: frame["type"] == "pulse")
 
-    def next(self, wanted):
+    def next(self, wanted: Callable[[Frame], bool]) -> Frame:
         """The next frame that is wanted; others are passed over."""
         while not wanted(frame := json.loads(self.socket.recv(timeout=PATIENCE))):
             pass
         return frame
 
-    def send(self, value):
+    def send(self, value: object) -> None:
         self.socket.send(value if isinstance(value, str | bytes) else json.dumps(value))
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.connection.__exit__(None, None, None)

@@ -12,14 +12,15 @@ READERS = 400
 CURRENT_WITHIN = 5  # s, for up to 2,000 readers of an interface server
 LATE_PULSE = """
 from channels import Group
-from liveblog.stream.frames import encode, pulse_frame
+from conversations.json_text import encode
+from liveblog.stream.frames import pulse_frame
 from liveblog.models import LiveBlog
 blog = LiveBlog.objects.get(slug={slug!r})
 frame = pulse_frame(blog.revision - 1, {readers})
 Group(blog.group_name).send({{"text": encode(frame)}}, immediately=True)
 """
 LOST_BROADCAST = """
-from liveblog import broadcast
+from liveblog.stream import broadcast
 from liveblog.models import BlogUpdate, LiveBlog
 send, broadcast.send = broadcast.send, lambda *_, **__: None
 try:

@@ -6,15 +6,13 @@ import http.client
 import os
 import re
 import resource
-import shutil
-import signal
 import socket
 import ssl
 import subprocess
-import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -27,68 +25,59 @@ from websockets.sync.client import connect
 
 from tests.e2e.browsing import connection, contents
 from tests.e2e.stack import ROOT, Reader, Stack
+from tests.nginx import NginxServer, replaced
 
 MIB = 1 << 20
 SILENT = 3000  # connections
 CONF = (ROOT / "nginx.conf").read_text()
+READER_SCRIPT = re.compile(rb'src="(/static/liveblog/reader/reader\.[0-9a-f]{12}\.js)"')
 
 
-class Nginx:
-    """nginx, started as the file says, with other ports, in a folder of its own.
+class Nginx(NginxServer):
+    """nginx in front of the stack, started as the file says, with other ports.
 
-    `open_folder`: whether nginx's workers can reach it where they are not who started it. Pytest's
-    own folders are closed to others, and so are the stack's.
-    `replaced`: pairs of text of the file and what the test has in its place.
+    `open_folder`: whether nginx's workers can reach its folder where they are not who started it.
+    Pytest's own folders are closed to others, and so are the stack's.
+    `replacements`: of text of the file, besides the ports.
     """
 
-    def __init__(self, stack, *, open_folder=True, tls=False, replaced=()):
-        self.program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
-        assert self.program, "There is no nginx; install it: apt-get install nginx"
-        self.folder = tempfile.TemporaryDirectory(prefix="liveblog-nginx-")
-        prefix = self.prefix = Path(self.folder.name)
-        (prefix / "var" / "nginx").mkdir(parents=True)
-        for folder in ("static", "media"):
-            (prefix / "var" / folder).symlink_to(f"{stack.folder.name}/{folder}")
-        if open_folder:
-            os.chmod(prefix, 0o755)
-            os.chmod(stack.folder.name, 0o755)
-        self.port = free_port()
-        text = with_tls(CONF) if tls else CONF
+    def __init__(
+        self,
+        stack: Stack,
+        *,
+        open_folder: bool = True,
+        tls: bool = False,
+        replacements: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        super().__init__(CONF)
+        self.stack = stack
+        self.open_folder = open_folder
+        self.tls = tls
+        self.address = f"127.0.0.1:{self.port}"
         listen = "listen 8443 " if tls else "listen 8080 "
         if tls:
-            text = text.replace("0.0.0.0:8080 ", f"127.0.0.1:{free_port()} ")
-        self.address = f"127.0.0.1:{self.port}"
-        for old, new in (
+            self.text = with_tls(CONF).replace("0.0.0.0:8080 ", f"127.0.0.1:{free_port()} ")
+        ports = [
             ("127.0.0.1:8000;", f"{stack.address};"),
             (listen, f"listen 0.0.0.0:{self.port} "),
-            *replaced,
-        ):
-            assert text.count(old) == 1, old
-            text = text.replace(old, new)
-        (prefix / "nginx.conf").write_text(text)
+        ]
+        self.text = replaced(self.text, [*ports, *replacements])
 
-    def __enter__(self):
-        command = [self.program, "-e", "stderr", "-p", self.prefix, "-c", "nginx.conf"]
-        self.process = subprocess.Popen([*command, "-g", "daemon off;"])
-        wait_until(self.listens, "nginx")
-        return self
+    def prepare(self, folder: Path) -> None:
+        super().prepare(folder)
+        (folder / "var" / "nginx").mkdir(parents=True)
+        for name in ("static", "media"):
+            (folder / "var" / name).symlink_to(f"{self.stack.folder.name}/{name}")
+        if self.tls:
+            make_certificate(folder / "var" / "nginx")
+        if self.open_folder:
+            os.chmod(self.stack.folder.name, 0o755)
+        else:
+            folder.chmod(0o700)
 
-    def listens(self):
-        assert self.process.poll() is None, "nginx ended; its reason is above"
-        with contextlib.suppress(OSError):
-            socket.create_connection(("127.0.0.1", self.port), PATIENCE).close()
-            return True
-
-    def __exit__(self, *_):
-        self.process.send_signal(signal.SIGQUIT)
-        try:
-            self.process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:  # it waits for sockets that stay
-            self.process.terminate()
-            self.process.wait(PATIENCE)
-        self.folder.cleanup()
-
-    def get(self, path, source="127.0.0.1", **headers):
+    def get(
+        self, path: str, source: str = "127.0.0.1", **headers: str
+    ) -> tuple[int, http.client.HTTPMessage, bytes]:
         """(status, headers, body) of one request from that address of this machine."""
         connection = http.client.HTTPConnection(
             "127.0.0.1", self.port, timeout=PATIENCE, source_address=(source, 0)
@@ -100,7 +89,7 @@ class Nginx:
             return answer.status, answer.headers, answer.read()
 
 
-def with_tls(text):
+def with_tls(text: str) -> str:
     """What the file says to do for TLS: without the lines #plain#, with those after #tls#."""
     lines = [line for line in text.splitlines() if "#plain#" not in line]
     return "\n".join(line.replace("#tls# ", "") for line in lines) + "\n"
@@ -118,13 +107,13 @@ def nginx(stack):
 def test_the_page_and_its_script_come_through(nginx, blog):
     status, headers, body = nginx.get(f"/liveblog/{blog}/")
     assert status == 200 and b"To the Moon" in body
-    script = re.search(rb'src="(/static/liveblog/reader\.[0-9a-f]{12}\.js)"', body)[1].decode()
+    script = READER_SCRIPT.search(body)[1].decode()
     status, headers, body = nginx.get(script)
     assert status == 200 and b"WebSocket" in body
     assert headers.get_all("Cache-Control") == ["max-age=31536000", "public, immutable"]
     assert headers["Content-Type"] == "text/javascript; charset=utf-8"
     imported = re.search(rb'from "\./(stream\.[0-9a-f]{12}\.js)"', body)[1].decode()
-    assert nginx.get(f"/static/liveblog/{imported}")[0] == 200
+    assert nginx.get(f"/static/liveblog/reader/{imported}")[0] == 200
 
 
 def test_static_and_media_files_come_from_disk(stack, nginx):
@@ -141,9 +130,9 @@ def test_static_and_media_files_come_from_disk(stack, nginx):
 def keep_picture(stack):
     """Upload a picture as a worker would; returns its address."""
     return stack.shell(
-        "import os; os.umask(0o077); from liveblog import images;"
+        "import os; os.umask(0o077); from liveblog.pictures import images;"
         "from tests.liveblog.pictures import encoded, picture, upload;"
-        "print(images.keep(upload(encoded(picture()))['image']).address)"
+        "print(images.store_picture(upload(encoded(picture()))['image']).address)"
     ).strip()
 
 
@@ -156,7 +145,7 @@ def assert_is_kept_and_inert(headers):
 
 def test_without_nginx_the_hashed_files_come_too(stack, blog):
     body = stack.get(f"/liveblog/{blog}/").read()
-    script = re.search(rb'src="(/static/liveblog/reader\.[0-9a-f]{12}\.js)"', body)[1].decode()
+    script = READER_SCRIPT.search(body)[1].decode()
     answer = stack.get(script)
     assert "immutable" in answer.headers["Cache-Control"] and b"WebSocket" in answer.read()
     for path in ("/static/../secret_key", "/static/%2e%2e/secret_key", "/static/..%2fsecret_key"):
@@ -326,12 +315,10 @@ def test_the_product_compresses_and_not_nginx_again_for_everybody(stack, blog):
 
 def test_tls_as_the_file_says():
     with Stack(HTTPS="1", TRUSTED_HOPS="1") as stack:
-        replaced = [("https://$host$request_uri", "https://$host:8443$request_uri")]
-        nginx = Nginx(stack, tls=True, replaced=replaced)
-        certificate = nginx.prefix / "var" / "nginx"
-        make_certificate(certificate)
-        trust = ssl.create_default_context(cafile=certificate / "fullchain.pem")
-        with nginx:
+        replacements = [("https://$host$request_uri", "https://$host:8443$request_uri")]
+        with Nginx(stack, tls=True, replacements=replacements) as nginx:
+            certificate = nginx.folder / "var" / "nginx" / "fullchain.pem"
+            trust = ssl.create_default_context(cafile=certificate)
             page = get_tls(nginx, "/liveblog/demo/", trust)
             assert page.headers["Strict-Transport-Security"] == "max-age=31536000"
             address = f"https://{nginx.address}/liveblog/demo/"
@@ -362,7 +349,7 @@ def no_redirects():
     return urllib.request.build_opener(Stay)
 
 
-def make_certificate(folder):
+def make_certificate(folder: Path) -> None:
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
         + ["-nodes", "-keyout", "privkey.pem", "-out", "fullchain.pem", "-days", "2"]
@@ -471,7 +458,7 @@ def strict(stack):
         ("zone=handshakes burst=500", "zone=handshakes burst=20"),
         ("zone=handshakes:10m rate=50r/s", "zone=handshakes:10m rate=1r/s"),
     )
-    with Nginx(stack, replaced=lower) as nginx:
+    with Nginx(stack, replacements=lower) as nginx:
         yield nginx
 
 

@@ -103,7 +103,7 @@ def refusal(**environ):
     stack = Stack(**environ)
     stack.start()
     try:
-        code = stack.process.wait(PATIENCE)
+        code = stack.process.wait()
         return code, stack.output()
     finally:
         stack.stop()

@@ -57,7 +57,7 @@ def another_pulse(stack, **environ):
 
 def expect_line(process, words):
     """Wait for the process's next line but those about connections; it holds the words."""
-    while " realtime.redis: " in (line := process.stderr.readline()):
+    while " channels_realtime.redis: " in (line := process.stderr.readline()):
         pass
     assert words in line
 

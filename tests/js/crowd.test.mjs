@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
 import { Clock, TimedPage } from "./clock.mjs";
-import { closed } from "../../bench/client/close-codes.mjs";
+import { closed } from "../../bench/pages/close-codes.mjs";
 import { replay } from "./page.mjs";
 import { generator } from "./world.mjs";
 

@@ -5,7 +5,7 @@ import { describe, test } from "node:test";
 
 import { LONGEST_LATER_DELAY, shown } from "../../liveblog/static/liveblog/reader/stream.js";
 import { Clock, TimedPage } from "./clock.mjs";
-import { closed } from "../../bench/client/close-codes.mjs";
+import { closed } from "../../bench/pages/close-codes.mjs";
 import { Page, at, live, replay, update } from "./page.mjs";
 import { Server, generator } from "./world.mjs";
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, mock, test } from "node:test";
 
-import { RANGES, closed } from "../../bench/client/close-codes.mjs";
+import { RANGES, closed } from "../../bench/pages/close-codes.mjs";
 
 class FakeWebSocket {
   static OPEN = 1;

@@ -16,6 +16,7 @@ from liveblog.api.errors import KINDS
 from liveblog.api.openapi import document
 from liveblog.api.schemas import MAX_LISTED
 from liveblog.editing import idempotency
+from liveblog.fields import CONTENT, PUBLICATION
 from liveblog.models import BlogUpdate, LiveBlog
 from liveblog.pictures import images, uploads
 from tests.liveblog.pictures import bomb, encoded, picture, upload
@@ -393,7 +394,7 @@ def test_the_description_has_every_refusal_of_the_code_and_no_other():
 
 
 def test_the_description_s_fields_are_those_that_may_be_sent():
-    fields = {*views.TEXTS, *views.FLAGS, "draft", "publish_at"}
+    fields = {*CONTENT, *PUBLICATION}
     assert SCHEMAS["NewUpdate"]["properties"].keys() == fields
     assert SCHEMAS["NewUpdate"]["required"] == ["body"]
     assert SCHEMAS["Change"]["properties"].keys() == fields | {"version"}

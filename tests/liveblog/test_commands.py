@@ -105,7 +105,7 @@ def test_post_tries_again_with_the_same_key_when_the_connection_was_lost(blog, m
     keys, create = [], idempotency.create
     monkeypatch.setattr(idempotency, "create", lose_the_first)
     monkeypatch.setattr(connection, "is_usable", lambda: False)
-    monkeypatch.setattr("liveblog.management.commands.post.PAUSE", 0)
+    monkeypatch.setattr("liveblog.management.commands.post.RETRY_DELAY", 0)
     assert "revision 1" in run("post", "demo", "Hello")
     assert len(keys) == 2 and keys[0] == keys[1]
     assert blog.updates.count() == 1

@@ -4,7 +4,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from liveblog.models import LONGEST_BODY, LiveBlog
+from liveblog.fields import LONGEST_BODY
+from liveblog.models import LiveBlog
 from tests.liveblog.pictures import PLACE, encoded, picture, told_on, upload
 from tests.liveblog.test_views import client_who_may
 

@@ -22,7 +22,7 @@ from liveblog.models import LiveBlog; LiveBlog.objects.create(slug="busy", title
 WRITE = f"""
 import os, sys, traceback
 import proj.settings, django; django.setup()
-from liveblog import writes
+from liveblog.editing import idempotency
 from liveblog.models import BlogUpdate, LiveBlog
 
 def work(name):
@@ -36,12 +36,12 @@ def work(name):
         blog.title = name
         blog.save()
         yield blog.revision
-        done = writes.create(blog, f"{{name}} {{number}} a", body="With a key")
-        assert writes.create(blog, f"{{name}} {{number}} a", body="With a key") == done
+        done = idempotency.create(blog, f"{{name}} {{number}} a", body="With a key")
+        assert idempotency.create(blog, f"{{name}} {{number}} a", body="With a key") == done
         yield done.revision
-        done = writes.change(blog, f"{{name}} {{number}} b", done.id, done.version, body="Other")
+        done = idempotency.change(blog, f"{{name}} {{number}} b", done.id, done.version, body="B")
         yield done.revision
-        draft = writes.create(blog, f"{{name}} {{number}} c", body="Later", draft=True)
+        draft = idempotency.create(blog, f"{{name}} {{number}} c", body="Later", draft=True)
         assert draft.revision is None
         BlogUpdate.objects.filter(pk=draft.id).update(draft=False)
         yield BlogUpdate.objects.get(pk=draft.id).revision

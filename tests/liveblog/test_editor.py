@@ -204,7 +204,7 @@ class TestDrafts:
     def test_a_draft_is_kept_and_published_later(self, editor, blog):
         status, ack = ask(editor, {"body": "One", "action": "draft", "key": "a"})
         assert (status, ack["action"], ack["revision"]) == (200, "drafted", None)
-        assert [row.pk for row in editor.get(EDITOR).context["hidden"]] == [ack["id"]]
+        assert [entry.row.pk for entry in editor.get(EDITOR).context["hidden"]] == [ack["id"]]
         data = {"body": "Two", "version": ack["version"], "key": "b"}
         status, ack = ask(editor, data, f"{EDITOR}?update={ack['id']}")
         assert (ack["action"], ack["revision"]) == ("created", 1)

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
+from conversations.json_text import encode
 from liveblog.models import BlogUpdate, LiveBlog
-from liveblog.stream.frames import LONGEST_REPLAY, PAGE, encode, replay_frame, update_frame
+from liveblog.stream.frames import LONGEST_REPLAY, PAGE, replay_frame, update_frame
 
 pytestmark = pytest.mark.django_db
 

@@ -9,10 +9,12 @@ from django.core.management import call_command
 from django.db import transaction
 from django.utils import timezone
 
-from liveblog.editing.text_diff import AROUND, difference
-from liveblog.models import MOST_PAST, BlogUpdate, LiveBlog, PastVersion
+from conversations.json_text import encode
+from liveblog.editing.models import MAX_PAST_VERSIONS
+from liveblog.editing.text_diff import CONTEXT, difference
+from liveblog.models import BlogUpdate, LiveBlog, PastVersion
 from liveblog.reading.transfer import document
-from liveblog.stream.frames import encode, replay_frame, update_frame
+from liveblog.stream.frames import replay_frame, update_frame
 from liveblog.stream.schedule import Publisher
 from tests.liveblog.test_editor import EDITOR, ask
 from tests.liveblog.test_roles import member
@@ -125,8 +127,8 @@ class TestKept:
         assert not PastVersion.objects.exists()
 
     def test_the_newest_of_very_many(self, update, monkeypatch):
-        monkeypatch.setattr("liveblog.models.MOST_PAST", 3)
-        assert MOST_PAST > 100
+        monkeypatch.setattr("liveblog.models.MAX_PAST_VERSIONS", 3)
+        assert MAX_PAST_VERSIONS > 100
         for number in range(6):
             update.body = f"Score {number}"
             update.save()
@@ -134,8 +136,7 @@ class TestKept:
 
     def test_out_of_every_reader_s_sight(self, client, blog, update, capsys):
         update.body = "Public"
-        update.saved_by = "Edda Berg"
-        update.save()
+        update.save(writer="Edda Berg")
         frames = [update_frame(update), replay_frame(blog, 0), document(blog)]
         call_command("export", "demo")
         told = encode(frames) + capsys.readouterr().out
@@ -158,8 +159,7 @@ class TestPage:
 
     def test_shows_what_was_taken_away_and_added_and_escapes_it(self, editor, update):
         update.body = "One <b>more</b>"
-        update.saved_by = "Edda Berg"
-        update.save()
+        update.save(writer="Edda Berg")
         page = text_of(editor.get(history_of(update)))
         assert "<ins> &lt;b&gt;more&lt;/b&gt;</ins>" in page and "<b>" not in page
         assert page.index("Edda Berg") < page.index("unknown editor")
@@ -169,12 +169,12 @@ class TestPage:
             update.body = f"Score {number}"
             update.save()
         page = editor.get(history_of(update))
-        assert [entry["text"]["body"] for entry in page.context["entries"]] == [
+        assert [entry.text["body"] for entry in page.context["entries"]] == [
             f"Score {number}" for number in range(24, 3, -1)
         ]
         (older,) = [a["href"] for a in Tags(page).all("a") if a["href"].startswith("?before=")]
         rest = editor.get(history_of(update) + older).context["entries"]
-        assert [entry["text"]["body"] for entry in rest][-2:] == ["Score 0", "One"]
+        assert [entry.text["body"] for entry in rest][-2:] == ["Score 0", "One"]
         assert len(rest) == 5
 
     def test_a_contributor_reads_it_and_restores_nothing_that_readers_see(self, update):
@@ -187,8 +187,7 @@ class TestPage:
 class TestPublisher:
     def drafted(self, blog, **fields):
         draft = BlogUpdate(blog=blog, body="Mine", draft=True, **fields)
-        draft.saved_by = "Cora"
-        draft.save()
+        draft.save(writer="Cora")
         return draft
 
     def said(self, editor, update):
@@ -204,10 +203,10 @@ class TestPublisher:
     def test_stays_whoever_changes_it_later(self, blog, editor):
         draft = self.drafted(blog)
         stale = BlogUpdate.objects.get(pk=draft.pk)
-        draft.draft, draft.saved_by = False, "Edda Berg"
-        draft.save()
-        stale.body, stale.saved_by = "By another page", "Jo"
-        stale.save()
+        draft.draft = False
+        draft.save(writer="Edda Berg")
+        stale.body = "By another page"
+        stale.save(writer="Jo")
         assert self.said(editor, draft) == ["Edda Berg"]
 
     def test_of_what_the_clock_published_is_who_set_the_time(self, blog, editor):
@@ -220,8 +219,8 @@ class TestPublisher:
 
     def test_is_nobody_where_a_program_without_a_name_published_it(self, blog, editor):
         draft = self.drafted(blog, publish_at=timezone.now() + timedelta(days=1))
-        draft.publish_at, draft.saved_by = None, "Cora"
-        draft.save()
+        draft.publish_at = None
+        draft.save(writer="Cora")
         draft.draft = False
         draft.save()
         assert self.said(editor, draft) == []
@@ -320,7 +319,7 @@ class TestDifferences:
         long = "word " * 1000
         parts = difference(f"a {long}", f"b {long}")
         assert [kind for kind, _ in parts] == ["gone", "new", "same"]
-        assert len(parts[-1][1]) < AROUND + 10 and parts[-1][1].endswith("… ")
+        assert len(parts[-1][1]) < CONTEXT + 10 and parts[-1][1].endswith("… ")
 
     def test_of_two_longest_texts_take_no_time_to_speak_of(self):
         """A bound of the work, not of the clock: the test would run for minutes without it."""

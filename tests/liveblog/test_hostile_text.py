@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from liveblog.editing.composer import PREVIEWS
 from liveblog.editing.text_diff import difference
 from liveblog.models import BlogUpdate, LiveBlog
-from liveblog.reading.transfer import Refused, checked, document
+from liveblog.reading.transfer import InvalidDocument, document, parse_document
 from liveblog.text import markup
 from liveblog.text.rerendering import Rerendering
 from tests.liveblog.hostile import CORPUS, FRAGMENTS, LENGTH
@@ -164,8 +164,8 @@ class TestRefusals:
     def test_by_an_import(self, blog: LiveBlog) -> None:
         found = document(blog)
         found["updates"][0]["body"] = TOO_LARGE
-        with pytest.raises(Refused) as refused:
-            checked(found, "copy")
+        with pytest.raises(InvalidDocument) as refused:
+            parse_document(found, "copy")
         assert str(refused.value) == f"update 1: body: {SENTENCE}"
         assert not LiveBlog.objects.filter(slug="copy").exists()
 

@@ -25,7 +25,7 @@ def media(settings, tmp_path):
 
 
 def keep(content):
-    return images.keep(SimpleUploadedFile("photo.jpg", content, "image/jpeg"))
+    return images.store_picture(SimpleUploadedFile("photo.jpg", content, "image/jpeg"))
 
 
 def kept(content) -> Image.Image:
@@ -213,7 +213,7 @@ def test_what_would_take_too_much_memory_is_refused_unread(monkeypatch, fits, to
 def test_a_small_file_of_many_pixels_takes_little_memory():
     """A worker's peak, which was 700 MB for this one of 8 KB."""
     script = (
-        "import sys, proj; from liveblog import images;"
+        "import sys, proj; from liveblog.pictures import images;"
         "images.picture_of(sys.stdin.buffer.read());"
         "print(*[l.split()[1] for l in open('/proc/self/status') if l.startswith('VmHWM')])"
     )

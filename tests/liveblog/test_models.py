@@ -1,14 +1,18 @@
 """Every change takes the blog's next revision, however it is made."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import get_type_hints
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.db import models
 from django.db.models import F, Value
 from django.db.models.functions import Concat
 from django.utils import timezone
 
-from liveblog.models import BlogUpdate, LiveBlog
+from liveblog.api import schemas
+from liveblog.fields import CONTENT, PUBLICATION, TEXTS, Values, as_values
+from liveblog.models import BlogUpdate, LiveBlog, PastVersion
 
 pytestmark = pytest.mark.django_db
 
@@ -163,3 +167,27 @@ def change_and_fail(blog):
     with transaction.atomic():
         BlogUpdate.objects.create(blog=blog, body="Lost")
         raise ValueError("too long")
+
+
+class TestFields:
+    KINDS = {
+        models.CharField: str,
+        models.TextField: str,
+        models.BooleanField: bool,
+        models.DateTimeField: datetime | None,
+    }
+
+    def test_have_columns_of_the_same_name_and_type(self):
+        for name, kind in get_type_hints(Values).items():
+            assert self.KINDS[type(BlogUpdate._meta.get_field(name))] == kind, name
+
+    def test_of_content_that_are_texts_are_kept_in_past_versions(self):
+        assert {field.name for field in PastVersion._meta.fields} >= {*TEXTS}
+
+    def test_are_those_that_the_api_takes_and_shows(self):
+        assert list(schemas.Asked.model_fields) == [*CONTENT, *PUBLICATION]
+        assert {*schemas.EditorsUpdate.model_fields} >= {*CONTENT, *PUBLICATION}
+
+    def test_that_no_write_may_set_are_refused(self):
+        with pytest.raises(AssertionError, match="revision"):
+            as_values({"body": "One", "revision": 5})

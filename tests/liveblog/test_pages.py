@@ -5,7 +5,7 @@ import re
 import pytest
 
 from liveblog.models import BlogUpdate, LiveBlog
-from liveblog.reading.pages import MOST_KEY_EVENTS
+from liveblog.reading.pages import MAX_KEY_EVENTS
 from liveblog.stream.frames import PAGE
 from tests.liveblog.test_views import Tags, shown_ids, text_of
 
@@ -102,11 +102,11 @@ class TestKeyEvents:
     def test_only_the_newest_are_listed_and_a_link_leads_to_the_others(self, client, post):
         more = re.compile(r'<p class="key-events-more" data-key-more><a href="(.*?)">')
         oldest = post(key_event=True)
-        for _ in range(MOST_KEY_EVENTS - 1):
+        for _ in range(MAX_KEY_EVENTS - 1):
             post(key_event=True)
         assert not more.search(text_of(client.get(READER)))
         post(key_event=True)
-        assert len(self.links(client)) == MOST_KEY_EVENTS
+        assert len(self.links(client)) == MAX_KEY_EVENTS
         address = READER + more.search(text_of(client.get(READER)))[1]
         assert shown_ids(client.get(address)) == [oldest.pk]
 

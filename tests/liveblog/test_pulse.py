@@ -18,7 +18,7 @@ from harness.services import wait_until
 
 from liveblog.models import BlogUpdate, LiveBlog, Write
 from liveblog.stream.lease import Lease
-from liveblog.stream.pulse import DATABASE_AWAY, EVERY, IDLE, Pulse
+from liveblog.stream.pulse import DATABASE_RETRIES, IDLE_INTERVAL, INTERVAL, Pulse
 from liveblog.stream.reader_counts import Readers, count_readers, existing
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -69,7 +69,7 @@ class TestBeat:
         BlogUpdate.objects.create(blog=blog, body="One")
         for name in ("listener", "another"):
             layer.group_add(blog.group_name, name)
-        assert pulse.beat() == EVERY
+        assert pulse.beat() == INTERVAL
         assert heard(layer) == [{"type": "pulse", "revision": 1, "readers": 2}]
 
     def test_a_blog_without_readers_is_told_nothing(self, layer, blog, pulse):
@@ -92,14 +92,14 @@ class TestBeat:
     def test_of_two_one_pulses(self, layer, blog, pulse):
         layer.group_add(blog.group_name, "listener")
         other = Pulse(layer)
-        assert pulse.beat() == EVERY
+        assert pulse.beat() == INTERVAL
         assert 0 < other.beat() <= pulse.lease.ttl
         pulse.beat()
         assert len(heard(layer)) == 2
 
     def test_where_nobody_reads_it_slows_down_and_costs_four_commands(self, blog, pulse, commands):
         LiveBlog.objects.bulk_create(LiveBlog(slug=f"b{n}", title="B") for n in range(50))
-        assert pulse.beat() == IDLE
+        assert pulse.beat() == IDLE_INTERVAL
         assert commands(pulse.beat) == 4  # three of them in the script that renews the lease
 
     def test_its_cost_does_not_grow_with_the_readers(
@@ -140,8 +140,8 @@ class TestTrouble:
         caplog.set_level(logging.INFO)
         with monkeypatch.context() as patch:
             patch.setattr("liveblog.stream.pulse.count_readers", away)
-            waits = [pulse.attempt() for _ in range(len(DATABASE_AWAY) + 1)]
-        assert waits == [*DATABASE_AWAY, DATABASE_AWAY[-1]]
+            waits = [pulse.attempt() for _ in range(len(DATABASE_RETRIES) + 1)]
+        assert waits == [*DATABASE_RETRIES, DATABASE_RETRIES[-1]]
         other = Lease(layer, "pulse")
         wait_until(lambda: other.hold() == 0, "the lease to be free", 2)
         other.release()

@@ -6,10 +6,11 @@ import json
 import pytest
 import redis
 
+from conversations.json_text import encode
 from liveblog.models import BlogUpdate, LiveBlog
 from liveblog.stream import replay
-from liveblog.stream.frames import LONGEST_REPLAY, PART, encode, replay_frame
-from liveblog.stream.replay import ADDRESS, SOCKET, Asker, charge, seconds_to_wait
+from liveblog.stream.frames import LONGEST_REPLAY, PART, replay_frame
+from liveblog.stream.replay import ADDRESS, SOCKET, ReplayClient, charge, seconds_to_wait
 
 pytestmark = pytest.mark.django_db
 JSON = "/liveblog/demo/updates.json"
@@ -26,10 +27,10 @@ def blog():
 
 
 @pytest.fixture
-def asker(request):
+def requester(request):
     """Somebody whom no other test has counted, at an address of their own."""
     name = request.node.name
-    return Asker(socket=f"realtime.{name}!1", address=f"address of {name}")
+    return ReplayClient(reply_channel=f"realtime.{name}!1", address=f"address of {name}")
 
 
 def parts_of(blog, after):
@@ -81,42 +82,45 @@ def test_updates_json_gives_parts_as_well(client, blog):
     assert part["head"] == blog.revision > part["revision"]
 
 
-def test_row_46_all_sockets_of_one_address_share_a_limit(asker):
-    sockets = [dataclasses.replace(asker, socket=f"{asker.socket}{n}") for n in range(100)]
+def test_row_46_all_sockets_of_one_address_share_a_limit(requester):
+    sockets = [
+        dataclasses.replace(requester, reply_channel=f"{requester.reply_channel}{n}")
+        for n in range(100)
+    ]
     for number in range(100):
         if wait := seconds_to_wait(sockets[number]):
             break
         charge(sockets[number], SOCKET.most - 1)
     assert 0 < wait <= ADDRESS.seconds
     assert number * SOCKET.most >= ADDRESS.most
-    assert seconds_to_wait(dataclasses.replace(asker, socket=None)), "nor over HTTP"
-    assert not seconds_to_wait(dataclasses.replace(asker, address="another's"))
+    assert seconds_to_wait(dataclasses.replace(requester, reply_channel=None)), "nor over HTTP"
+    assert not seconds_to_wait(dataclasses.replace(requester, address="another's"))
 
 
-def test_row_46_an_office_that_wakes_up_is_not_refused(asker):
+def test_row_46_an_office_that_wakes_up_is_not_refused(requester):
     for number in range(500):
-        reader = dataclasses.replace(asker, socket=f"{asker.socket}{number}")
+        reader = dataclasses.replace(requester, reply_channel=f"{requester.reply_channel}{number}")
         assert not seconds_to_wait(reader)
         charge(reader, 215_000)
 
 
-def test_a_proxy_that_names_nobody_is_not_taken_for_one_client(asker):
-    asker = dataclasses.replace(asker, socket=None, address="127.0.0.1")
-    charge(asker, 2 * ADDRESS.most)
-    assert not seconds_to_wait(asker)
+def test_a_proxy_that_names_nobody_is_not_taken_for_one_client(requester):
+    requester = dataclasses.replace(requester, reply_channel=None, address="127.0.0.1")
+    charge(requester, 2 * ADDRESS.most)
+    assert not seconds_to_wait(requester)
 
 
-def test_without_redis_replays_are_not_counted_but_sent(asker, monkeypatch):
+def test_without_redis_replays_are_not_counted_but_sent(requester, monkeypatch):
     def away(*_):
         raise redis.ConnectionError
 
     monkeypatch.setattr("conversations.rate_limits.redis", away)
-    charge(asker, 2 * SOCKET.most)
-    assert not seconds_to_wait(asker)
+    charge(requester, 2 * SOCKET.most)
+    assert not seconds_to_wait(requester)
 
 
 def test_row_46_polls_over_the_limit_are_429_and_no_cache_keeps_that(client, blog):
-    charge(Asker(socket=None, address=ELSEWHERE), ADDRESS.most)
+    charge(ReplayClient(reply_channel=None, address=ELSEWHERE), ADDRESS.most)
     refusal = client.get(JSON, {"after": 0}, REMOTE_ADDR=ELSEWHERE)
     assert refusal.status_code == 429
     assert refusal["Cache-Control"] == "no-store"
@@ -128,8 +132,8 @@ def test_row_46_polls_over_the_limit_are_429_and_no_cache_keeps_that(client, blo
     assert few.status_code == 200, "who has missed little is no burden"
 
 
-def test_a_handshake_that_has_missed_little_costs_redis_nothing(blog, asker, monkeypatch):
+def test_a_handshake_that_has_missed_little_costs_redis_nothing(blog, requester, monkeypatch):
     monkeypatch.setattr(replay, "seconds_to_wait", pytest.fail)
     monkeypatch.setattr(replay, "charge", pytest.fail)
-    reply = replay.replay("demo", blog.revision - 5, False, asker, handshake=True)
+    reply = replay.replay("demo", blog.revision - 5, False, requester, handshake=True)
     assert len(json.loads(reply["text"])["updates"]) == 5

@@ -224,7 +224,7 @@ class TestEditors:
         draft_of(editor, blog)
         draft_of(editor, blog, publish_at=LATER)
         hidden = editor.get(EDITOR).context["hidden"]
-        assert [row.review for row in hidden] == [True, False, False]
+        assert [entry.row.review for entry in hidden] == [True, False, False]
 
     def test_do_all_that_the_page_has(self, editor, blog):
         ack = ask(editor, {"body": "One"})[1]

@@ -117,7 +117,7 @@ def test_an_import_of_what_is_there_does_nothing(exported, bring):
 def test_an_import_outlives_a_database_that_is_away(exported, bring, small_batches, monkeypatch):
     exported["blog"]["slug"] = "copy"
     load_batch, failures = importing.load_batch, iter([False, True, False, True])
-    monkeypatch.setattr(importing, "AGAIN", 0)
+    monkeypatch.setattr(importing, "RETRY_DELAY", 0)
     monkeypatch.setattr(importing.connection, "close", lambda: None)  # the test's transaction
 
     def failing(document, blog, position):
@@ -133,7 +133,7 @@ def test_an_import_outlives_a_database_that_is_away(exported, bring, small_batch
 
 def test_an_import_ends_with_a_sentence_where_the_database_stays_away(exported, bring, monkeypatch):
     exported["blog"]["slug"] = "copy"
-    monkeypatch.setattr(importing, "PATIENCE", 0)
+    monkeypatch.setattr(importing, "RETRY_FOR", 0)
     monkeypatch.setattr(importing.connection, "close", lambda: None)
 
     def away(*_):

@@ -42,7 +42,7 @@ def later(monkeypatch):
 def uploaded(width=64) -> str:
     """The address of a picture; another width is another picture."""
     file = SimpleUploadedFile("photo.jpg", encoded(picture((width, 48))), "image/jpeg")
-    return images.keep(file).address
+    return images.store_picture(file).address
 
 
 def prune(*options) -> str:

@@ -8,8 +8,9 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
+from conversations.json_text import encode
 from liveblog.models import BlogUpdate, LiveBlog
-from liveblog.stream.frames import LONGEST_REPLAY, PAGE, encode, replay_frame
+from liveblog.stream.frames import LONGEST_REPLAY, PAGE, replay_frame
 
 pytestmark = pytest.mark.django_db
 READER = "/liveblog/demo/"

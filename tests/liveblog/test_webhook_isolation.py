@@ -13,8 +13,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from liveblog.models import BlogUpdate, Delivery, LiveBlog, Webhook
 from liveblog.webhooks import backlog, client, delivery
-from liveblog.webhooks.backlog import LIFETIME, LONGEST_PAUSE, MOST_WAITING, expire
-from liveblog.webhooks.delivery import FAILING_PLACES, deliver_due
+from liveblog.webhooks.backlog import LIFETIME, MAX_BACKLOG, MAX_PAUSE, expire
+from liveblog.webhooks.delivery import MAX_FAILING, deliver_due
 from tests.liveblog.webhook_servers import Receiver, closed, hanging, receiving
 
 pytestmark = pytest.mark.django_db
@@ -73,7 +73,7 @@ def test_row_37_a_host_that_hangs_delays_no_other_webhook(blog, receiver, monkey
     """More webhooks of it than there are places for failing ones, and the other need not wait."""
     monkeypatch.setattr(client, "TIMEOUT", 4.0)
     with hanging() as url:
-        for _ in range(FAILING_PLACES + 2):
+        for _ in range(MAX_FAILING + 2):
             queue(webhook(blog, url), 300)
         Webhook.objects.update(failures=1)
         queue(webhook(blog, receiver.url), 3, age=timedelta(seconds=1))
@@ -85,7 +85,7 @@ def test_row_37_a_host_that_hangs_delays_no_other_webhook(blog, receiver, monkey
 
 def test_row_37_a_webhook_with_a_long_backlog_gives_way_to_the_others(blog, monkeypatch):
     """Of two webhooks that work and have to share one place, each gets its turn."""
-    monkeypatch.setattr(delivery, "PLACES", 1)
+    monkeypatch.setattr(delivery, "MAX_REQUESTS", 1)
     monkeypatch.setattr(delivery, "TURN_LENGTH", 5)
     with receiving() as first, receiving() as second:
         queue(webhook(blog, first.url), 20)
@@ -109,7 +109,7 @@ def test_row_37_a_dead_webhook_is_paused_as_a_whole_and_for_longer_each_time(blo
         assert deliver_due() == 0  # paused: nothing is tried
         assert sum(Delivery.objects.values_list("attempts", flat=True)) == failures
         end_pauses()
-    assert pauses == [10, 30, 120, 600, LONGEST_PAUSE]
+    assert pauses == [10, 30, 120, 600, MAX_PAUSE]
 
 
 def test_row_37_one_that_was_away_gets_what_it_missed_at_once(blog, receiver):
@@ -145,10 +145,10 @@ def test_row_37_a_message_that_cannot_be_signed_stops_nobody(blog, receiver):
 
 def test_row_37_the_backlog_is_bounded_and_what_is_given_up_is_counted_and_logged(blog, caplog):
     hook = webhook(blog, closed())
-    queue(hook, MOST_WAITING + 20)
+    queue(hook, MAX_BACKLOG + 20)
     with caplog.at_level(logging.ERROR):
         assert expire() == 20
-    assert waiting(hook) == MOST_WAITING
+    assert waiting(hook) == MAX_BACKLOG
     given_up = hook.deliveries.filter(due=None).order_by("pk")
     assert [row.revision for row in given_up] == list(range(1, 21))
     hook.refresh_from_db()

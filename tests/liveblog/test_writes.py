@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from conversations.json_text import encode
 from liveblog.editing import idempotency
 from liveblog.models import BlogUpdate, LiveBlog, Write
-from liveblog.stream.frames import encode, replay_frame
+from liveblog.stream.frames import replay_frame
 from liveblog.stream.schedule import Publisher
 
 pytestmark = pytest.mark.django_db

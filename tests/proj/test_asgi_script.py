@@ -1,4 +1,4 @@
-"""deploy/asgi.sh tells the interface server what the settings say."""
+"""deploy/asgi.sh passes the settings on to the interface server."""
 
 from django.conf import settings
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from proj.environment import ROOT, VARIABLES, Environment, WrongValue, parse_sentinel
+from proj.environment import ROOT, VARIABLES, Environment, WrongValue
+from proj.environment_fields import parse_sentinel
 
 
 def test_without_variables_everything_has_its_default():
@@ -96,5 +97,5 @@ def test_a_wrong_value_is_refused_with_its_name_and_what_is_allowed(name, value)
         ("ALLOWED_HOSTS", "*"),
     ],
 )
-def test_what_is_allowed_is_taken(name, value):
+def test_allowed_values_are_accepted(name, value):
     assert getattr(Environment({name: value}), name) in (value, value.split(","))

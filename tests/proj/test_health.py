@@ -57,13 +57,13 @@ def failed(checks):
     return [name for name, check in checks.items() if check["status"] == "failing"]
 
 
-def test_all_is_well(client, site):
+def test_a_site_without_problems_is_ready(client, site):
     status, problems, checks = ask(client)
     assert (status, problems, failed(checks)) == (200, [], [])
     assert (checks["workers"]["working"], checks["workers"]["expected"]) == (1, 1)
 
 
-def test_the_database_is_away(client, site, monkeypatch):
+def test_an_unreachable_database_is_reported(client, site, monkeypatch):
     def away():
         raise OperationalError("connection to 10.0.0.7 as user liveblog failed")
 
@@ -74,7 +74,7 @@ def test_the_database_is_away(client, site, monkeypatch):
     assert failed(checks) == ["database"]
 
 
-def test_one_redis_of_several_is_away(client, site, monkeypatch):
+def test_an_unreachable_redis_of_several_is_reported(client, site, monkeypatch):
     class Away:
         index = 1
 
@@ -104,7 +104,7 @@ def test_a_worker_whose_message_may_take_long_is_no_problem(client, site):
     assert ask(client)[:2] == (200, [])
 
 
-def test_a_worker_that_reports_no_more_is_named(client, site):
+def test_a_worker_that_has_stopped_reporting_is_named(client, site):
     site.report("worker@elsewhere:3", age=31, name="worker_01", at_hand=[])
     status, problems, _ = ask(client)
     assert status == 503
@@ -113,7 +113,7 @@ def test_a_worker_that_reports_no_more_is_named(client, site):
 
 
 @pytest.mark.parametrize("facts", [{"ended": True, "age": 30}, {"ended": True}])
-def test_a_worker_that_said_goodbye_is_not_missed(client, site, facts):
+def test_a_worker_that_has_ended_properly_is_not_reported(client, site, facts):
     site.report("worker@elsewhere:3", name="candidate", at_hand=[], **facts)
     assert ask(client)[:2] == (200, [])
 
@@ -129,12 +129,12 @@ def test_workers_that_should_run_here_and_do_not_are_named(client, site, monkeyp
     assert (checks["workers"]["working"], checks["workers"]["expected"]) == (3, 4)
 
 
-def test_of_a_worker_that_was_started_again_the_last_counts(client, site):
+def test_the_last_report_of_a_restarted_worker_counts(client, site):
     site.report("worker@elsewhere:0", age=20, name="worker_00", at_hand=[])
     assert ask(client)[:2] == (200, [])
 
 
-def test_without_reports_nobody_works(client, site):
+def test_without_reports_no_worker_runs(client, site):
     site.client.delete(site.key)
     status, problems, _ = ask(client)
     assert status == 503
@@ -144,13 +144,13 @@ def test_without_reports_nobody_works(client, site):
     ]
 
 
-def test_no_pulse_is_active(client, site):
+def test_a_missing_pulse_is_reported(client, site):
     site.client.delete(f"{site.layer.prefix}:pulse")
     status, _, checks = ask(client)
     assert (status, failed(checks)) == (503, ["pulse"])
 
 
-def test_a_busy_site_is_not_a_dead_one(client, site, monkeypatch):
+def test_a_busy_site_is_ready(client, site, monkeypatch):
     statistics = {"messages_pending": 1204, "messages_max_age": 6.2}
     monkeypatch.setattr(
         "channels_realtime.metrics.readiness.queues",

@@ -1,4 +1,4 @@
-"""In which language a request is answered, what remembers it, and what caches are told."""
+"""The language of an answer, the cookie that stores it, and the headers for caches."""
 
 import re
 
@@ -43,7 +43,7 @@ def language_of(response):
         ("", "../../etc", "zh-TW", "zh-hans"),
     ],
 )
-def test_the_address_decides_then_the_cookie_then_the_browser(
+def test_the_query_takes_precedence_over_the_cookie_and_that_over_the_browser(
     page, query, cookie, accept, language
 ):
     assert language_of(page(query, accept, cookie)) == language
@@ -63,18 +63,18 @@ def test_the_address_decides_then_the_cookie_then_the_browser(
         ("zh-" * 900, "en"),
     ],
 )
-def test_the_header_s_best_language_of_ours_is_taken(rf, header, language):
+def test_the_site_s_language_that_the_header_prefers_is_used(rf, header, language):
     assert accepted_language(rf.get("/", headers={"Accept-Language": header})) == language
 
 
-def test_dates_are_written_as_the_language_does(page):
+def test_dates_are_formatted_for_the_language(page):
     BlogUpdate.objects.create(blog=LiveBlog.objects.get(), body="Landed")
     shown = {language: strip_tags(page(accept=language).text) for language in ("en", "zh")}
     assert re.search(r"\d\d:\d\d · \w{3} \d{1,2} UTC", shown["en"])
     assert re.search(r"\d\d:\d\d · \d{1,2}月\d{1,2}日 UTC", shown["zh"])
 
 
-def test_asking_by_the_address_is_remembered_by_a_cookie(page):
+def test_the_language_of_the_query_is_stored_in_a_cookie(page):
     response = page("?lang=zh-hans", "en")
     cookie = response.cookies["django_language"]
     assert cookie.value == "zh-hans" and cookie["samesite"] == "Lax" and cookie["max-age"]
@@ -91,7 +91,7 @@ def test_asking_by_the_address_is_remembered_by_a_cookie(page):
         ("?lang=tlh", None, ""),
     ],
 )
-def test_nothing_is_remembered_that_would_be_known_anyway(page, query, cookie, accept):
+def test_no_cookie_is_set_for_the_language_that_the_browser_prefers(page, query, cookie, accept):
     response = page(query, accept, cookie)
     assert not response.cookies
     assert "public" in response["Cache-Control"]
@@ -106,12 +106,12 @@ def test_nothing_is_remembered_that_would_be_known_anyway(page, query, cookie, a
         ("?lang=zh-hans", None, "zh", set()),
     ],
 )
-def test_caches_are_told_what_a_page_depends_on_and_no_more(page, query, cookie, accept, vary):
+def test_vary_names_what_a_page_depends_on_and_no_more(page, query, cookie, accept, vary):
     told = page(query, accept, cookie)["Vary"].split(", ")
     assert set(told) == vary | {"Accept-Encoding"}  # whether it is compressed
 
 
-def test_a_page_that_has_not_changed_is_remembered_and_varies_as_well(page, client):
+def test_a_304_sets_the_cookie_and_varies_as_well(page, client):
     tag = page("?lang=zh-hans", "zh")["ETag"]
     headers = {"Accept-Language": "en", "If-None-Match": tag}
     response = client.get("/liveblog/moon/?lang=zh-hans", headers=headers)
@@ -124,7 +124,7 @@ def test_a_page_that_has_not_changed_is_remembered_and_varies_as_well(page, clie
 
 
 @pytest.mark.parametrize("path", ["/liveblog/moon/updates.json?after=0", "/liveblog/moon/feed/"])
-def test_what_holds_no_words_of_ours_is_the_same_for_all(page, path):
+def test_answers_without_translated_text_do_not_vary(page, path):
     english, chinese = page(path=path, accept="en"), page(path=path, accept="zh")
     assert english.content == chinese.content
     assert "Accept-Language" not in english.get("Vary", "")

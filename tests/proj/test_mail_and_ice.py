@@ -14,7 +14,7 @@ def test_a_mail_server_s_url_becomes_django_s_settings():
     assert Environment({}).EMAIL_URL == {}
 
 
-def test_ice_servers_become_what_browsers_take():
+def test_ice_servers_become_rtc_ice_servers():
     text = "stun:stun.example:3478, turn:desk:secret@turn.example:3478?transport=udp"
     assert Environment({"ICE_SERVERS": text}).ICE_SERVERS == [
         {"urls": "stun:stun.example:3478"},

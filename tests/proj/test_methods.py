@@ -1,4 +1,4 @@
-"""What only can be read answers every other method with 405 and a sentence."""
+"""Views that can only be read answer every other method with 405 and a sentence."""
 
 import pytest
 from django.test import Client

@@ -1,4 +1,4 @@
-"""proj/static.py: a release's static files, beside those of the releases before it."""
+"""proj/static.py: a release's static files are added to those of earlier releases."""
 
 import json
 import os

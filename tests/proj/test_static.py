@@ -1,4 +1,4 @@
-"""Where no nginx stands in front, what was uploaded is served here: for ever, and inert."""
+"""Without nginx, uploaded files are served by Django: cached for ever, and not executable."""
 
 import pytest
 from django.test import Client
@@ -16,7 +16,7 @@ def client(settings, tmp_path):
     return Client()  # its middleware looks at the settings when it is made
 
 
-def test_a_picture_may_be_kept_for_ever_and_do_nothing(client):
+def test_a_picture_is_cached_for_ever_and_cannot_execute(client):
     response = client.get("/media/images/a.webp")
     assert response.status_code == 200 and response.getvalue() == CONTENT
     assert response["Content-Type"] == "image/webp"
@@ -25,12 +25,12 @@ def test_a_picture_may_be_kept_for_ever_and_do_nothing(client):
     assert response["Content-Security-Policy"] == "default-src 'none'; sandbox"
 
 
-def test_whatever_else_lies_there_does_nothing_either(client):
+def test_other_uploaded_files_cannot_execute(client):
     response = client.get("/media/page.html")
     assert response["Content-Security-Policy"] == "default-src 'none'; sandbox"
 
 
-def test_head_parts_and_what_is_not_newer(client):
+def test_head_ranges_and_conditional_requests_are_answered(client):
     head = client.head("/media/images/a.webp")
     assert (head["Content-Length"], head.getvalue()) == (str(len(CONTENT)), b"")
     part = client.get("/media/images/a.webp", headers={"Range": "bytes=0-3"})
@@ -60,5 +60,5 @@ def test_nothing_else_is_listed_or_served(client, path):
     assert client.get(f"/media/{path}").status_code == 404
 
 
-def test_nobody_writes_there(client):
+def test_uploaded_files_cannot_be_written_by_http(client):
     assert client.post("/media/images/a.webp", {}).status_code == 405

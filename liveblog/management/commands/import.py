@@ -13,18 +13,18 @@ from liveblog.demo.interrupt import Interrupt
 from liveblog.models import LiveBlog
 from liveblog.reading.transfer import (
     LARGEST,
+    ConcurrentChange,
     Document,
-    Interfered,
-    Refused,
-    begun,
-    checked,
+    InvalidDocument,
+    find_or_create_blog,
     load_batch,
+    parse_document,
 )
 
-PAUSE = 0.15  # s between two batches; who waits for SQLite's lock looks every 0.1 s
-AGAIN = 1.0  # s until the next try where the database is away
-PATIENCE = 60.0  # s without progress
-EVERY = 5.0  # s between two lines of progress, where no terminal shows one in place
+PAUSE = 0.15  # s between two batches; a writer that waits for SQLite's lock retries every 0.1 s
+RETRY_DELAY = 1.0  # s before the next attempt while the database is unavailable
+RETRY_FOR = 60.0  # s without progress
+PROGRESS_INTERVAL = 5.0  # s between two lines of progress, where no terminal shows one in place
 
 
 class Command(BaseCommand):
@@ -40,14 +40,14 @@ class Command(BaseCommand):
 
     def handle(self, *, file: str, slug: str | None, **options: object) -> None:
         try:
-            document = checked(parsed(read(file)), slug)
+            document = parse_document(parse_json(read_file(file)), slug)
             blog = self.load(document)
-        except Refused as refused:
-            raise CommandError(f"Nothing was imported. {refused}") from refused
+        except InvalidDocument as invalid:
+            raise CommandError(f"Nothing was imported. {invalid}") from invalid
         self.stdout.write(f"Imported {len(document.updates)} updates: {blog.get_absolute_url()}")
 
     def load(self, document: Document) -> LiveBlog:
-        """Load batch after batch; wait for a database that is away. Raises CommandError."""
+        """Load batch after batch; retry while the database is unavailable. Raises CommandError."""
         total, position = len(document.updates), None
         progress = Progress(self.stderr, total)
         since = time.monotonic()
@@ -56,39 +56,39 @@ class Command(BaseCommand):
                 wait = PAUSE
                 try:
                     if position is None:
-                        blog, position = begun(document)
+                        blog, position = find_or_create_blog(document)
                     if position == total:
                         progress.close()
                         return blog
                     position = load_batch(document, blog, position)
                     since = time.monotonic()
                     progress.show(position)
-                except Interfered:
+                except ConcurrentChange:
                     position = None
-                except Refused as refused:
+                except InvalidDocument as invalid:
                     if not progress.position:
                         raise
                     sentence = f"{progress} Somebody has changed the live blog meanwhile."
-                    raise CommandError(sentence) from refused
+                    raise CommandError(sentence) from invalid
                 except LiveBlog.DoesNotExist as error:
                     raise CommandError(f"{progress} The live blog was deleted.") from error
                 except DatabaseError as error:
                     connection.close()
-                    # What was committed although no answer came is found out.
-                    position, wait = None, AGAIN
-                    late = time.monotonic() > since + PATIENCE
+                    # The last batch may have been committed: look up the position again.
+                    position, wait = None, RETRY_DELAY
+                    late = time.monotonic() > since + RETRY_FOR
                     if late or not isinstance(error, OUTAGES):
                         sentence = f"The database did not take it: {reason_of(error)}."
-                        raise CommandError(f"{progress} {sentence} {GO_ON}") from error
+                        raise CommandError(f"{progress} {sentence} {HOW_TO_RESUME}") from error
                 if interrupt.wait(wait):
-                    raise CommandError(f"{progress} {GO_ON}", returncode=130)
+                    raise CommandError(f"{progress} {HOW_TO_RESUME}", returncode=130)
 
 
-GO_ON = "The same command goes on from there."
+HOW_TO_RESUME = "The same command goes on from there."
 
 
 class Progress:
-    """Says how far it is: on a terminal one line in place, else a line every EVERY seconds."""
+    """Reports progress: on a terminal in one line, else in one per PROGRESS_INTERVAL."""
 
     def __init__(self, out: OutputWrapper, total: int) -> None:
         self.out, self.total, self.position = out, total, 0
@@ -102,7 +102,7 @@ class Progress:
         if self.out.isatty():
             self.out.write(f"\r{self}\x1b[K", str, ending="")
             self.out.flush()
-        elif time.monotonic() > self.shown + EVERY:
+        elif time.monotonic() > self.shown + PROGRESS_INTERVAL:
             self.shown = time.monotonic()
             self.out.write(str(self), str)
 
@@ -111,8 +111,8 @@ class Progress:
             self.out.write("")
 
 
-def read(file: str) -> bytes:
-    """The file, LARGEST bytes at most. Raises Refused; CommandError where it cannot be read."""
+def read_file(file: str) -> bytes:
+    """The content of the file. Raises InvalidDocument beyond LARGEST bytes, and CommandError."""
     try:
         if file == "-":
             text = sys.stdin.buffer.read(LARGEST + 1)
@@ -122,12 +122,12 @@ def read(file: str) -> bytes:
     except OSError as error:
         raise CommandError(f"Nothing was imported. {file}: {error.strerror}.") from error
     if len(text) > LARGEST:
-        raise Refused("The file", f"it has more than {LARGEST} bytes")
+        raise InvalidDocument("The file", f"it has more than {LARGEST} bytes")
     return text
 
 
-def parsed(text: bytes) -> object:
+def parse_json(text: bytes) -> object:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
-        raise Refused("The file", "it is not JSON text") from None
+        raise InvalidDocument("The file", "it is not JSON text") from None

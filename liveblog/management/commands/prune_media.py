@@ -1,12 +1,12 @@
 """Remove uploaded pictures that no text names."""
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DatabaseError
 
 from liveblog.pictures.unused import remove, unused
 
 DAY = 24 * 60 * 60  # s
-# Until it is sent, a text waits in its writer's browser alone, where nobody can look for pictures.
+# A text that was not sent yet is only in its writer's browser, and may refer to pictures.
 SAFE = 7  # days
 
 
@@ -16,7 +16,7 @@ class Command(BaseCommand):
         "names. Other files are not touched."
     )
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--older-than",
             metavar="DAYS",
@@ -27,20 +27,20 @@ class Command(BaseCommand):
             "--dry-run", action="store_true", help="remove nothing, list what would be"
         )
 
-    def handle(self, *, older_than, dry_run, **options):
+    def handle(self, *, older_than: str | int, dry_run: bool, **options: object) -> None:
         age = parse_days(str(older_than)) * DAY
         try:
             found = unused(age)
         except DatabaseError as error:
             reason, *_ = str(error).split("\n")  # PostgreSQL quotes the statement below it
             raise CommandError(f"Nothing was removed. The database: {reason}.") from error
-        sizes = []
+        sizes: list[int] = []
         for path in found:
             try:
                 size = path.stat().st_size if dry_run else remove(path, age)
             except OSError as error:
-                said = f"{removed(sizes)} Then: {path}: {error.strerror}."
-                raise CommandError(said) from error
+                sentence = f"{removed(sizes)} Then: {path}: {error.strerror}."
+                raise CommandError(sentence) from error
             if dry_run:
                 self.stdout.write(f"{path}, {size} bytes")
             if size:
@@ -48,7 +48,7 @@ class Command(BaseCommand):
         self.stdout.write(removed(sizes, "Would remove" if dry_run else "Removed"))
 
 
-def removed(sizes, verb="Removed") -> str:
+def removed(sizes: list[int], verb: str = "Removed") -> str:
     pictures = "picture" if len(sizes) == 1 else "pictures"
     return f"{verb} {len(sizes)} {pictures} that no text names, {sum(sizes)} bytes."
 

@@ -16,7 +16,7 @@ class Command(BaseCommand):
         "within 5 s. Ctrl-C or SIGTERM ends it."
     )
 
-    def handle(self, **options):
+    def handle(self, **options: object) -> None:
         pulse = Pulse(channel_layers[DEFAULT_CHANNEL_LAYER])
         with suppress(Stopped):  # one that comes before run() is ready for it
             for signum in (signal.SIGTERM, signal.SIGINT):

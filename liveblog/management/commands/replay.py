@@ -4,7 +4,7 @@ import math
 import time
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DatabaseError
 from django.db import close_old_connections
 
@@ -27,7 +27,7 @@ class Command(BaseCommand):
         "run posts a fresh copy. Ctrl-C or SIGTERM ends it; what is posted by then stays."
     )
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("slug", metavar="SLUG")
         parser.add_argument(
             "--speed",
@@ -37,11 +37,11 @@ class Command(BaseCommand):
             "0 or max to post all of it at once (default: %(default)s)",
         )
 
-    def handle(self, *, slug, speed, **options):
-        speed = parse_speed(str(speed))
+    def handle(self, *, slug: str, speed: str | float, **options: object) -> None:
+        factor = parse_speed(str(speed))
         steps = load()
         try:
-            self.play(get_or_make_blog(slug), steps, speed)
+            self.play(get_or_make_blog(slug), steps, factor)
         except LiveBlog.DoesNotExist as error:
             raise CommandError(f"The live blog {slug} was deleted, so the replay ends.") from error
         except DatabaseError as error:

@@ -28,7 +28,7 @@ def stack(module_stack):
 
 
 def unacknowledged(stack):
-    return stack.redis.hlen(stack.layer.acknowledgements.key("careful"))
+    return stack.redis.hlen(stack.layer.scripts.unacknowledged("careful"))
 
 
 def test_a_message_goes_to_another_worker_when_its_own_is_killed(stack):
@@ -78,7 +78,7 @@ def test_a_message_whose_consumer_fails_becomes_a_dead_letter_with_the_reason(st
 
 def test_dead_letters_are_bounded(stack):
     for _ in range(MOST_DEAD_LETTERS + 5):
-        stack.redis.lpush(stack.layer.acknowledgements.letters_key, b"x")
+        stack.redis.lpush(stack.layer.acknowledgements.keys.dead_letters, b"x")
     stack.worker()
     stack.layer.send("careful", {"number": 1, "fail": True})
     wait_until(
@@ -115,7 +115,7 @@ def test_a_message_whose_consumer_takes_long_is_not_delivered_twice(stack):
     stack.worker("--threads", "2")
     stack.layer.send("careful", {"number": 1})
     stack.wait_for_lines("taken", 1)
-    claims = stack.layer.acknowledgements.keys[0]
+    claims = stack.layer.acknowledgements.keys.claims
     wait_until(lambda: stack.redis.zcard(claims), "the claim", REDELIVERED)
     first = stack.redis.zrange(claims, 0, -1, withscores=True)
 

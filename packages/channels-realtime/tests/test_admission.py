@@ -13,7 +13,7 @@ from channels_realtime.interface.websocket.admission import (
 )
 from channels_realtime.metrics.counters import Metrics
 from harness.environment import redis_server
-from harness.interface_process import Project
+from harness.project import Board
 from harness.services import wait_until
 from harness.wire import handshake
 
@@ -25,7 +25,7 @@ PLENTY = 1 << 30  # bytes
 
 def test_who_waits_gets_its_turn_and_who_has_left_costs_workers_nothing():
     with (
-        Project(redis_server.url) as project,
+        Board(redis_server.url) as project,
         redis.Redis.from_url(redis_server.url) as server,
         ExitStack() as exits,
     ):
@@ -36,7 +36,7 @@ def test_who_waits_gets_its_turn_and_who_has_left_costs_workers_nothing():
             return server.llen(f"{project.prefix}websocket.connect")
 
         def come():
-            client = exits.enter_context(interface.connect())
+            client = exits.enter_context(interface.raw())
             client.sendall(handshake())
             return client
 
@@ -78,7 +78,7 @@ class Transport:
 def admission():
     """Lets in and never answers."""
     made = Admission(
-        lambda transport, data: made.begun(transport), PATIENCE, PLENTY, Metrics("test")
+        lambda transport, data: made.started(transport), PATIENCE, PLENTY, Metrics("test")
     )
     return made
 
@@ -90,7 +90,7 @@ def refused(transports):
 def test_more_than_may_wait_are_refused_with_503(admission):
     herd = [Transport() for _ in range(AT_ONCE + MOST_WAITING + 3)]
     for transport in herd:
-        admission.come(transport, HANDSHAKE)
+        admission.submit(transport, HANDSHAKE)
     assert refused(herd) == herd[-3:]
 
 
@@ -99,18 +99,18 @@ def test_handshakes_that_would_take_too_much_memory_are_refused_with_503(admissi
     admission.memory = 5 * large.size()
     herd = [Transport() for _ in range(AT_ONCE + 7)]
     for transport in herd:
-        admission.come(transport, large)
+        admission.submit(transport, large)
     assert refused(herd) == herd[-2:]
-    admission.done(herd[0])  # the first of those that wait has its turn, and leaves room
+    admission.finished(herd[0])  # the first of those that wait has its turn, and leaves room
     late = Transport()
-    admission.come(late, large)
+    admission.submit(late, large)
     assert refused([late]) == []
 
 
 def test_who_has_waited_too_long_is_refused_with_503(admission):
     herd = [Transport() for _ in range(AT_ONCE + 2)]
     for transport in herd:
-        admission.come(transport, HANDSHAKE)
+        admission.submit(transport, HANDSHAKE)
     admission.check_time(time.monotonic() + PATIENCE / 2)
     assert refused(herd) == []
     admission.check_time(time.monotonic() + PATIENCE + 1)
@@ -120,7 +120,7 @@ def test_who_has_waited_too_long_is_refused_with_503(admission):
 def test_a_server_that_goes_down_refuses_all_that_wait(admission):
     herd = [Transport() for _ in range(AT_ONCE + 2)]
     for transport in herd:
-        admission.come(transport, HANDSHAKE)
+        admission.submit(transport, HANDSHAKE)
     admission.refuse_all()
     assert refused(herd) == herd[-2:]
 
@@ -129,16 +129,16 @@ def test_thousands_that_are_refused_at_once_are_let_in_one_after_the_other():
     """As where Redis is away: each is answered before admit() returns."""
 
     def admit(transport, data):
-        made.begun(transport)
+        made.started(transport)
         seen.append(transport)
         if open_door:
-            made.done(transport)
+            made.finished(transport)
 
     seen, open_door = [], False
     made = Admission(admit, PATIENCE, PLENTY, Metrics("test"))
     herd = [Transport() for _ in range(AT_ONCE + 3000)]
     for transport in herd:
-        made.come(transport, HANDSHAKE)
+        made.submit(transport, HANDSHAKE)
     open_door = True
-    made.done(herd[0])
+    made.finished(herd[0])
     assert seen == herd

@@ -7,6 +7,8 @@ from importlib import metadata
 import pytest
 from channels_realtime import compat
 
+BEHAVIOUR = "channels_realtime.compat.behaviour"
+
 
 def run_python(code, *options):
     return subprocess.run(
@@ -23,6 +25,35 @@ def test_install_twice_changes_nothing_more():
     before = [sys.modules["django.utils.six"], sys.modules["channels.signals"]]
     compat.install()
     assert [sys.modules["django.utils.six"], sys.modules["channels.signals"]] == before
+
+
+def test_after_a_bridge_that_fails_install_fails_again_until_it_can_succeed():
+    done = run_python(
+        "import sys\n"
+        "from channels_realtime import compat\n"
+        "def attempt():\n"
+        "    try:\n"
+        "        compat.install()\n"
+        "        return 'installed'\n"
+        "    except ImportError:\n"
+        "        return 'failed'\n"
+        "sys.modules['msgpack'] = None\n"
+        "outcomes = [attempt(), attempt()]\n"
+        "del sys.modules['msgpack']\n"
+        "outcomes.append(attempt())\n"
+        "import channels.sessions\n"
+        "print(*outcomes, channels.sessions.enforce_ordering.__module__)"
+    )
+    assert done.stdout.split() == ["failed", "failed", "installed", BEHAVIOUR], done.stderr
+
+
+def test_the_bridges_alone_load_no_worker():
+    done = run_python(
+        "import sys; from channels_realtime import compat; compat.install();"
+        "import channels.sessions;"
+        "sys.exit('channels_realtime.worker.ordering' in sys.modules)"
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_another_version_is_refused_with_one_sentence(monkeypatch):
@@ -87,7 +118,8 @@ def test_the_signals_of_channels_fire():
 
 def test_django_admits_the_delay_app():
     done = run_python(
-        "import proj, django\n"
+        "from channels_realtime import compat; compat.install()\n"
+        "import django\n"
         "from django.conf import settings\n"
         "settings.configure(INSTALLED_APPS=['channels', 'channels.delay'])\n"
         "django.setup()\n"
@@ -124,13 +156,37 @@ def test_an_idle_receive_ends_empty_handed_and_not_in_an_error(stock_layer):
     assert stock_layer.receive(["silence"], block=True) == (None, None)
 
 
+def test_ordering_works_on_the_stock_layer(stock_layer):
+    from channels.asgi import ChannelLayerWrapper
+    from channels.message import Message, pending_message_store
+    from channels.sessions import enforce_ordering
+    from django.test import override_settings
+
+    @enforce_ordering
+    def receive(message):
+        message.reply_channel.send({"text": message["text"]})
+
+    layer = ChannelLayerWrapper(stock_layer, "default", [])
+    with override_settings(CHANNEL_SESSION_ENGINE="django.contrib.sessions.backends.cache"):
+        for order in (1, 0):  # the first one comes too early
+            content = {"order": order, "text": str(order), "reply_channel": "plain!socket"}
+            pending_message_store.prepare()
+            receive(Message(content, "websocket.receive", layer))
+            pending_message_store.send_and_flush()
+    assert stock_layer.receive(["plain!"]) == ("plain!socket", {"text": "0"})
+    channel, content = stock_layer.receive(["websocket.receive"])
+    assert (channel, content["order"]) == ("websocket.receive", 1)
+
+
 def test_our_modules_raise_no_deprecation_warning():
     """Warnings are blamed on the module that caused them; only ours are turned into errors."""
     done = run_python(
         "import warnings\n"
-        "for name in 'proj consumers liveblog realtime routing'.split():\n"
-        "    warnings.filterwarnings('error', category=DeprecationWarning, module=name)\n"
-        "import proj.asgi, routing, proj.urls, channels_realtime.interface.command_line\n"
-        "from channels.asgi import channel_layers; channel_layers['default'].router\n"
+        "ours = {'category': DeprecationWarning, 'module': 'channels_realtime'}\n"
+        "warnings.filterwarnings('error', **ours)\n"
+        "from channels_realtime import compat; compat.install()\n"
+        "import channels_realtime.interface.command_line, channels_realtime.interface.server\n"
+        "import channels_realtime.worker.worker, channels_realtime.worker.ordering\n"
+        "import channels_realtime.sessions, channels_realtime.metrics.prometheus\n"
     )
     assert done.returncode == 0, done.stderr

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 from harness.environment import redis_server
-from harness.interface_process import DAPHNE, Project
+from harness.project import DAPHNE, Board
 from harness.services import PATIENCE, wait_until
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
@@ -14,7 +14,7 @@ from websockets.sync.client import connect
 
 @pytest.fixture(scope="module")
 def project():
-    with Project(redis_server.url) as project:
+    with Board(redis_server.url) as project:
         project.worker()
         yield project
 
@@ -113,7 +113,7 @@ def test_two_sockets_have_each_their_own_session(interface, client):
 @pytest.fixture(scope="module")
 def crowded():
     """Another copy with so many workers that messages of one socket overtake each other."""
-    with Project(redis_server.url) as project:
+    with Board(redis_server.url) as project:
         for _ in range(3):
             project.worker()
         yield project.interface().wait_for_worker()
@@ -219,4 +219,4 @@ def test_the_transport_imports_nothing_of_the_live_blog(project):
         "ours = {'proj', 'liveblog', 'consumers', 'accounts', 'routing'} & set(sys.modules);"
         "sys.exit(f'imports {ours}' if ours else 0)",
     )
-    assert done.wait(PATIENCE) == 0, project.output()
+    assert done.wait() == 0, done.output()

@@ -60,14 +60,11 @@ class Interface:
 
     def beat(self):
         layer = self.layer
-        unknown, *_ = layer.shard(0).run(
-            "heartbeat", [layer.processes_key, "none"], [self.name, 3600, layer.prefix, "", ""]
-        )
-        if unknown:
+        command = layer.scripts.heartbeat(0, self.name, look_for_dead=True, dead_after=3600)
+        if layer.run(command).was_lost:
             for group, members in self.groups.members.items():
                 locals_ = [member.partition("!")[2] for member in members]
-                arguments = (layer.prefix, group, self.name, 0, *locals_)
-                layer.shard(0).run("register", [layer.group_keys(group)[0]], arguments)
+                layer.run(layer.scripts.register(0, group, self.name, locals_))
 
     def read(self):
         """Every (channel, message) that its list brings to its sockets."""
@@ -86,8 +83,8 @@ class Interface:
 
     def close_socket(self, channel):
         groups = self.groups.forget(channel)
-        arguments = (self.layer.prefix, self.name, channel.partition("!")[2], *groups)
-        self.layer.shard(0).run("forget", [], arguments)
+        member = channel.partition("!")[2]
+        self.layer.run(self.layer.scripts.forget(0, self.name, member, groups))
 
 
 class GroupsInRedis(RuleBasedStateMachine):
@@ -146,7 +143,7 @@ class GroupsInRedis(RuleBasedStateMachine):
     @rule(name=interfaces, local=locals_)
     def close_socket(self, name, local):
         interface = self.interfaces_at_work[name]
-        interface.read()  # it hears of what came before
+        interface.read()  # what came before
         interface.close_socket(name + local)
         self.model = {(g, c) for g, c in self.model if c != name + local}
 
@@ -156,9 +153,8 @@ class GroupsInRedis(RuleBasedStateMachine):
 
     @rule(name=interfaces)
     def die(self, name):
-        """The process is killed and buried; another one starts under its name."""
-        arguments = (self.layer.prefix, name, 0, self.layer.expiry)
-        assert self.layer.shard(0).run("remove_process", [self.layer.processes_key], arguments) == 1
+        """The process is killed and removed; another one starts under its name."""
+        assert self.layer.run(self.layer.scripts.remove_process(0, name, dead_after=0))
         self.model = {(g, c) for g, c in self.model if not c.startswith(name)}
         self.interfaces_at_work[name] = Interface(self.layer, name)
         self.interfaces_at_work[name].beat()

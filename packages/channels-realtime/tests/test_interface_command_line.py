@@ -1,7 +1,8 @@
 """What `python -m channels_realtime.interface` refuses, in one sentence and with exit code 2."""
 
 import pytest
-from channels_realtime.interface.command_line import Interface
+from channels_realtime.interface.command_line import Interface, read_options
+from channels_realtime.interface.proxy import TrustedProxies
 
 
 @pytest.mark.parametrize(
@@ -40,3 +41,24 @@ def test_a_module_that_cannot_be_imported_for_another_reason_shows_it(tmp_path, 
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ModuleNotFoundError, match="nothing_of_this_name"):
         Interface().run(["broken:layer"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name", "value"),
+    [
+        ([], "endpoints", ("tcp:port=8000:interface=127.0.0.1:backlog=4096",)),
+        (["-p", "80"], "endpoints", ("tcp:port=80:interface=127.0.0.1:backlog=4096",)),
+        (["-e", "fd:fileno=0"], "endpoints", ("fd:fileno=0",)),
+        ([], "websocket_timeout", -1),
+        (["--websocket_timeout", "60"], "websocket_timeout", 60),
+        (["--websocket_handshake_timeout", "9"], "websocket_connect_timeout", 9),
+        ([], "max_anonymous_upload", 10 << 20),
+        (["--max-upload", "5"], "max_anonymous_upload", 5),
+        (["--max-anonymous-upload", "3"], "max_anonymous_upload", 3),
+        (["--trusted-hops", "2"], "proxies", TrustedProxies(0)),
+        (["--trusted-hops", "2", "--proxy-headers"], "proxies", TrustedProxies(2)),
+    ],
+)
+def test_options_depend_on_others_and_have_defaults(arguments, name, value):
+    parsed = Interface().parser.parse_args([*arguments, "proj.asgi:channel_layer"])
+    assert getattr(read_options(parsed), name) == value

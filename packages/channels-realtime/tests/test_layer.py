@@ -5,8 +5,6 @@ import uuid
 
 import asgi_redis
 import pytest
-from channels.message import Message
-from channels_realtime.layer import handling
 from channels_realtime.layer.channel_layer import PROCESS, RedisChannelLayer
 from channels_realtime.layer.envelope import LEAVE
 from harness.environment import redis_server
@@ -41,15 +39,12 @@ def receive_all(layer, channel):
 
 def beat(layer, process):
     """The heartbeat of a process, by which it is registered; returns those that are dead."""
-    _, dead, *_ = layer.shard(0).run(
-        "heartbeat", [layer.processes_key, "none"], [process, "0.000001", layer.prefix, "", ""]
-    )
-    return dead
+    command = layer.scripts.heartbeat(0, process, look_for_dead=True, dead_after=0.000001)
+    return layer.run(command).dead
 
 
-def bury(layer, process, dead_after=0):
-    arguments = (layer.prefix, process, dead_after, layer.expiry)
-    return layer.shard(0).run("remove_process", [layer.processes_key], arguments)
+def remove(layer, process, dead_after=0):
+    return layer.run(layer.scripts.remove_process(0, process, dead_after))
 
 
 # Encryption
@@ -208,30 +203,29 @@ def test_members_of_a_dead_process_are_neither_listed_nor_sent_to_nor_kept(make_
         beat(layer, process)
         layer.group_add("crowd", f"{process}socket")
     # The last heartbeat of one of them is moved into the past instead of waiting.
-    layer.connection(0).zincrby(layer.processes_key, -3600, dead)
+    layer.connection(0).zincrby(layer.scripts.processes, -3600, dead)
     assert layer.group_channels("crowd") == [f"{alive}socket"]
     assert layer.group_size("crowd") == 1
     layer.connection(0).delete(f"{layer.prefix}{dead}", f"{layer.prefix}{alive}")
     layer.send_group("crowd", {"text": "hello"})
     assert layer.connection(0).llen(f"{layer.prefix}{dead}") == 0
     assert layer.connection(0).llen(f"{layer.prefix}{alive}") == 1
-    unknown, found, *_ = layer.shard(0).run(
-        "heartbeat", [layer.processes_key, "none"], [alive, 12, layer.prefix, "", ""]
-    )
-    assert (unknown, found) == (0, [dead.encode()])
-    assert bury(layer, dead, 12) == 1
+    reply = layer.run(layer.scripts.heartbeat(0, alive, look_for_dead=True))
+    assert not reply.was_lost
+    assert reply.dead == [dead]
+    assert remove(layer, dead, 12)
     kept = [key.decode() for key in layer.connection(0).keys(f"{layer.prefix}*")]
     assert kept and not [key for key in kept if dead in key]
-    assert layer.connection(0).zrange(layer.group_keys("crowd")[0], 0, -1) == [alive.encode()]
+    assert layer.connection(0).zrange(layer.group_key("crowd"), 0, -1) == [alive.encode()]
 
 
-def test_a_process_that_beats_again_before_its_burial_is_not_buried(layer):
+def test_a_process_that_beats_again_in_time_is_not_removed(layer):
     process = f"{PROCESS}slow!"
     beat(layer, process)
     layer.group_add("crowd", f"{process}socket")
-    layer.connection(0).zincrby(layer.processes_key, -3600, process)
+    layer.connection(0).zincrby(layer.scripts.processes, -3600, process)
     beat(layer, process)
-    assert bury(layer, process, 12) == 0
+    assert not remove(layer, process, 12)
     assert layer.group_channels("crowd") == [f"{process}socket"]
 
 
@@ -256,18 +250,6 @@ def test_a_discard_reaches_the_process_even_where_redis_has_lost_the_group(layer
     assert [layer.codec.unpack(entry) for entry in entries] == [
         (LEAVE, "crowd", f"{process}socket")
     ]
-
-
-def test_a_discard_in_the_consumer_of_a_disconnect_is_left_to_the_interface_server(layer):
-    gone, other = f"{PROCESS}abc!1", f"{PROCESS}abc!2"
-    for channel in (gone, other):
-        layer.group_add("g", channel)
-    with handling.of(Message({"reply_channel": gone}, "websocket.disconnect", layer)):
-        layer.group_discard("g", gone)
-        layer.group_discard("g", other)
-    assert layer.group_channels("g") == [gone]
-    layer.group_discard("g", gone)
-    assert layer.group_channels("g") == []
 
 
 def test_a_group_message_that_does_not_fit_is_counted_and_logged(make_layer, caplog):
@@ -335,5 +317,5 @@ def test_a_process_that_says_goodbye_is_gone_at_once(layer):
     process = f"{PROCESS}leaving!"
     beat(layer, process)
     layer.group_add("crowd", f"{process}socket")
-    assert bury(layer, process) == 1
+    assert remove(layer, process)
     assert layer.group_channels("crowd") == []

@@ -1,7 +1,10 @@
 """What `manage.py runworker` refuses: to run and do nothing."""
 
+import django
 import pytest
 from django.core.management import CommandError, call_command
+
+django.setup()
 
 
 @pytest.mark.parametrize(

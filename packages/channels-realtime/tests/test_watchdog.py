@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
+from pathlib import Path
 
 from harness.services import PATIENCE, runs, wait_until
 
@@ -29,7 +30,9 @@ def test_a_watcher_whose_worker_is_gone_before_it_runs_ends(tmp_path):
     slow.chmod(0o755)
     worker = subprocess.Popen(
         [sys.executable, "-c", WORKER, slow],
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)},  # of its settings
         stdout=subprocess.PIPE,
+        cwd=Path(__file__).parent,  # from which Python imports the settings
     )
     with worker:
         watcher = int(worker.stdout.readline())

@@ -6,6 +6,8 @@ import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from harness.waiting import meanwhile
+
 from tests.chaos.cells import Cell, Dependency, Fault
 from tests.chaos.faults import fault
 
@@ -25,20 +27,14 @@ def database_locked(stage: Stage, cell: Cell) -> Iterator[None]:
 @fault(Dependency.SQLITE, Fault.SLOW)
 def database_busy(stage: Stage, cell: Cell) -> Iterator[None]:
     """Another process holds the write lock four fifths of the time."""
-    ended = threading.Event()
 
-    def hold() -> None:
+    def hold(ended: threading.Event) -> None:
         while not ended.wait(FREE):
             with stage.lock():
                 ended.wait(HELD)
 
-    thread = threading.Thread(target=hold)
-    thread.start()
-    try:
+    with meanwhile(hold):
         yield
-    finally:
-        ended.set()
-        thread.join()
 
 
 @fault(Dependency.DISK, Fault.FULL)

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from harness.process import starved, stopped
+
 from tests.chaos.cells import Cell, Dependency, Fault
 from tests.chaos.faults import fault
 from tests.chaos.network.proxy import Mangling
-from tests.chaos.network.servers import frozen, starved
+from tests.chaos.network.servers import RUNNING, STOPPED
 
 if TYPE_CHECKING:
     from tests.chaos.stage import Stage
@@ -78,7 +80,7 @@ def process_restarted(stage: Stage, cell: Cell) -> Iterator[None]:
 def process_frozen(stage: Stage, cell: Cell) -> Iterator[None]:
     """SIGSTOP."""
     names = chosen(stage, cell)
-    with frozen(lambda: stage.tree.pids_of(names)):
+    with stopped(*stage.tree.pids_of(names)):
         yield
 
 
@@ -89,7 +91,7 @@ def process_frozen(stage: Stage, cell: Cell) -> Iterator[None]:
 def process_slow(stage: Stage, cell: Cell) -> Iterator[None]:
     """It runs a fifth of the time."""
     names = chosen(stage, cell)
-    with starved(lambda: stage.tree.pids_of(names)):
+    with starved(lambda: stage.tree.pids_of(names), STOPPED, RUNNING):
         yield
 
 

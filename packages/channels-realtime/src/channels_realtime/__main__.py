@@ -1,7 +1,7 @@
 """`python -m channels_realtime install`: install the legacy packages beside a supported Django.
 
 pip cannot resolve them: their metadata asks for versions of Django, redis-py and msgpack that are
-long out of support. The bridges in channels_realtime.compat make up for the difference.
+long out of support. The bridges in channels_realtime.compat make them work with current ones.
 """
 
 import argparse

@@ -6,16 +6,16 @@ handles codes that were added after it was written.
 """
 
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-TOO_BIG = 1009  # autobahn closes a message over the limit
-GOING_DOWN = 1012  # the server restarts
-TRY_AGAIN_LATER = 1013  # overload
-NOT_LOGGED_IN = 4401
-NOT_ALLOWED = 4403
-NOT_FOUND = 4404
-ENDED = 4410  # the coverage has ended
-FLOOD = 4429  # too many messages
+TOO_BIG: Final = 1009  # autobahn closes a message over the limit
+GOING_DOWN: Final = 1012  # the server restarts
+TRY_AGAIN_LATER: Final = 1013  # overload
+NOT_LOGGED_IN: Final = 4401
+NOT_ALLOWED: Final = 4403
+NOT_FOUND: Final = 4404
+ENDED: Final = 4410  # the coverage has ended
+FLOOD: Final = 4429  # too many messages
 
 
 class Duty(StrEnum):
@@ -36,7 +36,7 @@ class CloseCodeRange(NamedTuple):
 
 
 # A code outside of all ranges, 1006 (connection lost) among them, means RECONNECT.
-RANGES = (
+RANGES: Final = (
     CloseCodeRange(4400, 4409, Duty.STOP),
     CloseCodeRange(4410, 4419, Duty.FINISH),
     CloseCodeRange(4420, 4499, Duty.LATER),

@@ -1,7 +1,7 @@
 """The only place that reaches into Twisted, autobahn and redis-py behind their public names.
 
-One exception: the two writes that are hot (`spread` in factory.py, `sendData` in websocket.py) and
-the link spell out what `unsent` reads, because a call costs a tenth of a delivery.
+One exception: the writes on hot paths (interface/connections.py, interface/websocket/protocol.py,
+interface/redis/link.py) spell out what `unsent` reads, because a call costs a tenth of a delivery.
 
 packages/channels-realtime/tests/test_internals.py notices when one of these changes.
 """
@@ -9,12 +9,15 @@ packages/channels-realtime/tests/test_internals.py notices when one of these cha
 import ctypes
 import socket
 import time
+from collections.abc import Sequence
 from contextlib import suppress
+from typing import Any, Protocol
 
 import autobahn.websocket.protocol
 import redis
-from redis._parsers import _HiredisParser, _RESP2Parser
+from redis._parsers import BaseParser, _HiredisParser, _RESP2Parser
 from twisted.internet import abstract, interfaces, tcp
+from twisted.internet.base import ReactorBase
 from twisted.protocols.policies import ProtocolWrapper
 from twisted.web import http
 
@@ -45,26 +48,29 @@ def trim_memory() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def quiet_autobahn():
+def quiet_autobahn() -> None:
     """autobahn pretty-prints its whole configuration for a debug line at every connection, whether
     the line is logged or not: a third of a handshake's CPU. The log formats it when it is shown.
     """
-    autobahn.websocket.protocol.pformat = lambda attributes: attributes
+    vars(autobahn.websocket.protocol)["pformat"] = lambda attributes: attributes
 
 
-def share_options(protocol_class, factory):
+def share_options(
+    protocol_class: type[autobahn.websocket.protocol.WebSocketServerProtocol],
+    factory: autobahn.websocket.protocol.WebSocketServerFactory,
+) -> None:
     """autobahn copies some 20 options from the factory to every socket, unless its class has them:
-    2 KiB a socket, and the time to look whether it has."""
+    2 KiB per socket, and the time to look whether it has."""
     for name in protocol_class.CONFIG_ATTRS:
         value = getattr(factory, name)
         # A function in a class would become a method.
         setattr(protocol_class, name, staticmethod(value) if callable(value) else value)
-    protocol_class.CONFIG_ATTRS = ()
+    protocol_class.CONFIG_ATTRS = []
 
 
-def connect_protocol(protocol):
-    """Begin an autobahn protocol on its transport, without the description of it that autobahn
-    makes first for those who ask."""
+def connect_protocol(protocol: autobahn.websocket.protocol.WebSocketProtocol) -> None:
+    """Begin an autobahn protocol on its transport, without the description of the connection that
+    autobahn makes first."""
     protocol._connectionMade()
 
 
@@ -72,7 +78,8 @@ def unsent(transport: interfaces.ITransport) -> int:
     """Bytes that wait in a Twisted transport for the kernel to take them."""
     while isinstance(transport, ProtocolWrapper):  # TLS: ciphertext waits in the transport below
         transport = transport.transport
-    return transport._tempDataLen + len(transport.dataBuffer) - transport.offset
+    unsent: int = transport._tempDataLen + len(transport.dataBuffer) - transport.offset
+    return unsent
 
 
 def buffered(transport: interfaces.ITransport) -> int:
@@ -84,7 +91,8 @@ def buffered(transport: interfaces.ITransport) -> int:
         transport = transport.transport
     if not isinstance(transport, abstract.FileDescriptor) or transport.disconnected:
         return 0
-    return transport._tempDataLen + len(transport.dataBuffer)
+    held: int = transport._tempDataLen + len(transport.dataBuffer)
+    return held
 
 
 def cut(transport: interfaces.ITransport) -> None:
@@ -143,12 +151,13 @@ def drop_half_received(protocol: autobahn.websocket.protocol.WebSocketProtocol) 
 def free(protocol: autobahn.websocket.protocol.WebSocketProtocol) -> None:
     """Let go of what an autobahn protocol holds, after its connection has ended.
 
-    Its futures refer to it, and it to them, so that it would wait for the garbage collector, which
-    runs rarely in a server: with it would wait up to a whole message that was not complete.
+    Its futures refer to it, and it to them, so that only the garbage collector would free it, which
+    runs rarely in a server; up to a whole incomplete message would stay in memory until then.
     """
     protocol.data = b""
-    protocol.message_data = protocol.frame_data = protocol.control_frame_data = None
-    protocol.current_frame = None
+    # As autobahn itself sets them between two messages; its annotations do not allow for it.
+    nothing = ("message_data", "frame_data", "control_frame_data", "current_frame")
+    vars(protocol).update(dict.fromkeys(nothing))
     protocol.is_open = protocol.is_closed = None
 
 
@@ -167,12 +176,12 @@ def unparsed(channel: http.HTTPChannel) -> int:
     return size + sum(map(len, channel._dataBuffer))
 
 
-def raw_socket(transport):
+def raw_socket(transport: interfaces.ITransport) -> socket.socket | None:
     """The socket under a plain TCP or unix transport, or None under anything else (TLS)."""
     return transport.socket if isinstance(transport, tcp.Connection) else None
 
 
-def has_hung_up(transport):
+def has_hung_up(transport: interfaces.ITransport) -> bool:
     """Whether the peer of a plain transport has closed, all it sent being read; else False."""
     raw = raw_socket(transport)
     if raw is None:
@@ -185,21 +194,44 @@ def has_hung_up(transport):
         return True
 
 
-def keep_time_monotonically(reactor):
-    """Twisted's reactor counts its timers by the wall clock, a step of which stops or fires them
-    all: heartbeats would end for as long as the clock was set back."""
+def keep_time_monotonically(reactor: ReactorBase) -> None:
+    """Twisted's reactor counts its timers by the wall clock, a step of which stops or fires all of
+    them: heartbeats would end for as long as the clock was set back."""
     reactor.seconds = time.monotonic
 
 
-def new_connection(pool):
+class Wire(Protocol):
+    """A redis-py connection, whose own methods are not all typed.
+
+    Its methods raise redis.RedisError and OSError; read_response() also raises error replies.
+    """
+
+    _sock: socket.socket  # while it is connected
+    _parser: Any  # one of redis._parsers
+
+    def connect(self) -> None: ...
+
+    def disconnect(self) -> None: ...
+
+    def send_command(self, *command: str) -> None: ...
+
+    def send_packed_command(self, command: Sequence[bytes], check_health: bool) -> None: ...
+
+    def read_response(self) -> Any: ...
+
+    def set_parser(self, parser_class: type[BaseParser]) -> None: ...
+
+
+def new_connection(pool: redis.ConnectionPool) -> Wire:
     """A redis-py connection as the pool would make it, which the pool does not count.
 
     The pool's own counter goes up with each connection that it makes and never down.
     """
-    return pool.connection_class(**pool.connection_kwargs)
+    wire: Wire = pool.connection_class(**pool.connection_kwargs)
+    return wire
 
 
-def parse_with_hiredis(wire):
+def parse_with_hiredis(wire: Wire) -> None:
     """Change the parser of a connection that PATIENT_PARSER opened.
 
     Raises redis.InvalidResponse if more has arrived than was asked for.
@@ -210,6 +242,6 @@ def parse_with_hiredis(wire):
     wire._parser.on_connect(wire)
 
 
-def take_socket(wire):
-    """The connected socket of a redis-py connection, which keeps it alive."""
+def take_socket(wire: Wire) -> socket.socket:
+    """The socket of a connected redis-py connection, which keeps it alive."""
     return wire._sock

@@ -46,7 +46,7 @@ class Budget:
         part = total // 64
         return cls(
             total=total,
-            # The purpose of the process is to hold sockets: nearly half.
+            # Nearly half: the process exists to hold sockets.
             connections=28 * part // CONNECTION,
             # Headers and bodies of HTTP requests until a worker answers. A body leaves the process
             # for Redis, so the same number bounds what one process keeps there.

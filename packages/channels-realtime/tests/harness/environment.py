@@ -6,7 +6,7 @@ import signal
 import pytest
 from hypothesis import HealthCheck, settings
 
-from harness.services import RedisServer
+from harness.redis_servers import RedisServer
 
 redis_server = RedisServer()
 os.environ["REDIS_URL"] = redis_server.url
@@ -30,4 +30,4 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    redis_server.stop()
+    redis_server.close()

@@ -4,10 +4,13 @@ import base64
 import os
 import socket
 import struct
+from collections.abc import Collection
+from typing import Any, Self
 
 from channels_realtime.layer.channel_layer import RedisChannelLayer
 
-from harness.services import wait_until
+from harness.project import Board, Interface
+from harness.waiting import wait_until
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 MIB = 1 << 20
@@ -18,31 +21,36 @@ MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 class Unanswered:
     """An interface server without workers: the test reads its messages and answers them."""
 
-    def __init__(self, project):
+    def __init__(self, project: Board):
         self.layer = RedisChannelLayer(hosts=[project.url], prefix=project.prefix)
         self.interface = project.interface()
         registered = self.layer.processes_key
         connection = self.layer.connection(0)
         wait_until(lambda: connection.zcard(registered), "the interface server's registration")
 
-    def receive(self, channel="websocket.connect"):
-        found, message = wait_until(lambda: self.next(channel), f"a message on {channel}")
-        return message
+    def receive(self, channel: str = "websocket.connect") -> dict[str, Any]:
+        """The next message on the channel, waited for."""
+        return wait_until(lambda: self.next(channel), f"a message on {channel}") or {}
 
-    def next(self, channel="websocket.connect"):
-        found = self.layer.receive([channel])
-        return found if found[0] else None
+    def next(self, channel: str = "websocket.connect") -> dict[str, Any] | None:
+        return self.layer.receive([channel])[1]
 
-    def forget(self):
+    def forget(self) -> None:
         """Drop what earlier tests have left."""
         for channel in ("websocket.connect", "websocket.receive", "http.request"):
             while self.next(channel):
                 pass
 
 
-def handshake(path="/echo/", method="GET", version="1.1", without=(), **changed):
+def handshake(
+    path: str = "/echo/",
+    method: str = "GET",
+    version: str = "1.1",
+    without: Collection[str] = (),
+    **changed: str | bytes,
+) -> bytes:
     """The bytes of an opening handshake; `changed` headers have _ for -, `without` lacks some."""
-    headers = {
+    headers: dict[str, str | bytes] = {
         "Host": "test",
         "Upgrade": "websocket",
         "Connection": "Upgrade",
@@ -58,7 +66,14 @@ def handshake(path="/echo/", method="GET", version="1.1", without=(), **changed)
     return b"\r\n".join(lines) + b"\r\n\r\n"
 
 
-def frame(opcode, payload=b"", fin=True, reserved=0, masked=True, length=None):
+def frame(
+    opcode: int,
+    payload: bytes = b"",
+    fin: bool = True,
+    reserved: int = 0,
+    masked: bool = True,
+    length: int | None = None,
+) -> bytes:
     """A client's frame; `length` writes another length than the payload's, as 64 bits."""
     size = len(payload)
     if length is not None:
@@ -78,31 +93,31 @@ def frame(opcode, payload=b"", fin=True, reserved=0, masked=True, length=None):
     return head + mask + xored.to_bytes(size, "big")
 
 
-def close_frame(code, reason=b""):
+def close_frame(code: int, reason: bytes = b"") -> bytes:
     return frame(CLOSE, struct.pack(">H", code) + reason)
 
 
 class Wire:
     """A TCP connection to an interface server. A context manager."""
 
-    def __init__(self, interface, **options):
+    def __init__(self, interface: Interface, receive_buffer: int | None = None):
         self.port = interface.port
-        self.socket = interface.connect(**options)
+        self.socket = interface.raw(receive_buffer)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.file = self.socket.makefile("rb")
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.file.close()
         self.socket.close()
 
-    def send(self, *data):
+    def send(self, *data: bytes) -> Self:
         self.socket.sendall(b"".join(data))
         return self
 
-    def response(self):
+    def response(self) -> tuple[int, dict[str, str], bytes]:
         """(status, headers with lower-case names, body unless it ends with the connection)."""
         status = int(self.file.readline().split(b" ", 2)[1])
         headers = {}
@@ -118,15 +133,15 @@ class Wire:
             return status, headers, body
         return status, headers, self.exactly(int(headers.get("content-length", 0)))
 
-    def status(self):
+    def status(self) -> int:
         return self.response()[0]
 
-    def open(self, path="/echo/"):
+    def open(self, path: str = "/echo/") -> Self:
         self.send(handshake(path))
         assert self.status() == 101
         return self
 
-    def frame(self):
+    def frame(self) -> tuple[int, bytes]:
         """(opcode, payload) of the server's next frame: it sends whole and unmasked ones."""
         first, second = self.exactly(2)
         assert first & 0x80 and not first & 0x70 and not second & 0x80
@@ -137,12 +152,12 @@ class Wire:
             [length] = struct.unpack(">Q", self.exactly(8))
         return first & 0x0F, self.exactly(length)
 
-    def exactly(self, size):
+    def exactly(self, size: int) -> bytes:
         data = self.file.read(size)
         assert len(data) == size, "the server has closed the connection"
         return data
 
-    def assert_closed(self, code):
+    def assert_closed(self, code: int) -> None:
         """The next frame is a close frame with the code, and the connection ends after ours."""
         opcode, payload = self.frame()
         assert opcode == CLOSE
@@ -150,18 +165,18 @@ class Wire:
         self.send(close_frame(code))
         assert self.ends()
 
-    def ends(self):
+    def ends(self) -> bool:
         """Whether the server closes the connection without another byte."""
         try:
             return self.file.read(1) == b""
         except ConnectionResetError:
             return True
 
-    def wait_until_read(self):
+    def wait_until_read(self) -> None:
         """Wait until the server's kernel holds nothing more of what we sent."""
         ends = f":{self.port:04X} ", f":{self.socket.getsockname()[1]:04X} "
 
-        def taken():
+        def taken() -> bool:
             with open("/proc/net/tcp") as table:
                 for line in table:
                     _, local, remote, _, queues, *_ = line.split()

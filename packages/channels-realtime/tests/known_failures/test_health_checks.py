@@ -5,8 +5,10 @@ import signal
 from contextlib import ExitStack
 
 import pytest
+from harness.clients import read_until, status_of
+from harness.process import Process
 from harness.services import stopped, wait_until
-from harness.stack import Process, Stack, read_until, status_of
+from harness.stack import Stack
 
 HEALTH = ("--health-path", "/healthz", "--ready-path", "/ready/")
 
@@ -59,7 +61,7 @@ def test_liveness_fails_while_the_server_drains(stack):
         kept.sendall(request)
         assert status_of(kept) == 200
         stack.front.send_signal(signal.SIGTERM)
-        stack.front.wait_for_output("Sending 1 sockets away")
+        stack.front.wait_for_output("Closing 1 sockets")
         kept.sendall(request)
         assert b"is about to end" in read_until(kept, b"checks")
 

@@ -15,8 +15,9 @@ from fcntl import ioctl
 import pytest
 from channels_realtime.memory_budget import Budget
 from channels_realtime.metrics.counters import processes
+from harness.clients import handshake, read_until, status_of
 from harness.services import PATIENCE, stopped, wait_until
-from harness.stack import Stack, handshake, read_until, status_of
+from harness.stack import Stack
 
 MIB = 1 << 20
 BUDGET = 32 * MIB

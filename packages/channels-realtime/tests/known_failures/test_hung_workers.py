@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 from channels_realtime.metrics.counters import Hung, hung_workers
+from harness.clients import status_of
+from harness.process import Process
 from harness.services import runs, stopped, wait_until
-from harness.stack import Process, Stack, status_of
+from harness.stack import Stack
 
 LIMIT = "4"  # s; CONSUMER_TIMEOUT in these tests: a busy machine may stop a worker for a while
 

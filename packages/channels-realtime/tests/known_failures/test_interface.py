@@ -9,8 +9,10 @@ import time
 from contextlib import ExitStack, suppress
 
 import pytest
-from harness.services import PATIENCE, free_port, stopped, wait_until
-from harness.stack import Stack, listening_ports, read_until, status_of
+from harness.clients import read_until, status_of
+from harness.network import listening_ports
+from harness.services import PATIENCE, stopped, wait_until
+from harness.stack import Stack
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 # Row 4
@@ -399,7 +401,7 @@ def test_row_22_fd_0_is_listened_on_and_nothing_else():
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         port = listener.getsockname()[1]
-        front = stack.interface(listen=("--fd", "0"), pass_as_stdin=listener)
+        front = stack.interface(listen=("--fd", "0"), stdin=listener)
         front.port = port
         stack.worker()
         wait_until(lambda: front.request("GET", "/ready/").status == 200, "a worker's answer")
@@ -426,11 +428,7 @@ def test_row_22_on_the_stock_stack_fails():
 def test_row_28_the_first_handshake_of_a_server_that_starts_is_not_turned_away():
     with Stack() as stack:
         stack.worker()
-        port = free_port()
-        front = stack.start(
-            *("-m", "channels_realtime.interface", "-p", str(port), "small.asgi:channel_layer")
-        )
-        front.port = port
+        front = stack.start_interface()
         with first_handshake(front) as connection:
             assert status_of(connection) == 101
 

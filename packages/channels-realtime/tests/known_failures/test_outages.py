@@ -13,8 +13,9 @@ from pathlib import Path
 
 import redis
 from channels_realtime.layer.channel_layer import RedisChannelLayer
+from channels_realtime.metrics.counters import processes
 from harness.services import PATIENCE, RedisSentinel, RedisServer, free_port, stopped, wait_until
-from harness.stack import Stack
+from harness.stack import Stack, read_until
 from websockets.exceptions import InvalidStatus
 
 OUTAGE = 30  # s: longer than any number of attempts that redis-py counts
@@ -22,6 +23,7 @@ HEALED = 10  # s after the end of an outage: what the table of failures promises
 CUTS = 60  # connections that are cut one after the other
 FAILOVER = 15  # s after a promotion
 REPAIRED = 5  # s until lost memberships are there again
+UNANSWERED = 15  # s that a client may wait because of a Redis that does not answer
 STEP = 600  # s by which a clock is set; messages expire after 60 s
 FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
 
@@ -32,13 +34,9 @@ def answers(front):
         return front.request("GET", "/ready/").status == 200
 
 
-def whole(stack):
+def whole(stack, *options):
     """An interface server and a worker of a stack whose layer has another Redis than its book."""
-    front = stack.start(
-        *("-m", "channels_realtime.interface", "-p", str(port := free_port()), "-v", "0"),
-        "small.asgi:channel_layer",
-    )
-    front.port = port
+    front = stack.start_interface("-v", "0", *options)
     stack.worker()
     wait_until(lambda: answers(front), "the first page")
     return front
@@ -184,6 +182,35 @@ def test_row_31_a_request_whose_reply_redis_did_not_take_is_answered_once_it_is_
                 stack.open_gate()
                 stack.processes[-1].wait_for_output("Error in consumer")
             assert asked.result(PATIENCE).status in (200, 503)
+
+
+def test_row_31_clients_that_wait_for_a_frozen_redis_are_told_503_within_15_s():
+    with RedisServer() as away, Stack(url=away.url) as stack, ExitStack() as clients:
+        front = whole(stack, "--websocket_connect_timeout", "-1")
+        reader = clients.enter_context(front.websocket())
+        handshake = clients.enter_context(front.raw_handshake("/undecided/"))
+        stack.wait_for_lines("undecided", 1)
+        at_worker, in_redis = (clients.enter_context(front.raw()) for _ in range(2))
+        at_worker.sendall(b"GET /held-view/ HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        stack.wait_for_lines("held", 1)
+        in_redis.sendall(b"GET /ready/ HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        layer = RedisChannelLayer(hosts=[away.url])
+        wait_until(lambda: layer.channel_statistics("http.request")["messages_pending"], "it")
+        with stopped(away.process.pid):
+            frozen = time.monotonic()
+            for client in (handshake, at_worker, in_redis):
+                answer = read_until(client, b"please try again in a moment.")
+                assert answer.startswith(b"HTTP/1.1 503 ") and b"\r\nRetry-After: 5\r\n" in answer
+            assert time.monotonic() - frozen < UNANSWERED
+        stack.open_gate()
+        assert reader.ask("still here") == "still here"
+
+        def drops():
+            return sum(
+                process["drops"].get("redis_lost", 0) for process in processes(layer).values()
+            )
+
+        wait_until(lambda: drops() >= 3, "the drops in the counters")
 
 
 # Row 32

@@ -4,9 +4,10 @@ import signal
 
 import pytest
 from channels.sessions import wait_channel_name
+from harness.clients import status_of
 from harness.load import Load
 from harness.services import wait_until
-from harness.stack import Stack, status_of
+from harness.stack import Stack
 
 # Row 2
 

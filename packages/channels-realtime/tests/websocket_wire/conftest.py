@@ -2,13 +2,13 @@
 
 import pytest
 from harness.environment import redis_server
-from harness.interface_process import Project
+from harness.project import Board
 from harness.wire import Unanswered, Wire
 
 
 @pytest.fixture(scope="module")
 def project():
-    with Project(redis_server.url) as project:
+    with Board(redis_server.url) as project:
         project.worker()
         yield project
 
@@ -28,7 +28,7 @@ def strict(project):
 
 @pytest.fixture(scope="module")
 def one_unanswered():
-    with Project(redis_server.url) as project:
+    with Board(redis_server.url) as project:
         yield Unanswered(project)
 
 

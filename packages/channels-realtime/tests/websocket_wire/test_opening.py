@@ -4,7 +4,7 @@ import base64
 import hashlib
 
 import pytest
-from harness.interface_process import Project
+from harness.project import Board
 from harness.services import RedisServer, wait_until
 from harness.wire import (
     BINARY,
@@ -126,7 +126,7 @@ def test_what_comes_before_the_handshake_is_answered_is_bounded(unanswered):
 
 
 def test_a_handshake_is_told_503_while_redis_is_away():
-    with RedisServer() as server, Project(server.url) as project:
+    with RedisServer() as server, Board(server.url) as project:
         alone = Unanswered(project)
         server.stop()
         wait_until(

@@ -3,7 +3,9 @@
 import importlib
 import logging
 import sys
-from argparse import ArgumentTypeError, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from channels_realtime import compat
 
@@ -15,13 +17,21 @@ from daphne.server import build_endpoint_description_strings  # noqa: E402
 
 from channels_realtime.memory_budget import DEFAULT, Budget, parse_size  # noqa: E402
 
+if TYPE_CHECKING:
+    from channels_realtime.interface.connections import ActionLogger
+    from channels_realtime.interface.options import Options
+    from channels_realtime.layer.channel_layer import Transport
+
 BACKLOG = 4096  # connections that wait to be accepted; Twisted's 50 drops them in a burst
 
 
-def at_least(least, parse):
+Number = TypeVar("Number", int, float)
+
+
+def at_least(least: int, parse: Callable[[str], Number]) -> Callable[[str], Number]:
     """The type of an argument that is a number from `least` up."""
 
-    def number(text):
+    def number(text: str) -> Number:
         value = parse(text)
         if not value >= least:  # NaN neither
             raise ArgumentTypeError(f"{text} is less than {least}")
@@ -43,36 +53,60 @@ whole, positive, amount = at_least(0, int), at_least(1, int), at_least(0, float)
 
 
 def path(text: str) -> str:
+    """The type of an argument that is empty or an absolute path."""
     if text and not text.startswith("/"):
         raise ArgumentTypeError(f"{text} does not begin with a slash")
     return text
 
 
+class Option(NamedTuple):
+    """An option beside Daphne's, as ArgumentParser.add_argument() takes it."""
+
+    name: str
+    default: Any  # of the type that `parse` returns, or None
+    parse: Callable[[str], object]
+    help: str
+
+
 OPTIONS = (
-    # name, default, type, help
-    ("--websocket_handshake_timeout", None, int, "the same as --websocket_connect_timeout"),
-    ("--drain", 5.0, amount, "seconds over which sockets are sent away on SIGTERM"),
-    ("--max-message", 1 << 20, positive, "longest WebSocket frame and message, bytes (close 1009)"),
-    ("--write-buffer", 1 << 20, positive, "most bytes that wait for a slow client (close 1013)"),
-    ("--message-rate", 50.0, amount, "messages a second from one socket (close 4429); 0: any"),
-    ("--max-upload", 10 << 20, whole, "longest request body in bytes (status 413)"),
-    ("--health-path", "", path, "where this process answers itself whether it can work"),
-    ("--ready-path", "", path, "a view's address that waits behind no other request (http.ready)"),
-    (
+    Option("--websocket_handshake_timeout", None, int, "the same as --websocket_connect_timeout"),
+    Option("--drain", 5.0, amount, "seconds over which sockets are sent away on SIGTERM"),
+    Option(
+        "--max-message",
+        1 << 20,
+        positive,
+        "longest WebSocket frame and message, bytes (close 1009)",
+    ),
+    Option(
+        "--write-buffer", 1 << 20, positive, "most bytes that wait for a slow client (close 1013)"
+    ),
+    Option(
+        "--message-rate", 50.0, amount, "messages a second from one socket (close 4429); 0: any"
+    ),
+    Option("--max-upload", 10 << 20, whole, "longest request body in bytes (status 413)"),
+    Option("--health-path", "", path, "where this process answers itself whether it can work"),
+    Option(
+        "--ready-path", "", path, "a view's address that waits behind no other request (http.ready)"
+    ),
+    Option(
         "--max-anonymous-upload",
         None,
         whole,
         "the same for requests without session cookie and Authorization header; as --max-upload"
         " unless given",
     ),
-    ("--session-cookie", "sessionid", str, "name of the cookie that --max-anonymous-upload needs"),
-    (
+    Option(
+        "--session-cookie", "sessionid", str, "name of the cookie that --max-anonymous-upload needs"
+    ),
+    Option(
         "--memory-budget",
         DEFAULT,
         size,
         "bytes, such as 512M, that all connections and buffers may take (status 503, close 1013)",
     ),
-    ("--trusted-hops", 1, whole, "proxies that append to X-Forwarded-For, with --proxy-headers"),
+    Option(
+        "--trusted-hops", 1, whole, "proxies that append to X-Forwarded-For, with --proxy-headers"
+    ),
 )
 
 
@@ -81,58 +115,89 @@ class Interface(CommandLineInterface):
 
     description = "Interface server: HTTP and WebSockets to and from a Redis channel layer"
 
-    def __init__(self):
-        super().__init__()
-        for name, default, parse, text in OPTIONS:
-            self.parser.add_argument(name, type=parse, default=default, help=text)
+    parser: ArgumentParser
 
-    def run(self, args):
+    def __init__(self) -> None:
+        super().__init__()
+        for option in OPTIONS:
+            self.parser.add_argument(
+                option.name, type=option.parse, default=option.default, help=option.help
+            )
+
+    def run(self, arguments: Sequence[str]) -> int:
         """Serve. Returns the exit code; 3: it cannot start, and need not be tried again."""
-        options = self.parser.parse_args(args)
+        parsed = self.parser.parse_args(arguments)
         levels = {0: logging.WARNING, 1: logging.INFO, 2: logging.DEBUG}
         logging.basicConfig(
-            level=levels[min(max(options.verbosity, 0), 2)],
+            level=levels[min(max(parsed.verbosity, 0), 2)],
             format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         )
-        if options.websocket_handshake_timeout is not None:
-            options.websocket_connect_timeout = options.websocket_handshake_timeout
-        if options.websocket_timeout is None:
-            options.websocket_timeout = -1  # a reader may stay as long as it likes
-        if not options.proxy_headers:
-            options.trusted_hops = 0
-        self.check_budget(options)
+        self.check_budget(parsed)
         try:
-            layer = load(options.channel_layer)
+            layer = load(parsed.channel_layer)
         except LookupError:
             self.parser.error(
-                f"argument channel_layer: {options.channel_layer!r} names no channel layer,"
+                f"argument channel_layer: {parsed.channel_layer!r} names no channel layer,"
                 " as path.to.module:object would"
             )
         from channels_realtime.interface.server import Server
         from channels_realtime.internals import return_freed_memory
 
         return_freed_memory()
-        self.server = Server(layer, endpoints(options), options, access_log(options))
-        return self.server.run()
+        return Server(layer, read_options(parsed), access_log(parsed)).run()
 
-    def check_budget(self, options: Namespace) -> None:
+    def check_budget(self, parsed: Namespace) -> None:
         """End where the memory budget is too small for what the other options allow."""
         limits = ("max_upload", "max_message", "write_buffer")
-        largest = max(limits, key=lambda name: getattr(options, name))
-        needed = Budget.of(options.memory_budget).smallest_for(getattr(options, largest))
+        largest = max(limits, key=lambda name: getattr(parsed, name))
+        needed = Budget.of(parsed.memory_budget).smallest_for(getattr(parsed, largest))
         if needed is not None:
             self.parser.error(
-                f"argument --memory-budget: {options.memory_budget} bytes are too few for"
-                f" --{largest.replace('_', '-')} {getattr(options, largest)}: {needed} are needed"
+                f"argument --memory-budget: {parsed.memory_budget} bytes are too few for"
+                f" --{largest.replace('_', '-')} {getattr(parsed, largest)}: {needed} are needed"
             )
 
 
-def load(name):
+def read_options(parsed: Namespace) -> "Options":
+    """The parsed command line as one value, with the defaults that depend on other options."""
+    from channels_realtime.interface.options import Options
+    from channels_realtime.interface.proxy import TrustedProxies
+
+    handshake_timeout = parsed.websocket_handshake_timeout
+    connect_timeout = parsed.websocket_connect_timeout
+    anonymous_upload = parsed.max_anonymous_upload
+    return Options(
+        endpoints=endpoints(parsed),
+        memory_budget=parsed.memory_budget,
+        drain=parsed.drain,
+        http_timeout=parsed.http_timeout,
+        # By default a reader may stay as long as it likes.
+        websocket_timeout=-1 if parsed.websocket_timeout is None else parsed.websocket_timeout,
+        websocket_connect_timeout=(
+            connect_timeout if handshake_timeout is None else handshake_timeout
+        ),
+        ping_interval=parsed.ping_interval,
+        ping_timeout=parsed.ping_timeout,
+        max_message=parsed.max_message,
+        write_buffer=parsed.write_buffer,
+        message_rate=parsed.message_rate,
+        max_upload=parsed.max_upload,
+        max_anonymous_upload=parsed.max_upload if anonymous_upload is None else anonymous_upload,
+        session_cookie=parsed.session_cookie.encode(),
+        health_path=parsed.health_path.encode(),
+        ready_path=parsed.ready_path.encode(),
+        root_path=parsed.root_path,
+        subprotocols=tuple(parsed.ws_protocols or ()),
+        proxies=TrustedProxies(parsed.trusted_hops if parsed.proxy_headers else 0),
+    )
+
+
+def load(name: str) -> "Transport":
     """The channel layer that `path.to.module:object` names. Raises LookupError."""
     sys.path.insert(0, ".")
     module, _, attributes = name.partition(":")
     try:
-        layer = importlib.import_module(module)
+        layer: Any = importlib.import_module(module)
     except ModuleNotFoundError as error:
         # What the module itself imports in vain is another fault, and shows its traceback.
         if f"{module}.".startswith(f"{error.name}."):
@@ -142,29 +207,32 @@ def load(name):
         if not hasattr(layer, attribute):
             raise LookupError(name)
         layer = getattr(layer, attribute)
-    return layer
+    found: Transport = layer
+    return found
 
 
-def endpoints(options):
+def endpoints(parsed: Namespace) -> tuple[str, ...]:
     """Twisted's descriptions of where to listen."""
-    host, port, fd = options.host, options.port, options.file_descriptor
-    if host or port or not (options.unix_socket or options.socket_strings or fd is not None):
+    host, port, fd = parsed.host, parsed.port, parsed.file_descriptor
+    if host or port or not (parsed.unix_socket or parsed.socket_strings or fd is not None):
         host, port = host or DEFAULT_HOST, port or DEFAULT_PORT
     tcp = build_endpoint_description_strings(host=host, port=port)
-    others = build_endpoint_description_strings(unix_socket=options.unix_socket, file_descriptor=fd)
-    return sorted([f"{description}:backlog={BACKLOG}" for description in tcp] + others) + sorted(
-        options.socket_strings
-    )
+    others = build_endpoint_description_strings(unix_socket=parsed.unix_socket, file_descriptor=fd)
+    own = sorted([f"{description}:backlog={BACKLOG}" for description in tcp] + others)
+    return (*own, *sorted(parsed.socket_strings))
 
 
-def access_log(options):
-    if options.access_log:
-        to_stdout = options.access_log == "-"
-        return AccessLogGenerator(sys.stdout if to_stdout else open(options.access_log, "a", 1))
-    return AccessLogGenerator(sys.stdout) if options.verbosity >= 1 else None
+def access_log(parsed: Namespace) -> "ActionLogger | None":
+    if not parsed.access_log and parsed.verbosity < 1:
+        return None
+    to_stdout = parsed.access_log in (None, "-")
+    # The file stays open as long as the process runs.
+    stream = sys.stdout if to_stdout else open(parsed.access_log, "a", 1)  # noqa: SIM115
+    logger: ActionLogger = AccessLogGenerator(stream)
+    return logger
 
 
-def main():
+def main() -> None:
     try:
         sys.exit(Interface().run(sys.argv[1:]))
     except Exception as error:

@@ -1,11 +1,12 @@
-"""Refusals before a worker is asked: an HTTP status, one sentence, the end of the connection."""
+"""Refusals without a worker: an HTTP status, one sentence, the end of the connection."""
 
 ANSWER = (
     b"HTTP/1.1 %d %s\r\n%sContent-Type: text/plain; charset=utf-8\r\n"
     b"Content-Length: %d\r\nConnection: close\r\n\r\n%s"
 )
 BUSY = "Busy; please try again in a moment."
-RETRY_AFTER = b"Retry-After: 5\r\n"  # s: workers answer what waits, or its senders give up
+RETRY_AFTER_HEADER = (b"Retry-After", b"5")  # s: by then workers have caught up, or clients left
+RETRY_AFTER = b"%s: %s\r\n" % RETRY_AFTER_HEADER
 REASONS = {
     400: b"Bad Request",
     403: b"Forbidden",
@@ -18,7 +19,12 @@ REASONS = {
 
 
 class Refused(Exception):
-    """`headers`: header lines of the answer, bytes, each with its line end."""
+    """A request that is refused; `answer` is the whole response.
+
+    Args:
+        status: one of REASONS.
+        headers: header lines of the response, each with its line end.
+    """
 
     def __init__(self, status: int, sentence: str, headers: bytes = b"") -> None:
         super().__init__(sentence)
@@ -26,6 +32,6 @@ class Refused(Exception):
 
 
 def refusal(status: int, sentence: str, headers: bytes = b"") -> bytes:
-    """A whole HTTP/1.1 response that ends the connection."""
+    """A whole HTTP/1.1 response that ends the connection. Arguments: see Refused."""
     body = sentence.encode() + b"\n"
     return ANSWER % (status, REASONS[status], headers, len(body), body)

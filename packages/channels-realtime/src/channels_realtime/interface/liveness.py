@@ -1,5 +1,7 @@
-"""Health checks as an interface server answers them: whether it can do its work itself, at
---health-path, without asking anybody; and what it says when no worker answers at --ready-path."""
+"""Health checks that an interface server answers itself.
+
+At --health-path it reports its own state. At --ready-path it answers where no worker does.
+"""
 
 import json
 import time
@@ -14,7 +16,7 @@ READY_WITHIN = 10.0
 
 
 class Reachable(Protocol):
-    """What is asked of a channels_realtime.layer.shard.Shard."""
+    """The part of channels_realtime.layer.shard.Shard that is read here."""
 
     away_since: float | None  # monotonic clock
 
@@ -39,7 +41,7 @@ ONLY_READ = Answer(
 
 
 def unanswered(problem: str) -> Answer:
-    """The answer where the checks themselves could not be made."""
+    """The answer where no worker could run the checks."""
     return answer(503, "failing", [problem], {})
 
 
@@ -57,7 +59,10 @@ class Liveness:
     is_draining: bool = False
 
     def answer(self, connections: int) -> Answer:
-        """200 as long as the server can serve somebody, otherwise 503. `connections`: how many."""
+        """200 as long as the server can serve anybody, otherwise 503.
+
+        `connections`: how many are open.
+        """
         now = time.monotonic()
         number = len(self.shards)
         problems = []
@@ -66,7 +71,7 @@ class Liveness:
             if away > LOST_FOR:
                 name = f"Redis {index} of {number}" if number > 1 else "Redis"
                 problems.append(f"This interface server has not reached {name} for {away:.0f} s.")
-        # What does not belong to the lost one of several goes on.
+        # With one of several lost, everything on the others still works.
         redis = "failing" if len(problems) == number else "degraded" if problems else "ok"
         serving = "failing" if self.is_draining else "ok"
         if self.is_draining:

@@ -1,24 +1,40 @@
-"""Who the client is behind proxies that we trust."""
+"""The client's address and scheme behind trusted proxies."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
+
+Address = list[str | int]  # ASGI's [host, port]
 
 
 @dataclass(frozen=True)
 class TrustedProxies:
-    """`hops`: how many proxies of ours append to X-Forwarded-For. 0 believes no such header."""
+    """`hops`: number of own proxies that append to X-Forwarded-For. 0: the header is ignored."""
 
     hops: int = 0
 
 
-def client_address(proxies, headers, peer):
-    """([host, port] or None, scheme or None) of the client.
+class Client(NamedTuple):
+    """`address` is None for a unix socket, `scheme` where no proxy states it."""
 
-    `headers` are (lower-case name, value) bytes. Each proxy appends the address it sees, so the
-    one that our outermost proxy saw is the `hops`-th from the right. Anything further left is
-    what the client claims.
+    address: Address | None
+    scheme: str | None
+
+
+def client_address(
+    proxies: TrustedProxies, headers: Sequence[tuple[bytes, bytes]], peer: Address | None
+) -> Client:
+    """The client of a request.
+
+    Each proxy appends the address it sees, so the one that the outermost trusted proxy saw is
+    the `hops`-th from the right. Anything further left is what the client claims.
+
+    Args:
+        headers: of the request, with names in lower case.
+        peer: the address of the connection.
     """
     if not proxies.hops:
-        return peer, None
+        return Client(peer, None)
     seen = [
         address.strip()
         for name, value in headers
@@ -32,5 +48,5 @@ def client_address(proxies, headers, peer):
     if scheme not in ("http", "https"):
         scheme = None
     if not seen:
-        return peer, scheme
-    return [seen[-min(proxies.hops, len(seen))], 0], scheme
+        return Client(peer, scheme)
+    return Client([seen[-min(proxies.hops, len(seen))], 0], scheme)

@@ -1,103 +1,102 @@
-"""An interface server at work: its listeners, its links to Redis, its heartbeat and its end."""
+"""The process of an interface server: it starts, listens, checks its time limits and drains."""
 
 import gc
-import itertools
 import logging
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Generator
 from typing import Any
 
-from daphne.server import Server as DaphneServer
-from twisted.internet import defer, reactor
+from twisted.internet import defer
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.task import LoopingCall
-from twisted.logger import STDLibLogObserver, globalLogBeginner
+from twisted.logger import LogEvent, STDLibLogObserver, globalLogBeginner
+from twisted.python.failure import Failure
 
 from channels_realtime.close_codes import GOING_DOWN
-from channels_realtime.interface.factory import Factory
-from channels_realtime.interface.http.requests import Request
+from channels_realtime.interface.connections import ActionLogger, Connections
+from channels_realtime.interface.groups import Groups
 from channels_realtime.interface.liveness import Liveness
-from channels_realtime.interface.proxy import TrustedProxies
+from channels_realtime.interface.new_connection import Factory
+from channels_realtime.interface.options import Options
+from channels_realtime.interface.reactor import reactor
 from channels_realtime.interface.redis.inbox import Inbox
-from channels_realtime.interface.redis.link import Link, Lost
+from channels_realtime.interface.redis.link import Link
 from channels_realtime.interface.redis.outbox import Outbox
-from channels_realtime.interface.websocket.protocol import WebSocket
+from channels_realtime.interface.redis.registration import Registration
 from channels_realtime.internals import keep_time_monotonically
-from channels_realtime.layer.channel_layer import DEAD_AFTER, HEARTBEAT, PROCESS
-from channels_realtime.layer.shard import seconds
+from channels_realtime.layer.channel_layer import HEARTBEAT, PROCESS, Transport
 from channels_realtime.memory_budget import Budget
-from channels_realtime.metrics.counters import Metrics, metrics_key
+from channels_realtime.metrics.counters import Metrics
 
 logger = logging.getLogger("channels_realtime.interface")
 
-CHECK = 2  # s between looks at timeouts and silent sockets
-BATCH_SIZE = 1000  # members per script call; Lua's unpack() fails at about 8,000
-LISTEN_WITHIN = 2  # s: clients are better told that Redis is away than kept waiting
-DRAIN_STEP = 0.05  # s between two handfuls of sockets that are told to go
+CHECK = 2  # s between checks of time limits and silent sockets
+LISTEN_WITHIN = 2  # s: clients should rather be told that Redis is away than kept waiting
+DRAIN_STEP = 0.05  # s between two batches of sockets that are closed
+# s from the loss of Redis until clients that wait for an answer are refused. It takes up to 8.5 s
+# to notice that Redis is frozen (shard.ANSWER_WITHIN and three heartbeats), and up to one heartbeat
+# more to refuse: 14 s in all. A restart takes 1 to 2 s, after which most clients get their answer.
+REFUSE_AFTER = 4.0
 GRACE = 3  # s for what should take milliseconds
+CANNOT_START = 3  # the exit code that supervisors do not restart
 
 
-class Server(DaphneServer):
-    """`options`: the parsed command line. Ends with `exit_code`."""
+class Server:
+    """One process with its connections to Redis and to clients."""
 
     exit_code = 0
 
-    def __init__(self, channel_layer, endpoints, options, action_logger=None):
+    def __init__(
+        self, layer: Transport, options: Options, action_logger: ActionLogger | None = None
+    ) -> None:
         keep_time_monotonically(reactor)
-        self.layer = channel_layer
-        self.endpoints = endpoints
+        self.layer = layer
         self.options = options
-        # Unguessable: two processes must never share a name, on whatever hosts they are.
-        self.process = f"{PROCESS}{secrets.token_hex(6)}!"
-        self.metrics = Metrics("interface")
-        self.budget = Budget.of(options.memory_budget)
-        self.outbox = Outbox(channel_layer, self.budget, self.metrics)
-        self.factory = Factory(
-            reactor,
+        # Unguessable: two processes must never share a name, whatever hosts they run on.
+        process = f"{PROCESS}{secrets.token_hex(6)}!"
+        metrics = Metrics("interface")
+        layer.metrics = metrics
+        budget = Budget.of(options.memory_budget)
+        self.writing = [Link(shard, self.writing_opened) for shard in layer.ring]
+        self.outbox = Outbox(layer, self.writing, budget, metrics)
+        groups: Groups[Any] = Groups()
+        self.registration = Registration(layer, process, groups, self.writing, metrics)
+        self.liveness = Liveness(layer.ring)
+        self.connections = Connections(
             options,
-            self.budget,
-            self.process,
+            budget,
+            process,
             self.outbox,
-            self.metrics,
-            TrustedProxies(options.trusted_hops),
+            groups,
+            self.registration.forget,
+            self.liveness,
+            metrics,
             action_logger,
         )
-        self.factory.forgotten = self.forgotten
-        self.factory.liveness = Liveness(channel_layer.ring)
-        self.listeners = []
-        self.readers: list[Link] = []  # the links of each shard that the inboxes read from
-        self.suspects: dict[str, int] = {}  # group -> members that Redis held at the last look
-        self.unforgotten = {}  # shard -> (name, groups) that it must still hear of
+        self.reading = [
+            Link(shard, Inbox(layer, process, self.connections, metrics).listen)
+            for shard in layer.ring
+        ]
+        self.beating = LoopingCall(self.beat)
+        self.checking = LoopingCall(self.check_time)
+        # Twisted declares ports by a zope interface, whose methods have no `self`.
+        self.listeners: list[Any] = []
         self.listening = False
-        self.beats = 0
+        self.refused: dict[Link, float] = {}  # the loss of each link for which clients were refused
 
-    def run(self):
-        """Serve until a signal comes. Returns the exit code."""
-        observer = STDLibLogObserver("realtime.twisted")
-        globalLogBeginner.beginLoggingTo(
-            [lambda event: observer(event) if event.get("isError") else None],
-            redirectStandardIO=False,
-            discardBuffer=True,
-        )
-        self.layer.metrics = self.metrics
-        for shard in self.layer.ring:
-            inbox = Inbox(self.layer, self.process, self.factory, self.metrics)
-            reading = Link(shard, inbox.listen)
-            writing = Link(shard, self.writing_opened)
-            self.outbox.links.append(writing)
-            self.readers.append(reading)
-            reactor.callWhenRunning(reading.open)
-            reactor.callWhenRunning(writing.open)
-        # Python's 700 suits short scripts. Here a few connections make as many objects, which stay:
-        # to look at them again and again took a twentieth of a handshake.
+    def run(self) -> int:
+        """Serve until a signal arrives. Returns the exit code."""
+        log_twisted_errors()
+        for link in (*self.reading, *self.writing):
+            reactor.callWhenRunning(link.open)
+        # Python's 700 suits short scripts. Here a few connections make as many objects, which
+        # stay: checking them again and again took a twentieth of a handshake.
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
-        self.beating = LoopingCall(self.beat)
         self.beating.start(HEARTBEAT, now=False)
-        self.checking = LoopingCall(self.check_time)
         self.checking.start(CHECK, now=False)
-        # Whoever comes before Redis is there would be turned away; the backlog keeps them.
+        # Clients that connect before Redis is there would be refused; the backlog keeps them.
         reactor.callLater(LISTEN_WITHIN, self.listen)
         reactor.addSystemEventTrigger("before", "shutdown", self.drain)
         reactor.run()
@@ -105,249 +104,135 @@ class Server(DaphneServer):
 
     # Listening
 
-    def listen(self):
+    def listen(self) -> None:
         if self.listening:
             return
         self.listening = True
-        for description in self.endpoints:
+        factory = Factory(self.connections)
+        for description in self.options.endpoints:
+
+            def failed(failure: Failure, description: str = description) -> None:
+                self.cannot_listen(description, failure.value)
+
             try:
-                listening = serverFromString(reactor, description).listen(self.factory)
+                listening = serverFromString(reactor, description).listen(factory)
             except Exception as error:
                 self.cannot_listen(description, error)
                 return
-            listening.addCallbacks(
-                self.listeners.append,
-                lambda failure, d=description: self.cannot_listen(d, failure.value),
-            )
+            listening.addCallbacks(self.listeners.append, failed)
 
-    def cannot_listen(self, description, error):
-        """A server that does not listen is no use: say so and end, instead of staying around."""
+    def cannot_listen(self, description: str, error: BaseException | None) -> None:
+        """End: a server that does not listen is of no use."""
         logger.error("Cannot listen on %s: %s", description, error)
-        self.exit_code = 3
+        self.exit_code = CANNOT_START
         if reactor.running:
             reactor.stop()
 
-    def check_time(self):
-        self.factory.check_time(time.monotonic())
+    def check_time(self) -> None:
+        """Called every CHECK seconds."""
+        self.connections.check_time(time.monotonic())
 
     # Redis
 
     def writing_opened(self, link: Link) -> None:
-        """Redis is there, or there again: renew the lease before anything else."""
-        index = link.shard.index
-        self.beat_on(link)
-        for name, groups in self.unforgotten.pop(index, []):
-            self.forget_on(index, name, groups)
-        self.outbox.opened(link)
-        if not self.listening and all(link.is_open for link in self.outbox.links):
+        """Redis is there, or there again."""
+        self.registration.opened(link, self.connections.gauges)
+        self.outbox.opened()
+        if not self.listening and all(link.is_open for link in self.writing):
             self.listen()
 
     def beat(self) -> None:
         """Called every HEARTBEAT seconds."""
-        self.beats += 1
+        self.registration.beat()
         now = time.monotonic()
-        for writing, reading in zip(self.outbox.links, self.readers, strict=True):
+        for writing, reading in zip(self.writing, self.reading, strict=True):
             try:
                 if writing.check(now):
                     reading.lose("its Redis does not answer")
                 else:
                     reading.check(now)
                 if writing.is_open:
-                    self.beat_on(writing)
+                    self.registration.renew(writing, self.connections.gauges)
             except Exception:
                 # An exception would end the LoopingCall, and with it this process's lease.
                 logger.exception("A heartbeat failed")
-        self.outbox.check_time()
+        try:
+            self.outbox.check_time()
+            self.refuse_waiting(now)
+        except Exception:
+            logger.exception("Clients that wait for Redis could not be refused")
 
-    def beat_on(self, link: Link) -> None:
-        index = link.shard.index
-
-        def answered(reply: Any) -> None:
-            if isinstance(reply, Lost):
-                return
-            if isinstance(reply, Exception):
-                logger.error("%s refuses the heartbeat: %s", link.shard, reply)
-                return
-            unknown, dead, *now = reply
-            link.shard.clock.set(seconds(now))
-            if unknown:
-                self.register_all(link)
-            for process in dead:
-                logger.warning("Interface server %s is dead; removing its members", process)
-                arguments = (self.layer.prefix, process, DEAD_AFTER, self.layer.expiry)
-                link.script(ignore, "remove_process", [self.layer.processes_key], arguments)
-
-        # In turn: the counters of this process with a look at what Redis holds of its groups, and a
-        # look for dead processes, which senders pass over anyway.
-        look = self.beats % 2 == 1
-        about, counters = "", ""
-        if not look:
-            self.verify(link)
-            if index == self.layer.home(self.metrics.process):
-                about = self.metrics.process
-                counters = self.metrics.snapshot(**self.factory.gauges())
-        link.script(
-            answered,
-            "heartbeat",
-            (self.layer.processes_key, metrics_key(self.layer)),
-            (self.process, DEAD_AFTER if look else 0, self.layer.prefix, about, counters),
-        )
-
-    def members_on(self, link: Link) -> dict[str, list[str]]:
-        """group -> names of its members after the "!", of the groups that lie on the shard."""
-        return {
-            group: [member.reply_channel.partition("!")[2] for member in members]
-            for group, members in self.factory.groups.members.items()
-            if self.layer.consistent_hash(group) == link.shard.index
-        }
-
-    def register_all(self, link: Link) -> None:
-        """Store every group membership on a shard that has lost this process."""
-        for group, names in self.members_on(link).items():
-            self.register(link, group, names)
-
-    def register(self, link: Link, group: str, names: Sequence[str], replace: bool = False) -> None:
-        """Store the members of a group; with `replace`, and no others."""
-        for start in range(0, len(names), BATCH_SIZE):
-            link.script(
-                ignore,
-                "register",
-                [self.layer.group_keys(group)[0]],
-                (
-                    self.layer.prefix,
-                    group,
-                    self.process,
-                    int(replace and start == 0),
-                    *names[start : start + BATCH_SIZE],
-                ),
-            )
-
-    def verify(self, link: Link) -> None:
-        """Compare the groups of this process with what the shard holds, and repair them.
-
-        Redis may lose some keys without losing the process: by eviction, by a restored snapshot
-        or by a failover that lost the last writes.
-        """
-        groups = [
-            group
-            for group in self.factory.groups.members
-            if self.layer.consistent_hash(group) == link.shard.index
-        ]
-        for start in range(0, len(groups), BATCH_SIZE):
-            batch = groups[start : start + BATCH_SIZE]
-            pairs = [(group, len(self.factory.groups.members[group])) for group in batch]
-            link.script(
-                lambda reply, batch=batch: self.verified(link, batch, reply),
-                "verify",
-                (),
-                (self.layer.prefix, self.process, *itertools.chain.from_iterable(pairs)),
-            )
-
-    def verified(self, link: Link, batch: Sequence[str], reply: Any) -> None:
-        if not isinstance(reply, list):
-            ignore(reply)
-            return
-        differing = {name.decode(): (found, leads) for name, found, leads in reply}
-        for group in batch:
-            found, leads = differing.get(group, (0, 1))
-            suspected = self.suspects.pop(group, None) is not None
-            members = self.factory.groups.members.get(group)
-            if group not in differing or not members:
+    def refuse_waiting(self, now: float) -> None:
+        """Refuse clients that wait for an answer through a Redis that is away for too long."""
+        for link in self.writing + self.reading:
+            lost_at = link.lost_at
+            if lost_at is None or now - lost_at < REFUSE_AFTER or self.refused.get(link) == lost_at:
                 continue
-            names = [member.reply_channel.partition("!")[2] for member in members]
-            if not leads:
-                logger.warning("Redis had lost group %s; its members are registered again", group)
-                self.metrics.count("groups_repaired")
-                self.register(link, group, names)
-            elif suspected:
-                # Not a join or leave that was on its way at the last look.
-                logger.warning(
-                    "Redis held %d members of group %s instead of %d; they are registered again",
-                    found,
-                    group,
-                    len(names),
-                )
-                self.metrics.count("groups_repaired")
-                self.register(link, group, names, replace=True)
-            else:
-                self.suspects[group] = found
-
-    def forgotten(self, channel, groups):
-        """A socket has left these groups for good."""
-        name = channel.partition("!")[2]
-        by_shard = {}
-        for group in groups:
-            by_shard.setdefault(self.layer.consistent_hash(group), []).append(group)
-        for index, names in by_shard.items():
-            self.forget_on(index, name, names)
-
-    def forget_on(self, index, name, groups):
-        def answered(answer):
-            if isinstance(answer, Lost):
-                # Redis may have kept its keys: say it again once it is back.
-                self.unforgotten.setdefault(index, []).append((name, groups))
-            else:
-                ignore(answer)
-
-        arguments = (self.layer.prefix, self.process, name, *groups)
-        self.outbox.links[index].script(answered, "forget", [], arguments)
+            self.refused[link] = lost_at
+            self.connections.redis_lost(lost_at)
 
     # The end
 
     @defer.inlineCallbacks
-    def drain(self):
-        """Accept nobody, send everybody away a few at a time, deliver every disconnect."""
-        self.factory.liveness.is_draining = True
+    def drain(self) -> Generator[defer.Deferred[Any], Any, None]:
+        """Accept nobody, close all sockets a few at a time, deliver every disconnect."""
+        self.liveness.is_draining = True
         for listener in self.listeners:
             yield defer.maybeDeferred(listener.stopListening)
-        self.factory.admission.refuse_all()
+        self.connections.admission.refuse_all()
         deadline = time.monotonic() + self.options.drain
-        protocols = list(self.factory.reply_protocols.values())
-        sockets = [p for p in protocols if isinstance(p, WebSocket)]
-        if sockets:
-            logger.info("Sending %d sockets away within %g s", len(sockets), self.options.drain)
-        steps = max(1, int(self.options.drain / DRAIN_STEP))
-        handful = -(-len(sockets) // steps)
-        for start in range(0, len(sockets), handful or 1):
-            for socket in sockets[start : start + handful]:
-                if socket.reply_channel in self.factory.reply_protocols:
-                    socket.close_with(GOING_DOWN)
-            yield sleep(DRAIN_STEP)
+        yield from self.close_sockets()
         # Responses under way may end; peers that answer no close frame are cut.
-        while self.factory.reply_protocols and time.monotonic() < deadline + GRACE:
-            yield sleep(DRAIN_STEP)
-        for protocol in list(self.factory.reply_protocols.values()):
-            transport = (
-                protocol.channel.transport if isinstance(protocol, Request) else protocol.transport
-            )
-            transport.abortConnection()
+        yield from wait_while(lambda: self.connections.is_any_open(), deadline + GRACE)
+        self.connections.cut_all()
         yield sleep(0)
-        while not self.outbox.is_empty() and time.monotonic() < deadline + 2 * GRACE:
-            yield sleep(DRAIN_STEP)
-        if left := len(self.outbox.kept) + len(self.outbox.behind):
-            logger.error("%d messages could not be delivered", left)
+        yield from wait_while(lambda: not self.outbox.is_empty(), deadline + 2 * GRACE)
+        if self.outbox.undelivered:
+            logger.error("%d messages could not be delivered", self.outbox.undelivered)
         self.beating.stop()
-        farewell = self.metrics.farewell(self.layer)
-        self.outbox.links[farewell.shard].run(ignore, farewell)
-        for link in self.outbox.links:
-            if link.is_open:
-                arguments = (self.layer.prefix, self.process, 0, self.layer.expiry)
-                link.script(ignore, "remove_process", [self.layer.processes_key], arguments)
-                link.flush()
-        while any(link.awaited for link in self.outbox.links):
-            if time.monotonic() > deadline + 3 * GRACE:
-                break
-            yield sleep(DRAIN_STEP)
-        for link in self.outbox.links + self.readers:
+        self.registration.end()
+        yield from wait_while(
+            lambda: any(link.awaited for link in self.writing), deadline + 3 * GRACE
+        )
+        for link in self.writing + self.reading:
             link.close()
 
+    def close_sockets(self) -> Generator[defer.Deferred[None], Any, None]:
+        """Close all sockets with GOING_DOWN within the time that --drain allows."""
+        sockets = self.connections.sockets()
+        if sockets:
+            logger.info("Closing %d sockets within %g s", len(sockets), self.options.drain)
+        steps = max(1, int(self.options.drain / DRAIN_STEP))
+        batch = max(1, -(-len(sockets) // steps))
+        for start in range(0, len(sockets), batch):
+            for socket in sockets[start : start + batch]:
+                if self.connections.has(socket.reply_channel):
+                    socket.close_with(GOING_DOWN)
+            yield sleep(DRAIN_STEP)
 
-def sleep(seconds):
-    waited = defer.Deferred()
+
+def sleep(seconds: float) -> defer.Deferred[None]:
+    waited: defer.Deferred[None] = defer.Deferred()
     reactor.callLater(seconds, waited.callback, None)
     return waited
 
 
-def ignore(answer):
-    if isinstance(answer, Exception) and not isinstance(answer, Lost):
-        logger.error("Redis refuses a command: %s", answer)
+def wait_while(
+    condition: Callable[[], bool], deadline: float
+) -> Generator[defer.Deferred[None], Any, None]:
+    """Wait while the condition holds, at most until `deadline` on the monotonic clock."""
+    while condition() and time.monotonic() < deadline:
+        yield sleep(DRAIN_STEP)
+
+
+def log_twisted_errors() -> None:
+    """Log Twisted's errors, and nothing else of it."""
+    observer = STDLibLogObserver("realtime.twisted")
+
+    def log_error(event: LogEvent) -> None:
+        if event.get("isError"):
+            observer(event)
+
+    # Twisted declares observers by a zope interface, which a function cannot implement.
+    observers: list[Any] = [log_error]
+    globalLogBeginner.beginLoggingTo(observers, redirectStandardIO=False, discardBuffer=True)

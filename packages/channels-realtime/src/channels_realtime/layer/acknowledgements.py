@@ -3,7 +3,7 @@
 The sender stores such a message twice: in the channel's list, from which workers take it as any
 other, and in a hash, from which the worker's next round trip removes it when the consumer has
 finished. A thread of each worker claims what its consumers have had in hand for longer than RENEW
-seconds. A message that is in no list and that nobody claims belonged to a worker that died: it goes
+seconds. A message that is in no list and is not claimed belonged to a worker that died: it goes
 back to its channel. After ATTEMPTS such deaths it becomes a dead letter, and so does a message
 whose consumer raised an exception.
 
@@ -21,7 +21,8 @@ import msgpack
 import redis
 
 from channels_realtime.layer.commands import Command
-from channels_realtime.layer.envelope import BadEnvelope
+from channels_realtime.layer.envelope import BadEnvelope, Content
+from channels_realtime.layer.scripts import RedeliveryKeys
 
 if TYPE_CHECKING:
     from channels_realtime.layer.channel_layer import Transport
@@ -49,7 +50,7 @@ class DeadLetter(NamedTuple):
     time: int
     channel: str
     reason: str
-    message: dict
+    message: Content
 
 
 class Acknowledgements:
@@ -65,9 +66,13 @@ class Acknowledgements:
         self.layer = layer
         self.patterns = tuple(channels)
         self.attempts = attempts
-        names = ("claims", "suspects", "attempts", "dead_letters", "redelivery")
-        self.keys = tuple(f"{layer.prefix}:{name}" for name in names)
-        self.letters_key = self.keys[3]
+        self.keys = RedeliveryKeys(
+            claims=f"{layer.prefix}:claims",
+            suspects=f"{layer.prefix}:suspects",
+            attempts=f"{layer.prefix}:attempts",
+            dead_letters=f"{layer.prefix}:dead_letters",
+            gate=f"{layer.prefix}:redelivery",
+        )
 
     def include(self, channel: str) -> bool:
         """Whether the messages of the channel are acknowledged. Never those of one process."""
@@ -78,22 +83,23 @@ class Acknowledgements:
             and any(fnmatchcase(channel, pattern) for pattern in self.patterns)
         )
 
-    def key(self, channel: str) -> str:
-        """The hash of the channel's messages that are not acknowledged: id -> entry."""
-        return f"{self.layer.prefix}:unacknowledged:{channel}"
-
-    def finish(self, receipt: Receipt) -> Command:
+    def finish(self, receipt: Receipt) -> Command[None]:
         """The command that removes a message whose consumer has finished."""
-        return Command(receipt.shard, "acknowledge", (self.key(receipt.channel),), (receipt.id,))
+        return self.layer.scripts.acknowledge(receipt.shard, receipt.channel, receipt.id)
 
-    def give_up(self, receipt: Receipt, reason: str) -> Command:
+    def give_up(self, receipt: Receipt, reason: str) -> Command[None]:
         """The command that makes a message a dead letter."""
-        keys = (self.key(receipt.channel), self.letters_key)
-        arguments = (receipt.id, receipt.channel, reason, MOST_DEAD_LETTERS)
-        return Command(receipt.shard, "give_up", keys, arguments)
+        return self.layer.scripts.give_up(
+            receipt.shard,
+            receipt.channel,
+            receipt.id,
+            reason=reason,
+            letters=self.keys.dead_letters,
+            max_letters=MOST_DEAD_LETTERS,
+        )
 
     def renew(self, in_hand: Iterable[Receipt], channels: Iterable[str]) -> None:
-        """Claim what this process has in hand, and take care of dead workers' messages.
+        """Claim what this process has in hand, and return dead workers' messages to their channels.
 
         `channels`: those that the project's routing names.
         """
@@ -102,22 +108,19 @@ class Acknowledgements:
         for shard in self.layer.ring:
             if shard.is_away:
                 continue
-            ids = [receipt.id for receipt in receipts if receipt.shard == shard.index]
             try:
-                returned, given_up = self.layer.shard(shard.index).run(
-                    "redeliver",
-                    self.keys,
-                    (
-                        self.layer.prefix,
-                        CLAIM_FOR,
-                        GRACE,
-                        RENEW,
-                        self.attempts,
-                        MOST_DEAD_LETTERS,
-                        len(ids),
-                        *ids,
-                        *names,
-                    ),
+                returned, given_up = self.layer.run(
+                    self.layer.scripts.redeliver(
+                        shard.index,
+                        self.keys,
+                        claimed=[r.id for r in receipts if r.shard == shard.index],
+                        channels=names,
+                        claim_for=CLAIM_FOR,
+                        grace=GRACE,
+                        look_every=RENEW,
+                        attempts=self.attempts,
+                        max_letters=MOST_DEAD_LETTERS,
+                    )
                 )
             except redis.RedisError as error:
                 logger.warning("The claims of this worker could not be renewed: %s", error)
@@ -135,17 +138,16 @@ class Acknowledgements:
 
     def dead_letters(self, most: int = MOST_DEAD_LETTERS) -> list[DeadLetter]:
         """The newest dead letters of all shards that answer. Raises redis.RedisError."""
-        found = []
-        for packed in self.layer.on_each_shard(
-            lambda client: client.lrange(self.letters_key, 0, most - 1)
-        ):
+        key = self.keys.dead_letters
+        found: list[DeadLetter] = []
+        for packed in self.layer.on_each_shard(lambda client: client.lrange(key, 0, most - 1)):
             found += [self.open(letter) for letter in packed]
         return sorted(found, key=lambda letter: letter.time, reverse=True)[:most]
 
     def count_dead_letters(self) -> int:
-        return sum(self.layer.on_each_shard(lambda client: client.llen(self.letters_key)))
+        return sum(self.layer.on_each_shard(lambda client: client.llen(self.keys.dead_letters)))
 
-    def open(self, packed: bytes) -> DeadLetter:
+    def open(self, packed: bytes | str) -> DeadLetter:
         time, channel, reason, entry = msgpack.unpackb(packed, raw=True)
         try:
             message = self.layer.codec.unpack(entry).content

@@ -5,10 +5,8 @@ It keeps asgi-redis's interface, settings and channel semantics. What is new:
 * A message travels in the list entry itself, so sending and receiving are one round trip each.
 * A group remembers which *processes* hold its process-local members. Sending to it puts one entry
   into each process's list. An interface server of ours (its channels begin with PROCESS) spreads
-  it over its sockets; for any other process `receive` hands out one message a member.
+  it over its sockets; for any other process `receive` hands out one message per member.
 * Nothing is dropped in silence: what did not fit is counted and logged.
-
-Each script in layer/lua says what it does to which keys.
 """
 
 import itertools
@@ -16,12 +14,10 @@ import logging
 import secrets
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 from channels_realtime import compat
-from channels_realtime.layer import handling
 
 compat.install()
 
@@ -30,51 +26,87 @@ import redis  # noqa: E402
 from asgi_redis.core import BaseRedisChannelLayer  # noqa: E402
 
 from channels_realtime.layer.acknowledgements import ATTEMPTS, Acknowledgements  # noqa: E402
-from channels_realtime.layer.commands import Command  # noqa: E402
+from channels_realtime.layer.commands import Command, Reply  # noqa: E402
 from channels_realtime.layer.connection import Connection  # noqa: E402
-from channels_realtime.layer.envelope import ACKNOWLEDGED, GROUP, JOIN, LEAVE, MESSAGE, Codec, stamp  # noqa: E402
-from channels_realtime.layer.handling import PROCESS  # noqa: E402
-from channels_realtime.layer.receiving import Receiving  # noqa: E402
+from channels_realtime.layer.envelope import (  # noqa: E402
+    ACKNOWLEDGED,
+    GROUP,
+    JOIN,
+    LEAVE,
+    MESSAGE,
+    Codec,
+    Content,
+    stamp,
+)
+from channels_realtime.layer.receiving import Delivery, Receiver  # noqa: E402
+from channels_realtime.layer.scripts import (  # noqa: E402
+    DEAD_AFTER,
+    Scripts,
+    SendReply,
+    SendTarget,
+    Write,
+)
 from channels_realtime.layer.shard import DEADLINES, FAILURES, Shard  # noqa: E402
 from channels_realtime.memory_budget import DEFAULT, Budget  # noqa: E402
 
 if TYPE_CHECKING:
     from channels_realtime.metrics.counters import Metrics
 
+__all__ = ["DEAD_AFTER", "HEARTBEAT", "PROCESS", "RedisChannelLayer", "RedisSentinelChannelLayer"]
+
 logger = logging.getLogger("channels_realtime.layer")
 
-PROCESS_CAPACITY = 10_000  # entries: what waits for one interface server that is stuck
+PROCESS = "realtime."  # begins the names of channels that our interface servers hold
 HEARTBEAT = 1.5  # s: Redis losing its keys is noticed within 2 s
-DEAD_AFTER = 12.0  # s without heartbeat; with the next one's check, gone within 15 s
 WRITES = 256  # the last writes of a process by which Redis recognises one that is sent again
 LOG_EVERY = 10.0  # s between two log lines about expired messages
+MAX_TARGETS = 1000  # channels whose keys and limits are kept; all are forgotten above that
 
 Result = TypeVar("Result")
 
 
-class Transport(Receiving, BaseRedisChannelLayer):
+class ChannelStatistics(TypedDict):
+    """asgi-redis's statistics of a channel; the age is in seconds."""
+
+    messages_count: int
+    messages_pending: int
+    messages_max_age: float
+    channel_full_count: int
+
+
+class Transport(BaseRedisChannelLayer):
     """What is the same whether Redis is named by address or found through Sentinel."""
 
     extensions = ["groups", "flush", "statistics"]
     blpop_timeout = 3  # s that a receive() waits; fewer than shard.ANSWER_WITHIN
     metrics: "Metrics | None" = None  # where to count drops; the worker sets it
 
+    # What asgi-redis's classes set:
+    prefix: str
+    stats_prefix: str
+    expiry: int
+    group_expiry: int
+    capacity: int
+    channel_capacity: Sequence[object]
+    ring_size: int
+    ChannelFull: type[Exception]
+
     def prepare(self, acknowledged: Iterable[str], attempts: int, memory_budget: int) -> None:
-        """Called once the hosts are known. Arguments: see Acknowledgements, and Budget."""
+        """Set up what needs the hosts. Arguments: see Acknowledgements, and Budget."""
         self.budget = Budget.of(memory_budget)
         self.codec = Codec(self.crypter)
+        self.scripts = Scripts(self.prefix, self.stats_prefix, self.expiry, self.group_expiry)
+        self.processes_key = self.scripts.processes
         self.local = threading.local()
         self.ring = [Shard(index, self.connection(index)) for index in range(self.ring_size)]
         self.opened: list[Connection] = []  # of all threads
-        self.valid_names: set[str] = set()  # those of routing.py: checked once, not per message
-        self.expanded: dict[str, deque] = {}
-        self.processes_key = f"{self.prefix}:processes"
-        self.global_count_key = f"{self.stats_prefix}{self.global_stats_key}:messages_count"
-        self.global_full_key = f"{self.stats_prefix}{self.global_stats_key}:channel_full_count"
+        self.targets: dict[str, SendTarget] = {}  # by channel, or by process
+        self.global_counts = f"{self.stats_prefix}{self.global_stats_key}"
         self.writer = secrets.token_hex(8)
         self.writes_key = f"{self.prefix}:writes:{self.writer}"
         self.writes = itertools.count(1)
         self.acknowledgements = Acknowledgements(self, acknowledged, attempts)
+        self.receiver = Receiver(self)
         self.expired = 0  # messages since the last log line about them
         self.expired_logged = float("-inf")
 
@@ -82,7 +114,7 @@ class Transport(Receiving, BaseRedisChannelLayer):
 
     def shard(self, index: int) -> Connection:
         """This thread's connection to a shard."""
-        connections = self.local.__dict__.setdefault("connections", {})
+        connections: dict[int, Connection] = self.local.__dict__.setdefault("connections", {})
         if index not in connections:
             connections[index] = self.connect(index)
         return connections[index]
@@ -94,193 +126,226 @@ class Transport(Receiving, BaseRedisChannelLayer):
         return connection
 
     def shard_of(self, channel: str) -> int:
-        """Where a message for the channel goes: by its name if only one process reads it."""
+        """The shard for a message to the channel: by its name if only one process reads it."""
         if "!" in channel:
             return self.home(self.non_local_name(channel))
         if "?" in channel:
             return self.home(channel)
         for _ in range(self.ring_size):
-            index = next(self._send_index_generator)
+            index: int = next(self._send_index_generator)
             if not self.ring[index].is_away:
                 break
         return index
 
     def home(self, name: str) -> int:
-        """The shard of a name whose readers read all shards: while its own is away, the next.
+        """The shard of a name whose readers read all shards: while its own is away, the next one.
 
-        A group has no such choice. It stays on the shard of consistent_hash().
+        A group always stays on the shard of consistent_hash().
         """
-        first = self.consistent_hash(name)
+        first: int = self.consistent_hash(name)
         for step in range(self.ring_size):
             index = (first + step) % self.ring_size
             if not self.ring[index].is_away:
                 return index
         return first
 
-    def group_keys(self, group: str) -> tuple[str, str]:
-        return (f"{self.prefix}:group:{group}", self.processes_key)
+    def has_shard_away(self) -> bool:
+        """Whether a shard did not answer the last attempt to connect."""
+        for shard in self.ring:  # noqa: SIM110  (a generator costs more than the rest, per message)
+            if shard.away_since is not None:
+                return True
+        return False
 
-    def next_write(self) -> tuple[int, int]:
-        """(slot, number) of a write that must not be done twice."""
+    def group_key(self, group: str) -> str:
+        """The key of a group, on the shard of consistent_hash()."""
+        return self.scripts.group_key(group)
+
+    def next_write(self) -> Write:
+        """The number of a write that must not be done twice."""
         number = next(self.writes)
-        return number % WRITES, number
+        return Write(number % WRITES, number)
 
     # Messages
 
-    def send(self, channel, message):
+    def send(self, channel: str, message: Content) -> None:
         """Append the message to the channel. Raises ChannelFull."""
         self.send_many([(channel, message)])
 
-    def send_many(self, messages: Sequence[tuple[str, dict]]) -> None:
+    def send_many(
+        self, messages: Sequence[tuple[str, Content]], before: Sequence[Command[None]] = ()
+    ) -> None:
         """Send (channel, message) pairs, those of one shard in one round trip and in order.
 
-        Raises ChannelFull with the channels that were full as its arguments; the others are sent.
+        Args:
+            messages: pairs of a channel and a message.
+            before: commands that are run before, in the same round trips.
+
+        Raises:
+            ChannelFull: its arguments are the channels that were full; the others are sent.
         """
-        for channel, _ in messages:
-            handling.said(channel)
-        replies = self.run_many([self.send_command(*pair) for pair in messages])
-        full = [pair[0] for pair, sent in zip(messages, replies, strict=True) if not sent]
+        commands: list[Command[SendReply | None]] = [*before]
+        commands += [self.send_command(channel, message) for channel, message in messages]
+        replies = self.run_many(commands)[len(before) :]
+        full = [
+            channel
+            for (channel, _), reply in zip(messages, replies, strict=True)
+            if reply is SendReply.FULL
+        ]
         if full:
             raise self.ChannelFull(*full)
 
-    def run_many(self, commands: Sequence[Command]) -> list[Any]:
+    def run_many(self, commands: Sequence[Command[Reply]]) -> list[Reply]:
         """Run the commands, those of a shard in order and in one round trip; their replies."""
-        if len(commands) == 1:
-            return self.shard(commands[0].shard).pipeline(commands)
-        replies: list[Any] = [None] * len(commands)
+        if self.ring_size == 1 or len(commands) == 1:
+            return self.shard(commands[0].shard).pipeline(commands) if commands else []
+        replies: dict[int, Reply] = {}
         for index in {command.shard for command in commands}:
             places = [place for place, c in enumerate(commands) if c.shard == index]
             found = self.shard(index).pipeline([commands[place] for place in places])
-            for place, reply in zip(places, found, strict=True):
-                replies[place] = reply
-        return replies
+            replies.update(zip(places, found, strict=True))
+        return [replies[place] for place in range(len(commands))]
 
-    def send_command(self, channel: str, message: dict, shard: int | None = None) -> Command:
-        """The command that sends the message; its reply is 1, or 0 where the channel is full."""
+    def run(self, command: Command[Reply]) -> Reply:
+        """Run one command in a round trip; its reply."""
+        return self.shard(command.shard).run(command)
+
+    def send_command(
+        self, channel: str, message: Content, shard: int | None = None
+    ) -> Command[SendReply]:
+        """The command that sends the message. `shard`: as shard_of(), where it is known."""
         assert isinstance(message, dict), "message is not a dict"
-        name, process = channel, ""
-        if "!" in channel:
-            name = process = self.non_local_name(channel)
-            assert self.valid_channel_name(channel), "Channel name not valid"
-        elif channel not in self.valid_names:
-            assert self.valid_channel_name(channel), "Channel name not valid"
-            if "?" not in channel:  # those are as many as there are conversations
-                self.valid_names.add(channel)
         write = self.next_write()
-        if self.acknowledgements.include(channel):
-            identity = f"{self.writer}:{write[1]}"
-            entry = self.codec.pack(ACKNOWLEDGED, identity, message)
-        else:
+        if "!" in channel:
+            assert self.valid_channel_name(channel), "Channel name not valid"
+            process: str = self.non_local_name(channel)
+            target = self.targets.get(process) or self.new_target(process)
+            entry = self.codec.pack(MESSAGE, channel, message)
             identity = ""
-            entry = self.codec.pack(MESSAGE, channel if process else None, message)
-        counters = self.stats_prefix + name
-        return Command(
-            self.shard_of(channel) if shard is None else shard,
-            "send",
-            (
-                self.prefix + name,
-                self.processes_key,
-                f"{counters}:messages_count",
-                self.global_count_key,
-                f"{counters}:channel_full_count",
-                self.global_full_key,
-                self.writes_key,
-                self.acknowledgements.key(channel),
-            ),
-            (
-                entry,
-                self.expiry,
-                self.get_capacity(name),
-                process,
-                PROCESS_CAPACITY,
-                self.channel_statistics_expiry,
-                self.global_statistics_expiry,
-                *write,
-                identity,
-                self.budget.backlog if process else self.budget.channel,
-            ),
+        else:
+            target = self.targets.get(channel) or self.new_target(channel)
+            identity = f"{self.writer}:{write.number}" if target.is_acknowledged else ""
+            if identity:
+                entry = self.codec.pack(ACKNOWLEDGED, identity, message)
+            else:
+                entry = self.codec.pack(MESSAGE, None, message)
+        if shard is None:
+            shard = self.shard_of(channel)
+        return self.scripts.send(shard, target, entry, write, identity)
+
+    def new_target(self, name: str) -> SendTarget:
+        """What send() needs to know of a channel, or of a process whose name ends in "!"."""
+        process = name if name.endswith("!") else ""
+        if not process:
+            assert self.valid_channel_name(name), "Channel name not valid"
+        target = self.scripts.send_target(
+            name,
+            process=process,
+            is_acknowledged=self.acknowledgements.include(name),
+            writes=self.writes_key,
+            global_counts=self.global_counts,
+            capacity=self.get_capacity(name),
+            max_bytes=self.budget.backlog if process else self.budget.channel,
+            channel_counts_expiry=self.channel_statistics_expiry,
+            global_counts_expiry=self.global_statistics_expiry,
         )
+        if "?" not in name:  # those are as many as there are conversations
+            if len(self.targets) >= MAX_TARGETS:
+                self.targets.clear()
+            self.targets[name] = target
+        return target
+
+    def take(self, channels: Iterable[str], block: bool = False) -> Delivery | None:
+        """The next message of one of the channels, or None; see Receiver.take()."""
+        return self.receiver.take(channels, block)
+
+    def receive(
+        self, channels: Iterable[str], block: bool = False
+    ) -> tuple[str, Content] | tuple[None, None]:
+        """As take(), in the form that Channels 1.x calls: (channel, message) or (None, None).
+
+        An acknowledged message is acknowledged at once.
+        """
+        delivery = self.receiver.take(channels, block)
+        if delivery is None:
+            return None, None
+        if delivery.receipt is not None:
+            self.run(self.acknowledgements.finish(delivery.receipt))
+        return delivery.channel, delivery.content
+
+    def receive_many(
+        self, channels: Iterable[str], block: bool = False
+    ) -> tuple[str, Content] | tuple[None, None]:
+        """The name that Channels 1.x calls; the base class warns on every call of it."""
+        return self.receive(channels, block)
+
+    def interrupt(self) -> None:
+        """End every blocked receive() of this process early. A message it has is not lost.
+
+        Raises redis.RedisError.
+        """
+        for connection in list(self.opened):
+            if connection.popping and not connection.shard.is_away:
+                connection.shard.client.client_unblock(connection.client_id)
 
     # Groups
 
-    def group_add(self, group, channel):
+    def group_add(self, group: str, channel: str) -> None:
         """Add the channel; it stays as long as its process lives, or for `group_expiry` s."""
-        keys, arguments = self.membership(JOIN, group, channel)
-        arguments += (self.group_expiry, self.expiry, int(channel.startswith(PROCESS)), DEAD_AFTER)
-        self.shard(self.consistent_hash(group)).run("group_add", keys, arguments)
+        self.change_group(self.scripts.group_add, JOIN, group, channel)
 
-    def group_discard(self, group, channel):
+    def group_discard(self, group: str, channel: str) -> None:
         """Remove the channel if it is in the group."""
-        if handling.is_gone(channel):
-            return  # its interface server took it out before it said so
-        keys, arguments = self.membership(LEAVE, group, channel)
-        arguments += (self.expiry, int(channel.startswith(PROCESS)))
-        self.shard(self.consistent_hash(group)).run("group_discard", keys, arguments)
+        self.change_group(self.scripts.group_discard, LEAVE, group, channel)
 
-    def membership(self, kind, group, channel):
-        """The keys and arguments that group_add and group_discard have in common."""
+    def change_group(
+        self,
+        command: Callable[[int, str, str, bytes, bool], Command[None]],
+        kind: int,
+        group: str,
+        channel: str,
+    ) -> None:
         assert self.valid_group_name(group), "Group name not valid"
         assert self.valid_channel_name(channel), "Channel name not valid"
-        process, _, local = channel.rpartition("!")
-        process += "!" if process else ""
         entry = self.codec.pack(kind, group, channel)
-        return self.group_keys(group), (self.prefix, group, channel, process, local, entry)
+        is_ours = channel.startswith(PROCESS)
+        self.run(command(self.consistent_hash(group), group, channel, entry, is_ours))
 
-    def group_channels(self, group):
+    def group_channels(self, group: str) -> list[str]:
         """The channels of the group, without those of dead processes."""
-        return [name.decode() for name in self.members(group, count_only=0)]
+        return self.run(self.scripts.group_members(self.consistent_hash(group), group))
 
-    def group_size(self, group) -> int:
-        """How many channels are in the group; costs one step a process, not a channel."""
-        return self.members(group, count_only=1)
+    def group_size(self, group: str) -> int:
+        """How many channels are in the group; costs one step per process, not per channel."""
+        return self.run(self.scripts.group_size(self.consistent_hash(group), group))
 
-    def members(self, group, count_only):
-        return self.shard(self.consistent_hash(group)).run(
-            "group_members",
-            self.group_keys(group),
-            (self.prefix, group, self.group_expiry, DEAD_AFTER, count_only),
-        )
-
-    def send_group(self, group, message):
+    def send_group(self, group: str, message: Content) -> None:
         """Send the message to every member of the group. Never raises ChannelFull."""
         assert self.valid_group_name(group), "Group name not valid"
         assert isinstance(message, dict), "message is not a dict"
-        # Capacities of their own, other shards and acknowledgements are known here, not in the
-        # script.
-        leave_ordinary = (
-            self.ring_size > 1
-            or bool(self.channel_capacity)
-            or bool(self.acknowledgements.patterns)
-        )
-        full, left = self.shard(self.consistent_hash(group)).run(
-            "send_group",
-            (
-                *self.group_keys(group),
-                self.global_count_key,
-                self.global_full_key,
-                self.writes_key,
+        command = self.scripts.send_group(
+            self.consistent_hash(group),
+            group,
+            self.codec.pack(GROUP, group, message),
+            self.next_write(),
+            # The script does not know capacities of single channels, other shards and
+            # acknowledgements.
+            leave_channels=(
+                self.ring_size > 1
+                or bool(self.channel_capacity)
+                or bool(self.acknowledgements.patterns)
             ),
-            (
-                self.prefix,
-                self.codec.pack(GROUP, group, message),
-                self.expiry,
-                self.group_expiry,
-                self.capacity,
-                PROCESS_CAPACITY,
-                DEAD_AFTER,
-                int(leave_ordinary),
-                self.stats_prefix,
-                self.channel_statistics_expiry,
-                self.global_statistics_expiry,
-                *self.next_write(),
-                self.budget.backlog,
-                self.budget.channel,
-            ),
+            writes=self.writes_key,
+            global_counts=self.global_counts,
+            capacity=self.capacity,
+            channel_counts_expiry=self.channel_statistics_expiry,
+            global_counts_expiry=self.global_statistics_expiry,
+            max_process_bytes=self.budget.backlog,
+            max_channel_bytes=self.budget.channel,
         )
-        full = [name.decode() for name in full]
+        full, left = self.run(command)
         if left:
             try:
-                self.send_many([(name.decode(), message) for name in left])
+                self.send_many([(name, message) for name in left])
             except self.ChannelFull as refused:
                 full += refused.args
         if full:
@@ -288,7 +353,7 @@ class Transport(Receiving, BaseRedisChannelLayer):
             logger.warning("A message to group %s did not fit into %s", group, ", ".join(full))
 
     def count(self, name: str, number: int = 1) -> None:
-        """Count what happened, if somebody wants to know."""
+        """Count an event, where the process publishes metrics."""
         if self.metrics is not None:
             self.metrics.count(name, number)
 
@@ -298,7 +363,7 @@ class Transport(Receiving, BaseRedisChannelLayer):
             self.metrics.drop(reason, number)
 
     def drop_expired(self, number: int, channel: str) -> None:
-        """Count and log messages that nobody read in time."""
+        """Count and log messages that were not read in time."""
         self.drop("expired", number)
         self.expired += number
         now = time.monotonic()
@@ -319,7 +384,8 @@ class Transport(Receiving, BaseRedisChannelLayer):
 
         Raises redis.RedisError or OSError where none does.
         """
-        results, failure = [], None
+        results: list[Result] = []
+        failure: Exception | None = None
         for shard in [shard for shard in self.ring if not shard.is_away] or self.ring:
             try:
                 results.append(read(shard.client))
@@ -331,15 +397,25 @@ class Transport(Receiving, BaseRedisChannelLayer):
 
     def global_statistics(self) -> dict[str, int]:
         """As asgi-redis, over the shards that answer."""
-        return add_up(self.on_each_shard(lambda client: self._count_global_stats([client])))
+        found = self.on_each_shard(self.global_statistics_of)
+        return {key: sum(each[key] for each in found) for key in found[0]}
 
-    def channel_statistics(self, channel: str) -> dict[str, float]:
-        """As asgi-redis, over the shards that answer; see its documentation for the keys."""
+    def global_statistics_of(self, client: redis.Redis) -> dict[str, int]:
+        """The statistics of one shard."""
+        found: dict[str, int] = self._count_global_stats([client])
+        return found
+
+    def channel_statistics(self, channel: str) -> ChannelStatistics:
+        """As asgi-redis, over the shards that answer."""
         found = self.on_each_shard(lambda client: self.channel_statistics_of(client, channel))
-        oldest = max(statistics[self.STAT_MESSAGES_MAX_AGE] for statistics in found)
-        return add_up(found) | {self.STAT_MESSAGES_MAX_AGE: oldest}
+        return ChannelStatistics(
+            messages_count=sum(each["messages_count"] for each in found),
+            messages_pending=sum(each["messages_pending"] for each in found),
+            messages_max_age=max(each["messages_max_age"] for each in found),
+            channel_full_count=sum(each["channel_full_count"] for each in found),
+        )
 
-    def channel_statistics_of(self, client: redis.Redis, channel: str) -> dict[str, float]:
+    def channel_statistics_of(self, client: redis.Redis, channel: str) -> ChannelStatistics:
         """The statistics of one shard. The age of the oldest message is read from its entry."""
         counters = self.stats_prefix + channel
         with client.pipeline(transaction=False) as pipeline:
@@ -348,19 +424,13 @@ class Transport(Receiving, BaseRedisChannelLayer):
             pipeline.lindex(self.prefix + channel, 0)
             pipeline.time()
             (count, full), pending, oldest, (seconds, microseconds) = pipeline.execute()
-        return {
-            self.STAT_MESSAGES_COUNT: int(count or 0),
-            self.STAT_MESSAGES_PENDING: pending,
-            self.STAT_MESSAGES_MAX_AGE: max(0, seconds + microseconds / 1e6 - stamp(oldest))
-            if oldest
-            else 0,
-            self.STAT_CHANNEL_FULL: int(full or 0),
-        }
-
-
-def add_up(statistics: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The sum under each key."""
-    return {key: sum(each[key] for each in statistics) for key in statistics[0]}
+        age = max(0.0, seconds + microseconds / 1e6 - stamp(oldest)) if oldest else 0.0
+        return ChannelStatistics(
+            messages_count=int(count or 0),
+            messages_pending=pending,
+            messages_max_age=age,
+            channel_full_count=int(full or 0),
+        )
 
 
 class RedisChannelLayer(Transport, asgi_redis.RedisChannelLayer):
@@ -380,7 +450,7 @@ class RedisChannelLayer(Transport, asgi_redis.RedisChannelLayer):
 class RedisSentinelChannelLayer(Transport, asgi_redis.RedisSentinelChannelLayer):
     """Redis servers found through Sentinel; several services are shards.
 
-    Each new connection asks the Sentinels for the present master.
+    Each new connection requests the present master from the Sentinels.
     """
 
     def __init__(
@@ -392,7 +462,7 @@ class RedisSentinelChannelLayer(Transport, asgi_redis.RedisSentinelChannelLayer)
         **config: Any,
     ) -> None:
         connection_kwargs = dict(connection_kwargs or {})
-        # The Sentinels are asked with the same deadlines as Redis itself, each of them once.
+        # The same deadlines as for Redis itself, and one attempt for each Sentinel.
         sentinel_kwargs = DEADLINES | connection_kwargs.pop("sentinel_kwargs", {})
         self.clients: dict[int, redis.Redis] = {}
         super().__init__(

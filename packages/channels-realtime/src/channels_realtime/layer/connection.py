@@ -1,18 +1,18 @@
 """A blocking connection to one Redis: several commands in one round trip, scripts by their name.
 
-redis-py opens it (addresses, TLS, passwords, Sentinel) and speaks the protocol; its client on top
-would cost more than the commands do.
+redis-py opens it (addresses, TLS, passwords, Sentinel) and implements the protocol; its client on
+top would cost more than the commands.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import hiredis
 import redis
 
-from channels_realtime.internals import parse_with_hiredis
-from channels_realtime.layer.commands import Command, Value
+from channels_realtime.internals import Wire, parse_with_hiredis
+from channels_realtime.layer.commands import Command, Reply, Value
 from channels_realtime.layer.shard import (
     FAILURES,
     PATIENCE,
@@ -22,7 +22,18 @@ from channels_realtime.layer.shard import (
     seconds,
 )
 
+# hiredis's stub describes a tuple of one element.
+pack: Callable[[tuple[Value, ...]], bytes] = hiredis.pack_command  # type: ignore[assignment]
+
 SCRIPTS = {path.stem: path.read_text() for path in (Path(__file__).parent / "lua").glob("*.lua")}
+
+
+class Popped(NamedTuple):
+    """An entry that was taken from a list."""
+
+    connection: "Connection"
+    list: bytes
+    entry: bytes
 
 
 class Connection:
@@ -30,25 +41,25 @@ class Connection:
 
     def __init__(self, shard: Shard) -> None:
         self.shard = shard
-        self.wire: Any = None
+        self.wire: Wire | None = None
         self.hashes: dict[str, str] = {}
         self.client_id = 0
         self.popping = False
 
-    def open(self, patience: float = PATIENCE) -> None:
-        """Connect as dial() does, and let everybody know where that fails.
+    def open(self, patience: float = PATIENCE) -> Wire:
+        """Connect as dial() does; where that fails, other connections fail at once.
 
         A shard that has just gone away is waited for until it has been away for `patience`
         seconds. Raises redis.RedisError or OSError.
         """
         self.shard.require(patience)
         try:
-            self.dial()
+            return self.dial()
         except (redis.RedisError, OSError) as error:
             self.shard.lost(error)
             raise
 
-    def dial(self) -> None:
+    def dial(self) -> Wire:
         """Connect, load the scripts, read the clock."""
         wire = self.shard.dial()
         try:
@@ -63,6 +74,7 @@ class Connection:
             raise
         self.hashes = dict(zip(SCRIPTS, hashes, strict=True))
         self.client_id = client_id
+        return wire
 
     def close(self) -> None:
         self.popping = False
@@ -71,26 +83,21 @@ class Connection:
             self.wire = None
 
     def read_clock(self) -> None:
-        """Ask Redis for its time, unless it has said it within the last second."""
+        """Read Redis's time, unless it was read within the last second."""
         if not self.shard.clock.is_fresh():
             [now] = self.exchange([("TIME",)])
             self.shard.clock.set(seconds(now))
 
-    def evalsha(self, command: Command) -> tuple[Value, ...]:
+    def evalsha(self, command: Command[object]) -> tuple[Value, ...]:
         """The Redis command that runs the script."""
-        return self.script(command.script, command.keys, command.arguments)
+        keys = command.keys
+        return ("EVALSHA", self.hashes[command.script], len(keys), *keys, *command.arguments)
 
-    def script(
-        self, name: str, keys: Sequence[str], arguments: Sequence[Value]
-    ) -> tuple[Value, ...]:
-        """The Redis command that runs one of layer/lua."""
-        return ("EVALSHA", self.hashes[name], len(keys), *keys, *arguments)
+    def run(self, command: Command[Reply]) -> Reply:
+        """Run one script, as pipeline() does; its reply."""
+        return self.pipeline([command])[0]
 
-    def run(self, name: str, keys: Iterable[str] = (), arguments: Iterable[Value] = ()) -> Any:
-        """Run one script and return its reply."""
-        return self.pipeline([Command(self.shard.index, name, tuple(keys), tuple(arguments))])[0]
-
-    def pipeline(self, commands: Sequence[Command]) -> list[Any]:
+    def pipeline(self, commands: Sequence[Command[Reply]]) -> list[Reply]:
         """Run the commands in one round trip; returns their replies.
 
         Where the connection is lost under way all of them are sent again on a new one: what
@@ -101,7 +108,8 @@ class Connection:
         """
         if self.popping:
             return self.run_aside(commands)
-        return self.repeat(lambda: [self.evalsha(command) for command in commands])
+        replies = self.repeat(lambda: [self.evalsha(command) for command in commands])
+        return parse(commands, replies)
 
     def ask(self, commands: Sequence[Sequence[Value]]) -> list[Any]:
         """As pipeline(), for plain Redis commands that may as well be carried out twice."""
@@ -133,16 +141,15 @@ class Connection:
         unanswered: Sequence[Value] | None = None,
     ) -> list[Any]:
         """Send commands in one write, read their replies; not that of an `unanswered` last one."""
-        if self.wire is None:
-            self.open()
+        wire = self.wire or self.open()
         try:
-            packed = b"".join(map(hiredis.pack_command, map(tuple, commands)))
+            packed = b"".join(map(pack, map(tuple, commands)))
             if unanswered:
-                packed += hiredis.pack_command(tuple(unanswered))
-            self.wire.send_packed_command([packed], check_health=False)
-            replies = [self.read() for _ in commands]
+                packed += pack(tuple(unanswered))
+            wire.send_packed_command([packed], check_health=False)
+            replies = [read(wire) for _ in commands]
         except BaseException:
-            # Whatever ended it, also a signal: replies that nobody read may follow.
+            # Whatever the reason, a signal for example: replies that were not read may follow.
             self.close()
             raise
         for reply in replies:
@@ -150,15 +157,9 @@ class Connection:
                 raise reply
         return replies
 
-    def read(self) -> Any:
-        try:
-            return self.wire.read_response()
-        except redis.ResponseError as error:
-            return error
-
     def pipeline_and_pop(
-        self, commands: Sequence[Command], lists: Sequence[str], wait: int
-    ) -> list[Any]:
+        self, commands: Sequence[Command[Reply]], lists: Sequence[str], wait: int
+    ) -> list[Reply]:
         """pipeline(), and a BLPOP behind it whose reply end_pop() reads.
 
         Where a BLPOP waits already, as after an error reply to one of the commands, they run on
@@ -170,15 +171,16 @@ class Connection:
             self.open()
         self.popping = True
         try:
-            return self.exchange(
+            replies = self.exchange(
                 [self.evalsha(command) for command in commands],
                 unanswered=("BLPOP", *lists, wait),
             )
         except redis.exceptions.NoScriptError:
             # The BLPOP waits all the same. Another connection loads the scripts for this one.
             return self.run_aside(commands)
+        return parse(commands, replies)
 
-    def run_aside(self, commands: Sequence[Command]) -> list[Any]:
+    def run_aside(self, commands: Sequence[Command[Reply]]) -> list[Reply]:
         """pipeline() while this connection waits in BLPOP."""
         spare = Connection(self.shard)
         try:
@@ -193,17 +195,20 @@ class Connection:
         self.popping = True
         self.exchange((), unanswered=("BLPOP", *lists, wait))
 
-    def end_pop(self) -> list[bytes] | None:
-        """[list, entry], or None after the seconds that begin_pop() named.
+    def end_pop(self) -> Popped | None:
+        """An entry, or None after the seconds that begin_pop() named.
 
         These must be fewer than ANSWER_WITHIN: another deadline for each reply costs two system
         calls per message.
         """
+        assert self.wire is not None, "begin_pop() comes before"
         try:
-            popped = self.wire.read_response()
-            if popped is not None and not (isinstance(popped, list) and len(popped) == 2):
-                raise redis.InvalidResponse(f"{popped!r:.80} is no reply to BLPOP")
-            return popped
+            reply = self.wire.read_response()
+            if reply is None:
+                return None
+            if not (isinstance(reply, list) and len(reply) == 2):
+                raise redis.InvalidResponse(f"{reply!r:.80} is no reply to BLPOP")
+            return Popped(self, *reply)
         except BaseException as error:
             self.close()
             if isinstance(error, redis.TimeoutError):
@@ -211,3 +216,16 @@ class Connection:
             raise
         finally:
             self.popping = False
+
+
+def read(wire: Wire) -> Any:
+    """The next reply; an error reply as a value."""
+    try:
+        return wire.read_response()
+    except redis.ResponseError as error:
+        return error
+
+
+def parse(commands: Sequence[Command[Reply]], replies: Sequence[Any]) -> list[Reply]:
+    """The typed replies of commands that Redis has answered with these."""
+    return [command.parse(reply) for command, reply in zip(commands, replies, strict=True)]

@@ -1,4 +1,4 @@
-"""What lies in a channel's list: one entry a message, body and all.
+"""What lies in a channel's list: one entry per message, body and all.
 
 An entry is an 8-byte big-endian double, the second (of Redis's own clock) at which a script put
 it there, and then the envelope: MessagePack, encrypted as a whole where the layer has keys.
@@ -11,11 +11,15 @@ it there, and then the envelope: MessagePack, encrypted as a whole where the lay
 """
 
 import struct
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgpack
 
+if TYPE_CHECKING:
+    from cryptography.fernet import MultiFernet
+
 MESSAGE, GROUP, JOIN, LEAVE, ACKNOWLEDGED = range(5)
+Content = dict[str, Any]  # of a message, as the ASGI 1.x draft has it
 STAMP = struct.Struct(">d")
 
 
@@ -34,11 +38,11 @@ class Envelope(NamedTuple):
 class Codec:
     """Packs and unpacks envelopes. `crypter`: a MultiFernet, or None for plain text."""
 
-    def __init__(self, crypter=None):
+    def __init__(self, crypter: "MultiFernet | None" = None) -> None:
         self.crypter = crypter
 
-    def pack(self, kind: int, name: str | None, content) -> bytes:
-        packed = msgpack.packb([kind, name, content], use_bin_type=True)
+    def pack(self, kind: int, name: str | None, content: object) -> bytes:
+        packed: bytes = msgpack.packb([kind, name, content], use_bin_type=True)
         return self.crypter.encrypt(packed) if self.crypter else packed
 
     def unpack(self, entry: bytes) -> Envelope:
@@ -60,4 +64,7 @@ class Codec:
 
 def stamp(entry: bytes) -> float:
     """When the entry was put into its list, in seconds of Redis's clock; 0 if it does not say."""
-    return STAMP.unpack_from(entry)[0] if len(entry) >= STAMP.size else 0.0
+    if len(entry) < STAMP.size:
+        return 0.0
+    seconds: float = STAMP.unpack_from(entry)[0]
+    return seconds

@@ -5,13 +5,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from channels_realtime.internals import PATIENT_PARSER, new_connection
+from channels_realtime.internals import PATIENT_PARSER, Wire, new_connection
 
 logger = logging.getLogger("channels_realtime.redis")
 
@@ -28,9 +27,9 @@ DEADLINES = {
     "retry": Retry(NoBackoff(), 0),
 }
 
-# What redis-py raises for a connection that cannot be used any more, whoever ended it.
+# What redis-py raises for a connection that cannot be used any more, whichever side ended it.
 FAILURES = (redis.ConnectionError, redis.TimeoutError, redis.InvalidResponse, OSError)
-# How error replies begin that end by themselves: a full memory, a start, a failover.
+# How error replies begin whose reason passes: a full memory, a start, a failover.
 PASSING = ("OOM", "LOADING", "READONLY", "MASTERDOWN", "MISCONF", "BUSY", "NOREPLICAS")
 
 
@@ -39,7 +38,7 @@ class ShardAway(redis.ConnectionError):
 
 
 def is_passing(error: BaseException) -> bool:
-    """Whether Redis refused a command for a reason that ends without a change of the command."""
+    """Whether Redis refused a command for a reason that passes, so that it may be sent again."""
     text = str(error)
     # Redis 6 puts the reason behind the name of the script that failed.
     return any(text.startswith(code) or f"-{code} " in text for code in PASSING)
@@ -49,7 +48,8 @@ def is_passing(error: BaseException) -> bool:
 def garbage_refused(server: object) -> Iterator[None]:
     """Raise redis.ConnectionError where a reply has another form than Redis's.
 
-    redis-py and its callers fail in any way at one, and another program may have taken the port.
+    redis-py and its callers raise any exception at one, and another program may have taken the
+    port.
     """
     try:
         yield
@@ -65,11 +65,16 @@ def seconds(reply: Sequence[bytes]) -> float:
     return int(whole) + int(micro) / 1e6
 
 
+def to_text(value: bytes | str) -> str:
+    """Text of a reply of redis-py, which is typed as if the client might decode it."""
+    return value.decode() if isinstance(value, bytes) else value
+
+
 class Clock:
     """Redis's clock as an offset to this machine's monotonic clock.
 
-    Steps of this machine's wall clock do not change it. A step of Redis's own clock does: whoever
-    is about to discard a message because of its age reads the time again first.
+    Steps of this machine's wall clock do not change it. A step of Redis's own clock does: before
+    a message is discarded because of its age, the time is read again.
     """
 
     def __init__(self) -> None:
@@ -77,7 +82,7 @@ class Clock:
         self.read_at = float("-inf")
 
     def set(self, seconds: float) -> None:
-        """Redis has just said that it is `seconds` after the epoch."""
+        """Redis has just replied that it is `seconds` after the epoch."""
         self.read_at = time.monotonic()
         self.offset = seconds - self.read_at
 
@@ -118,7 +123,7 @@ class Shard:
             return f"Redis service {service}"
         return "Redis at " + (kwargs.get("path") or f"{kwargs.get('host')}:{kwargs.get('port')}")
 
-    def dial(self) -> Any:
+    def dial(self) -> Wire:
         """A new redis-py connection, connected; with Sentinel to the present master.
 
         It does not come from redis-py's pool, whose counter of connections never goes down.
@@ -150,7 +155,7 @@ class Shard:
             threading.Thread(target=self.probe, name=f"probe of {self}", daemon=True).start()
 
     def went_away(self, error: BaseException) -> bool:
-        """Note that it could not be reached; returns whether this is news."""
+        """Note that it could not be reached. Returns whether it was in reach until now."""
         with self.lock:
             if self.away_since is not None:
                 return False
@@ -197,16 +202,16 @@ class Reminder:
     def __init__(self, shard: Shard, clock: Callable[[], float] = time.monotonic) -> None:
         self.shard = shard
         self.clock = clock
-        self.began = self.said = clock()
+        self.began = self.logged = clock()
 
     def failed(self, error: BaseException) -> None:
         now = self.clock()
-        if now - self.said >= REMIND:
-            self.said = now
+        if now - self.logged >= REMIND:
+            self.logged = now
             logger.warning("%s is still away after %.0f s: %s", self.shard, now - self.began, error)
 
 
-def delays():
+def delays() -> Iterator[float]:
     """Seconds before each attempt to connect, without end."""
     yield from RETRY
     while True:

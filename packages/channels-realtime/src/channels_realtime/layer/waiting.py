@@ -9,27 +9,21 @@ is passed over until it is back.
 import select
 import time
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 import redis
 
 from channels_realtime.internals import take_socket
-from channels_realtime.layer.connection import Connection
+from channels_realtime.layer.connection import Connection, Popped
 from channels_realtime.layer.shard import ANSWER_WITHIN, ShardAway
 
 LOOK_AGAIN = 0.5  # s until a shard that was away is looked at again
 
 
-class Entry(NamedTuple):
-    """What a BLPOP brought, and the connection that it came by."""
-
-    connection: Connection
-    list: bytes
-    content: bytes
-
-
 class Waiting:
-    """One thread's wait for one set of lists. `connections`: one a shard, used for nothing else."""
+    """One thread's wait for one set of lists.
+
+    `connections`: one per shard, used for nothing else.
+    """
 
     def __init__(self, connections: Sequence[Connection], lists: Sequence[str]) -> None:
         self.connections = connections
@@ -37,9 +31,13 @@ class Waiting:
         self.turn = 0
         self.due: dict[Connection, float] = {}  # when the reply of each wait must have come
 
-    def pop(self, wait: int) -> Entry | None:
+    def pop(self, wait: int) -> Popped | None:
         """The first entry of any shard, or None after `wait` s or less. Raises ShardAway."""
-        by_socket = {take_socket(c.wire): c for c in self.connections if self.begin(c, wait)}
+        by_socket = {
+            take_socket(connection.wire): connection
+            for connection in self.connections
+            if self.begin(connection, wait) and connection.wire is not None
+        }
         if not by_socket:
             raise ShardAway("no Redis of the ring answers")
         complete = len(by_socket) == len(self.connections)
@@ -53,7 +51,7 @@ class Waiting:
             except (redis.RedisError, OSError):
                 continue  # the next begin() opens it again
             if found:
-                return Entry(connection, *found)
+                return found
         return None
 
     def begin(self, connection: Connection, wait: int) -> bool:
@@ -75,8 +73,8 @@ class Waiting:
         self.due[connection] = time.monotonic() + wait + ANSWER_WITHIN
         return True
 
-    def leftover(self) -> Iterator[Entry]:
+    def leftover(self) -> Iterator[Popped]:
         """What the waits that are still open brought; they must have been interrupted before."""
         for connection in self.connections:
             if connection.popping and (found := connection.end_pop()):
-                yield Entry(connection, *found)
+                yield found

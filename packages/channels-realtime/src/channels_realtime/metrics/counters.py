@@ -1,8 +1,8 @@
 """Counters of every process, collected through Redis.
 
 Each process writes its own into one field of a hash: workers every PUBLISH seconds, interface
-servers with every second heartbeat. Whoever wants to see them reads the hash and asks the layer
-how long its queues are.
+servers with every second heartbeat. Readers read the hash, and the layer's statistics for the
+lengths of the queues.
 """
 
 import json
@@ -10,12 +10,17 @@ import os
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 import redis
 
 from channels_realtime.layer.commands import Command
+from channels_realtime.layer.shard import to_text
+
+if TYPE_CHECKING:
+    from channels_realtime.layer.channel_layer import ChannelStatistics, Transport
 
 PUBLISH = 10  # s between two writes of a worker
 WORKER_REPORTS = 5.0  # s; readiness misses a worker after three of these
@@ -33,30 +38,61 @@ class AtHand:
     is_acknowledged: bool
 
 
+class AtHandReport(TypedDict):
+    """AtHand as JSON."""
+
+    channel: str
+    seconds: float
+    limit: float
+    thread: int
+    is_acknowledged: bool
+
+
+class Report(TypedDict):
+    """What a process has published of itself.
+
+    `times`: channel -> [number, seconds]. `ended`: it has said that it ends. `published` and
+    `age`: whole seconds by Redis's clock. `name`: as supervisord calls it. `at_hand`: what a
+    worker's threads handle.
+    """
+
+    values: dict[str, int]
+    drops: dict[str, int]
+    times: dict[str, list[float]]
+    ended: bool
+    published: int
+    age: int
+    name: NotRequired[str]
+    at_hand: NotRequired[list[AtHandReport]]
+
+
 class Metrics:
     """Counts since the process started, kept by the thread that does the work.
 
     `values`: name -> number, `drops`: reason -> number, `times`: channel -> [number, seconds].
     """
 
-    def __init__(self, kind):
+    def __init__(self, kind: str) -> None:
         self.process = f"{kind}@{socket.gethostname()}:{os.getpid()}"
-        self.values = Counter()
-        self.drops = Counter()
-        self.times = {}
+        self.values: Counter[str] = Counter()
+        self.drops: Counter[str] = Counter()
+        self.times: dict[str, list[float]] = {}
         self.published = time.monotonic()
         self.at_hand: Callable[[], list[AtHand]] | None = None  # set by a worker that runs
         self.ended = False
 
-    def count(self, name, number=1):
+    def count(self, name: str, number: int = 1) -> None:
         self.values[name] += number
 
-    def drop(self, reason, number=1):
+    def drop(self, reason: str, number: int = 1) -> None:
         """Something was lost; the caller logs it where it is not a client's own doing."""
         self.drops[reason] += number
 
-    def time(self, channel, seconds):
-        total = self.times.setdefault(channel, [0, 0.0])
+    def time(self, channel: str, seconds: float) -> None:
+        """A message of the channel has been handled."""
+        total = self.times.get(channel)
+        if total is None:
+            total = self.times[channel] = [0, 0.0]
         total[0] += 1
         total[1] += seconds
 
@@ -64,10 +100,10 @@ class Metrics:
         """Whether nothing has been published for PUBLISH seconds."""
         return time.monotonic() - self.published >= PUBLISH
 
-    def snapshot(self, **gauges) -> str:
+    def snapshot(self, **gauges: float) -> str:
         """All of it, and these gauges, as what a process publishes of itself."""
         values = {**self.values, **gauges}
-        snapshot = {"values": values, "drops": self.drops, "times": self.times}
+        snapshot: dict[str, Any] = {"values": values, "drops": self.drops, "times": self.times}
         snapshot["ended"] = self.ended
         if name := os.environ.get("SUPERVISOR_PROCESS_NAME"):
             snapshot["name"] = name
@@ -75,48 +111,47 @@ class Metrics:
             snapshot["at_hand"] = [asdict(message) for message in self.at_hand()]
         return json.dumps(snapshot)
 
-    def farewell(self, layer) -> Command:
+    def farewell(self, layer: "Transport") -> Command[None]:
         """The command that publishes the counters for the last time: the process ends."""
         self.ended = True
         return self.publication(layer)
 
-    def publication(self, layer) -> Command:
+    def publication(self, layer: "Transport") -> Command[None]:
         """The command that publishes the counters."""
         self.published = time.monotonic()
-        arguments = (self.process, self.snapshot())
-        return Command(layer.home(self.process), "metrics", (metrics_key(layer),), arguments)
+        shard = layer.home(self.process)
+        return layer.scripts.metrics(shard, self.process, self.snapshot())
 
 
-def metrics_key(layer):
-    return f"{layer.prefix}:metrics"
+def metrics_key(layer: "Transport") -> str:
+    return layer.scripts.metrics_key
 
 
-def processes(layer) -> dict:
+def processes(layer: "Transport") -> dict[str, Report]:
     """What every living process published last, over all shards that answer.
 
-    name -> {values, drops, times, ended, published, age, and sometimes name, at_hand}; `ended`
-    where it said that it ends, `published` and `age` in whole seconds by Redis's clock, `name` as
-    supervisord calls it, `at_hand` what a worker's threads handle (AtHand).
     Raises redis.RedisError where no shard answers.
     """
-    found: dict[str, dict] = {}
+    found: dict[str, Report] = {}
 
     def read(client: redis.Redis) -> None:
         now = client.time()[0]
-        for name, text in client.hgetall(metrics_key(layer)).items():
-            seconds, _, snapshot = text.decode().partition(" ")
-            if now - int(seconds) > FORGET:
+        for field, value in client.hgetall(metrics_key(layer)).items():
+            name = to_text(field)
+            seconds, _, snapshot = to_text(value).partition(" ")
+            published = int(seconds)
+            if now - published > FORGET:
                 client.hdel(metrics_key(layer), name)
-            elif found.get(name.decode(), {"published": 0})["published"] < int(seconds):
-                about = {"published": int(seconds), "age": max(0, now - int(seconds))}
-                found[name.decode()] = json.loads(snapshot) | about
+            elif name not in found or found[name]["published"] < published:
+                about = {"published": published, "age": max(0, now - published)}
+                found[name] = json.loads(snapshot) | about
 
     layer.on_each_shard(read)
     return found
 
 
-def queues(layer, channels) -> dict:
-    """channel -> asgi-redis's statistics: count, pending, age of the oldest in s, times full."""
+def queues(layer: "Transport", channels: Iterable[str]) -> dict[str, "ChannelStatistics"]:
+    """The statistics of each channel."""
     # runworker adds the route of Django's views itself.
     names = sorted({"http.request", *channels})
     return {name: layer.channel_statistics(name) for name in names}
@@ -130,11 +165,11 @@ class Hung:
     messages: int = 0
 
 
-def hung_key(layer) -> str:
+def hung_key(layer: "Transport") -> str:
     return f"{layer.prefix}:hung"
 
 
-def count_hung(layer, channel: str, workers: int, lost: Mapping[str, int]) -> None:
+def count_hung(layer: "Transport", channel: str, workers: int, lost: Mapping[str, int]) -> None:
     """Count workers that hung at a message of the channel ("": at none), and what they had at hand.
 
     The counters of the workers themselves are forgotten with their processes. Raises
@@ -148,13 +183,13 @@ def count_hung(layer, channel: str, workers: int, lost: Mapping[str, int]) -> No
         pipeline.execute()
 
 
-def hung_workers(layer) -> dict[str, Hung]:
+def hung_workers(layer: "Transport") -> dict[str, Hung]:
     """channel -> what count_hung() has counted since Redis began, on the shards that answer."""
     found: dict[str, Counter[str]] = {}
 
     def read(client: redis.Redis) -> None:
         for field, number in client.hgetall(hung_key(layer)).items():
-            kind, _, channel = field.decode().partition(" ")
+            kind, _, channel = to_text(field).partition(" ")
             found.setdefault(channel, Counter())[kind] += int(number)
 
     layer.on_each_shard(read)

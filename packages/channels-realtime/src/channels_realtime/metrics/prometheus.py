@@ -1,6 +1,6 @@
 """The counters in Prometheus' text format."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from channels import DEFAULT_CHANNEL_LAYER, channel_layers
 from django.http import HttpRequest, HttpResponse
@@ -9,11 +9,13 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
+    Metric,
     SummaryMetricFamily,
 )
 from prometheus_client.registry import Collector
 
-from channels_realtime.metrics.counters import Hung, hung_workers, processes, queues
+from channels_realtime.layer.channel_layer import ChannelStatistics, Transport
+from channels_realtime.metrics.counters import Hung, Report, hung_workers, processes, queues
 
 GAUGES = {
     "sockets": "Open WebSockets",
@@ -41,10 +43,6 @@ COUNTERS = {
     "redelivered": "Acknowledged messages of dead workers that were delivered again",
     "groups_repaired": "Groups that Redis had lost and that were registered again",
 }
-QUEUES = {
-    "messages_pending": ("queue_length", "Messages that wait in the channel"),
-    "messages_max_age": ("queue_age_seconds", "How long the oldest message has waited"),
-}
 
 
 @never_cache
@@ -53,12 +51,13 @@ def metrics_view(request: HttpRequest, collectors: Sequence[Collector] = ()) -> 
 
     `collectors`: the project's own, as `path("metrics", metrics_view, {"collectors": […]})`.
     """
-    layer = channel_layers[DEFAULT_CHANNEL_LAYER]
+    wrapper = channel_layers[DEFAULT_CHANNEL_LAYER]
+    layer: Transport = wrapper.channel_layer
     registry = CollectorRegistry()
     registry.register(
         Snapshot(
             processes(layer),
-            queues(layer, layer.router.channels),
+            queues(layer, wrapper.router.channels),
             layer.acknowledgements.count_dead_letters(),
             hung_workers(layer),
         )
@@ -68,18 +67,22 @@ def metrics_view(request: HttpRequest, collectors: Sequence[Collector] = ()) -> 
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
-class Snapshot:
+class Snapshot(Collector):
     """A prometheus_client collector over what channels_realtime.metrics.counters collected."""
 
     def __init__(
-        self, processes: dict, queues: dict, dead_letters: int, hung: dict[str, Hung]
+        self,
+        processes: Mapping[str, Report],
+        queues: Mapping[str, ChannelStatistics],
+        dead_letters: int,
+        hung: Mapping[str, Hung],
     ) -> None:
         self.processes = processes
         self.queues = queues
         self.dead_letters = dead_letters
         self.hung = hung
 
-    def collect(self):
+    def collect(self) -> Iterator[Metric]:
         for names, family in ((GAUGES, GaugeMetricFamily), (COUNTERS, CounterMetricFamily)):
             for name, text in names.items():
                 metric = family(f"realtime_{name}", text, labels=["process"])
@@ -96,15 +99,23 @@ class Snapshot:
         for process, snapshot in self.processes.items():
             for reason, number in snapshot["drops"].items():
                 drops.add_metric([process, reason], number)
-            for channel, (number, seconds) in snapshot["times"].items():
-                times.add_metric([process, channel], number, seconds)
+            for channel, (count, seconds) in snapshot["times"].items():
+                times.add_metric([process, channel], int(count), seconds)
         yield drops
         yield times
-        for key, (name, text) in QUEUES.items():
-            metric = GaugeMetricFamily(f"realtime_{name}", text, labels=["channel"])
-            for channel, statistics in self.queues.items():
-                metric.add_metric([channel], statistics[key])
-            yield metric
+        length = GaugeMetricFamily(
+            "realtime_queue_length", "Messages that wait in the channel", labels=["channel"]
+        )
+        age = GaugeMetricFamily(
+            "realtime_queue_age_seconds",
+            "How long the oldest message has waited",
+            labels=["channel"],
+        )
+        for channel, statistics in self.queues.items():
+            length.add_metric([channel], statistics["messages_pending"])
+            age.add_metric([channel], statistics["messages_max_age"])
+        yield length
+        yield age
         full = CounterMetricFamily(
             "realtime_channel_full", "Messages that a full channel refused", labels=["channel"]
         )
@@ -122,8 +133,8 @@ class Snapshot:
         messages = CounterMetricFamily(
             "realtime_hung_messages", "Messages that were lost with them", labels=["channel"]
         )
-        for channel, count in self.hung.items():
-            workers.add_metric([channel], count.workers)
-            messages.add_metric([channel], count.messages)
+        for channel, hung in self.hung.items():
+            workers.add_metric([channel], hung.workers)
+            messages.add_metric([channel], hung.messages)
         yield workers
         yield messages

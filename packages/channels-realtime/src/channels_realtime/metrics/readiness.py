@@ -1,7 +1,7 @@
 """Checks of readiness: whether Redis, workers and interface servers do their work.
 
-A check returns facts and problems, one sentence each, which name no host and no address. It raises
-nothing: a Redis that does not answer is a problem as well. `proj/health.py` lists those of a site.
+A check returns facts and problems, one sentence each, without names of hosts and addresses. It does
+not raise: a Redis that does not answer is a problem as well.
 """
 
 import logging
@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import redis
+from channels.asgi import ChannelLayerWrapper
 
-from channels_realtime.layer.channel_layer import DEAD_AFTER
-from channels_realtime.metrics.counters import WORKER_REPORTS, processes, queues
+from channels_realtime.layer.channel_layer import DEAD_AFTER, Transport
+from channels_realtime.metrics.counters import WORKER_REPORTS, Report, processes, queues
 
 logger = logging.getLogger("channels_realtime.readiness")
 
@@ -39,7 +40,7 @@ def failing(*problems: str, **facts: Any) -> Finding:
 
 
 def needs_redis(check: Callable[..., Finding]) -> Callable[..., Finding]:
-    """For a check that can know nothing where no Redis answers."""
+    """For a check that has nothing to report where no Redis answers."""
 
     def checking(*args: Any, **kwargs: Any) -> Finding:
         try:
@@ -68,7 +69,7 @@ def run_checks(checks: Mapping[str, Check]) -> dict[str, Any]:
     }
 
 
-def check_redis(layer) -> Finding:
+def check_redis(layer: Transport) -> Finding:
     """A round trip to each shard."""
     problems = []
     for shard in layer.ring:
@@ -93,7 +94,9 @@ class Process:
 
 
 @needs_redis
-def check_processes(layer, kind: str, host: str, expected: Collection[str] = ()) -> Finding:
+def check_processes(
+    layer: Transport, kind: str, host: str, expected: Collection[str] = ()
+) -> Finding:
     """Whether all workers (or interface servers) that have reported lately still do their work.
 
     Args:
@@ -117,13 +120,15 @@ def check_processes(layer, kind: str, host: str, expected: Collection[str] = ())
     return failing(*problems, working=working, expected=len(found) + len(missing))
 
 
-def list_processes(layer, kind: str, host: str, expected: Collection[str]) -> list[Process]:
+def list_processes(
+    layer: Transport, kind: str, host: str, expected: Collection[str]
+) -> list[Process]:
     """One for each name: of several that supervisord started in turn, the last.
 
-    One that said that it ends is passed over, unless it is expected: then it may be about to start
-    again, and there are as many seconds for this as it may be silent.
+    A process that has published that it ends is left out, unless it is expected: then it may be
+    about to start again, within the time that a process may be silent.
     """
-    newest: dict[tuple[str, str], dict[str, Any]] = {}
+    newest: dict[tuple[str, str], Report] = {}
     for identity, report in processes(layer).items():
         its_kind, _, place = identity.partition("@")
         its_host, _, pid = place.rpartition(":")
@@ -139,7 +144,7 @@ def list_processes(layer, kind: str, host: str, expected: Collection[str]) -> li
     ]
 
 
-def trouble_of(kind: str, report: Mapping[str, Any]) -> str:
+def trouble_of(kind: str, report: Report) -> str:
     """What is wrong with a process, by its report; empty where nothing is."""
     if report["age"] > SILENT_AFTER[kind]:
         return f"has not reported for {report['age']} s"
@@ -152,8 +157,11 @@ def trouble_of(kind: str, report: Mapping[str, Any]) -> str:
 
 
 @needs_redis
-def check_queues(layer) -> Finding:
-    """How many messages wait for workers. A long wait is a busy site, no dead one."""
+def check_queues(layer: ChannelLayerWrapper) -> Finding:
+    """How many messages wait for workers. A long wait means a busy site, not a dead one.
+
+    `layer`: channels' wrapper of the layer, whose router has the channels.
+    """
     waiting, oldest, problems = 0, 0.0, []
     for channel, statistics in queues(layer, layer.router.channels).items():
         pending, age = statistics["messages_pending"], statistics["messages_max_age"]

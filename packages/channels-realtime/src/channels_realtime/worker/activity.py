@@ -1,4 +1,4 @@
-"""What each thread of a worker handles just now, in memory that another process can read.
+"""What each thread of a worker is handling, in memory that another process can read.
 
 The memory is a file without a name, of doubles in the machine's byte order:
 
@@ -6,7 +6,7 @@ The memory is a file without a name, of doubles in the machine's byte order:
     one), the number of the message's channel, the thread's ident
 
 Times are those of the monotonic clock in seconds, which does not count while the machine sleeps.
-Behind the doubles faulthandler appends the stacks when worker.watcher asks for them.
+faulthandler appends the stacks behind the doubles when worker.watcher requests them.
 """
 
 import mmap
@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from channels_realtime.metrics.counters import AtHand
 from channels_realtime.worker.timeouts import ConsumerTimeouts
 
-OTHER = "another channel"  # number 0: of a message that came in no other way than by a test
+OTHER = "another channel"  # number 0: a channel that is not in the routing; only in tests
 CELL = 8  # bytes
 CELLS = 3  # per thread
 
@@ -41,7 +41,7 @@ class WatchedChannel:
 class Slot:
     """One thread's part of the memory. begin() and end() take some 100 ns each and never raise."""
 
-    def __init__(self, cells: memoryview, first: int, numbers: dict[str, int]) -> None:
+    def __init__(self, cells: "memoryview[float]", first: int, numbers: dict[str, int]) -> None:
         self.cells = cells
         self.since, self.channel, self.thread = range(first, first + CELLS)
         self.numbers = numbers
@@ -60,7 +60,7 @@ class Slot:
 
 
 def unwatched() -> Slot:
-    """A slot that nobody reads."""
+    """A slot of no shared memory, for a worker that is not watched."""
     return Slot(memoryview(bytearray(CELL * CELLS)).cast("d"), 0, {})
 
 

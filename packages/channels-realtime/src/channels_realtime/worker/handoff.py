@@ -1,13 +1,13 @@
 """Hands a worker's messages to a spare thread while a consumer waits for something.
 
-A worker is one loop: while its consumer waits, for a lock of the database for example, nobody takes
-the next message. Code that is about to wait calls hand_off() first. A spare thread of the same
+A worker is one loop: while its consumer waits, for a lock of the database for example, no message
+is taken. Code that is about to wait calls hand_off() first. A spare thread of the same
 process then receives until the consumer has finished. The consumer itself goes on where it is, so
 nothing is executed twice.
 
 An idle worker has no spare threads. They are started when they are needed, are kept for the next
-time, and are at most MOST_WAITING. When that many consumers wait, hand_off() says so, and its
-caller refuses the request instead of waiting.
+time, and are at most MOST_WAITING. When that many consumers wait, hand_off() returns False, and
+its caller refuses the request instead of waiting.
 """
 
 import logging
@@ -47,15 +47,15 @@ def serving(worker: HandingOver) -> Iterator[None]:
 
 
 def is_worker() -> bool:
-    """Whether this thread handles messages, so that others wait behind what it does."""
+    """Whether this thread handles messages, so that others wait while it does."""
     return current.worker is not None
 
 
 def hand_off() -> bool:
     """Let a spare thread receive until this thread's consumer has finished; it is about to wait.
 
-    Returns False where as many consumers wait as may: the caller must not wait then. Outside of a
-    worker there is nothing to hand off, and anybody may wait.
+    Returns False where the most consumers wait that may: the caller must not wait then. Outside of
+    a worker there is nothing to hand off, and every caller may wait.
     """
     return current.worker is None or current.worker.hand_off()
 
@@ -92,7 +92,7 @@ class SpareThreads:
             self.receiving += 1
 
     def park(self) -> bool:
-        """Whether the spare thread that asks is one too many. It must then return from serve()."""
+        """Whether the calling spare thread is one too many. It must then return from serve()."""
         with self.changed:
             if self.receiving == 1:
                 return False

@@ -8,7 +8,10 @@ wait is bounded: the socket is closed with TRY_AGAIN_LATER and its client begins
 import functools
 import logging
 import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
+from channels.asgi import ChannelLayerWrapper
 from channels.message import Message
 from channels.sessions import (
     channel_session,
@@ -22,22 +25,33 @@ from channels_realtime.worker.sending import flush
 
 logger = logging.getLogger("channels_realtime.ordering")
 
-NEXT = "__channels_next_order"  # channels' own key, so that old sessions go on
+NEXT = "__channels_next_order"  # channels' own key, so that sessions survive the change to ours
 PATIENCE = 5.0  # s that a message waits for the one before it
 
-overdue = {}  # reply channel -> (deadline, the order that is missing, the layer)
+Consumer = Callable[..., Any]
 
 
-def enforce_ordering(func=None, slight=False):
+class Gap(NamedTuple):
+    """A message that others of its socket wait for, until the `deadline` (monotonic clock)."""
+
+    deadline: float
+    order: int
+    layer: ChannelLayerWrapper
+
+
+gaps: dict[str, Gap] = {}  # by reply channel
+
+
+def enforce_ordering(func: Consumer | None = None, slight: bool = False) -> Consumer:
     """Run the consumers of one socket in the order in which its messages were sent."""
     if slight:
         raise ValueError("Slight ordering is always on since Channels 1.0; remove the decorator.")
     if func is None:
         return enforce_ordering
+    consumer = func
 
-    @channel_session
-    @functools.wraps(func)
-    def inner(message, *args, **kwargs):
+    @functools.wraps(consumer)
+    def inner(message: Message, *args: Any, **kwargs: Any) -> None:
         if "order" not in message.content:
             raise ValueError("enforce_ordering needs messages that hold an `order`.")
         order = int(message.content["order"])
@@ -45,25 +59,26 @@ def enforce_ordering(func=None, slight=False):
         expected = session.get(NEXT, 0)
         if order == expected:
             try:
-                func(message, *args, **kwargs)
+                consumer(message, *args, **kwargs)
             finally:
                 if message.channel.name != "websocket.connect":
                     # Before the next one may run. Nothing comes before a connect is accepted, and
-                    # its accept goes out with the session; see channels_realtime.layer.handling.
-                    for full in flush(message.channel_layer):
+                    # its accept is sent with the session; see channels_realtime.sessions.
+                    for full in flush(message.channel_layer.channel_layer):
                         logger.error("A message for %s was dropped: it stayed full.", full)
                 session[NEXT] = order + 1
                 session.save()
                 session.modified = False
-                overdue.pop(message.reply_channel.name, None)
+                gaps.pop(message.reply_channel.name, None)
                 requeue_messages(message)
         elif order > expected:
             wait(message, order, expected)
 
-    return inner
+    with_session: Consumer = channel_session(inner)
+    return with_session
 
 
-def wait(message, order, expected):
+def wait(message: Message, order: int, expected: int) -> None:
     """Put the message aside until the ones before it have run."""
     name = message.reply_channel.name
     message.content["original_channel"] = message.channel.name
@@ -72,19 +87,19 @@ def wait(message, order, expected):
     if message.channel_session.load().get(NEXT, 0) == order:
         requeue_messages(message)
         return
-    overdue.setdefault(name, (time.monotonic() + PATIENCE, expected, message.channel_layer))
+    gaps.setdefault(name, Gap(time.monotonic() + PATIENCE, expected, message.channel_layer))
 
 
-def give_up_overdue():
+def give_up_overdue() -> None:
     """Close the sockets whose missing message did not come. Workers call this between messages."""
     now = time.monotonic()
-    for name, (deadline, missing, layer) in list(overdue.items()):
-        if deadline > now:
+    for name, gap in list(gaps.items()):
+        if gap.deadline > now:
             continue
-        overdue.pop(name, None)
-        if session_for_reply_channel(name).get(NEXT, 0) == missing:
-            logger.error("Message %d of %s was lost; closing the socket", missing, name)
-            layer.send(name, {"close": TRY_AGAIN_LATER})
+        gaps.pop(name, None)
+        if session_for_reply_channel(name).get(NEXT, 0) == gap.order:
+            logger.error("Message %d of %s was lost; closing the socket", gap.order, name)
+            gap.layer.send(name, {"close": TRY_AGAIN_LATER})
         else:
             # Others have run since. Should one of those that wait have been missed, it runs now.
-            requeue_messages(Message({"reply_channel": name}, "", layer))
+            requeue_messages(Message({"reply_channel": name}, "", gap.layer))

@@ -1,8 +1,8 @@
 """Logs a worker that hangs, before channels_realtime.worker.watcher kills it, and counts it.
 
-It is a process of its own, because the worker can say nothing any more and the watcher is too small
-to load the project's settings: `python -m worker.postmortem FACTS... ARGUMENTS...`, the latter
-those of the watcher.
+It is a process of its own, because the worker cannot log any more and the watcher is too small to
+load the project's settings: `python -m channels_realtime.worker.postmortem FACTS... ARGUMENTS...`.
+The arguments are those of the watcher.
 """
 
 import logging
@@ -15,7 +15,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from channels_realtime.worker.activity import CELL, CELLS, AtHand, WatchedChannel, read_at_hand
+from channels_realtime.metrics.counters import AtHand
+from channels_realtime.worker.activity import CELL, CELLS, WatchedChannel, read_at_hand
 
 logger = logging.getLogger("channels_realtime.watchdog")
 
@@ -34,7 +35,7 @@ class Report:
     that of a thread. `state` is the kernel's letter for the process.
     """
 
-    event: str  # hung, silent: told to end, still silent: killed after that
+    event: str  # hung; silent: gets SIGTERM; still silent: is killed after that
     pid: int
     place: int
     waited: float
@@ -64,7 +65,7 @@ class Report:
         if self.event == "silent":
             return (
                 f"The worker (process {self.pid}) has given no sign of life for {self.waited:g} s"
-                f"{f' ({what})' if what else ''}. It has no message at hand and is told to end."
+                f"{f' ({what})' if what else ''}. It has no message at hand and gets SIGTERM."
             )
         if self.stuck:
             reason = (
@@ -122,13 +123,13 @@ def stack_of(stacks: str, thread: int) -> str:
 
 
 def log(report: Report) -> None:
-    """Log as the project does, and if its settings cannot be loaded, to stderr."""
+    """Log as the project does, or to stderr where its settings cannot be loaded."""
     try:
         from django.conf import settings
         from django.utils.log import configure_logging
 
         configure_logging(settings.LOGGING_CONFIG, settings.LOGGING)
-    except Exception as error:  # whatever the project's settings do
+    except Exception as error:  # the project's settings may raise anything
         print(report, file=sys.stderr)
         sys.exit(f"The project's settings cannot be loaded, so this is not counted: {error!r}")
     logger.error("%s", report)
@@ -155,7 +156,7 @@ def main(arguments: Sequence[str]) -> None:
     report = read_report(arguments)
     log(report)
     logging.shutdown()
-    # The watcher waits for the log alone. Redis may be slow, or the reason for all this.
+    # The watcher waits for the log alone: Redis may be slow, or the reason for the hang.
     if os.fork() == 0:
         signal.alarm(COUNT_WITHIN)
         count(report)

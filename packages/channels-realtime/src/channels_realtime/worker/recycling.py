@@ -1,7 +1,7 @@
-"""When a worker has done enough: after a number of messages, or above a memory limit.
+"""When a worker ends to be replaced: after a number of messages, or above a memory limit.
 
-It then ends as on SIGTERM, and whoever supervises it starts another. So what a consumer or a
-library leaks does not add up.
+It then ends as on SIGTERM, and its supervisor starts another. So the leaks of a consumer or a
+library do not add up.
 """
 
 import logging

@@ -9,6 +9,7 @@ from types import TracebackType
 
 import redis
 
+from channels_realtime.layer.channel_layer import Transport
 from channels_realtime.layer.commands import Command
 from channels_realtime.metrics.counters import WORKER_REPORTS, Metrics
 from channels_realtime.worker.recycling import Recycling
@@ -17,7 +18,7 @@ from channels_realtime.worker.recycling import Recycling
 class Vitals:
     """Does so at once and then every few seconds, in a thread, while the context lasts."""
 
-    def __init__(self, layer, metrics: Metrics, recycling: Recycling) -> None:
+    def __init__(self, layer: Transport, metrics: Metrics, recycling: Recycling) -> None:
         self.layer = layer
         self.metrics = metrics
         self.recycling = recycling
@@ -42,6 +43,6 @@ class Vitals:
             if self.stopping.wait(WORKER_REPORTS):
                 return
 
-    def run(self, command: Command) -> None:
+    def run(self, command: Command[None]) -> None:
         with suppress(redis.RedisError, OSError):  # the worker itself logs that Redis is away
-            self.layer.run_many([command])
+            self.layer.run(command)

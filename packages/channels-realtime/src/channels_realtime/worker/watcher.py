@@ -13,6 +13,10 @@ import os
 import sys
 import time
 
+TYPE_CHECKING = False  # typing.TYPE_CHECKING, without importing typing
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 CELL, CELLS = 8, 3  # as in channels_realtime.worker.activity, which is too large to be imported
 STACKS_WITHIN = 2.0  # s for the worker to write its stacks; it takes milliseconds
 STACKS_PAUSE = 0.1  # s without another byte: the stacks are complete
@@ -28,8 +32,8 @@ class Watcher:
     seconds of the process and of each channel (0: none), then what only the report needs.
     """
 
-    def __init__(self, worker, arguments):
-        # Not os.getppid(): where the worker has just died, this is whoever adopted the watcher.
+    def __init__(self, worker: int, arguments: "Sequence[str]") -> None:
+        # Not os.getppid(): where the worker has just died, another process has adopted this one.
         self.worker = worker
         self.arguments = arguments
         self.memory, threads = map(int, arguments[:2])
@@ -37,12 +41,12 @@ class Watcher:
         self.silence, *self.limits = map(float, arguments[3].split(","))
         self.places = range(1, 1 + CELLS * threads, CELLS)  # 0: the sign of life
         self.size = CELL * (1 + CELLS * threads)
-        self.seen = {}  # place -> what was read there last
-        self.waited = {}  # place -> for how many seconds it has been that
+        self.seen: dict[int, float] = {}  # place -> what was read there last
+        self.waited: dict[int, float] = {}  # place -> for how many seconds it has been that
         shortest = min(limit for limit in (self.silence, *self.limits) if limit)
         self.tick = min(1.0, shortest / 4)
 
-    def run(self):
+    def run(self) -> None:
         """Watch until the worker has ended."""
         last = time.monotonic()
         while self.lives():
@@ -57,10 +61,10 @@ class Watcher:
             except KeyboardInterrupt:
                 pass  # Ctrl-C in a terminal reaches both; the worker decides when it ends
 
-    def lives(self):
+    def lives(self) -> bool:
         return os.getppid() == self.worker
 
-    def look(self, passed):
+    def look(self, passed: float) -> None:
         cells = self.read()
         busy = [place for place in self.places if cells[place]]
         for place in (0, *self.places):
@@ -79,10 +83,10 @@ class Watcher:
             else:
                 self.end_silent()
 
-    def read(self):
+    def read(self) -> "memoryview[float]":
         return memoryview(os.pread(self.memory, self.size, 0)).cast("d")
 
-    def end_hung(self, place):
+    def end_hung(self, place: int) -> None:
         """Kill the worker. It is stopped before, so that the report says what really is lost."""
         state = self.state()
         if state not in STOPPED:
@@ -96,11 +100,11 @@ class Watcher:
         self.send(self.kill)
         self.wait_for_end()
 
-    def end_silent(self):
+    def end_silent(self) -> None:
         """End a worker that handles nothing and does not run.
 
-        Redis may have given it a message meanwhile, so one that was stopped is told to end, and
-        continues until it has.
+        Redis may have given it a message meanwhile, so a worker that was stopped gets SIGTERM and
+        SIGCONT, and may finish the message.
         """
         state = self.state()
         self.report("silent", 0, state)
@@ -112,7 +116,7 @@ class Watcher:
             self.send(self.kill)
             self.wait_for_end()
 
-    def write_stacks(self):
+    def write_stacks(self) -> None:
         """Have faulthandler append the stacks of all threads to the file of the memory."""
         before = size = os.fstat(self.memory).st_size
         self.send(self.stacks)
@@ -125,7 +129,7 @@ class Watcher:
             elif size != before and time.monotonic() > changed + STACKS_PAUSE:
                 return
 
-    def state(self):
+    def state(self) -> str:
         """The kernel's letter for what the worker does (proc(5))."""
         try:
             with open(f"/proc/{self.worker}/stat", "rb") as status:
@@ -133,19 +137,19 @@ class Watcher:
         except OSError:
             return "?"
 
-    def send(self, signum):
+    def send(self, signum: int) -> None:
         # The parent's number belongs to no other process as long as it is the parent's.
         if self.lives():
             os.kill(self.worker, signum)
 
-    def wait_for_end(self, within=float("inf")):
+    def wait_for_end(self, within: float = float("inf")) -> bool:
         """Whether the worker ends; a killed one may be held in a system call for long."""
         deadline = time.monotonic() + within
         while self.lives() and time.monotonic() < deadline:
             time.sleep(0.02)
         return not self.lives()
 
-    def report(self, event, place, state):
+    def report(self, event: str, place: int, state: str) -> None:
         """Run channels_realtime.worker.postmortem until it has logged what happened."""
         waited = f"{self.waited[place]:.1f}"
         facts = [event, str(self.worker), str(place), waited, state]

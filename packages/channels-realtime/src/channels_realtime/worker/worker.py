@@ -1,18 +1,19 @@
 """The worker that `runworker` runs: takes a message, runs its consumer, sends what that sent.
 
-It outlives Redis, loses no message when it is told to stop, and says what it could not deliver.
+It outlives Redis, loses no message when it stops, and logs what it could not deliver.
 """
 
 import logging
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import NamedTuple
+from types import FrameType
+from typing import Any, NamedTuple
 
 import redis
-from channels import DEFAULT_CHANNEL_LAYER
+from channels.asgi import ChannelLayerWrapper
 from channels.exceptions import ChannelSocketException, ConsumeLater, DenyConnection
 from channels.message import Message
 from channels.signals import consumer_finished, consumer_started
@@ -22,15 +23,16 @@ from django.db import connections
 
 from channels_realtime import sessions
 from channels_realtime.close_codes import TRY_AGAIN_LATER
-from channels_realtime.layer import handling
 from channels_realtime.layer.acknowledgements import Claims, Receipt
+from channels_realtime.layer.channel_layer import Transport
 from channels_realtime.layer.commands import Command
+from channels_realtime.layer.envelope import Content
 from channels_realtime.layer.receiving import Delivery
 from channels_realtime.metrics.counters import Metrics
-from channels_realtime.worker import handoff, ordering
+from channels_realtime.worker import conversation, handoff, ordering
 from channels_realtime.worker.activity import Activity, Slot, unwatched
 from channels_realtime.worker.recycling import Limits, Recycling
-from channels_realtime.worker.sending import refused, run, send_groups, take_pending
+from channels_realtime.worker.sending import Outgoing, refused, run, send_groups, take_pending
 from channels_realtime.worker.timeouts import UNLIMITED, ConsumerTimeouts
 from channels_realtime.worker.vitals import Vitals
 from channels_realtime.worker.watchdog import Watchdog
@@ -44,25 +46,31 @@ UNAVAILABLE = {
     "headers": [(b"Content-Type", b"text/plain; charset=utf-8"), (b"Retry-After", b"5")],
     "content": b"Busy; please try again in a moment.\n",
 }
-CONVERSATION = ("websocket.connect", "websocket.receive")  # what a socket waits for an answer to
-NUDGE = 0.2  # s between two wake-ups of a worker that is told to stop while it waits
+CONVERSATION = ("websocket.connect", "websocket.receive")  # whose clients wait for a reply
+NUDGE = 0.2  # s between two attempts to end a worker's wait for a message
 
 
-class Address(Message):
+class RoutingMessage(Message):
     """A message as the router looks at it.
 
-    For every include() the router takes a copy to cut the prefix off; a deep one costs more than
-    the rest of the way to the consumer.
+    For every include() the router takes a copy to cut the prefix off; channels' deep copy costs
+    more than the rest of the way to the consumer.
     """
 
-    def copy(self):
-        return Address(dict(self.content), self.channel.name, self.channel_layer)
+    def __init__(self, message: Message, content: Content) -> None:
+        self.content = content
+        self.channel = message.channel
+        self.channel_layer = message.channel_layer
+        self.reply_channel = message.reply_channel
+
+    def copy(self) -> "RoutingMessage":
+        return RoutingMessage(self, dict(self.content))
 
 
 class Held(NamedTuple):
     """A command that waits for its shard, `until` a time of the monotonic clock."""
 
-    command: Command
+    command: Outgoing
     until: float
 
 
@@ -74,15 +82,20 @@ class Worker(ChannelsWorker):
 
     def __init__(
         self,
-        *args,
+        channel_layer: ChannelLayerWrapper,
+        *args: Any,
         metrics: Metrics | None = None,
         recycling: Recycling | None = None,
         timeouts: ConsumerTimeouts = UNLIMITED,
         limits: Limits = Limits(),  # noqa: B008  (frozen)
-        **kwargs,
-    ):
-        super().__init__(*args, **kwargs)
+        **kwargs: Any,
+    ) -> None:
+        consumers_layer = conversation.consumer_layer(channel_layer)
+        super().__init__(consumers_layer, *args, **kwargs)
+        self.layer: Transport = consumers_layer.channel_layer
         self.stopping = threading.Event()
+        self.finished = False
+        self.in_hand: Receipt | None = None  # of the message whose consumer runs
         self.held: list[Held] = []
         self.metrics = metrics or Metrics("worker")
         self.recycling = recycling or Recycling(limits, self.stop)
@@ -91,17 +104,16 @@ class Worker(ChannelsWorker):
         self.spare_slots: list[Slot] = []
         self.spare_loops: list[Worker] = []
         self.spares = handoff.SpareThreads(self.run_spare)
-        self.waiting = False  # the consumer that runs has handed off
-        # Channels wraps the layer to add its routing.
-        getattr(self.channel_layer, "channel_layer", self.channel_layer).metrics = self.metrics
+        self.is_waiting = False  # the consumer that runs has handed off
+        self.layer.metrics = self.metrics
 
-    # Being told to stop
+    # Stopping
 
-    def install_signal_handler(self):
+    def install_signal_handler(self) -> None:
         for signum in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signum, self.sigterm_handler)
 
-    def sigterm_handler(self, signo, stack_frame):
+    def sigterm_handler(self, signo: int, stack_frame: FrameType | None) -> None:
         """Finish the message at hand and end; raising here would lose it."""
         self.stop()
 
@@ -112,25 +124,22 @@ class Worker(ChannelsWorker):
             self.stopping.set()
             threading.Thread(target=self.nudge, daemon=True).start()
 
-    def nudge(self):
-        """Wake the wait for a message. Whatever it gets meanwhile is still handled."""
+    def nudge(self) -> None:
+        """End the wait for a message early. A message that comes meanwhile is still handled."""
         while not self.done():
             try:
-                self.channel_layer.interrupt()
+                self.layer.interrupt()
             except (redis.RedisError, OSError) as error:
                 logger.warning("Cannot end the wait for a message early: %s", error)
             time.sleep(NUDGE)
 
-    def done(self):
+    def done(self) -> bool:
         return self.finished
 
     # Work
 
-    finished = False
-    in_hand: Receipt | None = None  # of the message whose consumer runs
-
     def run(self) -> None:
-        """Handle messages until told to stop."""
+        """Handle messages until stop() is called, or a signal comes."""
         if self.signal_handlers:
             self.install_signal_handler()
         channels = sorted(self.apply_channel_filters(self.channel_layer.router.channels))
@@ -141,7 +150,7 @@ class Worker(ChannelsWorker):
     @contextmanager
     def claims(self, workers: Sequence["Worker"]) -> Iterator[None]:
         """Meanwhile a thread claims what these workers have in hand."""
-        acknowledgements = self.channel_layer.acknowledgements
+        acknowledgements = self.layer.acknowledgements
         if not acknowledgements.patterns:
             yield
             return
@@ -165,14 +174,14 @@ class Worker(ChannelsWorker):
     def watched(self, channels: list[str]) -> Iterator[None]:
         """While the context lasts, this process gives signs of life and is killed if it hangs."""
         threads = self.threads()
-        kept = list(filter(self.channel_layer.acknowledgements.include, channels))
+        kept = list(filter(self.layer.acknowledgements.include, channels))
         each = 1 + handoff.MOST_WAITING
         activity = Activity(channels, each * len(threads), self.timeouts, kept)
         for number, worker in enumerate(threads):
             worker.slot, *worker.spare_slots = activity.slots[number * each :][:each]
         self.metrics.at_hand = activity.at_hand
-        alias = getattr(self.channel_layer, "alias", DEFAULT_CHANNEL_LAYER)
-        vitals = Vitals(self.channel_layer, self.metrics, self.recycling)
+        alias: str = self.channel_layer.alias
+        vitals = Vitals(self.layer, self.metrics, self.recycling)
         with Watchdog(activity, alias), vitals:
             yield
         activity.close()
@@ -191,10 +200,10 @@ class Worker(ChannelsWorker):
             self.finished = True
 
     def serve(self, channels: list[str]) -> None:
-        """Handle messages as long as this thread is wanted; lose none at the end."""
+        """Handle messages as long as this thread is needed; lose none at the end."""
         with handoff.serving(self):
             self.handle_messages(channels)
-            for delivery in self.channel_layer.leftover():
+            for delivery in self.layer.receiver.leftover():
                 self.deliver(self.handle(delivery))
 
     def wanted(self) -> bool:
@@ -202,8 +211,8 @@ class Worker(ChannelsWorker):
 
     def hand_off(self) -> bool:
         """The consumer that runs is about to wait; see channels_realtime.worker.handoff."""
-        self.waiting = self.waiting or self.spares.begin_wait()
-        return self.waiting
+        self.is_waiting = self.is_waiting or self.spares.begin_wait()
+        return self.is_waiting
 
     def run_spare(self) -> None:
         """What a spare thread does until it is one too many."""
@@ -216,20 +225,24 @@ class Worker(ChannelsWorker):
         finally:
             self.spare_loops.remove(spare)
             self.spare_slots.append(spare.slot)
-            connections.close_all()  # it may be long until it is needed again
+            connections.close_all()  # it may be a long time until the thread is needed again
 
-    def handle_messages(self, channels: list[str]) -> None:
+    def handle_messages(self, channels: Iterable[str]) -> None:
+        channels = tuple(channels)
+        layer = self.layer
         failures = 0
-        unsent: list[Command] = []  # goes in one round trip with the next wait for a message
+        unsent: list[Outgoing] = []  # goes in one round trip with the next wait for a message
         while self.wanted():
             try:
-                self.hold(unsent)
-                unsent = self.take_sendable()
+                if self.held or layer.has_shard_away():
+                    self.hold(unsent)
+                    unsent = self.take_sendable()
                 if unsent:
-                    replies = self.channel_layer.send_and_wait(unsent, channels)
-                    full, unsent = refused(unsent, replies), []
-                    self.deliver(full)
-                delivery = self.channel_layer.take(channels, block=True)
+                    full = refused(unsent, layer.receiver.send_and_wait(unsent, channels))
+                    unsent = []
+                    if full:
+                        self.deliver(full)
+                delivery = layer.take(channels, block=True)
             except (redis.RedisError, OSError) as error:
                 if failures == 0:
                     logger.error("Redis cannot be read from, trying again: %s", error)
@@ -239,27 +252,26 @@ class Worker(ChannelsWorker):
             if failures:
                 logger.info("Redis is back")
                 failures = 0
-            unsent = self.handle(delivery) if delivery is not None else []
+            if delivery is not None:
+                unsent = self.handle(delivery)
             if self.metrics.is_due():
-                unsent.append(self.metrics.publication(self.channel_layer))
-            if ordering.overdue:
-                with suppress(redis.RedisError, OSError):  # receive() is about to say so
+                unsent.append(self.metrics.publication(layer))
+            if ordering.gaps:
+                with suppress(redis.RedisError, OSError):  # take() logs it next
                     ordering.give_up_overdue()
         self.deliver([held.command for held in self.held] + unsent)
 
-    def hold(self, commands: list[Command]) -> None:
+    def hold(self, commands: Sequence[Outgoing]) -> None:
         """Keep commands until their shard takes them."""
-        until = time.monotonic() + self.channel_layer.expiry
+        until = time.monotonic() + self.layer.expiry
         self.held += [Held(command, until) for command in commands]
         if (surplus := len(self.held) - MOST_HELD) > 0:
             del self.held[:surplus]
             self.lose(surplus, "too many waited for Redis")
 
-    def take_sendable(self) -> list[Command]:
+    def take_sendable(self) -> list[Outgoing]:
         """Those of the held commands whose shard answers; what waited too long is dropped."""
-        if not self.held:
-            return []
-        now, ring = time.monotonic(), self.channel_layer.ring
+        now, ring = time.monotonic(), self.layer.ring
         ready = [h.command for h in self.held if not ring[h.command.shard].is_away]
         waiting = [h for h in self.held if ring[h.command.shard].is_away]
         self.held = [h for h in waiting if h.until > now]
@@ -271,42 +283,43 @@ class Worker(ChannelsWorker):
         self.metrics.drop("redis_lost", number)
         logger.error("%d messages of consumers were lost: %s", number, reason)
 
-    def deliver(self, batch: list[Command]) -> None:
+    def deliver(self, batch: Sequence[Outgoing]) -> None:
         """Run the commands; what stays undeliverable is counted and logged."""
         try:
-            self.report(run(self.channel_layer, batch))
+            self.report(run(self.layer, batch))
         except (redis.RedisError, OSError) as error:
             self.lose(len(batch), str(error))
 
-    def report(self, undelivered):
+    def report(self, undelivered: Iterable[str]) -> None:
         for name in undelivered:
             self.metrics.drop("channel_full")
             logger.error("A message for %s was dropped: the channel stayed full.", name)
 
-    def handle(self, delivery: Delivery) -> list[Command]:
+    def handle(self, delivery: Delivery) -> list[Outgoing]:
         """Run the consumer of one message. Returns what is left to be sent. Never raises."""
         channel, content, receipt = delivery
         message = Message(content=content, channel_name=channel, channel_layer=self.channel_layer)
         if content.get("__retries__", 0) == self.message_retries:
             message.__doomed__ = True
         failure: BaseException | None = None
-        unsent: list[Command] = []
+        unsent: list[Outgoing] = []
         started = time.monotonic()
         self.slot.begin(channel, started)
         try:
             self.in_hand = receipt
             consumer_started.send(sender=self.__class__, environ={})
-            with handling.of(message):
-                failure = self.consume(message)
-                unsent = self.flush(message)
+            conversation.begin(message)
+            failure = self.consume(message)
+            unsent = self.flush(message)
         except BaseException as error:
             failure = error
             self.metrics.count("consumer_errors")
             logger.exception("What a consumer sent could not be delivered")
         finally:
+            conversation.end()
             self.finish()
-            if self.waiting:
-                self.waiting = False
+            if self.is_waiting:
+                self.is_waiting = False
                 self.spares.end_wait()
             now = time.monotonic()
             self.slot.end()
@@ -317,23 +330,23 @@ class Worker(ChannelsWorker):
             unsent.append(self.acknowledge(receipt, failure))
         return unsent
 
-    def acknowledge(self, receipt: Receipt, failure: BaseException | None) -> Command:
+    def acknowledge(self, receipt: Receipt, failure: BaseException | None) -> Command[None]:
         """The command that removes a message whose consumer has run."""
         if failure is None:
-            return self.channel_layer.acknowledgements.finish(receipt)
+            return self.layer.acknowledgements.finish(receipt)
         self.metrics.drop("dead_letter")
         logger.error("A message on %s is a dead letter: its consumer failed", receipt.channel)
-        return self.channel_layer.acknowledgements.give_up(receipt, repr(failure))
+        return self.layer.acknowledgements.give_up(receipt, repr(failure))
 
     def consume(self, message: Message) -> BaseException | None:
         """Find the consumer and run it; an exception in it is logged, counted and returned."""
         consumer = None
         try:
-            address = Address(message.content, message.channel.name, self.channel_layer)
-            match = self.channel_layer.router.match(address)
+            routed = RoutingMessage(message, message.content)
+            match = self.channel_layer.router.match(routed)
             if match is None:
                 self.metrics.drop("no_consumer")
-                logger.error("No consumer for a message on %s; check routing.py.", address.channel)
+                logger.error("No consumer for a message on %s; check routing.py.", message.channel)
                 return LookupError("no consumer")
             consumer, arguments = match
             if self.callback:
@@ -351,14 +364,16 @@ class Worker(ChannelsWorker):
 
     @staticmethod
     def refuse(message: Message) -> None:
-        """Redis failed within a consumer: its client is told so as soon as Redis is back."""
+        """Redis failed within a consumer: tell its client so as soon as Redis is back."""
         if message.channel.name in CONVERSATION:
-            # The message is lost, so the conversation is: the client must begin another.
+            # With the message the conversation is lost: the client must begin another.
             message.reply_channel.send({"close": TRY_AGAIN_LATER})
         elif message.channel.name == "http.request":
             message.reply_channel.send(UNAVAILABLE)
 
-    def run_consumer(self, consumer, arguments, message):
+    def run_consumer(
+        self, consumer: Callable[..., Any], arguments: Mapping[str, Any], message: Message
+    ) -> None:
         try:
             consumer(message, **arguments)
         except DenyConnection:
@@ -372,7 +387,7 @@ class Worker(ChannelsWorker):
         except ConsumeLater:
             self.consume_later(message)
 
-    def consume_later(self, message):
+    def consume_later(self, message: Message) -> None:
         """Put the message back, marked with the number of tries."""
         content = message.content
         content["__retries__"] = content.get("__retries__", 0) + 1
@@ -382,14 +397,17 @@ class Worker(ChannelsWorker):
         else:
             message.channel.send(content)
 
-    def flush(self, message):
+    def flush(self, message: Message) -> list[Outgoing]:
         """Send what the consumer sent to groups; return what it sent to channels after that."""
-        writes = sessions.take_writes(message)
-        unsent, undelivered = send_groups(self.channel_layer, writes, take_pending())
-        self.report(undelivered)
-        return unsent
+        writes = conversation.take_writes()
+        if deletion := sessions.deletion(message):
+            writes.append(deletion)
+        outcome = send_groups(self.layer, writes, take_pending())
+        if outcome.undelivered:
+            self.report(outcome.undelivered)
+        return outcome.unsent
 
-    def finish(self):
+    def finish(self) -> None:
         """Let Django close what it opened; nothing that fails here may end the worker."""
         take_pending()
         try:
@@ -423,25 +441,25 @@ class Spare(Worker):
 class WorkerGroup(Worker):
     """Several loops in one process, `n_threads` of them."""
 
-    def __init__(self, *args, n_threads, **kwargs):
+    def __init__(self, *args: Any, n_threads: int, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         kwargs |= {"signal_handlers": False, "metrics": self.metrics, "recycling": self.recycling}
         self.workers = [Worker(*args, **kwargs) for _ in range(n_threads)]
         for worker in self.workers:
             worker.stopping = self.stopping
 
-    def ready(self):
+    def ready(self) -> None:
         for worker in self.workers:
             worker.ready()
 
-    def done(self):
+    def done(self) -> bool:
         return all(worker.finished for worker in self.workers)
 
     def threads(self) -> list[Worker]:
         return self.workers
 
     def work(self, channels: list[str]) -> None:
-        """Start the threads, replace any that dies, wait for all once told to stop."""
+        """Start the threads, replace any that dies, wait for all of them after stop()."""
         threads = [self.start(worker, channels) for worker in self.workers]
         while not self.stopping.wait(1):
             for index, worker in enumerate(self.workers):

@@ -5,13 +5,13 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from twisted.internet.threads import deferToThread
 from twisted.python.failure import Failure
 
-from channels_realtime.interface.redis.outbox import Letter, Outbox
+from channels_realtime.interface.redis.outbox import Message, Outbox, OutgoingMessage
 from channels_realtime.layer.commands import Command
+from channels_realtime.layer.scripts import SendReply
 from channels_realtime.layer.shard import PATIENCE
 from channels_realtime.memory_budget import Budget
 from channels_realtime.metrics.counters import Metrics
@@ -44,7 +44,7 @@ class Upload:
     """A large body that waits for its turn to be packed."""
 
     channel: str
-    message: dict[str, Any]
+    message: Message
     refused: Callable[[], None]
 
 
@@ -73,7 +73,7 @@ class Bodies:
     # Counting
 
     def begin(self, channel: str, header: int, length: int | None) -> bool:
-        """A header of `header` bytes has come. Returns whether its body may follow.
+        """A header of `header` bytes has arrived. Returns whether its body may follow.
 
         Args:
             length: bytes of the body, None where the header does not say.
@@ -85,7 +85,7 @@ class Bodies:
         return True
 
     def grow(self, channel: str, size: int) -> bool:
-        """`size` more bytes of the body have come. Returns whether there is room for them."""
+        """`size` more bytes of the body have arrived. Returns whether there is room for them."""
         charge = self.charges[channel]
         if not self.has_room(charge.body, size, charge.body + size):
             return False
@@ -132,7 +132,7 @@ class Bodies:
 
     # Sending
 
-    def send(self, target: str, message: dict[str, Any], refused: Callable[[], None]) -> None:
+    def send(self, target: str, message: Message, refused: Callable[[], None]) -> None:
         """Send the request to workers; `refused()` is called where they or Redis cannot take it.
 
         `target`: the channel that the workers read. A large body goes to CHANNEL.
@@ -167,14 +167,14 @@ class Bodies:
             packing.addCallback(self.packed, upload)
             packing.addErrback(self.not_packed, upload)
 
-    def packed(self, command: Command, upload: Upload) -> None:
+    def packed(self, command: Command[SendReply], upload: Upload) -> None:
         if upload.channel not in self.charges:
             self.next_turn()
             return
         now = time.monotonic()
         self.mark_sent(upload.channel, now)
         self.outbox.post(
-            Letter(
+            OutgoingMessage(
                 CHANNEL,
                 {},  # the command has it
                 now,

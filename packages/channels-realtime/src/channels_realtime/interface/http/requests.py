@@ -1,18 +1,24 @@
-"""HTTP requests to workers and their responses back, and the door where WebSockets turn off."""
+"""HTTP requests to workers and their responses back, as the ASGI 1.x spec describes them."""
 
 import logging
-import re
+import math
 import time
 from io import BytesIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from daphne.http_protocol import WebRequest
-from twisted.internet.protocol import Protocol
+from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web import http
 
-from channels_realtime.interface.http_errors import BUSY, RETRY_AFTER, refusal
+from channels_realtime.interface.http_errors import (
+    BUSY,
+    REASONS,
+    RETRY_AFTER,
+    RETRY_AFTER_HEADER,
+    refusal,
+)
 from channels_realtime.interface.liveness import (
     ONLY_READ,
     READY_CHANNEL,
@@ -20,83 +26,30 @@ from channels_realtime.interface.liveness import (
     Answer,
     unanswered,
 )
-from channels_realtime.interface.proxy import client_address
-from channels_realtime.internals import buffered, header_size, unparsed
+from channels_realtime.interface.proxy import Address, client_address
+from channels_realtime.interface.reactor import reactor
+from channels_realtime.interface.redis.outbox import Message
+from channels_realtime.internals import header_size
+
+if TYPE_CHECKING:
+    from channels_realtime.interface.http.channel import Channel
 
 logger = logging.getLogger("channels_realtime.http")
 
-UPGRADE = re.compile(rb"\r\nupgrade:[ \t]*websocket[ \t]*\r\n", re.IGNORECASE)
-LONGEST_HEADER = 16384  # bytes, request line included: as Twisted's own
 LINGER = 5  # s that a refused body may go on before the connection is cut
-FIRST_BYTES = 10  # s for a whole request header to come
+ERROR_PAGE: str = WebRequest.error_template  # with %(title)s and %(body)s
 
 
-class Door(Protocol):
-    """The first request header of a connection decides what it is.
+class Request(http.Request):
+    """A request whose body is bounded, and its response."""
 
-    A WebSocket handshake is read at once, without a Twisted request made for it first; anything
-    else goes to Twisted's HTTP channel.
-    """
-
-    head = b""
-    is_refused = False
-
-    def connectionMade(self) -> None:
-        # The HTTP channel brings a timeout of its own.
-        self.opened = time.monotonic()
-        if self.factory.connected():
-            self.factory.doors.add(self)
-        else:
-            self.refuse(503, BUSY, RETRY_AFTER)
-
-    def dataReceived(self, data: bytes) -> None:
-        if self.is_refused:
-            return
-        self.head += data
-        end = self.head.find(b"\r\n\r\n")
-        if end == -1 and len(self.head) <= LONGEST_HEADER:
-            self.factory.headers.note(self, len(data))
-            return
-        self.factory.doors.discard(self)
-        if end == -1 or end > LONGEST_HEADER:
-            self.factory.metrics.drop("bad_header")
-            self.refuse(400, "The request header is too long.")
-            return
-        head, self.head = self.head, b""
-        if head.startswith(b"GET ") and UPGRADE.search(head, 0, end + 4):
-            self.factory.upgrade(self.transport, head, end)
-        else:
-            self.factory.make_channel(self.transport).dataReceived(head)
-
-    def refuse(self, status: int, sentence: str, headers: bytes = b"") -> None:
-        self.is_refused = True
-        self.head = b""
-        self.transport.write(refusal(status, sentence, headers))
-        self.transport.loseConnection()
-
-    def connectionLost(self, reason: Failure) -> None:
-        self.factory.doors.discard(self)
-        self.factory.disconnected(self)
-
-    def check_time(self, now: float) -> None:
-        """Called every 2 s: ends a connection whose first request header does not come."""
-        if now - self.opened > FIRST_BYTES:
-            self.factory.metrics.drop("slow_header")
-            self.transport.abortConnection()
-
-    def received_bytes(self) -> int:
-        return len(self.head)
-
-    def close_unfinished(self) -> None:
-        """Unfinished headers of all connections take too much memory, this one most of it."""
-        self.factory.doors.discard(self)
-        self.refuse(503, BUSY, RETRY_AFTER)
-
-
-class Request(WebRequest):
-    """A request whose body is bounded and whose sends do not block."""
-
+    channel: "Channel"
+    content: BytesIO
+    transport: Any  # Twisted declares it by a zope interface, whose methods have no `self`
+    client_addr: Address | None = None
     is_refused = False  # answered before its body was complete
+    is_sent = False  # to the workers
+    has_response = False  # whether the response has begun
     body_limit = 0  # bytes
     # A request may be in a group, whose message answers it. To a broadcast of text it looks like
     # a socket that is not open.
@@ -105,38 +58,39 @@ class Request(WebRequest):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         # Workers parse forms; the interface server would do it for nothing, and stand still for it.
-        super().__init__(*args, parsePOSTFormSubmission=False, **kwargs)
-        self.request_start = time.monotonic()
+        super().__init__(*args, **kwargs | {"parsePOSTFormSubmission": False})
+        self.connections = self.channel.connections
+        self.reply_channel = self.connections.register(self)
+        self.started_at = time.monotonic()
 
-    def send_frames(self, frames: bytes) -> None:
-        logger.error("A text for a group reached %s, a request", self.reply_channel)
-
-    def connectionLost(self, reason: Failure) -> None:
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if self.connections.unregister(self.reply_channel):
+            self.send_disconnect()
         super().connectionLost(reason)
-        self.factory.bodies.abandon(self.reply_channel)
-        self.factory.leave_groups(self)
-
-    def duration(self) -> float:
-        return time.monotonic() - self.request_start
+        self.connections.bodies.abandon(self.reply_channel)
+        self.connections.leave_groups(self)
 
     # The body
 
     def gotLength(self, length: int | None) -> None:
-        """The header is complete; `length` of the body, None where it comes in chunks."""
+        """The header is complete; `length` of the body, None where it is chunked."""
         self.content = BytesIO()
-        self.body_limit = self.factory.max_upload
+        options = self.connections.options
+        self.body_limit = options.max_upload
         if length != 0 and not self.may_upload():
-            self.body_limit = min(self.body_limit, self.factory.max_anonymous_upload)
+            self.body_limit = min(self.body_limit, options.max_anonymous_upload)
         if length is not None and length > self.body_limit:
             self.refuse_length()
-        elif not self.factory.bodies.begin(self.reply_channel, header_size(self.channel), length):
+        elif not self.connections.bodies.begin(
+            self.reply_channel, header_size(self.channel), length
+        ):
             self.refuse_for_now()
 
     def may_upload(self) -> bool:
         """Whether the client sends a session cookie or a token. Workers validate them."""
         return (
             self.requestHeaders.hasHeader(b"Authorization")
-            or self.factory.session_cookie in self.received_cookies
+            or self.connections.options.session_cookie in self.received_cookies
         )
 
     def handleContentChunk(self, data: bytes) -> None:
@@ -144,14 +98,14 @@ class Request(WebRequest):
             return
         if self.content.tell() + len(data) > self.body_limit:
             self.refuse_length()
-        elif self.factory.bodies.grow(self.reply_channel, len(data)):
+        elif self.connections.bodies.grow(self.reply_channel, len(data)):
             self.content.write(data)
         else:
             self.refuse_for_now()
 
     def refuse_length(self) -> None:
         limit = self.body_limit
-        if limit < self.factory.max_upload:
+        if limit < self.connections.options.max_upload:
             sentence = (
                 f"Without a session or an Authorization header a body has at most {limit} bytes."
             )
@@ -167,35 +121,37 @@ class Request(WebRequest):
         """Answer at once: the rest of the body would only cost both sides."""
         self.is_refused = True
         self.content = BytesIO()
-        self.factory.bodies.abandon(self.reply_channel)
-        self.factory.forget(self)
-        self.factory.metrics.drop(reason)
+        self.connections.bodies.abandon(self.reply_channel)
+        self.connections.forget(self)
+        self.connections.metrics.drop(reason)
         self.transport.write(refusal(status, sentence, headers))
         # A client that sends everything before it reads would see a reset instead of the reason.
         self.channel.transport.loseWriteConnection()
-        self.factory.reactor.callLater(LINGER, self.channel.transport.abortConnection)
+        reactor.callLater(LINGER, self.channel.transport.abortConnection)
 
     # To the workers
 
-    def process(self):
+    def process(self) -> None:
+        """The request is complete: Twisted calls this."""
         if self.is_refused:
             self.channel.transport.loseConnection()
             return
         upgrade = self.requestHeaders.getRawHeaders(b"Upgrade", [b""])[0]
         if upgrade.lower() == b"websocket":
-            self.hand_over()
+            self.upgrade()
             return
-        self.request_start = time.monotonic()
-        if self.factory.health_path and self.path == self.factory.health_path:
+        self.started_at = time.monotonic()
+        options = self.connections.options
+        if options.health_path and self.path == options.health_path:
             self.answer_health()
             return
         try:
             path = unquote(self.path.decode("ascii"))
         except UnicodeDecodeError:
             self.path = b"/"
-            self.basic_error(400, b"Bad Request", "The path holds bytes that are not ASCII.")
+            self.answer_error(400, "The path holds bytes that are not ASCII.")
             return
-        self.root_path = self.factory.root_path
+        root_path = options.root_path
         headers = []
         for name, values in self.requestHeaders.getAllRawHeaders():
             name = name.lower()
@@ -204,23 +160,24 @@ class Request(WebRequest):
             for value in values:
                 if name == b"daphne-root-path":
                     # A client's own would put links to other sites into pages that caches keep.
-                    if self.factory.proxy.hops:
-                        self.root_path = unquote(value.decode("latin1"))
+                    if options.proxies.hops:
+                        root_path = unquote(value.decode("latin1"))
                 else:
                     headers.append((name, value))
         peer = [self.client.host, self.client.port] if hasattr(self.client, "port") else None
-        self.client_addr, scheme = client_address(self.factory.proxy, headers, peer)
+        self.client_addr, scheme = client_address(options.proxies, headers, peer)
         body = self.content.getvalue()
-        self.content = None  # the message has it
-        self.factory.metrics.count("http_requests")
-        self.factory.bodies.send(
+        self.content = BytesIO()  # the message has it
+        self.connections.metrics.count("http_requests")
+        self.is_sent = True
+        self.connections.bodies.send(
             READY_CHANNEL if self.is_ready_check else "http.request",
             {
                 "reply_channel": self.reply_channel,
                 "http_version": self.clientproto.split(b"/")[-1].decode("ascii"),
                 "method": self.method.decode("ascii"),
                 "path": path,
-                "root_path": self.root_path,
+                "root_path": root_path,
                 "scheme": scheme or ("https" if self.isSecure() else "http"),
                 "query_string": self.uri.partition(b"?")[2],
                 "headers": headers,
@@ -228,112 +185,132 @@ class Request(WebRequest):
                 "client": self.client_addr,
                 "server": [self.host.host, self.host.port] if hasattr(self.host, "port") else None,
             },
-            self.refused,
+            self.refuse_busy,
         )
 
     @property
     def is_ready_check(self) -> bool:
-        return bool(self.factory.ready_path) and self.path == self.factory.ready_path
+        ready_path = self.connections.options.ready_path
+        return bool(ready_path) and self.path == ready_path
 
-    def answer_health(self) -> None:
-        """Answer for this process, whatever Redis and the workers do."""
-        self.client_addr = None
-        is_read = self.method in (b"GET", b"HEAD")
-        connections = len(self.factory.reply_protocols) - 1  # without this one
-        self.answer_json(self.factory.liveness.answer(connections) if is_read else ONLY_READ)
+    def waits_since(self) -> float:
+        """When it was sent to the workers, on the monotonic clock; infinite once it is answered."""
+        return self.started_at if self.is_sent and not self.has_response else math.inf
 
-    def answer_json(self, answer: Answer) -> None:
-        headers = list(answer.headers)
-        self.serverResponse({"status": answer.status, "headers": headers, "content": answer.body})
-
-    def refused(self):
-        """The workers are behind, or Redis away."""
-        if self._disconnected or self._got_response_start:
+    def refuse_busy(self) -> None:
+        """The workers are behind, or Redis is away: the client may try again later."""
+        if self._disconnected or self.has_response:
             return
         if self.is_ready_check:
             self.answer_json(
                 unanswered("Redis is away, or does not take a message for the workers.")
             )
         else:
-            self.basic_error(503, b"Service Unavailable", BUSY)
+            self.answer_error(503, BUSY)
 
-    def hand_over(self):
+    def upgrade(self) -> None:
         """A handshake on a connection that was used before: build its header again."""
         lines = [self.method + b" " + self.uri + b" HTTP/1.1"]
         for name, values in self.requestHeaders.getAllRawHeaders():
             lines += [name + b": " + value for value in values]
         head = b"\r\n".join(lines) + b"\r\n\r\n"
-        self.factory.reply_protocols.pop(self.reply_channel, None)
-        self.factory.bodies.abandon(self.reply_channel)
-        self.reply_channel = None
+        self.connections.unregister(self.reply_channel)
+        self.connections.bodies.abandon(self.reply_channel)
         transport = self.channel.transport
         self.channel.setTimeout(None)
         transport.unregisterProducer()
-        rest = self.channel.clearLineBuffer()  # what came right behind it
-        self.factory.upgrade(transport, head + rest, len(head) - 4)
+        rest = self.channel.clearLineBuffer()  # what arrived right behind it
+        self.connections.upgrade(transport, head + rest, len(head) - 4)
         transport.resumeProducing()
 
-    def finish(self):
-        """The response is complete. Daphne would tell workers, none of whom listens."""
-        self.factory.bodies.abandon(self.reply_channel)
-        self.factory.forget(self)
-        http.Request.finish(self)
-
-    def send_disconnect(self):
-        """The client went before its response was complete; for consumers that poll long."""
+    def send_disconnect(self) -> None:
+        """The client left before its response was complete; for consumers that poll long."""
         if self.path:
             message = {"reply_channel": self.reply_channel, "path": unquote(self.path.decode())}
-            self.factory.outbox.send("http.disconnect", message)
+            self.connections.outbox.send("http.disconnect", message)
 
-    def check_time(self, now):
-        """Called every 2 s: ends a request that took too long."""
-        waited = now - self.request_start
-        if self.is_ready_check and not self._got_response_start and waited > READY_WITHIN:
+    # The response
+
+    def respond(self, message: Message) -> None:
+        """Send the response, or a part of it. Raises ValueError."""
+        if not self.has_response:
+            if "status" not in message:
+                raise ValueError(f"The first reply for {self.reply_channel} has no status.")
+            self.has_response = True
+            self.setResponseCode(message["status"])
+            for name, value in message.get("headers", ()):
+                if isinstance(name, str):  # ASGI has bytes; Daphne allows both
+                    name = name.encode("latin1")
+                self.responseHeaders.addRawHeader(name, value)
+        elif "status" in message:
+            raise ValueError(f"Another reply for {self.reply_channel} has a status.")
+        self.write(message.get("content", b""))
+        if not message.get("more_content", False):
+            self.finish()
+            self.log_action()
+
+    def answer_health(self) -> None:
+        """Answer for this process, whatever Redis and the workers do."""
+        is_read = self.method in (b"GET", b"HEAD")
+        connections = len(self.connections.by_reply_channel) - 1  # without this one
+        liveness = self.connections.liveness
+        self.answer_json(liveness.answer(connections) if is_read else ONLY_READ)
+
+    def answer_json(self, answer: Answer) -> None:
+        headers = list(answer.headers)
+        self.respond({"status": answer.status, "headers": headers, "content": answer.body})
+
+    def answer_error(self, status: int, sentence: str) -> None:
+        """Answer with a page of one sentence. `status`: one of REASONS."""
+        headers = [(b"Content-Type", b"text/html; charset=utf-8")]
+        if status == 503:
+            headers.append(RETRY_AFTER_HEADER)
+        page = ERROR_PAGE % {"title": f"{status} {REASONS[status].decode()}", "body": sentence}
+        self.respond({"status": status, "headers": headers, "content": page.encode()})
+
+    def send_frames(self, frames: bytes) -> None:
+        logger.error("A text for a group reached %s, a request", self.reply_channel)
+
+    def finish(self) -> None:
+        """The response is complete. Unlike Daphne's, no worker is told: none listens for it."""
+        self.connections.bodies.abandon(self.reply_channel)
+        self.connections.forget(self)
+        super().finish()
+
+    def cut(self) -> None:
+        """End the connection at once."""
+        self.channel.transport.abortConnection()
+
+    def check_time(self, now: float) -> None:
+        """Called every 2 s: ends a request that takes too long."""
+        waited = now - self.started_at
+        if self.is_ready_check and not self.has_response and waited > READY_WITHIN:
             problem = f"No worker has answered this check within {READY_WITHIN:g} s."
             self.answer_json(unanswered(problem))
             return
-        if self.factory.timeout < 0 or waited <= self.factory.timeout:
+        limit = self.connections.options.http_timeout
+        if limit < 0 or waited <= limit:
             return
-        if self.path is None:
+        if self.path is None:  # Twisted sets it once the body is complete
             self.refuse("slow_body", 408, "The request did not arrive in time.")
             return
-        self.factory.metrics.drop("http_timeout")
-        if self._got_response_start:
+        self.connections.metrics.drop("http_timeout")
+        if self.has_response:
             # Half a response was sent: only a cut tells the client that the rest is missing.
-            self.channel.transport.abortConnection()
+            self.cut()
         else:
-            self.basic_error(503, b"Service Unavailable", "The workers did not answer in time.")
+            self.answer_error(503, "The workers did not answer in time.")
 
-
-class Channel(http.HTTPChannel):
-    """Twisted's HTTP/1.1 channel with our requests."""
-
-    requestFactory = Request
-    totalHeadersSize = LONGEST_HEADER
-
-    def dataReceived(self, data: bytes) -> None:
-        super().dataReceived(data)
-        if unparsed(self):
-            self.factory.messages.note(self, len(data))
-
-    def _send100Continue(self) -> None:
-        if not self.requests[-1].is_refused:
-            super()._send100Continue()
-
-    def connectionLost(self, reason: Failure) -> None:
-        self.factory.disconnected(self)
-        super().connectionLost(reason)
-
-    # What it holds: see channels_realtime.interface.buffers
-
-    def received_bytes(self) -> int:
-        return unparsed(self)
-
-    def unsent_bytes(self) -> int:
-        return buffered(self.transport)
-
-    def close(self) -> None:
-        """The memory for its kind of buffer is used up. No answer can stand before others."""
-        self.transport.abortConnection()
-
-    close_unfinished = close_slow = close
+    def log_action(self) -> None:
+        if not self.connections.action_logger:
+            return
+        client = ":".join(map(str, self.client_addr)) if self.client_addr else None
+        details: dict[str, Any] = {
+            "path": self.uri.decode("ascii", "backslashreplace"),
+            "status": self.code,
+            "method": self.method.decode("ascii", "backslashreplace"),
+            "client": client,
+            "time_taken": time.monotonic() - self.started_at,
+            "size": self.sentLength,
+        }
+        self.connections.action_logger("http", "complete", details)

@@ -1,66 +1,75 @@
-"""What workers send to this interface server: read from its list, handed to its sockets."""
+"""Reads what workers send to this interface server from its list in Redis."""
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Protocol
 
-from twisted.internet import reactor
-
-from channels_realtime.interface.redis.link import Link, Lost
+from channels_realtime.interface.reactor import reactor
+from channels_realtime.interface.redis.link import Link, Lost, RawReply
+from channels_realtime.interface.redis.outbox import Message
 from channels_realtime.interface.websocket.framing import encode_message
+from channels_realtime.layer.channel_layer import Transport
 from channels_realtime.layer.envelope import GROUP, JOIN, LEAVE, MESSAGE, BadEnvelope, stamp
 from channels_realtime.layer.shard import seconds
+from channels_realtime.metrics.counters import Metrics
 
 logger = logging.getLogger("channels_realtime.inbox")
 
-BLOCK = 5  # s: how long Redis waits for an entry before it answers with none
-BATCH = 64  # entries a round trip; more would starve the sockets' own traffic
-# s after an entry until the next are fetched: under load they come in one round trip instead of
-# each by itself, and a lone message never waits.
+BLOCK = 5  # s: how long Redis waits for an entry before it replies with none
+BATCH = 64  # entries per round trip; more would starve the sockets' own traffic
+# s after an entry until the next are fetched: under load they arrive in one round trip instead of
+# one each, and a lone message never waits.
 PAUSE = 0.001
-REFUSED = 1  # s until Redis is asked again where it answers with an error
+REFUSED = 1  # s until the next attempt after an error reply
+
+
+class Recipients(Protocol):
+    """The connections of this process, which the entries are for."""
+
+    def deliver(self, channel: str, message: Message) -> None: ...
+    def broadcast(self, group: str, frames: Sequence[bytes]) -> None: ...
+    def deliver_to_group(self, group: str, message: Message) -> None: ...
+    def join(self, group: str, channel: str) -> None: ...
+    def leave(self, group: str, channel: str) -> None: ...
 
 
 class Inbox:
-    """One shard's list of this process.
+    """The list of this process on one shard."""
 
-    `sockets` takes deliver(channel, message), spread(group, frames), spread_message(group,
-    message), join(group, channel), leave(group, channel).
-    """
-
-    def __init__(self, layer, process: str, sockets, metrics) -> None:
+    def __init__(
+        self, layer: Transport, process: str, recipients: Recipients, metrics: Metrics
+    ) -> None:
         self.layer = layer
         self.process = process
         self.list = layer.prefix + process
-        self.lost = False  # whether a reply of Redis did not arrive
-        self.sockets = sockets
+        self.lost = False  # whether a reply was lost with a connection
+        self.recipients = recipients
         self.metrics = metrics
 
     def listen(self, link: Link) -> None:
-        """Begin to wait, on a link that was just opened."""
+        """Begin to read, on a link that was just opened."""
         self.link = link
         if self.lost:
-            # With the last reply, joins may have been lost; Redis holds them, if it kept its keys.
-            key = f"{self.layer.prefix}:groups:{self.process}"
-            link.script(self.rejoin, "memberships", [key], (self.layer.prefix, self.process))
+            # Joins may have been lost with the last reply; Redis holds them, if it kept its keys.
+            link.run(self.rejoin, self.layer.scripts.memberships(link.shard.index, self.process))
         self.wait()
 
-    def rejoin(self, reply: Any) -> None:
-        if isinstance(reply, list):
-            for group, names in reply:
+    def rejoin(self, reply: dict[str, list[str]] | Exception) -> None:
+        if not isinstance(reply, Exception):
+            for group, names in reply.items():
                 for name in names:
-                    self.sockets.join(group.decode(), self.process + name.decode())
+                    self.recipients.join(group, self.process + name)
 
     def wait(self) -> None:
         self.link.command(self.woken, "BLPOP", self.list, BLOCK, wait=BLOCK)
 
-    def woken(self, reply: Any) -> None:
+    def woken(self, reply: RawReply) -> None:
         if isinstance(reply, Lost):
             self.lost = True  # the link opens again and calls listen()
         elif reply is None:
             self.wait()
         elif isinstance(reply, Exception):
-            logger.error("Redis refuses to be read from: %s", reply)
+            logger.error("Redis refuses a read: %s", reply)
             reactor.callLater(REFUSED, self.wait)
         else:
             self.take([reply[1]], lambda: reactor.callLater(PAUSE, self.drain))
@@ -68,7 +77,7 @@ class Inbox:
     def drain(self) -> None:
         self.link.command(self.drained, "LPOP", self.list, BATCH)
 
-    def drained(self, reply: Any) -> None:
+    def drained(self, reply: RawReply) -> None:
         if isinstance(reply, list):
             self.take(reply, self.drain if len(reply) == BATCH else self.wait)
         elif isinstance(reply, Lost):
@@ -76,11 +85,11 @@ class Inbox:
         else:
             self.wait()
 
-    def take(self, entries: Sequence[bytes], then: Callable[[], Any]) -> None:
+    def take(self, entries: Sequence[bytes], then: Callable[[], object]) -> None:
         """Handle the entries and go on with `then`.
 
-        Where their stamps do not fit our idea of Redis's clock, which may have been set, the time
-        is read before an entry is taken for an old one.
+        Redis's clock may have been set: where the entries' time stamps do not fit it as it was last
+        read, it is read again before an entry is taken for an old one.
         """
         clock = self.link.shard.clock
         stamps = [stamp(entry) for entry in entries]
@@ -90,7 +99,7 @@ class Inbox:
             then()
             return
 
-        def read(reply: Any) -> None:
+        def read(reply: RawReply) -> None:
             if isinstance(reply, list):
                 clock.set(seconds(reply))
             self.handle(entries)
@@ -102,12 +111,14 @@ class Inbox:
         self.link.command(read, "TIME")
 
     def handle(self, entries: Sequence[bytes]) -> None:
-        """Hand the entries over in their order, runs of broadcasts to one group as one write."""
+        """Pass the entries on in their order, runs of broadcasts to one group as one write."""
         oldest = self.link.shard.clock.now() - self.layer.expiry
-        runs: dict[str, list[bytes]] = {}  # group -> frames that wait to be written together
+        runs: dict[str, list[bytes]] = {}  # group -> frames to write together
         for entry in entries:
             try:
                 kind, name, content = self.layer.codec.unpack(entry)
+                if name is None:
+                    raise BadEnvelope("it names no channel")
             except BadEnvelope as reason:
                 self.metrics.drop("unreadable")
                 logger.error("Dropped an entry that cannot be read: %s", reason)
@@ -120,23 +131,24 @@ class Inbox:
                 if frame is not None:
                     runs.setdefault(name, []).append(frame)
                     continue
-            # Whatever is no broadcast keeps its place among them.
-            self.spread(runs)
+            # All other entries keep their place among the broadcasts.
+            self.broadcast(runs)
             try:
                 if kind == JOIN:
-                    self.sockets.join(name, content)
+                    self.recipients.join(name, content)
                 elif kind == LEAVE:
-                    self.sockets.leave(name, content)
+                    self.recipients.leave(name, content)
                 elif kind == MESSAGE:
-                    self.sockets.deliver(name, content)
+                    self.recipients.deliver(name, content)
                 else:
-                    self.sockets.spread_message(name, content)
+                    self.recipients.deliver_to_group(name, content)
             except Exception:
                 self.metrics.drop("refused")
                 logger.exception("A reply for %s was refused", name)
-        self.spread(runs)
+        self.broadcast(runs)
 
-    def spread(self, runs):
+    def broadcast(self, runs: dict[str, list[bytes]]) -> None:
+        """Write what has been collected for each group, and clear it."""
         for group, frames in runs.items():
-            self.sockets.spread(group, frames)
+            self.recipients.broadcast(group, frames)
         runs.clear()

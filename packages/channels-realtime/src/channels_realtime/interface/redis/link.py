@@ -4,20 +4,22 @@ layer.connection opens it in a thread, since names, TLS, passwords and Sentinel 
 """
 
 import logging
+import socket
 import ssl
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import hiredis
 import redis
-from twisted.internet import reactor
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.threads import deferToThread
+from twisted.python.failure import Failure
 
+from channels_realtime.interface.reactor import reactor
 from channels_realtime.internals import take_socket
-from channels_realtime.layer.commands import Command, Value
+from channels_realtime.layer.commands import Command, Reply, Value
 from channels_realtime.layer.connection import Connection
 from channels_realtime.layer.shard import ANSWER_WITHIN, Reminder, Shard, delays
 
@@ -25,11 +27,12 @@ logger = logging.getLogger("channels_realtime.link")
 
 READ = 1 << 18  # bytes per read: a burst of broadcasts comes in one
 AGAIN = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
-# Error replies after which the connection is opened again: it leads to the wrong server, or that
-# server has lost the scripts.
+# Error replies after which the connection is opened again: this is the wrong server, or it has
+# lost the scripts.
 REOPEN = ("NOSCRIPT", "READONLY", "MASTERDOWN", "LOADING")
 
-Callback = Callable[[Any], None]
+RawReply = Any  # what hiredis parses (int, bytes, list, None or ReplyError), or Lost
+Callback = Callable[[RawReply], None]
 
 
 class Lost(Exception):
@@ -37,25 +40,31 @@ class Lost(Exception):
 
 
 class Awaited(NamedTuple):
-    """A command whose reply is to come, by `due` on the monotonic clock."""
+    """A command that Redis must answer by `due` on the monotonic clock."""
 
     callback: Callback
     due: float
+    parse: Callable[[RawReply], object] | None  # None: the callback takes it as it is
 
 
 class Link(FileDescriptor):
     """One connection to a shard, opened again whenever it ends.
 
     Args:
-        shard: the Redis that it leads to.
+        shard: the Redis to connect to.
         on_open: called with the link after each opening, before anything else is sent.
+
+    Attributes:
+        lost_at: when the connection ended, on the monotonic clock; None while it is open, and
+            before it was opened for the first time.
     """
 
     def __init__(self, shard: Shard, on_open: Callable[["Link"], None]) -> None:
-        super().__init__(reactor)
+        super().__init__()
         self.shard = shard
         self.on_open = on_open
-        self.socket: Any = None
+        self.socket: socket.socket | None = None
+        self.lost_at: float | None = None
         self.awaited: deque[Awaited] = deque()
         self.unwritten: list[bytes] = []
         self.unwritten_size = 0
@@ -80,24 +89,29 @@ class Link(FileDescriptor):
         self.connected = True
         self.disconnected = False
         self.overdue = False
+        self.lost_at = None
         self.reader = hiredis.Reader(protocolError=redis.ConnectionError)
+        assert self.connection.wire is not None, "dial() has connected it"
         self.socket = take_socket(self.connection.wire)
         self.socket.setblocking(False)
         self.startReading()
         self.on_open(self)
 
-    def refused(self, failure: Any) -> None:
+    def refused(self, failure: Failure) -> None:
         if self.closing:
             return
-        self.shard.went_away(failure.value)
+        error = failure.value
+        assert error is not None, "deferToThread() fails with an exception"
+        self.shard.went_away(error)
         self.reminder = self.reminder or Reminder(self.shard)
-        self.reminder.failed(failure.value)
+        self.reminder.failed(error)
         reactor.callLater(next(self.delays), self.open)
 
     def lose(self, reason: object) -> None:
-        """The connection has ended: no reply that was to come will come."""
+        """The connection has ended, and with it every reply that was awaited."""
         if self.socket is None:
             return
+        self.lost_at = time.monotonic()
         self.stopReading()
         self.stopWriting()
         self.socket = None
@@ -123,15 +137,24 @@ class Link(FileDescriptor):
         return self.socket is not None
 
     @property
+    def away_since(self) -> float | None:
+        """Since when Redis has been away, on the monotonic clock; None while it is there.
+
+        A Redis that accepts connections and answers nothing is away from the moment when the last
+        one was given up, not from the first attempt that fails.
+        """
+        return self.shard.away_since if self.lost_at is None else self.lost_at
+
+    @property
     def backlog(self) -> int:
-        """Bytes that Redis has not taken yet."""
+        """Bytes that Redis has not read yet."""
         return self.unwritten_size + self._tempDataLen + len(self.dataBuffer) - self.offset
 
     def check(self, now: float) -> bool:
-        """Called with every heartbeat: end the connection if Redis owes a reply for too long.
+        """Called with every heartbeat: end the connection if a reply is overdue.
 
-        Returns whether it was ended. The first time only notes it: where this process itself was
-        stopped, the reply is there and will be read before the second.
+        Returns whether it was ended. The first time only notes it: if this process itself was
+        stopped, the reply has arrived and will be read before the second.
         """
         overdue = bool(self.awaited) and self.awaited[0].due < now
         if overdue and self.overdue:
@@ -142,37 +165,36 @@ class Link(FileDescriptor):
 
     # Commands
 
-    def run(self, callback: Callback, command: Command) -> None:
-        """Run a script; `callback` gets the reply, a ReplyError or Lost."""
-        self.script(callback, command.script, command.keys, command.arguments)
-
-    def script(
-        self,
-        callback: Callback,
-        name: str,
-        keys: Sequence[str] = (),
-        arguments: Sequence[Value] = (),
-    ) -> None:
-        """Run one of layer/lua, as run() does."""
+    def run(self, callback: Callable[[Reply | Exception], None], command: Command[Reply]) -> None:
+        """Run a script; `callback` gets its typed reply, a ReplyError or Lost."""
         if self.socket is None:
             callback(Lost())
         else:
-            self.command(callback, *self.connection.script(name, keys, arguments))
+            self.command(callback, *self.connection.evalsha(command), parse=command.parse)
 
-    def command(self, callback: Callback, *command: Value, wait: float = 0) -> None:
+    def command(
+        self,
+        callback: Callback,
+        *command: Value,
+        wait: float = 0,
+        parse: Callable[[RawReply], object] | None = None,
+    ) -> None:
         """Send a command with all that this turn of the reactor sends, in one write.
 
-        `wait`: seconds that Redis itself may take, for a command that blocks.
+        Args:
+            wait: seconds for which Redis may block, beside the time for a reply.
+            parse: makes what `callback` gets of a reply that is no error.
         """
         if self.socket is None:
             callback(Lost())
             return
         if not self.unwritten:
             reactor.callLater(0, self.flush)
-        packed = hiredis.pack_command(command)
+        # hiredis declares a tuple of one value, and takes any number.
+        packed = hiredis.pack_command(command)  # type: ignore[arg-type]
         self.unwritten.append(packed)
         self.unwritten_size += len(packed)
-        self.awaited.append(Awaited(callback, time.monotonic() + wait + ANSWER_WITHIN))
+        self.awaited.append(Awaited(callback, time.monotonic() + wait + ANSWER_WITHIN, parse))
 
     def flush(self) -> None:
         data, self.unwritten = b"".join(self.unwritten), []
@@ -197,6 +219,8 @@ class Link(FileDescriptor):
             super().write(data)
 
     def writeSomeData(self, data: bytes) -> int | Exception:
+        if self.socket is None:
+            return 0
         try:
             return self.socket.send(data)
         except AGAIN:
@@ -205,6 +229,8 @@ class Link(FileDescriptor):
             return error
 
     def doRead(self) -> None:
+        if self.socket is None:
+            return
         try:
             data = self.socket.recv(READ)
         except AGAIN:
@@ -217,8 +243,8 @@ class Link(FileDescriptor):
             return
         self.overdue = False
         self.reader.feed(data)
-        # TLS decrypts records whole: what is left of one makes the socket readable no more.
-        while self.socket is not None and getattr(self.socket, "pending", int)():
+        # TLS decrypts whole records: the rest of one does not make the socket readable again.
+        while getattr(self.socket, "pending", int)():
             self.reader.feed(self.socket.recv(READ))
         while self.socket is not None:
             try:
@@ -232,11 +258,15 @@ class Link(FileDescriptor):
                 self.lose(reply)
             elif not isinstance(reply, hiredis.PushNotification):
                 if not self.awaited:
-                    self.lose("it answers what nobody asked")
+                    self.lose("it sends a reply to no command")
                     return
-                self.awaited.popleft().callback(reply)
+                callback, _, parse = self.awaited.popleft()
+                if parse is None or isinstance(reply, Exception):
+                    callback(reply)
+                else:
+                    callback(parse(reply))
 
-    def connectionLost(self, reason: Any) -> None:
+    def connectionLost(self, reason: Failure) -> None:
         self.lose(reason.getErrorMessage())
 
     readConnectionLost = writeConnectionLost = connectionLost

@@ -1,4 +1,4 @@
-"""What an interface server sends to workers, pipelined and without waiting.
+"""What an interface server sends to workers, pipelined and without blocking.
 
 A message that Redis did not take waits here until Redis is back, as long as its sender can wait.
 """
@@ -6,69 +6,85 @@ A message that Redis did not take waits here until Redis is back, as long as its
 import math
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from twisted.internet import reactor
+from twisted.internet.base import DelayedCall
 
+from channels_realtime.interface.reactor import reactor
 from channels_realtime.interface.redis.link import Link, Lost
 from channels_realtime.layer.channel_layer import Transport
 from channels_realtime.layer.commands import Command
+from channels_realtime.layer.scripts import SendReply
 from channels_realtime.layer.shard import PATIENCE, is_passing
 from channels_realtime.memory_budget import Budget
 from channels_realtime.metrics.counters import Metrics
 
-DISCONNECT = 500  # bytes of one that waits; the paths of those that were accepted are short
+DISCONNECT = 500  # bytes of one that waits; the paths of accepted sockets are short
 RETRY_FULL = 0.2  # s between two attempts where the workers are behind
 BATCH = 200  # messages per attempt
 FOREVER = math.inf
 
+Message = dict[str, Any]  # of ASGI: its keys and their types depend on the channel
+
 
 @dataclass(slots=True, eq=False)
-class Letter:
-    """A message on its way.
+class OutgoingMessage:
+    """A message for workers, until Redis has it.
 
-    `sent`: when, on the monotonic clock; `patience`: seconds that it may wait for Redis;
-    `command`: set once it may have reached Redis, which knows by its number if it has.
-    `taken`: called once Redis has it.
+    Attributes:
+        sent_at: when it was sent, on the monotonic clock.
+        patience: seconds that it may wait for Redis.
+        refused: called where it is given up.
+        shard: where it goes, once `command` is set.
+        command: set once it may have reached Redis, which recognises a repeated one.
+        taken: called once Redis has it.
     """
 
     channel: str
-    message: dict
-    sent: float
+    message: Message
+    sent_at: float
     patience: float
     refused: Callable[[], None] | None
     shard: int = 0
-    command: Command | None = None
+    command: Command[SendReply] | None = None
     taken: Callable[[], None] | None = None
 
     @property
     def size(self) -> int:
         """About how many bytes it holds."""
         if self.command is not None:
-            return len(self.command.arguments[0])
+            entry = self.command.arguments[0]
+            return len(entry) if isinstance(entry, bytes) else 0
         return 300 + sum(len(self.message.get(key) or "") for key in ("body", "text", "bytes"))
 
 
 class Outbox:
-    """`links`: the link of each shard for writing, set by the server."""
+    """Sends messages to workers.
 
-    def __init__(self, layer: Transport, budget: Budget, metrics: Metrics) -> None:
+    Args:
+        links: to each shard, by its index.
+    """
+
+    def __init__(
+        self, layer: Transport, links: Sequence[Link], budget: Budget, metrics: Metrics
+    ) -> None:
         self.layer = layer
+        self.links = links
         self.link_limit = budget.links // layer.ring_size  # bytes
-        self.kept_limit = budget.outbox  # bytes
-        self.behind_limit = budget.disconnects // DISCONNECT
+        self.waiting_limit = budget.outbox  # bytes
+        self.disconnects_limit = budget.disconnects // DISCONNECT
         self.metrics = metrics
-        self.links: list[Link] = []
-        self.kept: deque[Letter] = deque()  # wait for Redis
-        self.kept_bytes = 0
-        self.behind: deque[Letter] = deque()  # disconnects that wait for room in their channel
-        self.retrying = None
+        self.waiting: deque[OutgoingMessage] = deque()  # for Redis
+        self.waiting_bytes = 0
+        self.disconnects: deque[OutgoingMessage] = deque()  # wait for room in their channel
+        self.retrying: DelayedCall | None = None
 
     def send(
         self,
         channel: str,
-        message: dict,
+        message: Message,
         refused: Callable[[], None] | None = None,
         patience: float = PATIENCE,
     ) -> None:
@@ -78,61 +94,63 @@ class Outbox:
         Redis went away. With FOREVER it also waits for room in a full channel: a disconnect must
         not get lost.
         """
-        self.post(Letter(channel, message, time.monotonic(), patience, refused))
+        self.post(OutgoingMessage(channel, message, time.monotonic(), patience, refused))
 
-    def post(self, letter: Letter) -> None:
-        if letter.command is None:
-            letter.shard = self.layer.shard_of(letter.channel)
-        link = self.links[letter.shard]
+    def post(self, outgoing: OutgoingMessage) -> None:
+        if outgoing.command is None:
+            outgoing.shard = self.layer.shard_of(outgoing.channel)
+        link = self.links[outgoing.shard]
         if not link.is_open:
-            self.keep(letter)
+            self.wait(outgoing)
             return
         if link.backlog > self.link_limit:
-            self.refuse(letter, "redis_slow")
+            self.refuse(outgoing, "redis_slow")
             return
-        if letter.command is None:
-            letter.command = self.layer.send_command(letter.channel, letter.message, letter.shard)
+        if outgoing.command is None:
+            outgoing.command = self.layer.send_command(
+                outgoing.channel, outgoing.message, outgoing.shard
+            )
 
-        def answered(reply: object) -> None:
-            if reply == 1:
-                if letter.taken is not None:
-                    letter.taken()
+        def replied(reply: SendReply | Exception) -> None:
+            if reply is SendReply.SENT:
+                if outgoing.taken is not None:
+                    outgoing.taken()
                 return
             if isinstance(reply, Lost):
-                self.keep(letter)  # the command's number tells Redis if it was done already
+                self.wait(outgoing)  # the command's number tells Redis if it was done already
             elif isinstance(reply, Exception):
-                letter.command = None
-                self.refuse(letter, "redis_full" if is_passing(reply) else "redis_error")
+                outgoing.command = None
+                self.refuse(outgoing, "redis_full" if is_passing(reply) else "redis_error")
             else:
-                letter.command = None  # the next attempt is another write
-                self.refuse(letter, "channel_full")
+                outgoing.command = None  # the next attempt is another write
+                self.refuse(outgoing, "channel_full")
 
-        link.run(answered, letter.command)
+        link.run(replied, outgoing.command)
 
-    def keep(self, letter: Letter) -> None:
-        """The message waits for Redis, unless Redis has been away for too long already."""
-        away_since = self.links[letter.shard].shard.away_since
-        # In a long outage nobody waits to be refused.
-        since = letter.sent if away_since is None else min(letter.sent, away_since)
-        if since + letter.patience <= time.monotonic():
-            self.refuse(letter, "redis_lost")
-        elif self.kept_bytes + letter.size > self.kept_limit:
-            self.refuse(letter, "outbox_full")
+    def wait(self, outgoing: OutgoingMessage) -> None:
+        """Keep the message until Redis is back, unless Redis has been away for too long."""
+        away_since = self.links[outgoing.shard].away_since
+        # In a long outage messages are refused at once.
+        since = outgoing.sent_at if away_since is None else min(outgoing.sent_at, away_since)
+        if since + outgoing.patience <= time.monotonic():
+            self.refuse(outgoing, "redis_lost")
+        elif self.waiting_bytes + outgoing.size > self.waiting_limit:
+            self.refuse(outgoing, "outbox_full")
         else:
-            self.kept.append(letter)
-            self.kept_bytes += letter.size
+            self.waiting.append(outgoing)
+            self.waiting_bytes += outgoing.size
 
-    def refuse(self, letter: Letter, reason: str) -> None:
-        if letter.patience == FOREVER:
-            if len(self.behind) >= self.behind_limit:
+    def refuse(self, outgoing: OutgoingMessage, reason: str) -> None:
+        if outgoing.patience == FOREVER:
+            if len(self.disconnects) >= self.disconnects_limit:
                 self.metrics.drop("disconnect_lost")
                 return
-            self.behind.append(letter)
+            self.disconnects.append(outgoing)
             self.retry_later()
             return
         self.metrics.drop(reason)
-        if letter.refused is not None:
-            letter.refused()
+        if outgoing.refused is not None:
+            outgoing.refused()
 
     def retry_later(self) -> None:
         if self.retrying is None:
@@ -140,23 +158,30 @@ class Outbox:
 
     def retry(self) -> None:
         self.retrying = None
-        for _ in range(min(len(self.behind), BATCH)):
-            self.post(self.behind.popleft())
-        if self.behind:
+        for _ in range(min(len(self.disconnects), BATCH)):
+            self.post(self.disconnects.popleft())
+        if self.disconnects:
             self.retry_later()
 
-    def opened(self, link: Link) -> None:
-        """Redis is back: what was kept goes first."""
-        kept, self.kept, self.kept_bytes = self.kept, deque(), 0
-        for letter in kept:
-            self.post(letter)
+    def opened(self) -> None:
+        """A link is open again: what has waited goes first."""
+        for outgoing in self.take_waiting():
+            self.post(outgoing)
 
     def check_time(self) -> None:
         """Called with every heartbeat: refuse what has waited for too long."""
-        kept, self.kept, self.kept_bytes = self.kept, deque(), 0
-        for letter in kept:
-            self.keep(letter)
+        for outgoing in self.take_waiting():
+            self.wait(outgoing)
+
+    def take_waiting(self) -> deque[OutgoingMessage]:
+        taken, self.waiting, self.waiting_bytes = self.waiting, deque(), 0
+        return taken
+
+    @property
+    def undelivered(self) -> int:
+        """How many messages Redis has not taken."""
+        return len(self.waiting) + len(self.disconnects)
 
     def is_empty(self) -> bool:
-        """Whether everything was sent and answered."""
-        return not (self.kept or self.behind or any(link.awaited for link in self.links))
+        """Whether everything was sent, and Redis has replied to it."""
+        return not self.undelivered and not any(link.awaited for link in self.links)

@@ -1,8 +1,8 @@
-"""Admits handshakes, so many at a time that the answers come before their clients give up.
+"""Admission control for handshakes: workers get a limited number of them at a time.
 
-When thousands of readers reconnect at once, workers that had to answer all of them would answer
-each after its page has given up and reconnected, and never catch up. So the rest waits here
-unread, in order of arrival, and a client that hangs up meanwhile costs workers nothing.
+When thousands of readers reconnect at once, workers that got all handshakes would answer each
+after its page has given up and reconnected, and never catch up. So the rest waits here unread, in
+order of arrival, and a client that hangs up meanwhile costs workers nothing.
 """
 
 import time
@@ -18,6 +18,8 @@ AT_ONCE = 200  # at the workers, who do some 1,500 a second: an answer takes 0.1
 MOST_WAITING = 4000  # workers answer them within 3 s
 WAITING = 1 << 10  # bytes that a waiting handshake takes beside its data
 
+Transport = Any  # Twisted declares it by a zope interface, whose methods have no `self`
+
 
 class UnreadHandshake(NamedTuple):
     """A handshake as it was received: its header, and the bytes that came right behind it."""
@@ -31,7 +33,7 @@ class UnreadHandshake(NamedTuple):
 
 class Waiting(NamedTuple):
     since: float  # by the monotonic clock
-    transport: Any
+    transport: Transport
     handshake: UnreadHandshake
 
 
@@ -39,15 +41,15 @@ class Admission:
     """Admits handshakes in order of arrival.
 
     Args:
-        admit: begins a handshake; calls begun(), and done() once it is answered.
-        patience: seconds that a handshake may wait, below 0 without end.
+        admit: begins a handshake; calls started(), and finished() once it is answered.
+        patience: seconds that a handshake may wait, below 0 without limit.
         memory: bytes that all waiting handshakes may take.
         metrics: counts the handshakes that are refused.
     """
 
     def __init__(
         self,
-        admit: Callable[[Any, UnreadHandshake], None],
+        admit: Callable[[Transport, UnreadHandshake], None],
         patience: float,
         memory: int,
         metrics: Metrics,
@@ -61,10 +63,10 @@ class Admission:
         self.held = 0  # bytes of those that wait
         self.admitting = False
 
-    def come(self, transport: Any, handshake: UnreadHandshake) -> None:
-        """A handshake has arrived whole."""
+    def submit(self, transport: Transport, handshake: UnreadHandshake) -> None:
+        """A handshake has arrived whole: admit it, queue it or refuse it."""
         if not self.waiting and len(self.under_way) < AT_ONCE:
-            self.let_in(transport, handshake)
+            self.begin(transport, handshake)
         elif len(self.waiting) >= MOST_WAITING:
             self.refuse(transport, "too_many_handshakes")
         elif self.held + handshake.size() > self.memory:
@@ -74,51 +76,52 @@ class Admission:
             self.waiting.append(Waiting(time.monotonic(), transport, handshake))
             self.held += handshake.size()
 
-    def next(self) -> Waiting:
-        """Take the first of those that wait."""
+    def take_first(self) -> Waiting:
+        """Remove the first of those that wait."""
         first = self.waiting.popleft()
         self.held -= first.handshake.size()
         return first
 
-    def let_in(self, transport: Any, handshake: UnreadHandshake) -> None:
+    def begin(self, transport: Transport, handshake: UnreadHandshake) -> None:
         if has_hung_up(transport):
             self.metrics.drop("gone_before_handshake")
             transport.loseConnection()
         else:
             self.admit(transport, handshake)
 
-    def begun(self, socket: Hashable) -> None:
+    def started(self, socket: Hashable) -> None:
+        """Its connect message goes to the workers."""
         self.under_way.add(socket)
 
-    def done(self, socket: Hashable) -> None:
-        """Answered, refused or gone. Calling it again does nothing."""
+    def finished(self, socket: Hashable) -> None:
+        """It is answered, refused or gone. Calling it again does nothing."""
         if socket in self.under_way:
             self.under_way.remove(socket)
-            self.admit_next()
+            self.admit_waiting()
 
-    def admit_next(self) -> None:
-        if self.admitting:  # one was refused at once: the loop below goes on
+    def admit_waiting(self) -> None:
+        if self.admitting:  # called from within the loop below, which goes on
             return
         self.admitting = True
         try:
             while self.waiting and len(self.under_way) < AT_ONCE:
-                first = self.next()
+                first = self.take_first()
                 first.transport.resumeProducing()
-                self.let_in(first.transport, first.handshake)
+                self.begin(first.transport, first.handshake)
         finally:
             self.admitting = False
 
     def check_time(self, now: float) -> None:
-        """Called every 2 s: refuses handshakes that have waited for longer than they may take."""
+        """Called every 2 s: refuses handshakes that have waited for longer than `patience`."""
         while 0 <= self.patience and self.waiting and now - self.waiting[0].since > self.patience:
-            self.refuse(self.next().transport, "handshake_timeout")
+            self.refuse(self.take_first().transport, "handshake_timeout")
 
     def refuse_all(self) -> None:
-        """The server goes down: the clients may try the next one."""
+        """The server shuts down: the clients may try the next one."""
         while self.waiting:
-            self.refuse(self.next().transport, "going_down")
+            self.refuse(self.take_first().transport, "going_down")
 
-    def refuse(self, transport: Any, reason: str) -> None:
+    def refuse(self, transport: Transport, reason: str) -> None:
         self.metrics.drop(reason)
         transport.write(refusal(503, BUSY, RETRY_AFTER))
         transport.loseConnection()

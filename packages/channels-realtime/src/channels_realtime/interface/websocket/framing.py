@@ -1,6 +1,8 @@
 """Encoding frames from server to client (RFC 6455, section 5.2): unmasked, unfragmented."""
 
 import struct
+from collections.abc import Mapping
+from typing import Any
 
 TEXT, BINARY = 0x81, 0x82  # FIN set, and the opcode
 CONTINUATION = 0  # the opcode of a message's later frames
@@ -16,10 +18,10 @@ def encode_frame(first_byte: int, payload: bytes) -> bytes:
     return struct.pack(">BBQ", first_byte, 127, length) + payload
 
 
-def encode_message(message: dict) -> bytes | None:
-    """The frame of an ASGI reply with `text` or `bytes`; None where it also says something else.
+def encode_message(message: Mapping[str, Any]) -> bytes | None:
+    """The frame of an ASGI reply that has only `text` or only `bytes`; None for any other.
 
-    An empty text is a message as well as any other: the key decides, not its truth.
+    An empty text is a message too: the key decides, not its truth.
     """
     if len(message) == 1:
         if isinstance(text := message.get("text"), str):

@@ -1,4 +1,4 @@
-"""The opening handshake of a WebSocket, RFC 6455, section 4.2: the request, and the answer to it.
+"""The opening handshake of a WebSocket, RFC 6455, section 4.2: request and response.
 
 autobahn's own took a fifth of the interface server's time for it, joined equal headers into one,
 and cut the path at a semicolon.
@@ -6,6 +6,7 @@ and cut the path at a semicolon.
 
 import re
 from base64 import b64encode
+from collections.abc import Sequence
 from hashlib import sha1
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ from channels_realtime.interface.http_errors import Refused
 # one was sent (CVE-2026-44546).
 LINE_ENDS = b"\x0b\x0c\x1c\x1d\x1e\x85"
 HEADER = re.compile(rb"([!#$%&'*+\-.^_`|~\w]+):[ \t]*(.*?)[ \t]*")
-ORIGIN_OF_TARGET = re.compile(rb"(?:http|ws)s?://[^/?]*", re.IGNORECASE)  # asked as of a proxy
+ORIGIN_OF_TARGET = re.compile(rb"(?:http|ws)s?://[^/?]*", re.IGNORECASE)  # as sent to a proxy
 ONCE = (b"host", b"origin", b"sec-websocket-key", b"sec-websocket-version")
 KEY = re.compile(rb"[A-Za-z0-9+/]{22}==")  # 16 bytes in base64
 MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -27,17 +28,17 @@ ACCEPTED = (
 
 
 class Handshake(NamedTuple):
-    """What a client asks for. `headers` are in their order, with names in lower case."""
+    """A parsed request. `headers` are in their order, with names in lower case."""
 
     path: str  # percent-encoded
     query_string: bytes
     headers: list[tuple[bytes, bytes]]
-    protocols: list[str]  # that the client offers
+    protocols: list[str]  # the subprotocols that the client offers
     key: bytes
 
 
-def read_handshake(head):
-    """The Handshake of a request header, bytes up to its empty line. Raises Refused."""
+def read_handshake(head: bytes) -> Handshake:
+    """Parse a request header, without its empty line. Raises Refused."""
     request_line, *lines = head.split(b"\r\n")
     path, _, query_string = read_target(request_line).partition(b"?")
     if not head.count(b"\r") == head.count(b"\n") == len(lines):
@@ -66,16 +67,16 @@ def read_handshake(head):
     return Handshake(path.decode(), query_string, headers, protocols, key)
 
 
-def read_target(request_line):
-    """The path and the query string that are asked for."""
+def read_target(request_line: bytes) -> bytes:
+    """The requested path and query string. Raises Refused."""
     words = request_line.split(b" ")
     if len(words) != 3:
         raise Refused(400, "The request line must be a method, a path and a version.")
     method, target, version = words
     if method != b"GET":
-        raise Refused(405, "A WebSocket is asked for by GET.", b"Allow: GET\r\n")
+        raise Refused(405, "A WebSocket handshake must use GET.", b"Allow: GET\r\n")
     if version != b"HTTP/1.1":
-        raise Refused(505, "A WebSocket is asked for by HTTP/1.1.")
+        raise Refused(505, "A WebSocket handshake must use HTTP/1.1.")
     if not target.startswith(b"/"):
         target = ORIGIN_OF_TARGET.sub(b"", target, count=1)
     if not target.startswith(b"/") or b"#" in target or not target.isascii():
@@ -83,7 +84,8 @@ def read_target(request_line):
     return target
 
 
-def read_header(line):
+def read_header(line: bytes) -> tuple[bytes, bytes]:
+    """The name in lower case and the value. Raises Refused."""
     found = HEADER.fullmatch(line)
     if not found:
         raise Refused(400, "A header must be a name, a colon and a value.")
@@ -91,13 +93,13 @@ def read_header(line):
     return name.lower(), value
 
 
-def listed(headers, name):
-    """What a header lists, however often it comes."""
+def listed(headers: Sequence[tuple[bytes, bytes]], name: bytes) -> list[bytes]:
+    """The comma-separated values of all headers of this name."""
     return [part.strip() for other, value in headers if other == name for part in value.split(b",")]
 
 
-def accept_handshake(key, protocol=None):
-    """The answer that opens the socket: bytes. `protocol`: one of those offered."""
+def accept_handshake(key: bytes, protocol: str | None = None) -> bytes:
+    """The response that opens the socket. `protocol`: one of those offered."""
     accept = b64encode(sha1(key + MAGIC).digest())
     chosen = b"Sec-WebSocket-Protocol: %s\r\n" % protocol.encode("latin1") if protocol else b""
     return ACCEPTED % (accept, chosen)

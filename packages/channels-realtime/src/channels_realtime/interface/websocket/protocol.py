@@ -1,20 +1,24 @@
-"""One reader's socket: Daphne's protocol with non-blocking sends, bounds and honest closing."""
+"""One reader's socket: autobahn's protocol with non-blocking sends, bounds and clean closing."""
 
 import logging
+import math
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from daphne.ws_protocol import WebSocketProtocol as DaphneWebSocket
+from autobahn.twisted.websocket import WebSocketServerProtocol
+from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from channels_realtime.close_codes import FLOOD, GOING_DOWN, TRY_AGAIN_LATER
-from channels_realtime.interface.http_errors import BUSY, refusal
-from channels_realtime.interface.proxy import client_address
-from channels_realtime.interface.redis.outbox import FOREVER
+from channels_realtime.interface.http_errors import BUSY, RETRY_AFTER, refusal
+from channels_realtime.interface.proxy import Address, client_address
+from channels_realtime.interface.redis.outbox import FOREVER, Message
 from channels_realtime.interface.websocket.framing import BINARY, CONTINUATION, TEXT, encode_frame
-from channels_realtime.interface.websocket.handshake import accept_handshake
-from channels_realtime.interface.websocket.rate_limit import Allowance
+from channels_realtime.interface.websocket.handshake import Handshake, accept_handshake
+from channels_realtime.interface.websocket.rate_limit import TokenBucket
 from channels_realtime.internals import (
     PIECE,
     buffered,
@@ -27,6 +31,10 @@ from channels_realtime.internals import (
     unsent,
 )
 
+if TYPE_CHECKING:
+    from channels_realtime.interface.connections import Connections
+    from channels_realtime.interface.websocket.factory import WebSocketFactory
+
 logger = logging.getLogger("channels_realtime.websocket")
 
 CLOSE_WITHIN = 5  # s between a close frame and the end of the connection
@@ -34,55 +42,72 @@ RECEIVE_PATIENCE = 20  # s that a client's message may wait for Redis before its
 MOST_EARLY = 100  # frames kept for a socket whose handshake is not answered yet
 
 
-class WebSocket(DaphneWebSocket):
+class WebSocket(WebSocketServerProtocol):
     """`order`, `reply_channel` and the messages are those of the ASGI 1.x WebSocket spec."""
 
+    transport: Any  # Twisted declares it by a zope interface, whose methods have no `self`
+    factory: "WebSocketFactory"
+    state: int
+    data: bytes  # received and not parsed yet
+    path: str
+    client_addr: Address | None
+    protocol_to_accept: str | None
     connect_sent = False  # only what was connected can disconnect
     muted = False
-    early = None  # frames that came for this socket before it was accepted
+    early: list[bytes] | None = None  # frames for this socket before it was accepted
     early_size = 0  # bytes of them
-    allowance = None
-    key = None  # of the handshake, until it is answered
+    rate_limit: TokenBucket | None = None
+    key = b""  # of the handshake, until it is answered
     websocket_version = 13
     answering_close = False
-    closing_since = None
-    send_now = None  # the kernel's send, for a plain transport
-    held = None  # what goes out together: the handshake's answer and the first message
+    closing_since: float | None = None
+    send_now: Callable[[bytes], int] | None = None  # the kernel's send, for a plain transport
+    held: list[bytes] | None = None  # sent together: the handshake's answer, the first message
     inside_message = False  # autobahn's frame parser, before it begins
-    current_frame = frame_data = message_data = None
+    # autobahn's parser sets these at its first frame.
+    current_frame: Any = None
+    frame_data: Any = None
+    message_data: Any = None
+    maxMessagePayloadSize: int  # share_options() sets it on the class
+
+    def __init__(self, connections: "Connections") -> None:
+        super().__init__()
+        self.connections = connections
+        self.factory = connections.websocket_factory
 
     # From the client
 
-    def connectionMade(self):
+    def connectionMade(self) -> None:
         with suppress(AttributeError, OSError):  # a unix socket has no such option
             self.transport.setTcpNoDelay(True)
         connect_protocol(self)
 
-    def begin(self, handshake, rest):
-        """Ask the workers about a handshake; `rest`: the bytes that came right behind it."""
-        server = self.main_factory
+    def begin(self, handshake: Handshake, rest: bytes) -> None:
+        """Send a handshake to the workers; `rest`: the bytes that arrived right behind it."""
+        connections = self.connections
         if rest:
-            server.messages.note(self, len(rest))
+            connections.messages.add(self, len(rest))
         self.packets_received = 0
         self.trafficStats = self.factory.traffic_stats
-        self.socket_opened = self.last_data = time.monotonic()
+        self.opened_at = self.last_data = time.monotonic()
         self.data = rest
         self.key = handshake.key
         self.path = unquote(handshake.path)
         self.protocol_to_accept = next(
             (name for name in handshake.protocols if name in self.factory.protocols), None
         )
-        self.reply_channel = server.make_send_channel()
-        server.reply_protocols[self.reply_channel] = self
+        self.reply_channel = connections.register(self)
         raw = raw_socket(self.transport)
         self.send_now = raw.send if raw is not None else None
         peer, host = self.transport.getPeer(), self.transport.getHost()
-        client = [peer.host, peer.port] if hasattr(peer, "port") else None
-        self.client_addr, scheme = client_address(server.proxy, handshake.headers, client)
-        # Before sending: where Redis is away, the refusal comes at once.
+        address = [peer.host, peer.port] if hasattr(peer, "port") else None
+        self.client_addr, scheme = client_address(
+            connections.options.proxies, handshake.headers, address
+        )
+        # Before sending: where Redis is away, the refusal is immediate.
         self.connect_sent = True
-        server.admission.begun(self)
-        server.outbox.send(
+        connections.admission.started(self)
+        connections.outbox.send(
             "websocket.connect",
             {
                 "reply_channel": self.reply_channel,
@@ -92,7 +117,7 @@ class WebSocket(DaphneWebSocket):
                 "headers": handshake.headers,
                 "client": self.client_addr,
                 "server": [host.host, host.port] if hasattr(host, "port") else None,
-                "scheme": {"http": "ws", "https": "wss"}.get(scheme, "ws"),
+                "scheme": {"http": "ws", "https": "wss"}.get(scheme or "", "ws"),
             },
             self.connect_refused,
         )
@@ -102,15 +127,15 @@ class WebSocket(DaphneWebSocket):
         self._dataReceived(data)
         if self.inside_message or self.data:
             join_pieces(self)
-            self.main_factory.messages.note(self, len(data) + PIECE)
+            self.connections.messages.add(self, len(data) + PIECE)
 
     def consumeData(self) -> None:
         if self.state == self.STATE_CLOSED:
-            self.data = b""  # autobahn would keep what comes until the connection ends
+            self.data = b""  # autobahn would keep what arrives until the connection ends
         elif self.state != self.STATE_CONNECTING:
             super().consumeData()
         elif len(self.data) > self.maxMessagePayloadSize:
-            self.main_factory.metrics.drop("flood")
+            self.connections.metrics.drop("flood")
             self.transport.abortConnection()
 
     def received_bytes(self) -> int:
@@ -122,25 +147,34 @@ class WebSocket(DaphneWebSocket):
         self.close_with(TRY_AGAIN_LATER)
         drop_half_received(self)
 
-    def connectionLost(self, reason: Failure) -> None:
-        self.main_factory.disconnected(self)
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.connections.closed(self)
         super().connectionLost(reason)
         self.early, self.early_size = None, 0
         free(self)
 
-    def connect_refused(self):
-        """The workers are behind, or Redis away: the client may try again later."""
+    def connect_refused(self) -> None:
+        """No worker gets the connect."""
         self.connect_sent = False
+        self.refuse_busy()
+
+    def refuse_busy(self) -> None:
+        """The workers are behind, or Redis is away: the client may try again later."""
         self.deny(503, BUSY)
 
-    def onMessage(self, payload, isBinary):
+    def waits_since(self) -> float:
+        """When the handshake was sent to the workers, on the monotonic clock; infinite once it is
+        answered."""
+        return self.opened_at if self.state == self.STATE_CONNECTING else math.inf
+
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:
         if self.muted:
             return
-        self.main_factory.metrics.count("frames_received")
+        self.connections.metrics.count("frames_received")
         if not self.is_within_rate():
             return
         self.packets_received += 1
-        message = {
+        message: Message = {
             "reply_channel": self.reply_channel,
             "path": self.path,
             "order": self.packets_received,
@@ -150,7 +184,7 @@ class WebSocket(DaphneWebSocket):
             message["bytes"] = payload
         else:
             message["text"] = payload.decode()
-        self.main_factory.outbox.send(
+        self.connections.outbox.send(
             "websocket.receive", message, self.receive_refused, RECEIVE_PATIENCE
         )
 
@@ -161,16 +195,16 @@ class WebSocket(DaphneWebSocket):
             self.is_within_rate()
 
     def is_within_rate(self) -> bool:
-        """Note that something came; close the socket where it is too much."""
+        """Count a frame; close the socket where there are too many."""
         self.last_data = time.monotonic()
-        rate = self.main_factory.message_rate
+        rate = self.connections.options.message_rate
         if not rate:
             return True
-        if self.allowance is None:
-            self.allowance = Allowance(rate, self.last_data)
-        if self.allowance.take(self.last_data):
+        if self.rate_limit is None:
+            self.rate_limit = TokenBucket(rate, self.last_data)
+        if self.rate_limit.take(self.last_data):
             return True
-        self.main_factory.metrics.drop("flood")
+        self.connections.metrics.drop("flood")
         self.close_with(FLOOD)
         drop_half_received(self)
         # What follows is not even parsed. check_time() ends a client that goes on sending.
@@ -178,32 +212,32 @@ class WebSocket(DaphneWebSocket):
         self.transport.pauseProducing()
         return False
 
-    def receive_refused(self):
+    def receive_refused(self) -> None:
         """The message is lost, so the conversation is: the client must begin another."""
         self.close_with(TRY_AGAIN_LATER)
 
-    def onPing(self, payload):
+    def onPing(self, payload: bytes) -> None:
         if not self.muted and self.is_within_rate():
             self.sendPong(payload)
 
-    def onPong(self, payload):
+    def onPong(self, payload: bytes) -> None:
         self.last_data = time.monotonic()
 
-    def onCloseFrame(self, code, reason):
+    def onCloseFrame(self, code: int, reasonRaw: bytes) -> bool | None:
         """autobahn answers a bad close frame, and then takes that frame for the peer's answer."""
         self.answering_close = True
         self.closing_since = self.closing_since or time.monotonic()
         try:
-            return super().onCloseFrame(code, reason)
+            return super().onCloseFrame(code, reasonRaw)
         finally:
             self.answering_close = False
 
-    def dropConnection(self, abort=False):
+    def dropConnection(self, abort: bool = False) -> None:
         # An abort would throw the answer away; check_time() ends what does not close.
         super().dropConnection(abort and not self.answering_close)
 
-    def onClose(self, wasClean, code, reason):
-        self.main_factory.forget(self)
+    def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
+        self.connections.forget(self)
         if self.connect_sent:
             self.connect_sent = False
             disconnect = {
@@ -212,40 +246,68 @@ class WebSocket(DaphneWebSocket):
                 "path": self.path,
                 "order": self.packets_received + 1,
             }
-            self.main_factory.outbox.send("websocket.disconnect", disconnect, patience=FOREVER)
+            self.connections.outbox.send("websocket.disconnect", disconnect, patience=FOREVER)
         self.log_action("disconnected")
 
     # From the workers
 
-    def serverAccept(self):
+    def deliver(self, message: Message) -> None:
+        """Do what the ASGI 1.x spec lets a reply to a WebSocket say. Raises ValueError."""
+        unknown = message.keys() - {"bytes", "text", "close", "accept"}
+        if unknown:
+            names = ", ".join(map(str, unknown))
+            raise ValueError(f"A reply for {self.reply_channel} holds unknown keys: {names}.")
+        text, payload = message.get("text"), message.get("bytes")
+        if text is not None and payload is not None:
+            raise ValueError(f"A reply for {self.reply_channel} holds both text and bytes.")
+        if self.state == self.STATE_CONNECTING:
+            if message.get("accept") is False:
+                self.reject()
+                return
+            self.held = []
+        try:
+            if message.get("accept") and self.state == self.STATE_CONNECTING:
+                self.accept()
+            if text is not None:
+                self.send_message(TEXT, text.encode())
+            elif payload is not None:
+                self.send_message(BINARY, payload)
+        finally:
+            self.release()
+        close = message.get("close")
+        if close is None or close is False:
+            return
+        if self.state == self.STATE_CONNECTING and close not in (GOING_DOWN, TRY_AGAIN_LATER):
+            self.reject()
+        else:
+            self.close_with(1000 if close is True else close)
+
+    def accept(self) -> None:
         self.sendData(accept_handshake(self.key, self.protocol_to_accept))
-        self.key = None
+        self.key = b""
         self.state = self.STATE_OPEN
         self.inside_message, self.current_frame = False, None  # autobahn's frame parser
-        self.main_factory.metrics.count("websockets_opened")
+        self.connections.metrics.count("websockets_opened")
         self.log_action("connected")
         early, self.early, self.early_size = self.early, None, 0
         if early:
             self.send_frames(b"".join(early))
-        self.main_factory.admission.done(self)
+        self.connections.admission.finished(self)
         if self.data:
             self.consumeData()
 
-    def serverReject(self):
+    def reject(self) -> None:
         self.deny(403, "Access denied.")
         self.log_action("rejected")
 
-    def serverSend(self, content, binary=False):
+    def send_message(self, first_byte: int, payload: bytes) -> None:
+        """Send a message as one frame. `first_byte`: TEXT or BINARY."""
         if self.state == self.STATE_CONNECTING:
-            self.serverAccept()
-        payload = content if binary else content.encode()
-        self.main_factory.metrics.count("frames_sent")
-        self.send_frames(encode_frame(BINARY if binary else TEXT, payload))
+            self.accept()
+        self.connections.metrics.count("frames_sent")
+        self.send_frames(encode_frame(first_byte, payload))
 
-    def serverClose(self, code=True):
-        self.close_with(1000 if code is True else code)
-
-    def send_frames(self, frames):
+    def send_frames(self, frames: bytes) -> None:
         """Write whole frames; what the kernel does not take at once waits, within a bound."""
         if self.state != self.STATE_OPEN:
             if self.state == self.STATE_CONNECTING:
@@ -253,8 +315,8 @@ class WebSocket(DaphneWebSocket):
             return
         self.sendData(frames)
 
-    def sendData(self, data, sync=False, chopsize=None):
-        """Everything goes out here, autobahn's own frames too, which never use the options."""
+    def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
+        """Everything is written here, autobahn's own frames too, which never use the options."""
         if self.held is not None:
             self.held.append(data)
             return
@@ -272,58 +334,55 @@ class WebSocket(DaphneWebSocket):
         elif (
             not self.muted  # a close frame may always wait
             and self.state == self.STATE_OPEN
-            and unsent(transport) + len(data) > self.main_factory.write_buffer
+            and unsent(transport) + len(data) > self.connections.options.write_buffer
         ):
-            self.main_factory.metrics.drop("slow_client")
+            self.connections.metrics.drop("slow_client")
             self.close_with(TRY_AGAIN_LATER)
             return
         transport.write(data)
-        self.main_factory.writes.note(self, len(data))
+        self.connections.writes.add(self, len(data))
 
     def unsent_bytes(self) -> int:
-        """What waits for the client to take it."""
+        """What the client has not read yet."""
         return buffered(self.transport) + self.early_size
 
     def close_slow(self) -> None:
-        """What waits for slow clients takes too much memory, this one's part most of it."""
+        """What slow clients have not read takes too much memory, this one's part most of it."""
         self.close_with(TRY_AGAIN_LATER)
 
-    def hold(self):
-        """Collect what is sent until release(), to write it at once."""
-        self.held = []
-
-    def release(self):
+    def release(self) -> None:
+        """Write at once what was held."""
         held, self.held = self.held, None
         if held:
             self.sendData(b"".join(held))
 
-    def send_early(self, frames):
+    def send_early(self, frames: bytes) -> None:
         """Keep a broadcast for a socket that joined a group before it was accepted."""
         if self.early is None:
             self.early = []
         size = self.early_size + len(frames)
-        if len(self.early) < MOST_EARLY and size <= self.main_factory.write_buffer:
+        if len(self.early) < MOST_EARLY and size <= self.connections.options.write_buffer:
             self.early.append(frames)
             self.early_size = size
-            self.main_factory.writes.note(self, len(frames))
+            self.connections.writes.add(self, len(frames))
         else:
-            self.main_factory.metrics.drop("before_accept")
+            self.connections.metrics.drop("before_accept")
 
     # Ends
 
-    def deny(self, status, sentence):
+    def deny(self, status: int, sentence: str) -> None:
         """Answer the handshake with an HTTP status."""
-        self.main_factory.forget(self)
+        self.connections.forget(self)
         if self.state == self.STATE_CONNECTING:
             self.wasNotCleanReason = sentence  # for autobahn's log
-            self.sendData(refusal(status, sentence))
+            self.sendData(refusal(status, sentence, RETRY_AFTER if status == 503 else b""))
             self.dropConnection()
 
-    def close_with(self, code):
+    def close_with(self, code: int) -> None:
         """Send a close frame, nothing after it, and take no more messages."""
         self.muted = True
         self.closing_since = self.closing_since or time.monotonic()
-        self.main_factory.leave_groups(self)
+        self.connections.leave_groups(self)
         if self.state != self.STATE_CONNECTING:
             self.sendCloseFrame(code=code)
         elif code in (GOING_DOWN, TRY_AGAIN_LATER):
@@ -331,29 +390,32 @@ class WebSocket(DaphneWebSocket):
         else:
             self.deny(403, "Access denied.")
 
+    def cut(self) -> None:
+        """End the connection at once."""
+        self.transport.abortConnection()
+
     # Time
 
-    def check_time(self, now):
-        """Called every 2 s: ends a handshake that nobody answers, pings a socket that is silent."""
-        server = self.main_factory
+    def check_time(self, now: float) -> None:
+        """Called every 2 s: ends a handshake without an answer, pings a socket that is silent."""
+        options = self.connections.options
         if self.state == self.STATE_CONNECTING:
-            limit = server.websocket_connect_timeout
-            if 0 <= limit < now - self.socket_opened:
-                server.metrics.drop("handshake_timeout")
-                # Whoever consumes the connect later finds that the socket is gone.
+            if 0 <= options.websocket_connect_timeout < now - self.opened_at:
+                self.connections.metrics.drop("handshake_timeout")
+                # A worker that handles the connect later finds that the socket is gone.
                 self.deny(503, "The workers did not answer in time.")
         elif self.state == self.STATE_OPEN:
-            if 0 <= server.websocket_timeout < now - self.socket_opened:
-                self.serverClose()
-            elif now - self.last_data > server.ping_interval and not self.autoPingPending:
-                # Only what the peer sends counts as life, not what is pushed to it.
+            if 0 <= options.websocket_timeout < now - self.opened_at:
+                self.close_with(1000)
+            elif now - self.last_data > options.ping_interval and not self.autoPingPending:
+                # Only what the peer sends counts as life, not what is sent to it.
                 self._sendAutoPing()
         if self.closing_since is not None and now - self.closing_since > CLOSE_WITHIN:
             self.transport.abortConnection()
 
-    def log_action(self, action):
-        if not self.main_factory.action_logger:
+    def log_action(self, action: str) -> None:
+        if not self.connections.action_logger:
             return
         client = ":".join(map(str, self.client_addr)) if self.client_addr else None
         details = {"path": self.path, "client": client}
-        self.main_factory.log_action("websocket", action, details)
+        self.connections.action_logger("websocket", action, details)

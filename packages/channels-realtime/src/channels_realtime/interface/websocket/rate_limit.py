@@ -1,19 +1,24 @@
 """A bound on how often something may happen."""
 
-BURST = 2  # s worth of messages that may come at once
+BURST = 2  # s worth of messages that may arrive at once
 
 
-class Allowance:
-    """A token bucket: `rate` a second on average, twice that at once. Times in seconds."""
+class TokenBucket:
+    """Allows `rate` events per second on average, twice that at once.
 
-    __slots__ = ("rate", "tokens", "filled")
+    Args:
+        now: seconds on the monotonic clock, as in take().
+    """
 
-    def __init__(self, rate, now):
+    __slots__ = ("filled", "rate", "tokens")
+
+    def __init__(self, rate: float, now: float) -> None:
         self.rate = rate
         self.tokens = rate * BURST
         self.filled = now
 
-    def take(self, now) -> bool:
+    def take(self, now: float) -> bool:
+        """Whether one more event is allowed at `now`."""
         self.tokens = min(self.rate * BURST, self.tokens + (now - self.filled) * self.rate)
         self.filled = now
         if self.tokens < 1:

@@ -1,4 +1,4 @@
--- A process writes down that a socket is gone.
+-- Removes a socket of a process from its groups.
 -- KEYS: none   ARGV: prefix, process, name after the "!", group names…
 local prefix, process = ARGV[1], ARGV[2]
 for index = 4, #ARGV do

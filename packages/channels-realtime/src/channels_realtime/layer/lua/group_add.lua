@@ -1,5 +1,5 @@
--- Adds a channel to a group. A process-local channel is kept under its process, which hears of it
--- in its own list: in order with the messages that the list brings.
+-- Adds a channel to a group. A process-local channel is kept under its process, which gets a join
+-- entry in its own list, in order with the messages there.
 -- KEYS: group, processes
 -- ARGV: prefix, group name, channel, process ("" for none), its name after the "!", join entry,
 --       group expiry s, message expiry s, 1 where the process keeps its groups itself, dead after s

@@ -9,7 +9,7 @@ local dead_after = tonumber(ARGV[2])
 local before = dead_after > 0 and redis.call('ZSCORE', KEYS[1], ARGV[1])
 local added = redis.call('ZADD', KEYS[1], now, ARGV[1])
 if added == 1 then
-    -- Who joined since Redis lost the process was written down for a few seconds only.
+    -- Members that joined since Redis lost the process were stored with an expiry of seconds.
     local groups = ARGV[3] .. ':groups:' .. ARGV[1]
     for _, group in ipairs(redis.call('SMEMBERS', groups)) do
         redis.call('ZADD', ARGV[3] .. ':group:' .. group, 'inf', ARGV[1])
@@ -24,7 +24,7 @@ if ARGV[4] ~= '' then
 end
 local dead = {}
 -- Where the caller's own lease looks old, Redis was away or its clock has been set: the others
--- get the time until the next look to renew theirs.
+-- get the time until the next look to renew their leases.
 if before and now - before < dead_after / 2 then
     dead = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now - dead_after)
 end

@@ -1,4 +1,4 @@
--- Who is in which group, of the sockets of one process.
+-- Returns which sockets of one process are in which group.
 -- KEYS: groups of the process   ARGV: prefix, process
 -- Returns {group, {names after the "!"}} pairs.
 local found = {}

@@ -9,7 +9,7 @@
 local prefix, in_hand = ARGV[1], tonumber(ARGV[7])
 local time, now
 
--- Only where there is something to do: idle workers run this all the time.
+-- Only where it is needed: idle workers run this script all the time.
 local function read_clock()
     if not time then
         time = redis.call('TIME')

@@ -1,7 +1,7 @@
 -- Removes what a dead process left: its memberships and its list. Its sockets' sessions stay for
 -- the consumers of their disconnects.
--- KEYS: processes   ARGV: prefix, process, dead after s (0: it ends by itself), session expiry s
--- Returns 1, or 0 where it turned out to live.
+-- KEYS: processes   ARGV: prefix, process, dead after s (0: in any case), session expiry s
+-- Returns 1, or 0 where its lease has been renewed.
 local time = redis.call('TIME')
 local prefix, process = ARGV[1], ARGV[2]
 local beat = redis.call('ZSCORE', KEYS[1], process)

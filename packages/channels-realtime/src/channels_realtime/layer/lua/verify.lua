@@ -1,6 +1,6 @@
--- Compares a process's groups with what Redis holds of them.
+-- Compares the members that a process has in its groups with those that Redis holds.
 -- KEYS: none   ARGV: prefix, process, then pairs of group name and number of members
--- Returns {group, members found, 1 where the group leads to the process} of those that differ.
+-- Returns {group, members found, 1 where messages to the group reach the process} of those that differ.
 local prefix, process = ARGV[1], ARGV[2]
 local groups = prefix .. ':groups:' .. process
 local differing = {}

@@ -45,7 +45,7 @@ class Command(runworker.Command):
         if limits.memory and not can_measure_memory():
             raise CommandError("--max-memory needs Linux, for /proc/self/statm.", returncode=2)
         try:
-            process = {"limits": limits, "timeouts": timeouts.configured()}
+            configured = timeouts.configured()
         except ValueError as error:
             raise CommandError(str(error), returncode=2) from None
         layer = channel_layers[options["layer"]]
@@ -56,7 +56,7 @@ class Command(runworker.Command):
             sentence = "--only-channels and --exclude-channels leave no channel to read."
             raise CommandError(sentence, returncode=2)
         # channels' command looks its worker classes up in its own module.
-        runworker.Worker = partial(worker.Worker, **process)
-        runworker.WorkerGroup = partial(worker.WorkerGroup, **process)
+        runworker.Worker = partial(worker.Worker, limits=limits, timeouts=configured)
+        runworker.WorkerGroup = partial(worker.WorkerGroup, limits=limits, timeouts=configured)
         assert issubclass(worker.Worker, channels.worker.Worker)
         super().handle(*args, **options)

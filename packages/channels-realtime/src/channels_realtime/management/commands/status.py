@@ -1,20 +1,34 @@
 """What the processes do, as tables for the terminal."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import redis
 from channels import DEFAULT_CHANNEL_LAYER, channel_layers
 from django.core.management.base import BaseCommand, CommandError
 
-from channels_realtime.metrics.counters import PUBLISH, Hung, hung_workers, processes, queues
+from channels_realtime.layer.channel_layer import ChannelStatistics, Transport
+from channels_realtime.metrics.counters import (
+    PUBLISH,
+    Hung,
+    Report,
+    hung_workers,
+    processes,
+    queues,
+)
+
+Row = Sequence[str]
 
 
 class Command(BaseCommand):
     help = "Show the processes, the queues and what was dropped."
 
-    def handle(self, **options):
-        layer = channel_layers[DEFAULT_CHANNEL_LAYER]
+    def handle(self, **options: Any) -> None:
+        wrapper = channel_layers[DEFAULT_CHANNEL_LAYER]
+        layer: Transport = wrapper.channel_layer
         try:
             found = processes(layer)
-            waiting = queues(layer, layer.router.channels)
+            waiting = queues(layer, wrapper.router.channels)
             hung = hung_workers(layer)
         except redis.RedisError as error:
             raise CommandError(f"Redis does not answer: {error}") from error
@@ -27,7 +41,7 @@ class Command(BaseCommand):
             self.stdout.write("")
             self.table(HUNG_COLUMNS, [hung_row(*item) for item in sorted(hung.items())])
 
-    def table(self, columns, rows):
+    def table(self, columns: Row, rows: Sequence[Row]) -> None:
         """Columns as wide as their widest cell: text to the left, numbers to the right."""
         widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
         for row in [columns, *rows]:
@@ -41,7 +55,7 @@ QUEUE_COLUMNS = ("channel", "waiting", "oldest s", "in all", "refused")
 HUNG_COLUMNS = ("hung at", "workers", "lost messages")
 
 
-def process_row(name, snapshot):
+def process_row(name: str, snapshot: Report) -> Row:
     values = snapshot["values"]
     handled = sum(number for number, _ in snapshot["times"].values())
     dropped = ", ".join(f"{reason} {number}" for reason, number in snapshot["drops"].items())
@@ -51,7 +65,7 @@ def process_row(name, snapshot):
     return (name, *map(str, numbers), str(handled), dropped or "0")
 
 
-def queue_row(channel, statistics):
+def queue_row(channel: str, statistics: ChannelStatistics) -> Row:
     return (
         channel,
         str(statistics["messages_pending"]),
@@ -61,5 +75,5 @@ def queue_row(channel, statistics):
     )
 
 
-def hung_row(channel: str, count: Hung) -> tuple[str, str, str]:
+def hung_row(channel: str, count: Hung) -> Row:
     return (channel or "no message", str(count.workers), str(count.messages))

@@ -1,1 +1,0 @@
-"""A small Channels 4 project, as its documentation builds one."""

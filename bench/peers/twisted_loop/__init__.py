@@ -1,1 +1,0 @@
-"""The bound: what the event loop itself costs."""

@@ -1,1 +1,0 @@
-"""Publishers: one process a system, in that system's own environment."""

@@ -1,0 +1,310 @@
+"""The run as Markdown: the figures, and which targets they reach."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from bench import product
+from bench.metrics import Metric
+from bench.results import Results, Summary, ratio
+from bench.scenarios import BY_HAND, SCENARIOS, WAYS
+
+OURS = "ours"
+
+
+@dataclass(frozen=True)
+class Target:
+    """What ours must reach in `scenario.metric`: a figure, or a ratio `against` a peer's.
+
+    Ratios count most: absolute figures drift with the machine.
+    """
+
+    what: str
+    scenario: str
+    metric: str
+    sense: str  # "<=", "<", ">="
+    limit: float
+    against: str | None = None
+    unit: str = ""
+
+
+TARGETS = (
+    Target("delivered, closed loop", "broadcast", "delivered", ">=", 100, unit="%"),
+    Target("delivered, burst", "burst", "delivered", ">=", 100, unit="%"),
+    Target("delivered, largest crowd", "crowd", "delivered", ">=", 100, unit="%"),
+    Target("server CPU a delivery, closed loop", "broadcast", "server_cpu", "<=", 1.0, "nchan"),
+    Target("server CPU a delivery, burst", "burst", "server_cpu", "<=", 1.0, "nchan"),
+    Target("last reader of a broadcast", "broadcast", "last_reader", "<=", 1.0, "node-ws"),
+    Target("handshakes/s", "handshake", "rate", ">=", 1.0, "channels4-uvicorn"),
+    Target("CPU a handshake, whole stack", "handshake", "cpu", "<=", 1.0, "channels4-uvicorn"),
+    Target("memory a socket", "memory", "socket", "<=", 10, unit="KiB"),
+    Target("echo round trips/s", "echo", "rate", ">=", 1.0, "channels4-uvicorn"),
+    Target("plain HTTP view, requests/s", "http", "rate", ">=", 1.5, "channels4-daphne"),
+    Target("reader page against a static file", "page", "plain_ratio", ">=", 0.8, unit="×"),
+    Target("the same page, compressed", "page", "gzip_rate", ">=", 10_000, unit="/s"),
+    Target("herd: the last is live again", "herd", "last_back", "<=", 2.5, unit="s"),
+    Target("idle stack, CPU", "idle", "cpu", "<", 1, unit="% of a core"),
+    Target("idle stack, Redis commands/s", "idle", "redis_commands", "<", 5),
+)
+
+
+class Verdict(NamedTuple):
+    """A target and what was measured; None in place of what was not."""
+
+    ours: Summary | None
+    theirs: Summary | None
+    figure: float | None  # the ratio of the medians, or the median of ours alone
+    is_reached: bool | None
+
+
+def judge(target: Target, results: Results) -> Verdict:
+    """Whether the target is reached."""
+    ours = results.summary(OURS, target.scenario, target.metric)
+    theirs = None
+    if target.against:
+        theirs = results.summary(target.against, target.scenario, target.metric)
+    if ours is None or (target.against and theirs is None):
+        return Verdict(ours, theirs, None, None)
+    figure = ratio(ours.median, theirs.median) if theirs else ours.median
+    return Verdict(ours, theirs, figure, reached(figure, target.sense, target.limit))
+
+
+def reached(figure: float, sense: str, limit: float) -> bool:
+    """Whether `figure sense limit` holds."""
+    if sense == ">=":
+        return figure >= limit
+    return figure <= limit if sense == "<=" else figure < limit
+
+
+class Column(NamedTuple):
+    """A column of the main table."""
+
+    heading: str
+    scenario: str
+    metric: str
+
+
+COLUMNS = (
+    Column("delivered, %", "broadcast", "delivered"),
+    Column("last reader, ms", "broadcast", "last_reader"),
+    Column("CPU a delivery, µs", "broadcast", "server_cpu"),
+    Column("burst deliveries/s", "burst", "rate"),
+    Column("burst delivered, %", "burst", "delivered"),
+    Column("burst CPU a delivery, µs", "burst", "server_cpu"),
+    Column("handshakes/s", "handshake", "rate"),
+    Column("CPU a handshake, ms", "handshake", "cpu"),
+    Column("KiB a socket", "memory", "socket"),
+    Column("echo round trips/s", "echo", "rate"),
+    Column("plain view, requests/s", "http", "rate"),
+    Column("idle CPU, %", "idle", "cpu"),
+    Column("idle Redis commands/s", "idle", "redis_commands"),
+)
+SIGNS = {"<=": "≤", "<": "<", ">=": "≥"}
+RATIOS_AGAINST = ("nchan", "node-ws", "channels4-uvicorn", "channels4-daphne")
+
+
+def markdown(results: Results) -> str:
+    """The whole report."""
+    parts = [
+        "# Benchmark",
+        introduction(results.about),
+        "## Measured",
+        "Median of the repetitions, (lowest–highest) below it.",
+        measured_table(results),
+        "## Ours against each peer",
+        "Median of ours divided by the peer's.",
+        ratio_table(results),
+        "## Targets",
+        target_table(results),
+        "## Largest crowd",
+        crowd_table(results),
+        *by_hand_part(results),
+        *page_part(results),
+        *herd_part(results),
+        "## Versions",
+        versions(results),
+    ]
+    if results.errors:
+        parts += ["## What failed", failures(results)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def introduction(about: dict[str, Any]) -> str:
+    """Where and how the run was made."""
+    plan = about["plan"]
+    times = plan["repetitions"]
+    repeated = "one repetition" if times == 1 else f"{times} repetitions"
+    return (
+        f"{about['date']}, {about['cores']} cores ({about['processor']}), {about['system']}, "
+        f"Python {about['python']}; {repeated}{', a quick look' if about['quick'] else ''}. "
+        f"{plan['readers']:,} readers, messages of {plan['payload_size']} bytes, bursts of up to "
+        f"{plan['burst_messages']}, a largest crowd of {plan['crowd_readers']:,}, "
+        f"{plan['echo_clients']} echo clients, {plan['http_connections']} HTTP connections.\n\n"
+        "CPU a delivery is the server process's own (user and system); CPU a handshake is that of "
+        "server, worker and Redis together. The load client shares the cores, so CPU figures hold "
+        "better than times; in a burst it looks at its sockets every "
+        f"{1e3 * plan['pace']:g} ms."
+    )
+
+
+def number(value: float, digits: int) -> str:
+    """A number for a person: thousands apart."""
+    return f"{value:,.{digits}f}"
+
+
+def metric_of(scenario: str, key: str) -> Metric:
+    return next(metric for metric in SCENARIOS[scenario].metrics if metric.key == key)
+
+
+def cell(results: Results, system: str, scenario: str, key: str) -> str:
+    """Median and spread of a figure; a dash when there is none."""
+    summary = results.summary(system, scenario, key)
+    if summary is None:
+        return "–"
+    digits = metric_of(scenario, key).digits
+    median, low, high = (number(value, digits) for value in summary)
+    return median if low == high else f"{median}<br>({low}–{high})"
+
+
+def table(headings: Iterable[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table; empty without rows."""
+    if not rows:
+        return ""
+    headings = list(headings)
+    lines = [headings, ["---"] * len(headings), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def measured_table(results: Results) -> str:
+    """One row a system, one column a figure that any of them has."""
+    columns = [
+        column
+        for column in COLUMNS
+        if any(results.summary(name, column.scenario, column.metric) for name in results.systems)
+    ]
+    rows = [
+        [about["title"], *(cell(results, name, each.scenario, each.metric) for each in columns)]
+        for name, about in results.systems.items()
+    ]
+    return table(["system", *(column.heading for column in columns)], rows)
+
+
+def ratio_table(results: Results) -> str:
+    """Ours divided by each peer, figure by figure."""
+    peers = [name for name in RATIOS_AGAINST if name in results.systems]
+    rows = []
+    for heading, scenario, metric in COLUMNS:
+        ours = results.summary(OURS, scenario, metric)
+        if ours is None or not peers:
+            continue
+        cells = []
+        for peer in peers:
+            theirs = results.summary(peer, scenario, metric)
+            known = theirs is not None and theirs.median
+            cells.append(f"{ours.median / theirs.median:.2f} ×" if known else "–")
+        rows.append([heading, *cells])
+    return table(["ours /", *peers], rows)
+
+
+def target_table(results: Results) -> str:
+    """Each target with its verdict; those of which nothing was measured say so."""
+    rows = []
+    for target in TARGETS:
+        verdict = judge(target, results)
+        digits = metric_of(target.scenario, target.metric).digits
+        limit = f"{SIGNS[target.sense]} {target.limit:g}"
+        limit += f" × {target.against}" if target.against else f" {target.unit}".rstrip()
+        if verdict.figure is None:
+            shown, reached = "–", "not measured"
+        else:
+            shown = number(verdict.figure, digits)
+            if target.against:
+                shown = f"{verdict.figure:.2f} ×"
+            reached = "yes" if verdict.is_reached else "**no**"
+        medians = [
+            "–" if each is None else number(each.median, digits)
+            for each in (verdict.ours, verdict.theirs)
+        ]
+        rows.append([target.what, *medians, shown, limit, reached])
+    return table(["what", "ours", "peer", "counts", "target", "reached"], rows)
+
+
+def crowd_table(results: Results) -> str:
+    """The largest crowd, for those who had to carry it."""
+    metrics = SCENARIOS["crowd"].metrics
+    rows = [
+        [about["title"], *(cell(results, name, "crowd", metric.key) for metric in metrics)]
+        for name, about in results.systems.items()
+        if results.summary(name, "crowd", "delivered")
+    ]
+    return table(["system", *(metric.heading for metric in metrics)], rows)
+
+
+def part(heading: str, what: str, measured: str) -> list[str]:
+    """A part of the report; empty where nothing was measured."""
+    return [f"## {heading}", what, measured] if measured else []
+
+
+def row_each(
+    results: Results, scenario: str, titles: dict[str, str], metrics: Sequence[Metric]
+) -> list[list[str]]:
+    """A row for each way in which a scenario of ours was measured."""
+    rows = []
+    for key, title in titles.items():
+        cells = [cell(results, OURS, scenario, f"{key}_{each.key}") for each in metrics]
+        if set(cells) != {"–"}:
+            rows.append([title, *cells])
+    return rows
+
+
+def by_hand_part(results: Results) -> list[str]:
+    """The same conversation with a Group and with a loop."""
+    titles = {key: way.title for key, way in WAYS.items()}
+    rows = row_each(results, "by-hand", titles, BY_HAND)
+    readers = results.about["plan"]["readers"]
+    what = "This live blog's `/channel/test/` and `/channel/by-hand/`: one of "
+    what += f"{readers:,} readers sends, all get it."
+    headings = ["sent with", *(metric.heading for metric in BY_HAND)]
+    return part("Group and the loop by hand", what, table(headings, rows))
+
+
+def page_part(results: Results) -> list[str]:
+    """The reader's page from nginx's cache."""
+    titles = {key: title for key, (title, _) in product.WAYS.items()}
+    rows = row_each(results, "page", titles, product.PAGE_FIGURES)
+    headings = ["asked for", *(metric.heading for metric in product.PAGE_FIGURES)]
+    what = (
+        "The page with 50 posts from the cache, and its bytes as a static file of the same nginx."
+    )
+    return part("The reader's page through nginx", what, table(headings, rows))
+
+
+def herd_part(results: Results) -> list[str]:
+    """The herd, a row a figure."""
+    rows = [
+        [metric.heading, cell(results, OURS, "herd", metric.key)]
+        for metric in product.HERD_METRICS
+        if results.summary(OURS, "herd", metric.key)
+    ]
+    what = (
+        f"{results.about['plan']['herd_readers']:,} readers of one interface server that is "
+        "killed -9; their pages come back by themselves, through nginx."
+    )
+    return part("A herd after a kill -9", what, table(["figure", "this live blog"], rows))
+
+
+def versions(results: Results) -> str:
+    """What ran."""
+    return "\n".join(
+        f"- {about['title']}: "
+        + ", ".join(f"{component} {version}" for component, version in about["versions"].items())
+        for about in results.systems.values()
+    )
+
+
+def failures(results: Results) -> str:
+    """Each failure, with the process's last output."""
+    return "\n".join(
+        f"- {entry['system']}, {entry['scenario']}: {' '.join(entry['error'].split())}"
+        for entry in results.errors
+    )

@@ -1,0 +1,28 @@
+"""The options of autobahn, whose protocol parses the frames of clients."""
+
+from autobahn.twisted.websocket import WebSocketServerFactory
+from autobahn.websocket.protocol import TrafficStats
+
+from channels_realtime.interface.options import Options
+from channels_realtime.internals import quiet_autobahn
+
+
+class WebSocketFactory(WebSocketServerFactory):
+    """autobahn's options. It makes no protocols: Connections.admit() does."""
+
+    def __init__(self, options: Options) -> None:
+        super().__init__(protocols=list(options.subprotocols), server="Daphne")
+        self.setProtocolOptions(
+            allowNullOrigin=True,  # consumers decide about Origins
+            openHandshakeTimeout=0,  # none of its own: check_time() watches the handshake
+            autoPingTimeout=options.ping_timeout,
+            maxFramePayloadSize=options.max_message,
+            maxMessagePayloadSize=options.max_message,
+            utf8validateIncoming=True,
+            echoCloseCodeReason=True,
+            failByDrop=False,  # a protocol error is answered with its close code
+            closeHandshakeTimeout=2,
+        )
+        # All sockets count into the same one; nothing reads it.
+        self.traffic_stats = TrafficStats()
+        quiet_autobahn()

@@ -1,0 +1,470 @@
+"""The scripts of layer/lua: their arguments by name, and their replies as types.
+
+Each file of layer/lua says what it does to which keys. The order of its KEYS and ARGV appears in
+that file and in the method of Scripts with its name, and nowhere else.
+"""
+
+import enum
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from channels_realtime.layer.commands import Command, Value
+
+PROCESS_CAPACITY = 10_000  # entries: what waits for one interface server that is stuck
+DEAD_AFTER = 12.0  # s without heartbeat; with the next one's check, gone within 15 s
+
+
+class SendReply(enum.Enum):
+    """Whether a channel took a message."""
+
+    SENT = 1
+    FULL = 0
+
+
+class Write(NamedTuple):
+    """A number by which Redis recognises a write of this process that is sent again.
+
+    Redis stores the last number of each slot.
+    """
+
+    slot: int
+    number: int
+
+
+class SendTarget(NamedTuple):
+    """A channel as send.lua sees it: the same for every message to the channel."""
+
+    keys: tuple[str, ...]
+    limits: tuple[Value, ...]
+    is_acknowledged: bool
+
+
+class GroupReply(NamedTuple):
+    """What became of a message to a group.
+
+    `full`: the channels whose lists were full. `left`: members that the caller must send to.
+    """
+
+    full: list[str]
+    left: list[str]
+
+
+class ReceiveReply(NamedTuple):
+    """`expired`: entries that were dropped. `list` and `entry` are None where nothing waits."""
+
+    expired: int
+    list: bytes | None
+    entry: bytes | None
+
+
+class HeartbeatReply(NamedTuple):
+    """`was_lost`: Redis did not hold the process. `time`: seconds after the epoch, by Redis."""
+
+    was_lost: bool
+    dead: list[str]
+    time: float
+
+
+class Difference(NamedTuple):
+    """A group of which Redis holds something else than its process.
+
+    `members`: how many it holds. `is_linked`: whether messages to the group reach the process.
+    """
+
+    group: str
+    members: int
+    is_linked: bool
+
+
+class Redelivery(NamedTuple):
+    """How many messages of dead workers went back to their channels, and became dead letters."""
+
+    returned: int
+    given_up: int
+
+
+def parse_send(reply: int) -> SendReply:
+    return SendReply.SENT if reply == 1 else SendReply.FULL
+
+
+def parse_nothing(reply: object) -> None:
+    return None
+
+
+def parse_number(reply: int) -> int:
+    return reply
+
+
+def parse_flag(reply: int) -> bool:
+    return reply == 1
+
+
+def parse_bytes(reply: bytes | None) -> bytes | None:
+    return reply
+
+
+def parse_names(reply: Sequence[bytes]) -> list[str]:
+    return [name.decode() for name in reply]
+
+
+def parse_group(reply: Sequence[Sequence[bytes]]) -> GroupReply:
+    full, left = reply
+    return GroupReply(parse_names(full), parse_names(left))
+
+
+def parse_receive(reply: Sequence[Any]) -> ReceiveReply:
+    return ReceiveReply(*reply) if len(reply) == 3 else ReceiveReply(reply[0], None, None)
+
+
+def parse_heartbeat(reply: Sequence[Any]) -> HeartbeatReply:
+    was_lost, dead, whole, micro = reply
+    return HeartbeatReply(was_lost == 1, parse_names(dead), int(whole) + int(micro) / 1e6)
+
+
+def parse_verify(reply: Sequence[Sequence[Any]]) -> list[Difference]:
+    return [Difference(name.decode(), found, linked == 1) for name, found, linked in reply]
+
+
+def parse_memberships(reply: Sequence[Sequence[Any]]) -> dict[str, list[str]]:
+    return {group.decode(): parse_names(names) for group, names in reply}
+
+
+def parse_redeliver(reply: Sequence[int]) -> Redelivery:
+    return Redelivery(*reply)
+
+
+class Scripts:
+    """Makes the commands of one layer. Times are in seconds, sizes in bytes.
+
+    `process`: a name that ends in "!"; a member of a group that belongs to it is named by what
+    stands behind the "!". An `entry` is an envelope as the layer's codec packs it.
+
+    Args:
+        prefix: of the keys.
+        stats_prefix: of the keys of asgi-redis's statistics.
+        expiry: how long a message may wait.
+        group_expiry: how long a channel stays in a group, unless its process renews its lease.
+    """
+
+    def __init__(self, prefix: str, stats_prefix: str, expiry: int, group_expiry: int) -> None:
+        self.prefix = prefix
+        self.stats_prefix = stats_prefix
+        self.expiry = expiry
+        self.group_expiry = group_expiry
+        self.processes = f"{prefix}:processes"
+        self.metrics_key = f"{prefix}:metrics"
+
+    def group_key(self, group: str) -> str:
+        return f"{self.prefix}:group:{group}"
+
+    # Messages
+
+    def send_target(
+        self,
+        name: str,
+        *,
+        process: str,
+        is_acknowledged: bool,
+        writes: str,
+        global_counts: str,
+        capacity: int,
+        max_bytes: int,
+        channel_counts_expiry: int,
+        global_counts_expiry: int,
+    ) -> SendTarget:
+        """What send() needs of a channel.
+
+        Args:
+            name: the channel, or the process of one that belongs to a process.
+            process: the same, or empty.
+            is_acknowledged: whether its messages stay until a consumer has finished.
+            writes: the key of this process's writes.
+            global_counts: how the keys of the layer's statistics begin.
+            capacity: messages.
+            max_bytes: of the list.
+        """
+        counts = self.stats_prefix + name
+        return SendTarget(
+            keys=(
+                self.prefix + name,
+                self.processes,
+                f"{counts}:messages_count",
+                f"{global_counts}:messages_count",
+                f"{counts}:channel_full_count",
+                f"{global_counts}:channel_full_count",
+                writes,
+                f"{self.prefix}:unacknowledged:{name}",
+            ),
+            limits=(
+                self.expiry,
+                capacity,
+                process,
+                PROCESS_CAPACITY,
+                channel_counts_expiry,
+                global_counts_expiry,
+                max_bytes,
+            ),
+            is_acknowledged=is_acknowledged,
+        )
+
+    @staticmethod
+    def send(
+        shard: int, target: SendTarget, entry: bytes, write: Write, identity: str = ""
+    ) -> Command[SendReply]:
+        """Append the entry. `identity`: that of an acknowledged message."""
+        slot, number = write
+        arguments = (entry, slot, number, identity, *target.limits)
+        return Command(shard, "send", target.keys, arguments, parse_send)
+
+    def receive(self, shard: int, lists: Sequence[str]) -> Command[ReceiveReply]:
+        return Command(shard, "receive", tuple(lists), (self.expiry,), parse_receive)
+
+    # Groups
+
+    def group_add(
+        self, shard: int, group: str, channel: str, entry: bytes, keeps_groups: bool
+    ) -> Command[None]:
+        """`keeps_groups`: the channel's process is an interface server of ours."""
+        process, local = split(channel)
+        keys = (self.group_key(group), self.processes)
+        arguments = (
+            *(self.prefix, group, channel, process, local, entry),
+            *(self.group_expiry, self.expiry, int(keeps_groups), DEAD_AFTER),
+        )
+        return Command(shard, "group_add", keys, arguments, parse_nothing)
+
+    def group_discard(
+        self, shard: int, group: str, channel: str, entry: bytes, keeps_groups: bool
+    ) -> Command[None]:
+        """`keeps_groups`: as in group_add()."""
+        process, local = split(channel)
+        keys = (self.group_key(group), self.processes)
+        arguments = (
+            *(self.prefix, group, channel, process, local, entry),
+            *(self.expiry, int(keeps_groups)),
+        )
+        return Command(shard, "group_discard", keys, arguments, parse_nothing)
+
+    def group_members(self, shard: int, group: str) -> Command[list[str]]:
+        keys, arguments = self._members_of(group, count_only=False)
+        return Command(shard, "group_members", keys, arguments, parse_names)
+
+    def group_size(self, shard: int, group: str) -> Command[int]:
+        keys, arguments = self._members_of(group, count_only=True)
+        return Command(shard, "group_members", keys, arguments, parse_number)
+
+    def _members_of(
+        self, group: str, count_only: bool
+    ) -> tuple[tuple[str, ...], tuple[Value, ...]]:
+        keys = (self.group_key(group), self.processes)
+        return keys, (self.prefix, group, self.group_expiry, DEAD_AFTER, int(count_only))
+
+    def send_group(
+        self,
+        shard: int,
+        group: str,
+        entry: bytes,
+        write: Write,
+        *,
+        leave_channels: bool,
+        writes: str,
+        global_counts: str,
+        capacity: int,
+        channel_counts_expiry: int,
+        global_counts_expiry: int,
+        max_process_bytes: int,
+        max_channel_bytes: int,
+    ) -> Command[GroupReply]:
+        """`leave_channels`: leave members that belong to no process to the caller.
+
+        The other arguments are those of send_target().
+        """
+        keys = (
+            self.group_key(group),
+            self.processes,
+            f"{global_counts}:messages_count",
+            f"{global_counts}:channel_full_count",
+            writes,
+        )
+        arguments = (
+            self.prefix,
+            entry,
+            self.expiry,
+            self.group_expiry,
+            capacity,
+            PROCESS_CAPACITY,
+            DEAD_AFTER,
+            int(leave_channels),
+            self.stats_prefix,
+            channel_counts_expiry,
+            global_counts_expiry,
+            *write,
+            max_process_bytes,
+            max_channel_bytes,
+        )
+        return Command(shard, "send_group", keys, arguments, parse_group)
+
+    # Interface servers
+
+    def heartbeat(
+        self,
+        shard: int,
+        process: str,
+        *,
+        look_for_dead: bool,
+        reporter: str = "",
+        counters: str = "",
+        dead_after: float = DEAD_AFTER,
+    ) -> Command[HeartbeatReply]:
+        """Renew the lease of the process.
+
+        Args:
+            look_for_dead: also find the processes whose lease has ended.
+            reporter: the name under which to publish `counters`; empty to publish nothing.
+            counters: JSON.
+        """
+        return Command(
+            shard,
+            "heartbeat",
+            (self.processes, self.metrics_key),
+            (process, dead_after if look_for_dead else 0, self.prefix, reporter, counters),
+            parse_heartbeat,
+        )
+
+    def register(
+        self, shard: int, group: str, process: str, members: Sequence[str], replace: bool = False
+    ) -> Command[None]:
+        """Store members of the process; with `replace`, remove others of it."""
+        keys = (self.group_key(group),)
+        arguments: tuple[Value, ...] = (self.prefix, group, process, int(replace), *members)
+        return Command(shard, "register", keys, arguments, parse_nothing)
+
+    def remove_process(
+        self, shard: int, process: str, dead_after: float = DEAD_AFTER
+    ) -> Command[bool]:
+        """Remove what a dead process left. The reply is false where its lease has been renewed.
+
+        `dead_after`: seconds since its last heartbeat, 0 to remove it in any case.
+        """
+        arguments = (self.prefix, process, dead_after, self.expiry)
+        return Command(shard, "remove_process", (self.processes,), arguments, parse_flag)
+
+    def verify(
+        self, shard: int, process: str, sizes: Mapping[str, int]
+    ) -> Command[list[Difference]]:
+        """Compare with Redis how many members of the process each group has."""
+        pairs: Iterable[Value] = itertools.chain.from_iterable(sizes.items())
+        arguments = (self.prefix, process, *pairs)
+        return Command(shard, "verify", (), arguments, parse_verify)
+
+    def forget(self, shard: int, process: str, member: str, groups: Iterable[str]) -> Command[None]:
+        """Remove a member of the process from the groups."""
+        arguments = (self.prefix, process, member, *groups)
+        return Command(shard, "forget", (), arguments, parse_nothing)
+
+    def memberships(self, shard: int, process: str) -> Command[dict[str, list[str]]]:
+        """group -> members of the process."""
+        keys = (f"{self.prefix}:groups:{process}",)
+        return Command(shard, "memberships", keys, (self.prefix, process), parse_memberships)
+
+    def metrics(self, shard: int, reporter: str, counters: str) -> Command[None]:
+        """Publish counters as JSON."""
+        return Command(shard, "metrics", (self.metrics_key,), (reporter, counters), parse_nothing)
+
+    # Sessions
+
+    def session_load(self, shard: int, channel: str) -> Command[bytes | None]:
+        keys, arguments = self._session_of(channel)
+        return Command(shard, "session_load", keys, arguments[:1], parse_bytes)
+
+    def session_save(self, shard: int, channel: str, expiry: int, session: bytes) -> Command[None]:
+        """`expiry`: of the session of a channel whose process gives no heartbeats."""
+        keys, arguments = self._session_of(channel)
+        arguments = (*arguments, expiry, session)
+        return Command(shard, "session_save", keys, arguments, parse_nothing)
+
+    def session_delete(self, shard: int, channel: str) -> Command[None]:
+        keys, arguments = self._session_of(channel)
+        return Command(shard, "session_delete", keys, arguments[:1], parse_nothing)
+
+    def _session_of(self, channel: str) -> tuple[tuple[str, ...], tuple[Value, ...]]:
+        process, local = split(channel)
+        process = process or channel
+        return (f"{self.prefix}:sessions:{process}", self.processes), (local, process)
+
+    # Acknowledgements
+
+    def unacknowledged(self, channel: str) -> str:
+        """The hash of a channel's messages that are not acknowledged: id -> entry."""
+        return f"{self.prefix}:unacknowledged:{channel}"
+
+    def acknowledge(self, shard: int, channel: str, identity: str) -> Command[None]:
+        keys = (self.unacknowledged(channel),)
+        return Command(shard, "acknowledge", keys, (identity,), parse_nothing)
+
+    def give_up(
+        self,
+        shard: int,
+        channel: str,
+        identity: str,
+        *,
+        reason: str,
+        letters: str,
+        max_letters: int,
+    ) -> Command[None]:
+        """Make the message a dead letter. `letters`: the key of the dead letters."""
+        keys = (self.unacknowledged(channel), letters)
+        arguments = (identity, channel, reason, max_letters)
+        return Command(shard, "give_up", keys, arguments, parse_nothing)
+
+    def redeliver(
+        self,
+        shard: int,
+        keys: "RedeliveryKeys",
+        *,
+        claimed: Sequence[str],
+        channels: Sequence[str],
+        claim_for: float,
+        grace: float,
+        look_every: float,
+        attempts: int,
+        max_letters: int,
+    ) -> Command[Redelivery]:
+        """Claim the messages with the ids `claimed`, and return those of dead workers.
+
+        Args:
+            channels: the acknowledged channels to look at.
+            claim_for: how long a claim lasts.
+            grace: how long a message may be under way without a claim.
+            look_every: between two looks of all workers together.
+            attempts: how many workers may die on one message.
+        """
+        arguments: tuple[Value, ...] = (
+            self.prefix,
+            claim_for,
+            grace,
+            look_every,
+            attempts,
+            max_letters,
+            len(claimed),
+            *claimed,
+            *channels,
+        )
+        return Command(shard, "redeliver", keys, arguments, parse_redeliver)
+
+
+class RedeliveryKeys(NamedTuple):
+    """The keys of redeliver.lua, in its order."""
+
+    claims: str
+    suspects: str
+    attempts: str
+    dead_letters: str
+    gate: str
+
+
+def split(channel: str) -> tuple[str, str]:
+    """The process of a channel with its "!", and what follows; both empty where it has none."""
+    process, mark, local = channel.partition("!")
+    return (process + mark, local) if mark else ("", "")

@@ -1,0 +1,143 @@
+"""Which socket the consumer of this thread serves: known to sessions and sends, not to the layer.
+
+Channels 1.x calls a session engine with the name of a reply channel, and Group.discard() with the
+names of the group and the channel; neither gets the message. Two facts about the message save round
+trips, though:
+
+* A `websocket.connect` is the first message of its socket, so there is no session to load; and
+  since nothing else of that socket can arrive before it is accepted, its session can be written
+  together with the accept.
+* A `websocket.disconnect` comes after its interface server has removed the socket from its groups.
+
+Nothing but the thread connects those calls with the message, so the worker keeps the conversation
+in a thread-local. It is private to this module. Consumers see the channel layer as a ConsumerLayer,
+which applies the facts before it calls the layer; the layer itself is the same for everybody.
+"""
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from channels import channel_layers
+from channels.asgi import ChannelLayerWrapper
+from channels.message import Message
+
+from channels_realtime.layer.channel_layer import PROCESS, Transport
+from channels_realtime.layer.commands import Command
+from channels_realtime.layer.envelope import Content
+
+
+class Conversation:
+    """The socket whose message a consumer handles.
+
+    Attributes:
+        reply_channel: of the socket.
+        is_new: whether nothing has been sent to it, so that it cannot be accepted yet.
+        is_closed: whether it has left its groups, and is gone.
+        writes: of its session, to be sent before anything else is sent to it.
+    """
+
+    __slots__ = ("is_closed", "is_new", "reply_channel", "writes")
+
+    def __init__(self, reply_channel: str, is_new: bool, is_closed: bool) -> None:
+        self.reply_channel = reply_channel
+        self.is_new = is_new
+        self.is_closed = is_closed
+        self.writes: list[Command[None]] = []
+
+    def take_writes(self) -> list[Command[None]]:
+        writes, self.writes = self.writes, []
+        return writes
+
+
+class Thread(threading.local):
+    conversation: Conversation | None = None
+
+
+_thread = Thread()
+
+
+def begin(message: Message) -> None:
+    """The consumer of this thread is about to get the message."""
+    content, channel = message.content, message.channel.name
+    name = content.get("reply_channel")
+    if name and channel == "websocket.connect":
+        _thread.conversation = Conversation(name, "__retries__" not in content, False)
+    elif name and channel == "websocket.disconnect":
+        _thread.conversation = Conversation(name, False, name.startswith(PROCESS))
+    else:
+        _thread.conversation = None
+
+
+def end() -> None:
+    """The consumer has finished, and what it sent was taken."""
+    _thread.conversation = None
+
+
+def take_writes() -> list[Command[None]]:
+    """The writes of the session that go before what the consumer sends."""
+    conversation = _thread.conversation
+    return [] if conversation is None else conversation.take_writes()
+
+
+def new_conversation(reply_channel: str) -> Conversation | None:
+    """The conversation of this thread, where it is a new one with this channel."""
+    conversation = _thread.conversation
+    if conversation is None or not conversation.is_new:
+        return None
+    return conversation if conversation.reply_channel == reply_channel else None
+
+
+class ConsumerLayer(ChannelLayerWrapper):
+    """The channel layer as the consumers of a worker see it.
+
+    Args:
+        wrapper: channels' own wrapper, which adds the routing to a layer.
+    """
+
+    def __init__(self, wrapper: ChannelLayerWrapper) -> None:
+        self.wrapper = wrapper
+        self.channel_layer: Transport = wrapper.channel_layer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.wrapper, name)
+
+    def send(self, channel: str, message: Content) -> None:
+        """Append the message to the channel at once. Raises ChannelFull."""
+        self.send_many([(channel, message)])
+
+    def send_many(self, messages: Sequence[tuple[str, Content]]) -> None:
+        """As Transport.send_many(). What goes to a new socket is preceded by its session."""
+        before: Sequence[Command[None]] = ()
+        conversation = _thread.conversation
+        if (
+            conversation is not None
+            and conversation.is_new
+            and any(channel == conversation.reply_channel for channel, _ in messages)
+        ):
+            conversation.is_new = False
+            before = conversation.take_writes()
+        self.channel_layer.send_many(messages, before)
+
+    def group_discard(self, group: str, channel: str) -> None:
+        """Remove the channel from the group; a closed socket has left it already."""
+        conversation = _thread.conversation
+        if (
+            conversation is None
+            or not conversation.is_closed
+            or conversation.reply_channel != channel
+        ):
+            self.channel_layer.group_discard(group, channel)
+
+
+def consumer_layer(wrapper: ChannelLayerWrapper) -> ConsumerLayer:
+    """The ConsumerLayer of a wrapper, which `channels.channel_layers` names from now on."""
+    if isinstance(wrapper, ConsumerLayer):
+        return wrapper
+    registered = channel_layers.backends.get(wrapper.alias)
+    if isinstance(registered, ConsumerLayer) and registered.wrapper is wrapper:
+        return registered
+    layer = ConsumerLayer(wrapper)
+    if registered is wrapper:
+        channel_layers.set(wrapper.alias, layer)
+    return layer

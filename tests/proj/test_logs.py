@@ -1,0 +1,60 @@
+"""LOG_FORMAT=json: what one line holds."""
+
+import json
+import logging
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from proj.logs import JsonFormatter, JsonHandler
+
+
+@pytest.fixture
+def line(monkeypatch, caplog):
+    """Log something and return its line, decoded."""
+    monkeypatch.setenv("SUPERVISOR_PROCESS_NAME", "worker_00")
+
+    def log(message, *args, **options):
+        logging.getLogger("liveblog.test").error(message, *args, **options)
+        text = JsonFormatter().format(caplog.records[-1])
+        assert "\n" not in text
+        return json.loads(text)
+
+    return log
+
+
+def test_a_line_has_time_level_logger_message_and_process(line):
+    fields = line("%s has ended", "直播")
+    assert list(fields) == ["time", "level", "logger", "message", "process"]
+    age = datetime.now(UTC) - datetime.fromisoformat(fields.pop("time"))
+    assert abs(age) < timedelta(seconds=10)
+    assert fields == {
+        "level": "ERROR",
+        "logger": "liveblog.test",
+        "message": "直播 has ended",
+        "process": "worker_00",
+    }
+
+
+def test_an_exception_is_a_field_with_its_traceback(line):
+    try:
+        raise ValueError("spilt milk")
+    except ValueError:
+        fields = line("It failed", exc_info=True)
+    assert fields["exception"].startswith("Traceback")
+    assert fields["exception"].endswith("ValueError: spilt milk")
+
+
+def test_what_else_is_passed_with_a_record_is_not_written(line):
+    assert "request" not in line("Forbidden", extra={"request": "<Request of a reader>"})
+
+
+def test_a_process_that_supervisord_did_not_start_has_no_name(line, monkeypatch):
+    monkeypatch.delenv("SUPERVISOR_PROCESS_NAME")
+    assert "process" not in line("Hello")
+
+
+def test_the_handler_of_channels_keeps_its_format():
+    handler = JsonHandler()
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    assert isinstance(handler.formatter, JsonFormatter)
