@@ -165,6 +165,6 @@ def test_the_chat_beside_the_blog_appears_when_it_is_turned_on(page, stack, blog
     chat.click()
     room = page.frame_locator("iframe")
     expect(connection(room)).to_have_text("Live")
-    room.get_by_label("Message").fill("Hello beside the blog")
+    room.get_by_label("Message", exact=True).fill("Hello beside the blog")
     room.get_by_role("button", name="Send").click()
     expect(room.get_by_text("Hello beside the blog")).to_be_visible()
