@@ -54,5 +54,5 @@ class AccountAdmin(StaleFormsAdmin):
         self, db_field: "Field[Any, Any]", request: HttpRequest, **kwargs: Any
     ) -> forms.Field | None:
         if db_field.name == "language":
-            kwargs["widget"] = forms.Select(choices=[("", _("the site's")), *settings.LANGUAGES])
+            kwargs["widget"] = forms.Select(choices=[("", _("default")), *settings.LANGUAGES])
         return super().formfield_for_dbfield(db_field, request, **kwargs)

@@ -47,9 +47,9 @@ class Account(models.Model):
         _("balance"), default=0, max_digits=MAX_DIGITS, decimal_places=DECIMAL_PLACES
     )
     low_mark = models.DecimalField(
-        _("low mark"),
+        _("minimum balance"),
         default=0,
-        help_text=_("A balance below it is insufficient."),
+        help_text=_("A balance below this is insufficient."),
         max_digits=MAX_DIGITS,
         decimal_places=DECIMAL_PLACES,
     )
@@ -58,7 +58,7 @@ class Account(models.Model):
         _("language"),
         max_length=12,
         blank=True,
-        help_text=_("Of the e-mails; empty: the site's."),
+        help_text=_("Language of e-mails. Leave empty for the default."),
     )
 
     objects = AccountQuerySet.as_manager()

@@ -73,7 +73,7 @@ def handle(message: Message, room_name: str, content: object) -> None:
     if not sender:
         # The user was logged in at the handshake; since then the password was changed, or the
         # account deactivated.
-        raise not_logged_in(_("You are no longer logged in; reload the page."))
+        raise not_logged_in(_("You have been logged out. Reload the page to log in again."))
     CHAT.check(sender)
     if isinstance(content, dict) and isinstance(content.get("message"), str):
         send_line(room_name, sender, content["message"])
@@ -84,7 +84,7 @@ def handle(message: Message, room_name: str, content: object) -> None:
 def send_line(room_name: str, sender: str, text: str) -> None:
     text = checked(text)
     if is_muted(room_name, sender):
-        raise Refusal("muted", _("The moderators let you read here, but not write."), 403)
+        raise Refusal("muted", _("A moderator has muted you: you can read, but not write."), 403)
     send(room_name, chat_frame(text, sender))
 
 
@@ -93,7 +93,7 @@ def moderate(message: Message, room_name: str, content: object) -> None:
     if not isinstance(content, dict) or len(COMMANDS & content.keys()) != 1:
         raise expected('{"message": "text"}')
     if not message.user.is_staff:
-        raise Refusal("not_allowed", _("Only staff may moderate."), 403)
+        raise Refusal("not_allowed", _("Only staff can moderate."), 403)
     [command] = COMMANDS & content.keys()
     value = content[command]
     if not isinstance(value, str) or not 0 < len(value) <= LONGEST_USERNAME:

@@ -39,7 +39,7 @@ ANNOUNCEMENTS = Limit("desk", most=30, seconds=10, flood=90)
 def ws_connect(message: Message, slug: str) -> None:
     user = message.user
     if not user.is_authenticated:
-        raise not_logged_in(_("Log in first: this is for editors."))
+        raise not_logged_in(_("Log in to use the editor."))
     if not LiveBlog.objects.filter(slug=slug).exists():
         raise unknown_blog()
     require_editor(user)

@@ -15,7 +15,7 @@ from conversations.json_text import encode, expected, parse
 @sends_refusals
 def ws_connect(message: Message) -> None:
     if not message.user.is_authenticated:
-        raise not_logged_in(_("Log in first: this is for users."))
+        raise not_logged_in(_("Log in to join."))
     group = group_name(message.user.get_username())
     Group(group).add(message.reply_channel)
     message.channel_session["group"] = group

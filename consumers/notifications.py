@@ -20,7 +20,7 @@ ASK = {"ask": "balance"}
 @sends_refusals
 def ws_connect(message: Message) -> None:
     if not message.user.is_authenticated:
-        raise not_logged_in(_("Log in first: these notices are for one user."))
+        raise not_logged_in(_("Log in to receive your notifications."))
     group = group_name(message.user.pk)
     Group(group).add(message.reply_channel)
     message.channel_session["group"] = group
@@ -36,7 +36,7 @@ def ws_receive(message: Message) -> None:
         raise expected(encode(ASK))
     account = Account.objects.filter(user=message.user).first()
     if account is None:
-        raise Refusal("no_account", _("You have no account with a balance."), 404)
+        raise Refusal("no_account", _("Your account has no balance."), 404)
     reply(message, notice(account.is_insufficient, account.balance))
 
 

@@ -21,7 +21,7 @@ ASK = {"ask": "sample"}
 @sends_refusals
 def ws_connect(message: Message) -> None:
     if not message.user.is_authenticated:
-        raise not_logged_in(_("Log in first: this is for staff."))
+        raise not_logged_in(_("Log in as a staff member to see this page."))
     require_staff(message)
     Group(GROUP).add(message.reply_channel)
     message.reply_channel.send({"accept": True, "text": encode(sample())})
@@ -48,7 +48,7 @@ def require_staff(message: Message) -> None:
     """Raise Refusal unless the socket's user is staff; it gets no more samples then."""
     if not (message.user.is_active and message.user.is_staff):
         Group(GROUP).discard(message.reply_channel)
-        raise Refusal("not_allowed", _("This is for staff."), 403, NOT_ALLOWED)
+        raise Refusal("not_allowed", _("Only staff can see this page."), 403, NOT_ALLOWED)
 
 
 def probe(message: Message) -> None:

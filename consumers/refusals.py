@@ -76,7 +76,7 @@ def answers_outages(consumer: Consumer[P]) -> Consumer[P]:
             consumer(message, *args, **kwargs)
         except OUTAGES as error:
             logger.error("%s: the database failed: %s", message.channel.name, reason_of(error))
-            sentence = _("The database cannot do this just now. Please try again in a moment.")
+            sentence = _("The database is temporarily unavailable. Please try again in a moment.")
             is_connect = message.channel.name == "websocket.connect"
             close_code = TRY_AGAIN_LATER if is_connect else None
             refuse(message, Refusal("unavailable", sentence, 503, close_code))
@@ -130,7 +130,7 @@ def users_only(ws_receive: Consumer[P]) -> Consumer[P]:
         if message.user.is_authenticated:
             ws_receive(message, *args, **kwargs)
         else:
-            refuse(message, Refusal("session_lost", _("Connect again."), 401, TRY_AGAIN_LATER))
+            refuse(message, Refusal("session_lost", _("Please reconnect."), 401, TRY_AGAIN_LATER))
 
     return inner
 

@@ -1,4 +1,4 @@
-"""Rooms with an envelope: all that is sent is {"msg": …, "code": …, "data": …}.
+"""Rooms with a message envelope: all that is sent is {"msg": …, "code": …, "data": …}.
 
 A socket's messages keep their order (`enforce_ordering`, which implies `channel_session`).
 """

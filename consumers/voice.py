@@ -40,7 +40,7 @@ def ws_connect(message: Message, room_name: str) -> None:
         member, others, stale = room.join(channel.name, user)
     except RoomFull:
         room.group.discard(channel)
-        sentence = _("This room is full: it holds %(most)d.") % {"most": MOST}
+        sentence = _("This room is full (%(most)d people).") % {"most": MOST}
         raise Refusal("room_full", sentence, 503, TRY_AGAIN_LATER) from None
     message.channel_session["member"] = member["id"]
     welcome = {"type": "welcome", "id": member["id"], "members": [public(m) for m in others]}
@@ -84,7 +84,7 @@ def relay(room: Room, sender: str, content: object) -> None:
         raise expected(f'{{"to": "id", "{kind}": {{…}}}}')
     other = room.find(content["to"]) if len(content["to"]) <= LONGEST_ID else None
     if other is None or other["id"] == sender:
-        raise Refusal("no_member", _("There is no such other member in this room."), 404)
+        raise Refusal("no_member", _("This member is not in the room."), 404)
     send(Channel(other["channel"]), {"type": kind, "from": sender, kind: content[kind]})
 
 

@@ -33,11 +33,11 @@ def parse(text: str | None) -> object:
 
 
 def not_json() -> Refusal:
-    return Refusal("bad_message", _("This is not JSON text; send JSON."))
+    return Refusal("bad_message", _("This is not valid JSON."))
 
 
 def too_long(most: int) -> Refusal:
-    sentence = _("This is too long; the most is %(most)d characters.")
+    sentence = _("Too long: the limit is %(most)d characters.")
     return Refusal("too_long", sentence % {"most": most}, status=413)
 
 

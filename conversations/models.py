@@ -14,7 +14,7 @@ class Mute(models.Model):
     name = models.CharField(
         _("name"),
         max_length=150,
-        help_text=_("A username, or a guest's name as shown."),
+        help_text=_("A username, or the displayed name of a guest."),
     )
     by = models.ForeignKey(
         settings.AUTH_USER_MODEL,

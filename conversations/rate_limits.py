@@ -48,7 +48,7 @@ class Limit:
         return max(1, int(redis().ttl(key("rate", self.name, who))))
 
     def too_fast(self, close_code: int | None = None) -> Refusal:
-        sentence = _("Too fast: at most %(most)d messages in %(seconds)d seconds.")
+        sentence = _("Too many messages: the limit is %(most)d in %(seconds)d seconds.")
         sentence %= {"most": self.most, "seconds": self.seconds}
         return Refusal("too_fast", sentence, status=429, close_code=close_code)
 

@@ -25,7 +25,7 @@ def read_only(view: View[P]) -> View[P]:
     def inner(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if request.method in READING:
             return view(request, *args, **kwargs)
-        sentence = _("This address can only be read: use GET.")
+        sentence = _("This address is read-only. Use GET.")
         return HttpResponseNotAllowed(READING, sentence, content_type="text/plain; charset=utf-8")
 
     return inner

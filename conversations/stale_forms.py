@@ -115,7 +115,7 @@ class StaleForm(forms.ModelForm):
         text = Truncator(str("" if value is None else value)).chars(LONGEST_SHOWN)
         name = str(field.verbose_name).capitalize()
         if not text:
-            return _("%(field)s is empty now.") % {"field": name}
+            return _("%(field)s is now empty.") % {"field": name}
         return _("%(field)s is now “%(value)s”.") % {"field": name, "value": text}
 
 

@@ -14,6 +14,7 @@ from conversations.chat.room import LONGEST_MESSAGE
 from conversations.read_only import read_only
 from conversations.rooms.names import bad_room, is_room_name
 from conversations.try_addresses import addresses
+from conversations.voice.members import MOST
 
 
 @read_only
@@ -38,7 +39,7 @@ def chat_room(request: HttpRequest, room_name: str) -> HttpResponse:
 @read_only
 @never_cache
 def voice_room(request: HttpRequest, room_name: str) -> HttpResponse:
-    context = {"ice_servers": settings.ICE_SERVERS}
+    context = {"ice_servers": settings.ICE_SERVERS, "most": MOST}
     return room_page(request, "conversations/voice_room.html", room_name, context)
 
 

@@ -155,4 +155,4 @@ class DeliveryAdmin(admin.ModelAdmin):
         now = timezone.now()
         Webhook.objects.filter(deliveries__in=queryset).update(paused_until=None)
         count = queryset.update(due=now, queued=now, attempts=0, delivered=None)
-        self.message_user(request, _("Deliveries that are sent again: %d.") % count)
+        self.message_user(request, _("Deliveries to be sent again: %d.") % count)

@@ -45,7 +45,7 @@ class LiveBlog(models.Model):
         _("chat"),
         default=False,
         db_default=False,
-        help_text=_("Readers may talk in a room beside the blog."),
+        help_text=_("Readers can chat next to the live blog."),
     )
     revision = models.PositiveBigIntegerField(_("revision"), default=0, editable=False)
     created = models.DateTimeField(_("created"), default=timezone.now, editable=False)
@@ -169,13 +169,13 @@ class BlogUpdate(models.Model):
         _("draft"),
         default=False,
         db_default=False,
-        help_text=_("Readers do not see it until it is published."),
+        help_text=_("Not visible to readers until it is published."),
     )
     publish_at = models.DateTimeField(
         _("publish at"),
         null=True,
         blank=True,
-        help_text=_("In UTC. Until then it is kept as a draft; empty: not scheduled."),
+        help_text=_("In UTC. The update stays a draft until then. Leave empty to not schedule it."),
     )
     # The version of a draft, which has no revision.
     draft_saves = models.PositiveIntegerField(default=0, db_default=0, editable=False)

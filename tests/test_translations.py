@@ -23,7 +23,7 @@ def strings(message):
 
 def test_the_extraction_finds_texts_of_code_and_of_templates():
     found = {id for _context, id in USED}
-    assert {"There is no live blog under this address.", "You are %(me)s", "Live coverage"} <= found
+    assert {"There is no live blog at this address.", "You are %(me)s", "Live coverage"} <= found
 
 
 def test_every_text_is_translated():

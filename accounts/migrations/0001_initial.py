@@ -33,9 +33,9 @@ class Migration(migrations.Migration):
                     models.DecimalField(
                         decimal_places=2,
                         default=0,
-                        help_text="A balance below it is insufficient.",
+                        help_text="A balance below this is insufficient.",
                         max_digits=12,
-                        verbose_name="low mark",
+                        verbose_name="minimum balance",
                     ),
                 ),
                 (
@@ -46,7 +46,7 @@ class Migration(migrations.Migration):
                     "language",
                     models.CharField(
                         blank=True,
-                        help_text="Of the e-mails; empty: the site's.",
+                        help_text="Language of e-mails. Leave empty for the default.",
                         max_length=12,
                         verbose_name="language",
                     ),

@@ -48,7 +48,7 @@ const COMMANDS = {
   async gather({ count, port, socket, updates, seconds }) {
     forget();
     const until = now() + seconds;
-    const page = { socket, updates, begin: { revision: 0 } };
+    const page = { socket, updates, begin: { revision: 0, pageSize: 50, pulse: 2000 } };
     let live = 0;
     while (live < count && now() < until) {
       for (let room = AT_ONCE - (herd.length - live); room > 0 && herd.length < count; room -= 1) {

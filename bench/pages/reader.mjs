@@ -1,6 +1,7 @@
 // A reader's page without a DOM: stream.js, its script, on a real WebSocket and with real timers.
 
 import { begin, step } from "../../liveblog/static/liveblog/reader/stream.js";
+import { closed } from "./close-codes.mjs";
 import { Socket } from "./socket.mjs";
 
 export class Reader {
@@ -10,17 +11,25 @@ export class Reader {
     this.page = page;
     this.state = begin(page.begin);
     this.timers = new Map();
+    this.connection = 0; // the number of connections
   }
 
   dispatch(event) {
+    // Like static/site/socket.js: no events of a connection that was replaced or closed.
+    if ("socket" in event && event.socket !== this.socket) return;
     const turn = step(this.state, event);
     this.state = turn.state;
     for (const effect of turn.effects) this.perform(effect);
   }
 
   perform(effect) {
-    if ("connect" in effect) this.connect(effect.connect, effect.after);
-    else if ("close" in effect) this.socket?.close();
+    if ("connect" in effect) {
+      this.disconnect();
+      this.connect((this.connection += 1), effect.connect.after);
+    } else if ("reconnect" in effect) {
+      this.disconnect();
+      this.schedule("retry", effect.reconnect);
+    } else if ("close" in effect) this.disconnect();
     else if ("send" in effect) this.socket?.send(JSON.stringify({ ...effect.send, parts: true }));
     else if ("poll" in effect) this.poll(effect.poll, effect.after);
     else if ("schedule" in effect) this.schedule(effect.schedule, effect.ms);
@@ -29,18 +38,26 @@ export class Reader {
   }
 
   connect(connection, after) {
-    this.socket = new Socket(this.port, `${this.page.socket}?after=${after}&parts=1`, {
-      open: () => this.dispatch({ type: "open", connection }),
-      message: (text) => this.receive(connection, JSON.parse(text)),
+    const socket = new Socket(this.port, `${this.page.socket}?after=${after}&parts=1`, {
+      open: () => this.dispatch({ type: "open", socket }),
+      message: (text) => this.receive(socket, JSON.parse(text)),
       close: (code, refusal) => {
         this.closed(code, refusal);
-        this.dispatch({ type: "close", connection, code });
+        this.dispatch({ ...closed(code), socket });
       },
     });
+    this.socket = socket;
   }
 
-  receive(connection, frame) {
-    this.dispatch({ type: "frame", connection, frame });
+  disconnect() {
+    clearTimeout(this.timers.get("retry"));
+    const { socket } = this;
+    this.socket = null;
+    socket?.close();
+  }
+
+  receive(socket, frame) {
+    this.dispatch({ type: "frame", socket, frame });
   }
 
   async poll(number, after) {

@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
                 (
                     "name",
                     models.CharField(
-                        help_text="A username, or a guest's name as shown.",
+                        help_text="A username, or the displayed name of a guest.",
                         max_length=150,
                         verbose_name="name",
                     ),

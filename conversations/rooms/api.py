@@ -18,7 +18,7 @@ KEYS = {"data", "msg", "code"}
 @csrf_exempt  # a token is no cookie: no other site can make a browser send it
 def push_to_room(request: HttpRequest, room_name: str) -> HttpResponse:
     if request.method != "POST":
-        return refused(Refusal("bad_method", _("Send it with POST."), 405), Allow="POST")
+        return refused(Refusal("bad_method", _("Use POST."), 405), Allow="POST")
     token = token_of(request)
     if token is None:
         sentence = _("Send a valid token: Authorization: Bearer <token>.")
@@ -30,7 +30,7 @@ def push_to_room(request: HttpRequest, room_name: str) -> HttpResponse:
     except Refusal as refusal:
         return refused(refusal)
     except redis.RedisError:
-        sentence = _("The message could not be sent; try again in a moment.")
+        sentence = _("The message could not be sent. Please try again in a moment.")
         return refused(Refusal("unavailable", sentence, 503), **{"Retry-After": "1"})
 
 
@@ -56,9 +56,9 @@ def read_envelope(body: bytes) -> Envelope:
         return envelope(value)
     msg, code = value.get("msg", "success"), value.get("code", 200)
     if not isinstance(msg, str):
-        raise Refusal("bad_message", _("`msg` is text."))
+        raise Refusal("bad_message", _("`msg` must be a string."))
     if isinstance(code, bool) or not isinstance(code, int):
-        raise Refusal("bad_message", _("`code` is a whole number."))
+        raise Refusal("bad_message", _("`code` must be an integer."))
     return envelope(value["data"], msg, code)
 
 

@@ -37,7 +37,7 @@ def push(room_name: str, data: object, msg: str = "success", code: int = 200) ->
         text = encode(sent)
         text.encode()
     except (TypeError, ValueError, RecursionError) as error:
-        sentence = _("The data cannot be written as JSON: %(error)s.") % {"error": error}
+        sentence = _("The data cannot be encoded as JSON: %(error)s.") % {"error": error}
         raise Refusal("bad_message", sentence) from error
     if len(text) > LONGEST_FRAME:
         raise too_long(LONGEST_FRAME)

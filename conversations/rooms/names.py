@@ -24,7 +24,7 @@ def require_room_name(name: str) -> None:
 
 
 def bad_room() -> Refusal:
-    sentence = _("A room's name is 1 to %(most)d letters, digits, hyphens, underscores or dots.")
+    sentence = _("A room name has 1 to %(most)d letters, digits, hyphens, underscores or dots.")
     return Refusal("bad_room", sentence % {"most": LONGEST_NAME}, 404, NOT_FOUND)
 
 

@@ -21,9 +21,9 @@ class Kind:
 
 
 KINDS = {
-    "bad_json": Kind(400, "the body is no JSON object", _("Send one JSON object as the body.")),
+    "bad_json": Kind(400, "the body is no JSON object", _("The body must be one JSON object.")),
     "bad_revision": Kind(
-        400, "`after` is no revision", _("`after` is a whole number that is not negative.")
+        400, "`after` is no revision", _("`after` must be a non-negative integer.")
     ),
     "bad_token": Kind(
         401,
@@ -33,77 +33,79 @@ KINDS = {
     "no_tokens": Kind(
         403,
         "the site has no tokens",
-        _("This site's API is closed: its administrator has set no API_TOKENS."),
+        _("The API of this site is disabled: API_TOKENS is not set."),
     ),
-    "unknown_blog": Kind(404, "no such live blog", _("There is no live blog under this address.")),
-    "not_found": Kind(404, "no such update", _("This live blog has no such update.")),
-    "bad_method": Kind(405, "another method", _("This address does not know that method.")),
+    "unknown_blog": Kind(404, "no such live blog", _("There is no live blog at this address.")),
+    "not_found": Kind(404, "no such update", _("This update does not exist in this live blog.")),
+    "bad_method": Kind(405, "another method", _("This method is not allowed here.")),
     "conflict": Kind(
         409,
         "`version` in the body is not the update's; `current` is the update as it is",
-        _("The update was changed meanwhile. Nothing was written."),
+        _("Not saved: the update has been changed since."),
     ),
     "deleted": Kind(410, "the update was deleted", _("This update was deleted.")),
     "precondition_failed": Kind(
         412,
         "`If-Match` is not the update's version; `current` is the update as it is",
-        _("The update is not what If-Match names. Nothing was written."),
+        _("Not saved: the update does not match If-Match."),
     ),
-    "too_long": Kind(413, "the body is too long", _("The body is too long.")),
+    "too_long": Kind(413, "the body is too long", _("The body is too large.")),
     "picture_too_large": Kind(
-        413, "the picture has more than 10 MB", _("The picture has more than 10 MB.")
+        413, "the picture has more than 10 MB", _("The image is larger than 10 MB.")
     ),
     "not_json": Kind(
         415,
         "the Content-Type is not application/json",
-        _("Send the body as Content-Type: application/json."),
+        _("The body must be sent as Content-Type: application/json."),
     ),
     "not_a_picture": Kind(
         415,
         "the file is no JPEG, PNG, WebP or GIF, whatever its name says",
-        _("This is no picture that can be used: send a JPEG, PNG, WebP or GIF."),
+        _("This file is not a supported image. Use JPEG, PNG, WebP or GIF."),
     ),
     "no_picture": Kind(
-        422, "there is no file `image` in the form", _("Send the picture as the file `image`.")
+        422, "there is no file `image` in the form", _("Send the image in the file field `image`.")
     ),
     "damaged_picture": Kind(
         422,
         "the picture is damaged or not complete",
-        _("The picture is damaged or not complete."),
+        _("The image is damaged or incomplete."),
     ),
     "too_many_pixels": Kind(
         422,
         "the picture has more than 64 million pixels",
-        _("The picture has more than 64 million pixels. Send a smaller one."),
+        _("The image has more than 64 million pixels. Use a smaller one."),
     ),
     "picture_too_heavy": Kind(
         422,
         "reading the picture would take more than 400 MB of memory",
-        _("Reading the picture would take more than 400 MB of memory. Send a smaller one."),
+        _("The image needs more than 400 MB of memory. Use a smaller one."),
     ),
     "invalid": Kind(
         422,
         "a field cannot be used; `fields` maps its name to sentences",
-        _("Some fields cannot be used. Nothing was written."),
+        _("Not saved: some fields are invalid."),
     ),
     "key_reused": Kind(
         422,
         "the Idempotency-Key belongs to another write",
-        _("This Idempotency-Key was used for another write. Make a new one."),
+        _("This Idempotency-Key was already used for a different request."),
     ),
     "no_version": Kind(
         428,
         "a change names no version",
-        _("Name the version that you have seen, by If-Match or as `version`."),
+        _("The version you edited is required, as If-Match or `version`."),
     ),
     "too_fast": Kind(429, "too many requests; see Retry-After", _("Too many requests.")),
     "not_stored": Kind(
-        503, "the disk did not take the picture", _("The picture could not be stored just now.")
+        503,
+        "the disk did not take the picture",
+        _("The image could not be saved. Please try again in a moment."),
     ),
     "unavailable": Kind(
         503,
         "the database or Redis is away; send it again with the same key",
-        _("It could not be done just now. Send it again with the same key."),
+        _("Temporarily unavailable. Retry with the same key."),
     ),
 }
 

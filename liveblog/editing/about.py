@@ -46,9 +46,9 @@ class Move(NamedTuple):
 
 
 MOVES = {
-    "start": Move(State.UPCOMING, State.LIVE, gettext_lazy("The coverage is live.")),
-    "end": Move(State.LIVE, State.ENDED, gettext_lazy("The coverage has ended.")),
-    "reopen": Move(State.ENDED, State.LIVE, gettext_lazy("The coverage is live again.")),
+    "start": Move(State.UPCOMING, State.LIVE, gettext_lazy("Coverage has started.")),
+    "end": Move(State.LIVE, State.ENDED, gettext_lazy("Coverage has ended.")),
+    "reopen": Move(State.ENDED, State.LIVE, gettext_lazy("Coverage has been reopened.")),
 }
 
 
@@ -88,14 +88,16 @@ class Changed(Exception):
 @for_editors
 def about(request: HttpRequest, blog: LiveBlog, may: Rights) -> HttpResponse:
     if not may.run:
-        raise PermissionDenied(_("You may not start, end or describe the coverage."))
+        raise PermissionDenied(
+            _("You don't have permission to change the settings of this live blog.")
+        )
     if request.method != "POST":
         return page(request, blog, AboutForm(instance=blog))
     name = request.POST.get("move")
     if name is None:
         return describe(request, blog)
     if name not in MOVES:
-        sentence = _("The coverage can be started, ended or reopened.")
+        sentence = _("Coverage can only be started, ended or reopened.")
         if wants_json(request):
             return json_response(error_frame("invalid", sentence) | {"fields": {"move": []}}, 422)
         messages.error(request, sentence)
@@ -103,7 +105,9 @@ def about(request: HttpRequest, blog: LiveBlog, may: Rights) -> HttpResponse:
     try:
         return done(request, move(blog, name), MOVES[name].sentence)
     except Changed as meanwhile:
-        sentence = _("The coverage's state was changed meanwhile. Look at it, then decide again.")
+        sentence = _(
+            "Someone else has changed the state of the coverage. Check it, then try again."
+        )
         if wants_json(request):
             return json_response(conflict_frame(meanwhile.blog, sentence), 409)
         messages.error(request, sentence)
@@ -117,7 +121,9 @@ def describe(request: HttpRequest, blog: LiveBlog) -> HttpResponse:
     try:
         return done(request, write(blog, form), _("Saved."))
     except Changed as meanwhile:
-        sentence = _("This was changed meanwhile. Nothing was overwritten.")
+        sentence = _(
+            "Not saved: someone else has changed this. Save again to replace their version."
+        )
         if wants_json(request):
             return json_response(conflict_frame(meanwhile.blog, sentence), 409)
         # The form now carries the current values as seen: sent once more, it overwrites them.

@@ -44,7 +44,7 @@ def for_writers(
     @require_POST
     @for_editors
     def admitted(request: HttpRequest, blog: LiveBlog, may: Rights) -> HttpResponse:
-        require(may.write or may.change, _("You may not write updates here."))
+        require(may.write or may.change, _("You don't have permission to write updates."))
         return view(request)
 
     return admitted

@@ -93,7 +93,7 @@ def unavailable(request: HttpRequest, error: DatabaseError) -> HttpResponse:
     where = f"{request.method} {request.path}"
     logger.error("%s: the database failed: %s", where, reason_of(error))
     if wants_json(request) or request.path.startswith(PROGRAMS):
-        sentence = _("The database did not take it. Send it again with the same key.")
+        sentence = _("The database is temporarily unavailable. Retry with the same key.")
         answer = json_response(error_frame("unavailable", sentence), 503)
     else:
         # Without the request: its user would be read from the database.
@@ -117,13 +117,15 @@ def refusal(error: Exception) -> HttpResponse:
         return json_response(error_frame("not_allowed", str(error)), 403)
     if isinstance(error, LiveBlog.DoesNotExist):
         return json_response(unknown_blog().frame, 404)
-    return json_response(error_frame("not_found", _("This live blog has no such update.")), 404)
+    return json_response(
+        error_frame("not_found", _("This update does not exist in this live blog.")), 404
+    )
 
 
 def invalid_form(form: BaseForm) -> HttpResponse:
     """The answer to a script: 422 `invalid`, with the form's own sentences in `fields`."""
     fields = {name: list(sentences) for name, sentences in form.errors.items()}
-    sentence = _("Nothing was saved. Please correct what is marked.")
+    sentence = _("Not saved. Please fix the highlighted fields.")
     return json_response(error_frame("invalid", sentence) | {"fields": fields}, 422)
 
 
@@ -131,5 +133,5 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Django's page; for scripts an `error`. A login in another tab changes the token."""
     if not wants_json(request):
         return csrf.csrf_failure(request, reason)
-    sentence = _("The form is out of date. Load the page again, then send it once more.")
+    sentence = _("This form has expired. Reload the page and try again.")
     return json_response(error_frame("csrf", sentence), 403)

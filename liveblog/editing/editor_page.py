@@ -69,6 +69,12 @@ FLAG_COMMANDS: dict[str, Content] = {
     "unkey": {"key_event": False},
 }
 MAX_DELETED_SHOWN = 20  # a deletion by mistake is noticed soon
+# What uploads.js needs to know of the images that the server accepts.
+PICTURES = {
+    "types": " ".join(images.MIME_TYPES),
+    "largest": images.LARGEST,
+    "longest_side": 2 * images.LONGEST_SIDE,  # leaves the good reduction to the server
+}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -87,16 +93,16 @@ def require(allowed: bool, sentence: str) -> None:
 
 def require_edit(may: Rights, update: BlogUpdate) -> None:
     if update.publish_at and not may.publish:
-        require(False, _("This draft is scheduled: an editor changes it."))
+        require(False, _("This draft is scheduled. Only editors can change it."))
     if not update.draft and may.write:
-        require(may.change, _("This update is published: an editor changes it."))
-    require(may.may_edit(update), _("You may not change updates here."))
+        require(may.change, _("This update is published. Only editors can change it."))
+    require(may.may_edit(update), _("You don't have permission to edit updates."))
 
 
 def require_publish(may: Rights) -> None:
     if may.write:
-        require(may.publish, _("You may write drafts here; an editor publishes them."))
-    require(may.publish, _("You may not publish updates here."))
+        require(may.publish, _("You can write drafts. An editor has to publish them."))
+    require(may.publish, _("You don't have permission to publish updates."))
 
 
 def empty_form(request: HttpRequest, blog: LiveBlog, may: Rights) -> UpdateForm:
@@ -140,7 +146,7 @@ def page(
         "hidden": hidden,
     }
     deleted = blog.updates.filter(deleted=True).order_by(F("saved").desc(nulls_last=True), "-pk")
-    context |= {"deleted": deleted[:MAX_DELETED_SHOWN], "largest_picture": images.LARGEST}
+    context |= {"deleted": deleted[:MAX_DELETED_SHOWN], "pictures": PICTURES}
     context["about"] = AboutForm(instance=blog) if may.run else None
     context |= stream(blog)
     return render(request, "liveblog/editor/editor.html", context, status=status)
@@ -172,7 +178,7 @@ def values_of(form: UpdateForm, may: Rights) -> Values:
 
 
 def create(request: HttpRequest, blog: LiveBlog, may: Rights) -> HttpResponse:
-    require(may.write, _("You may not write updates here."))
+    require(may.write, _("You don't have permission to write updates."))
     if request.POST.get("action") != UpdateForm.DRAFT:
         require_publish(may)
     form = UpdateForm(request.POST, instance=BlogUpdate(blog=blog))
@@ -186,7 +192,7 @@ def create(request: HttpRequest, blog: LiveBlog, may: Rights) -> HttpResponse:
 
 def change(request: HttpRequest, blog: LiveBlog, may: Rights, update: BlogUpdate) -> HttpResponse:
     if update.deleted:
-        require(may.write or may.change, _("You may not change updates here."))
+        require(may.write or may.change, _("You don't have permission to edit updates."))
         return conflict(request, blog, may, update)
     require_edit(may, update)
     if update.draft and request.POST.get("action") != UpdateForm.DRAFT:
@@ -205,7 +211,10 @@ def change(request: HttpRequest, blog: LiveBlog, may: Rights, update: BlogUpdate
 
 def delete(request: HttpRequest, blog: LiveBlog, may: Rights, keys: KeyForm) -> HttpResponse:
     update = posted_row(request, blog, "delete")
-    require(may.may_delete(update, user_of(request)), _("You may not delete this update."))
+    require(
+        may.may_delete(update, user_of(request)),
+        _("You don't have permission to delete this update."),
+    )
     if not keys.is_valid():
         return invalid(request, blog, may, keys)
     key, version = keys.cleaned_data["key"], keys.cleaned_data["version"]
@@ -223,7 +232,7 @@ def delete(request: HttpRequest, blog: LiveBlog, may: Rights, keys: KeyForm) -> 
 def set_flag(request: HttpRequest, blog: LiveBlog, may: Rights, keys: KeyForm) -> HttpResponse:
     """Set one flag of a published update, whatever its version."""
     update = posted_row(request, blog, "post")
-    require(may.change, _("You may not change updates here."))
+    require(may.change, _("You don't have permission to edit updates."))
     flag = FLAG_COMMANDS.get(request.POST["flag"])
     if flag is None or not keys.is_valid():
         return invalid(request, blog, may, keys)
@@ -251,15 +260,15 @@ def acknowledge(
         return json_response(done.frame())
     sentences = {
         "created": _("Published."),
-        "changed": _("The change is published."),
-        "deleted": _("The update was deleted."),
-        "drafted": _("The draft is saved. Readers do not see it."),
-        "scheduled": _("Scheduled. Readers do not see it until then."),
-        "unchanged": _("Nothing was changed."),
+        "changed": _("Changes published."),
+        "deleted": _("Update deleted."),
+        "drafted": _("Draft saved. It is not visible to readers."),
+        "scheduled": _("Scheduled. It is not visible to readers until then."),
+        "unchanged": _("No changes to save."),
     }
     text = sentences[done.action]
     if done.action == "unchanged" and "delete" in request.POST:
-        text = _("The update was deleted already.")
+        text = _("This update was already deleted.")
     messages.success(request, text)
     return redirect("liveblog:editor", blog.slug)
 
@@ -269,7 +278,7 @@ def invalid(request: HttpRequest, blog: LiveBlog, may: Rights, form: KeyForm) ->
     if wants_json(request):
         return invalid_form(form)
     if not isinstance(form, UpdateForm):  # a button's
-        messages.error(request, _("Nothing was saved. Please correct what is marked."))
+        messages.error(request, _("Not saved. Please fix the highlighted fields."))
         form = empty_form(request, blog, may)
     return page(request, blog, may, form, status=422)
 
@@ -279,9 +288,9 @@ def conflict(
 ) -> HttpResponse:
     """409: nothing was written. The page keeps the writer's text, to be sent over the other."""
     if current.deleted:
-        sentence = _("This update was deleted meanwhile. Publish it as a new one?")
+        sentence = _("Someone else deleted this update. Publish your text as a new update?")
     else:
-        sentence = _("This update was changed meanwhile. Nothing was overwritten.")
+        sentence = _("Not saved: someone else changed this update.")
     frame = editors_frame(current)
     if wants_json(request):
         return json_response(error_frame("conflict", sentence) | {"current": frame}, 409)

@@ -13,7 +13,9 @@ from liveblog.editing.idempotency import new_key
 from liveblog.fields import CONTENT, LONGEST_KEY, TEXTS, Values, as_values
 from liveblog.models import BlogUpdate
 
-PRINTABLE = RegexValidator(r"\A[!-~]+\Z", _("A key holds printable ASCII characters, no spaces."))
+PRINTABLE = RegexValidator(
+    r"\A[!-~]+\Z", _("A key consists of printable ASCII characters without spaces.")
+)
 
 
 class KeyForm(forms.Form):
@@ -40,7 +42,7 @@ class UpdateForm(KeyForm, forms.ModelForm):
     PUBLISH, DRAFT = "publish", "draft"
 
     action = forms.ChoiceField(
-        choices=[(PUBLISH, _("Publish")), (DRAFT, _("Save as draft"))], required=False
+        choices=[(PUBLISH, _("Publish")), (DRAFT, _("Save draft"))], required=False
     )
 
     # The time that the form was rendered with; `publish_at` shows only its minutes.
@@ -54,11 +56,11 @@ class UpdateForm(KeyForm, forms.ModelForm):
             "publish_at": forms.DateTimeInput({"type": "datetime-local"}, "%Y-%m-%dT%H:%M"),
         }
         help_texts = {
-            "headline": _("Optional. One line that says what happened."),
-            "body": _("Markdown: **bold**, *italic*, > quote, [link](https://…), lists."),
-            "key_event": _("Readers find it by its mark."),
-            "pinned": _("Stays above all others."),
-            "publish_at": _("In UTC. Empty: at once."),
+            "headline": _("Optional. What happened, in one line."),
+            "body": _("Markdown: **bold**, *italic*, > quote, [link](https://…), lists"),
+            "key_event": _("Listed under Key events."),
+            "pinned": _("Stays at the top."),
+            "publish_at": _("In UTC. Leave empty to publish now."),
         }
 
     def __init__(self, *args: Any, past: dict[str, str] | None = None, **kwargs: Any) -> None:
@@ -78,7 +80,7 @@ class UpdateForm(KeyForm, forms.ModelForm):
         try:
             return moment and moment.astimezone(UTC)
         except OverflowError:
-            raise forms.ValidationError(_("This is out of the calendar.")) from None
+            raise forms.ValidationError(_("This date is out of range.")) from None
 
     def clean(self) -> dict[str, Any]:
         super().clean()
@@ -87,7 +89,7 @@ class UpdateForm(KeyForm, forms.ModelForm):
         if moment and scheduled and moment == scheduled.replace(second=0, microsecond=0):
             cleaned["publish_at"] = scheduled  # nobody has edited it
         if self.instance.pk and not self.instance.draft:
-            published = _("This update is published already.")
+            published = _("This update is already published.")
             if cleaned.get("action") == self.DRAFT:
                 self.add_error("action", published)
             if cleaned.get("publish_at"):

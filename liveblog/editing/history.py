@@ -82,5 +82,5 @@ def requested_texts(request: HttpRequest, update: BlogUpdate | None) -> dict[str
         elif number is not None:
             row = update.past.filter(pk=number).first()
     if row is None:
-        raise Http404(_("This update has no such version."))
+        raise Http404(_("This update does not have this version."))
     return {name: getattr(row, name) for name in TEXTS}

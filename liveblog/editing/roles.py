@@ -87,7 +87,7 @@ def name_of(user: User) -> str:
 
 
 def may_not_edit() -> str:
-    return _("You may not edit live blogs. An administrator can give you the permission.")
+    return _("You don't have permission to edit live blogs. Ask an administrator for it.")
 
 
 def make_groups(using: str, **kwargs: object) -> None:

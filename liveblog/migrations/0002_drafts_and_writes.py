@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
             field=models.BooleanField(
                 db_default=False,
                 default=False,
-                help_text="Readers do not see it until it is published.",
+                help_text="Not visible to readers until it is published.",
                 verbose_name="draft",
             ),
         ),
@@ -44,7 +44,9 @@ class Migration(migrations.Migration):
             name="publish_at",
             field=models.DateTimeField(
                 blank=True,
-                help_text="In UTC. Until then it is kept as a draft; empty: not scheduled.",
+                help_text=(
+                    "In UTC. The update stays a draft until then. Leave empty to not schedule it."
+                ),
                 null=True,
                 verbose_name="publish at",
             ),

@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
             field=models.BooleanField(
                 db_default=False,
                 default=False,
-                help_text="Readers may talk in a room beside the blog.",
+                help_text="Readers can chat next to the live blog.",
                 verbose_name="chat",
             ),
         ),

@@ -21,6 +21,7 @@ from liveblog.pictures.storage import store
 logger = logging.getLogger(__name__)
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
+MIME_TYPES = tuple(f"image/{name.lower()}" for name in FORMATS)
 LARGEST = 10_000_000  # bytes; nginx and Django accept 10 MiB
 PIXELS = 64_000_000  # phones have up to 50 million
 MEMORY = 400_000_000  # bytes that a worker needs for a moment; enough for a PNG of PIXELS

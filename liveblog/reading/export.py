@@ -22,7 +22,7 @@ def export(request: HttpRequest, slug: str, kind: str) -> HttpResponse:
     if not request.user.is_authenticated:
         return redirect_to_login(request.get_full_path())
     if not request.user.is_staff:
-        raise PermissionDenied(_("Only staff may export live blogs."))
+        raise PermissionDenied(_("Only staff can export live blogs."))
     blog = get_object_or_404(LiveBlog, slug=slug)
     made = as_json(blog) if kind == "json" else as_html(blog, request.build_absolute_uri("/"))
     content_type = {"json": "application/json", "html": "text/html; charset=utf-8"}[kind]

@@ -5,16 +5,22 @@ bound that is None is open: new updates may still appear there. In either order 
 all pinned updates at its top, wherever they are in the stream.
 """
 
+import json
 from typing import NamedTuple, TypedDict
 
 from django.db.models import Q
 
 from liveblog.models import BlogUpdate, BlogUpdateQuerySet, LiveBlog
 from liveblog.stream.frames import PAGE, Frame, page_of_updates, timestamp, update_frame
-from liveblog.text.excerpts import title_of
+from liveblog.stream.pulse import INTERVAL as PULSE_INTERVAL
+from liveblog.text.excerpts import TITLE, ExcerptParser, title_of
 
 NEWEST, OLDEST = "newest", "oldest"  # which comes first
 MAX_KEY_EVENTS = 100  # in the list; a link leads to older ones in the stream
+# What key-events.js needs to list them as the server does: see title_of().
+KEY_EVENT_RULES = json.dumps(
+    {"most": MAX_KEY_EVENTS, "titleLength": TITLE, "breaks": sorted(ExcerptParser.BREAKS)}
+)
 
 
 class Place(TypedDict):
@@ -43,6 +49,7 @@ class Stream(TypedDict):
     order: str
     is_first: bool
     page_size: int
+    pulse_ms: int
 
 
 def stream(blog: LiveBlog, order: str = NEWEST, edge: BlogUpdate | None = None) -> Stream:
@@ -61,6 +68,7 @@ def stream(blog: LiveBlog, order: str = NEWEST, edge: BlogUpdate | None = None) 
         "order": order,
         "is_first": edge is None,
         "page_size": PAGE,
+        "pulse_ms": int(PULSE_INTERVAL * 1000),
     }
 
 
@@ -125,6 +133,7 @@ class KeyEvents(TypedDict):
 
     key_events: list[dict[str, object]]
     last_key_event: BlogUpdate | None
+    key_event_rules: str
 
 
 def key_events(blog: LiveBlog, shown: set[int]) -> KeyEvents:
@@ -141,4 +150,8 @@ def key_events(blog: LiveBlog, shown: set[int]) -> KeyEvents:
         for row in rows[:MAX_KEY_EVENTS]
     ]
     last = rows[MAX_KEY_EVENTS - 1] if len(rows) > MAX_KEY_EVENTS else None
-    return {"key_events": events, "last_key_event": last}
+    return {
+        "key_events": events,
+        "last_key_event": last,
+        "key_event_rules": KEY_EVENT_RULES,
+    }

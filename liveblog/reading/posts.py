@@ -21,7 +21,7 @@ def post(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     # A deleted draft is still a draft: readers have never seen it.
     row = blog.updates.filter(pk=pk, draft=False).first()
     if row is None:
-        raise Http404(_("This live blog has no such update."))
+        raise Http404(_("This update does not exist in this live blog."))
     if row.deleted:
         return cached(render(request, "410.html", {"blog": blog}, status=410), blog)
     row.blog = blog

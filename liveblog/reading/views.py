@@ -55,7 +55,7 @@ def reader(request: HttpRequest, slug: str) -> HttpResponse:
     blog = get_object_or_404(LiveBlog, slug=slug)
     order = request.GET.get("order", NEWEST)
     if order not in (NEWEST, OLDEST):
-        raise Http404(_("Updates can be ordered newest or oldest first."))
+        raise Http404(_("The order must be newest or oldest."))
     # Drafts are 404: even their time would be a leak.
     published = blog.updates.filter(draft=False)
     if at := requested_row(request, published, "at"):
@@ -138,5 +138,5 @@ def requested_row(
     number = whole_number(request.GET[name])
     row = rows.filter(pk=number).first() if number is not None else None
     if row is None:
-        raise Http404(_("This live blog has no such update."))
+        raise Http404(_("This update does not exist in this live blog."))
     return row

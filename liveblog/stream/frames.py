@@ -132,9 +132,9 @@ def ended_frame(revision: int) -> Frame:
 
 
 def unknown_blog() -> Refusal:
-    sentence = gettext("There is no live blog under this address.")
+    sentence = gettext("There is no live blog at this address.")
     return Refusal("unknown_blog", sentence, 404, NOT_FOUND)
 
 
 def bad_revision() -> Refusal:
-    return Refusal("bad_revision", gettext("`after` is a whole number that is not negative."))
+    return Refusal("bad_revision", gettext("`after` must be a non-negative integer."))

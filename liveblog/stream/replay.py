@@ -147,6 +147,6 @@ def charge(client: ReplayClient, size: int) -> None:
 
 
 def too_many_replays(wait: int) -> dict[str, Any]:
-    sentence = gettext("You were sent too many replays; ask again in %(seconds)d seconds.")
+    sentence = gettext("Too many replays. Try again in %(seconds)d seconds.")
     frame = error_frame("too_many_replays", sentence % {"seconds": wait})
     return frame | {"wait": wait}

@@ -22,7 +22,7 @@ def account():
 def test_the_mail_has_the_balance_at_the_change_as_plain_text(account, mailoutbox):
     assert send_low_balance_mail(account.pk, "4.50")
     assert [m.to for m in mailoutbox] == [["anna@example.com"]]
-    assert "Hello Anna & <b>,\n\nyour balance is 4.50, below the mark of 5.00." in (
+    assert "Hello Anna & <b>,\n\nYour balance is 4.50, which is below the minimum of 5.00." in (
         mailoutbox[0].body
     )
 
@@ -70,4 +70,4 @@ def test_the_page_is_the_user_s_own(account, client):
     page = client.get("/accounts/balance/").content.decode()
     assert "4.00" in page and "Your balance is below 5.00." in page
     client.force_login(User.objects.create_user("ben"))
-    assert "no account" in client.get("/accounts/balance/").content.decode()
+    assert "has no balance" in client.get("/accounts/balance/").content.decode()

@@ -1,4 +1,4 @@
-"""Rooms with an envelope: over the socket, from Python, over HTTP."""
+"""Rooms with a message envelope: over the socket, from Python, over HTTP."""
 
 import json
 import urllib.error

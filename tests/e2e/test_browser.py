@@ -13,14 +13,14 @@ from tests.e2e.browsing import PHONE, connection, open_live, post, updates, was_
 
 def test_a_post_appears_on_the_open_page(stack, blog, page):
     open_live(page, stack, blog)
-    expect(page.get_by_text("Nothing has been posted yet.")).to_be_visible()
+    expect(page.get_by_text("No updates yet.")).to_be_visible()
     post(stack, blog, "Hello **world**", "--headline", "News", "--key-event", "--pinned")
     update = updates(page)
     expect(update.get_by_role("heading", name="News")).to_be_visible()
     expect(update.locator("strong")).to_have_text("world")
     expect(update.get_by_text("Key event")).to_be_visible()
     expect(update.get_by_text("Pinned")).to_be_visible()
-    expect(page.get_by_text("Nothing has been posted yet.")).to_be_hidden()
+    expect(page.get_by_text("No updates yet.")).to_be_hidden()
     assert not was_reloaded(page)
 
 
@@ -79,7 +79,7 @@ def test_without_javascript_the_updates_are_readable(stack, blog, browser):
         expect(updates(page)).to_contain_text("Readable anywhere")
         expect(connection(page)).to_be_hidden()
         # Chromium shows a <noscript> where the user, not a debugger, has turned scripts off.
-        assert "Reload the page for newer updates</span></noscript>" in page.content()
+        assert "Reload the page to see new updates</span></noscript>" in page.content()
 
 
 def test_a_killed_interface_server_costs_the_page_nothing(stack, blog, page, errors):
@@ -155,7 +155,7 @@ def test_an_unknown_blog_is_a_page_that_says_so(stack, page, errors):
 
 def test_the_chat_beside_the_blog_appears_when_it_is_turned_on(page, stack, blog):
     page.goto(f"http://{stack.address}/liveblog/{blog}/")
-    chat = page.get_by_text("Chat about it")
+    chat = page.get_by_text("Join the chat")
     expect(chat).to_be_hidden()
     stack.shell(
         "from liveblog.models import LiveBlog;"
@@ -165,6 +165,6 @@ def test_the_chat_beside_the_blog_appears_when_it_is_turned_on(page, stack, blog
     chat.click()
     room = page.frame_locator("iframe")
     expect(connection(room)).to_have_text("Live")
-    room.get_by_label("Message").fill("Hello beside the blog")
+    room.get_by_label("Message", exact=True).fill("Hello beside the blog")
     room.get_by_role("button", name="Send").click()
     expect(room.get_by_text("Hello beside the blog")).to_be_visible()

@@ -49,7 +49,7 @@ def test_two_readers_chat_and_staff_moderate(stack, room, page, browser, errors)
         watch(guest, errors)
         guest.goto(f"http://{stack.address}/chat/")
         guest.get_by_label("Room").fill(room)
-        guest.get_by_role("button", name="Enter").click()
+        guest.get_by_role("button", name="Join").click()
         is_live(guest)
         expect(guest.get_by_text("You are Guest")).to_be_visible()
         say(guest, "<img src=x onerror=alert(1)> " + "W" * 200)
@@ -63,7 +63,7 @@ def test_two_readers_chat_and_staff_moderate(stack, room, page, browser, errors)
         assert guest.evaluate("document.scrollingElement.scrollWidth") <= 360
         expect(guest.get_by_role("button", name="Delete")).to_have_count(0)
         page.get_by_role("button", name="Mute").click()
-        expect(page.locator("[data-problem]")).to_contain_text("may no longer write here.")
+        expect(page.locator("[data-problem]")).to_contain_text("has been muted.")
         page.get_by_role("button", name="Delete").first.click()
         expect(lines(guest)).to_have_count(1)
         say(guest, "Why?")
@@ -121,10 +121,10 @@ def test_every_conversation_can_be_tried(stack, page):
     page.goto(f"http://{stack.address}/try/")
     log, status = page.locator("[data-log]"), page.locator("[data-status]")
     answers = {
-        "The smallest one": '"hello"',
+        "Echo": '"hello"',
         "Chat A moderated": '"Good morning"',
-        "Chat, as a class": '"Good morning"',
-        "Rooms with an envelope": '"goal"',
+        "Chat (class-based)": '"Good morning"',
+        "Rooms with a message envelope": '"goal"',
         "Voice rooms": "no_member",
         "The live blog": '"replay"',
         "Without groups": '"hello"',
@@ -134,14 +134,14 @@ def test_every_conversation_can_be_tried(stack, page):
         expect(status).to_have_text("Connected")
         page.get_by_role("button", name="Send", exact=True).click()
         expect(log.locator("[data-kind=in]", has_text=answer).first).to_be_visible()
-    for name in ("Editors at work", "Notices to one user", "Users by initial"):
+    for name in ("Editor presence", "Notifications to one user", "Users by initial"):
         page.get_by_role("button", name=name).click()
         expect(log).to_contain_text("not_logged_in")
         expect(log).to_contain_text("Closed with code 4401")
         expect(status).to_have_text("Not connected")
-    page.get_by_role("button", name="HTTP as a message").click()
+    page.get_by_role("button", name="HTTP as messages").click()
     expect(log).to_contain_text("method: GET")
     page.get_by_role("button", name="Send", exact=True).click()
-    expect(log).to_contain_text("Connect first.")
+    expect(log).to_contain_text("Not connected. Press Connect first.")
     scroll = page.evaluate("[document.scrollingElement.scrollWidth, innerWidth]")
     assert scroll[0] <= scroll[1]

@@ -97,7 +97,7 @@ def survive(stack: Stack, fault: AbstractContextManager[None]) -> None:
             assert int(answer.headers["Retry-After"]) > 0
             page = log_in(stack)
             assert page.status == 503
-            assert "just now" in page.body.decode()
+            assert "temporarily unavailable" in page.body.decode()
         wait_until(lambda: post(stack, "after").status == 201, "a post", BACK_WITHIN)
         assert watching.next(lambda f: f.get("content") == "<p>after</p>")["type"] == "update"
         assert acknowledged | {"<p>after</p>"} == set(bodies(stack))

@@ -53,7 +53,7 @@ def test_what_is_not_valid_is_marked_and_stays(desk, errors):
     desk.get_by_label("Headline").fill("A headline without a text")
     text_field(desk).fill(" ")
     publish(desk)
-    expect(sending(desk)).to_have_text("Nothing was saved yet. Please correct what is marked.")
+    expect(sending(desk)).to_have_text("Not saved. Please fix the highlighted fields.")
     expect(text_field(desk)).to_have_attribute("aria-invalid", "true")
     expect(text_field(desk)).to_be_focused()
     expect(desk.locator("[data-composer] .errorlist")).to_have_count(1)
@@ -71,14 +71,14 @@ def test_a_text_survives_an_expired_session(stack, blog, desk, errors):
         "from django.contrib.sessions.models import Session; Session.objects.all().delete()"
     )
     publish(desk)
-    expect(sending(desk)).to_have_text("Not sent: your login has expired.")
+    expect(sending(desk)).to_have_text("Not sent: you have been logged out.")
     expect(text_field(desk)).to_have_value("Written before the login expired")
     with desk.context.expect_page() as opened:
         desk.get_by_role("link", name="Log in in a new tab").click()
     log_in(opened.value, blog)
     expect(opened.value.get_by_role("heading", level=1)).to_have_text("To the Moon")
     opened.value.close()
-    desk.get_by_role("button", name="Send it again now").click()
+    desk.get_by_role("button", name="Retry now").click()
     expect(sending(desk)).to_have_text("Published.")
     expect(text_field(desk)).to_have_value("")
     expect(desk.get_by_role("link", name="Log in in a new tab")).to_be_hidden()
@@ -93,9 +93,9 @@ def test_a_text_survives_a_server_that_is_down_and_is_posted_once(stack, blog, d
     assert workers
     with stopped(*workers):
         publish(desk)
-        expect(sending(desk)).to_contain_text("Not sent yet")
+        expect(sending(desk)).to_contain_text("Not sent: the server")
         expect(text_field(desk)).to_have_value("Written while nobody answered")
-        desk.get_by_role("button", name="Send it again now").click()
+        desk.get_by_role("button", name="Retry now").click()
         expect(sending(desk)).to_have_text("Sending…")
     expect(sending(desk)).to_have_text("Published.")
     expect(text_field(desk)).to_have_value("")
@@ -130,8 +130,8 @@ def test_an_unsent_text_is_there_again_after_a_reload(desk):
     desk.reload()
     expect(text_field(desk)).to_have_value("Not sent yet")
     expect(desk.get_by_label("Pinned")).to_be_checked()
-    expect(desk.get_by_text("This is the text that you had not sent.")).to_be_visible()
-    desk.get_by_role("button", name="Discard it").click()
+    expect(desk.get_by_text("Unsent text restored. It was kept")).to_be_visible()
+    desk.get_by_role("button", name="Discard").click()
     expect(text_field(desk)).to_have_value("")
     desk.reload()
     expect(desk.get_by_role("button", name="Publish", exact=True)).to_be_visible()
@@ -152,7 +152,7 @@ def test_what_is_typed_before_the_script_has_come_is_kept_too(desk):
     text_field(desk).fill("Written on a slow line")
     scripts[0].continue_()
     desk.unroute(EDITOR_SCRIPT)
-    expect(desk.get_by_text("What you write is kept in this browser")).to_be_visible()
+    expect(desk.get_by_text("Unsent text is kept in this browser")).to_be_visible()
     desk.reload()
     expect(text_field(desk)).to_have_value("Written on a slow line")
 
@@ -177,7 +177,7 @@ def conflict(stack, blog, desk, errors):
     expect(text_field(desk)).to_have_value("The first text")
     change(stack, blog, "row.body = 'Their text'; row.save()")
     text_field(desk).fill("My text")
-    desk.get_by_role("button", name="Publish the change").click()
+    desk.get_by_role("button", name="Publish changes").click()
     panel = desk.locator("[data-conflict]")
     expect(panel.get_by_text("Their text")).to_be_visible()
     expect(panel.get_by_text("My text")).to_be_visible()
@@ -190,8 +190,8 @@ def conflict(stack, blog, desk, errors):
 def test_a_conflict_can_be_settled_by_mine(stack, blog, desk, conflict):
     text_field(desk).fill("My text and theirs")
     expect(conflict.get_by_text("My text and theirs")).to_be_visible()
-    conflict.get_by_role("button", name="Use mine on top of it").click()
-    expect(sending(desk)).to_have_text("The change is published.")
+    conflict.get_by_role("button", name="Replace with mine").click()
+    expect(sending(desk)).to_have_text("Changes published.")
     expect(conflict).to_be_hidden()
     expect(contents(desk)).to_have_text(["My text and theirs"])
     expect(desk.get_by_role("heading", name="New update")).to_be_visible()
@@ -199,19 +199,19 @@ def test_a_conflict_can_be_settled_by_mine(stack, blog, desk, conflict):
 
 
 def test_a_conflict_can_be_settled_by_theirs(stack, blog, desk, conflict):
-    conflict.get_by_role("button", name="Drop mine").click()
+    conflict.get_by_role("button", name="Discard mine").click()
     expect(conflict).to_be_hidden()
     expect(text_field(desk)).to_have_value("Their text")
     text_field(desk).fill("Their text, corrected")
-    desk.get_by_role("button", name="Publish the change").click()
+    desk.get_by_role("button", name="Publish changes").click()
     expect(contents(desk)).to_have_text(["Their text, corrected"])
 
 
 def test_what_was_deleted_meanwhile_can_be_posted_anew(stack, blog, desk, conflict):
     change(stack, blog, "row.delete()")
-    conflict.get_by_role("button", name="Use mine on top of it").click()
-    expect(conflict.get_by_text("It was deleted.")).to_be_visible()
-    conflict.get_by_role("button", name="Publish mine as a new one").click()
+    conflict.get_by_role("button", name="Replace with mine").click()
+    expect(conflict.get_by_text("Deleted by someone else.")).to_be_visible()
+    conflict.get_by_role("button", name="Publish mine as a new update").click()
     expect(contents(desk)).to_have_text(["My text"])
 
 
@@ -221,11 +221,11 @@ def test_a_draft_is_listed_and_published_later(stack, blog, desk, browser):
         reader.goto(f"http://{stack.address}/liveblog/{blog}/")
         text_field(desk).fill("Half a thought")
         desk.get_by_role("button", name="Save draft").click()
-        expect(sending(desk)).to_have_text("The draft is saved. Readers do not see it.")
+        expect(sending(desk)).to_have_text("Draft saved. It is not visible to readers.")
         expect(text_field(desk)).to_have_value("")
         desk.locator("[data-drafts]").get_by_role("link", name="Half a thought").click()
         desk.wait_for_url("**/edit/?update=*")
-        expect(desk.get_by_role("heading", name="Edit the draft")).to_be_visible()
+        expect(desk.get_by_role("heading", name="Edit draft")).to_be_visible()
         text_field(desk).fill("A whole thought")
         expect(updates(reader)).to_have_count(0)
         publish(desk)
@@ -248,7 +248,7 @@ def test_a_press_among_the_drafts_counts_although_another_one_changes(stack, blo
     desk.mouse.down()
     change(stack, blog, "row.body = 'Another, changed'; row.save()")
     expect(drafts.get_by_role("link", name="Another, changed")).to_be_visible()
-    expect(drafts.get_by_role("button", name="Yes, delete it")).to_be_visible()
+    expect(drafts.get_by_role("button", name="Delete update")).to_be_visible()
     desk.mouse.up()
     expect(text_field(desk)).to_have_value("Half a thought")
 
@@ -258,7 +258,7 @@ def test_a_scheduled_time_is_the_editors_own(stack, blog, desk):
     desk.get_by_text("Publish later").click()
     desk.get_by_label("Publish at").fill("2100-01-01T00:00")
     desk.get_by_role("button", name="Schedule").click()
-    expect(sending(desk)).to_have_text("Scheduled. Readers do not see it until then.")
+    expect(sending(desk)).to_have_text("Scheduled. It is not visible to readers until then.")
     row = desk.locator("[data-drafts] li")
     expect(row.get_by_text("Scheduled")).to_be_visible()
     expect(row.locator("time")).to_have_attribute("datetime", "2099-12-31T18:30:00+00:00")
@@ -266,7 +266,7 @@ def test_a_scheduled_time_is_the_editors_own(stack, blog, desk):
     row.get_by_role("link", name="Happy new year").click()
     expect(desk.get_by_label("Publish at")).to_have_value("2100-01-01T00:00")
     row.get_by_text("Delete", exact=True).click()
-    row.get_by_role("button", name="Yes, delete it").click()
+    row.get_by_role("button", name="Delete update").click()
     expect(row).to_have_count(0)
 
 
@@ -274,7 +274,7 @@ def test_a_deletion_needs_no_reload(stack, blog, desk):
     post(stack, blog, "To be withdrawn")
     desk.evaluate("window.sameDocument = true")
     updates(desk).get_by_text("Delete", exact=True).click()
-    desk.get_by_role("button", name="Yes, delete it").click()
+    desk.get_by_role("button", name="Delete update").click()
     expect(updates(desk)).to_have_count(0)
     assert desk.evaluate("window.sameDocument")
 
@@ -291,11 +291,11 @@ def test_without_javascript_the_form_works(stack, blog, desk, browser):
         expect(text_field(plain)).to_have_value("Posted by the form")
         change(stack, blog, "row.body = 'Their text'; row.save()")
         text_field(plain).fill("My text")
-        plain.get_by_role("button", name="Publish the change").click()
+        plain.get_by_role("button", name="Publish changes").click()
         panel = plain.locator("[data-conflict]")
         expect(panel.get_by_text("Their text")).to_be_visible()
         expect(panel.get_by_role("button")).to_have_count(0)
-        plain.get_by_role("button", name="Publish the change").click()
+        plain.get_by_role("button", name="Publish changes").click()
         expect(contents(plain)).to_have_text(["My text"])
     assert bodies(stack, blog) == "My text"
 
@@ -303,7 +303,7 @@ def test_without_javascript_the_form_works(stack, blog, desk, browser):
 @pytest.mark.parametrize("context_options", [PHONE], ids=["phone"])
 def test_a_phone_shows_both_versions_without_sideways_scroll(stack, blog, desk, conflict):
     change(stack, blog, "row.body = 'W' * 300; row.save()")
-    conflict.get_by_role("button", name="Use mine on top of it").click()
+    conflict.get_by_role("button", name="Replace with mine").click()
     expect(conflict.get_by_text("WWW")).to_be_visible()
     width = desk.evaluate("[document.scrollingElement.scrollWidth, innerWidth]")
     assert width[0] <= PHONE["viewport"]["width"] == width[1]

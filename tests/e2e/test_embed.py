@@ -215,7 +215,7 @@ def test_links_lead_out_of_the_frame(nginx, blog, foreign, page):
     page.goto(ALLOWED)
     frame = live(page)
     with page.expect_popup() as popup:
-        frame.get_by_role("link", name="Open the whole page").click()
+        frame.get_by_role("link", name="Open full page").click()
     expect(popup.value).to_have_url(f"http://{nginx.address}/liveblog/{blog}/")
     assert popup.value.evaluate("window.opener") is None
     live(page)  # it has stayed

@@ -101,4 +101,4 @@ def test_what_one_reader_asked_for_stays_out_of_the_next_one_s_frames(nginx, blo
     for _ in range(4):
         assert language_of(nginx.get("/nothing-here/", Accept_Language="zh")) == ZH
         with Reader(f"ws://{nginx.address}/channel/liveblog/nothing/") as reader:
-            assert reader.frame()["message"] == "There is no live blog under this address."
+            assert reader.frame()["message"] == "There is no live blog at this address."

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from tests.e2e.browsing import open_live, publish, sending, text_field, updates, watch
 from tests.liveblog.pictures import encoded, picture, told_on
 
-DESCRIBE = "what the picture shows"
+DESCRIBE = "describe the image"
 UPLOADED = r"/media/images/[0-9a-f]{32}-\d+x\d+\.webp"
 WRITE = """async ([kind, content]) => {
     const answer = await fetch(`data:${kind};base64,${content}`);
@@ -72,7 +72,7 @@ def test_a_pasted_and_a_dropped_picture_are_published_and_seen(
     )
     expect(lines(desk)).to_have_count(0)
     publish(desk)
-    expect(sending(desk)).to_contain_text("Write what the picture shows")
+    expect(sending(desk)).to_contain_text("Describe the image")
     desk.keyboard.type("A [small] step")
     with browser.new_context() as context:
         reader = context.new_page()
@@ -94,15 +94,15 @@ def test_a_pasted_and_a_dropped_picture_are_published_and_seen(
 
 
 def test_a_picture_waits_for_the_network_and_nobody_waits_for_it(desk, errors):
-    expect(desk.get_by_role("button", name="Picture")).to_be_visible()
+    expect(desk.get_by_role("button", name="Image")).to_be_visible()
     desk.context.set_offline(True)
     text_field(desk).fill("Before")
     choose(desk, "red.png", encoded(picture()))
-    expect(lines(desk)).to_contain_text("The picture is kept here.")
+    expect(lines(desk)).to_contain_text("Not uploaded: ")
     text_field(desk).press("Control+End")
     desk.keyboard.type(" after")
     publish(desk)
-    expect(sending(desk)).to_contain_text("A picture is not uploaded yet.")
+    expect(sending(desk)).to_contain_text("An image is still uploading.")
     desk.evaluate("window.dispatchEvent(new Event('pagehide'))")  # which saves at once
     assert kept(desk) == ["Before\n\n after"]
     desk.get_by_role("button", name="Try again").click()
@@ -129,11 +129,16 @@ def test_what_is_refused_says_why_and_leaves_the_text_as_it_was(desk, errors):
     text_field(desk).fill("A text\nof two lines")
     text_field(desk).press("Control+Home")
     for name, content, kind, why in (
-        ("page.png", b"<script>alert(1)</script>", "image/png", "This is no picture"),
-        ("half.png", encoded(picture())[:-40], "image/png", "damaged or not complete"),
-        ("large.png", bytes(10_000_001), "image/png", "more than 10 MB"),
-        ("draw.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>", "image/svg+xml", "no picture"),
-        ("notes.txt", b"Notes", "text/plain", "This is no picture"),
+        ("page.png", b"<script>alert(1)</script>", "image/png", "not a supported image"),
+        ("half.png", encoded(picture())[:-40], "image/png", "damaged or incomplete"),
+        ("large.png", bytes(10_000_001), "image/png", "larger than 10 MB"),
+        (
+            "draw.svg",
+            b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+            "image/svg+xml",
+            "not a supported image",
+        ),
+        ("notes.txt", b"Notes", "text/plain", "not a supported image"),
     ):
         choose(desk, name, content, kind)
         expect(lines(desk)).to_contain_text(name)

@@ -150,7 +150,7 @@ def see_refusals(stack: Stack) -> None:
     """While the database is away: a sentence on pages and sockets, no traceback, no silence."""
     page = http_request(stack.port, "GET", "/liveblog/demo/", timeout=REFUSED_WITHIN)
     assert page.status == 503
-    assert "just now" in page.body.decode() and "Traceback" not in page.body.decode()
+    assert "temporarily unavailable" in page.body.decode() and "Traceback" not in page.body.decode()
     assert int(page.headers["Retry-After"]) > 0
     with stack.reader(open_timeout=REFUSED_WITHIN) as reader:
         frame = reader.frame()

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from tests.e2e.browsing import PHONE, connection, contents, open_live, post, updates, was_reloaded
 
-POLLING = "Nearly live"
+POLLING = "Live (slight delay)"
 
 
 class Line:

@@ -82,7 +82,7 @@ def test_two_hear_each_other_and_then_three(enter):
         hears(page, 2)
     three.get_by_role("button", name="Leave").click()
     for page in (one, two):
-        expect(notice(page)).to_contain_text("went.")
+        expect(notice(page)).to_contain_text("left.")
         hears(page, 1)
     two.close()
     expect(one.locator(".member")).to_have_count(1)
@@ -93,8 +93,8 @@ def test_two_hear_each_other_and_then_three(enter):
 
 def test_the_microphone_can_be_muted(enter):
     page = enter()
-    page.get_by_role("button", name="Mute my microphone").click()
-    expect(page.get_by_role("button", name="Mute my microphone", pressed=True)).to_be_visible()
+    page.get_by_role("button", name="Mute microphone").click()
+    expect(page.get_by_role("button", name="Mute microphone", pressed=True)).to_be_visible()
 
 
 def test_a_network_that_changes_is_said_and_connected_again(enter):
@@ -103,7 +103,7 @@ def test_a_network_that_changes_is_said_and_connected_again(enter):
     hears(two, 1)
     for page in (one, two):
         page.evaluate("dispatchEvent(new Event('offline'))")
-        expect(notice(page)).to_contain_text("Your network is gone")
+        expect(notice(page)).to_contain_text("You are offline")
     one.evaluate(KEEP_NOTICES)
     restarted = "connections[0].localDescription.sdp.match(/ice-ufrag:(.*)/)[1]"
     before = one.evaluate(restarted)
@@ -117,9 +117,9 @@ def test_a_network_that_changes_is_said_and_connected_again(enter):
 @pytest.mark.parametrize(
     ("error", "sentence"),
     [
-        ("NotAllowedError", "The microphone was refused."),
+        ("NotAllowedError", "Microphone access was denied."),
         ("NotFoundError", "No microphone was found."),
-        ("NotReadableError", "Another program holds the microphone."),
+        ("NotReadableError", "The microphone is in use by another program."),
         ("AbortError", "The microphone cannot be used."),
     ],
 )

@@ -53,23 +53,35 @@ function isBefore(a, b) {
   return a.when < b.when || (a.when === b.when && a.number < b.number);
 }
 
-/** A page with timers; subclasses are its network: connect(), hangUp(), send() and poll(). */
+/**
+ * A page with timers; subclasses are its network: connect(), hangUp(), send() and poll(). Events
+ * with the number of a connection are dropped once there is another one.
+ */
 export class TimedPage {
   constructor(clock, start, random) {
-    Object.assign(this, { clock, random, state: begin(start), timers: new Map() });
+    const state = begin({ pageSize: 50, pulse: 2000, ...start });
+    Object.assign(this, { clock, random, state, timers: new Map(), connection: 0 });
     this.statuses = []; // [ms, status]
   }
 
   dispatch(event) {
+    if ("connection" in event && event.connection !== this.connection) return;
     const { state, effects } = step(this.state, event, this.random);
     this.state = state;
     for (const effect of effects) this.perform(effect);
   }
 
   perform(effect) {
-    if ("connect" in effect) this.connect(effect.connect, effect.after);
-    else if ("close" in effect) this.hangUp();
-    else if ("send" in effect) this.send(effect.send.after);
+    if ("connect" in effect) {
+      this.timers.delete("retry");
+      this.connect((this.connection += 1), effect.connect.after);
+    } else if ("reconnect" in effect) {
+      this.hangUp();
+      this.schedule("retry", effect.reconnect);
+    } else if ("close" in effect) {
+      this.hangUp();
+      this.timers.delete("retry");
+    } else if ("send" in effect) this.send(effect.send.after);
     else if ("poll" in effect) this.poll(effect.poll, effect.after);
     else if ("schedule" in effect) this.schedule(effect.schedule, effect.ms);
     else if ("cancel" in effect) this.timers.delete(effect.cancel);

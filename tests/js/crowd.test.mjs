@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
 import { Clock, TimedPage } from "./clock.mjs";
+import { closed } from "../../bench/pages/close-codes.mjs";
 import { replay } from "./page.mjs";
 import { generator } from "./world.mjs";
 
@@ -97,7 +98,7 @@ class CrowdPage extends TimedPage {
     } else {
       this.up = 0;
       site.counts.closed += 1;
-      site.clock.after(LINE, () => this.dispatch({ type: "close", connection: up, code: 1013 }));
+      site.clock.after(LINE, () => this.dispatch({ ...closed(1013), connection: up }));
     }
   }
 

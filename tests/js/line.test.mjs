@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
 import { Clock, TimedPage } from "./clock.mjs";
+import { closed } from "../../bench/pages/close-codes.mjs";
 import { at, replay } from "./page.mjs";
 import { generator } from "./world.mjs";
 
@@ -44,7 +45,7 @@ class SlowPage extends TimedPage {
     this.clock.after(this.cutEvery, () => {
       if (this.up !== connection) return;
       this.up = 0;
-      this.dispatch({ type: "close", connection, code: 1006 });
+      this.dispatch({ ...closed(1006), connection });
     });
   }
 
@@ -104,7 +105,7 @@ describe("row 36: a long replay on a slow line", () => {
       const { seconds, share } = arrival(page);
       assert.ok(seconds < 10, `${seconds} s`);
       assert.ok(share < 1.1, `${share} times its bytes`);
-      assert.deepEqual([page.state.connection, page.state.polls], [1, 0]);
+      assert.deepEqual([page.connection, page.state.polls], [1, 0]);
       assert.equal(page.state.rows.size, ROWS);
     });
 

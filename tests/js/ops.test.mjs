@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { SPAN, add, begin, path } from "../../ops/static/ops/series.js";
+import { add, begin, path } from "../../ops/static/ops/series.js";
+
+const SPAN = 600;
 
 const sample = (time, processes, queues = {}) => ({ type: "sample", time, processes, queues });
 const process = (sockets, deliveries, published = 0) => ({
@@ -13,13 +15,13 @@ const process = (sockets, deliveries, published = 0) => ({
 
 test("sockets are summed and the oldest message of any queue counts", () => {
   const queues = { a: { waiting: 1, age: 0.5 }, b: { waiting: 0, age: 0 } };
-  const state = add(begin(), sample(100, { x: process(3, 0), y: process(4, 0) }, queues));
+  const state = add(begin(SPAN), sample(100, { x: process(3, 0), y: process(4, 0) }, queues));
   assert.equal(state.points.sockets.at(-1).value, 7);
   assert.equal(state.points.age.at(-1).value, 0.5);
 });
 
 test("a rate is known once a process has published twice, and stays until it does again", () => {
-  let state = add(begin(), sample(100, { x: process(1, 50, 98) }));
+  let state = add(begin(SPAN), sample(100, { x: process(1, 50, 98) }));
   assert.deepEqual(state.points.deliveries, []);
   state = add(state, sample(102, { x: process(1, 50, 98) }));
   assert.deepEqual(state.points.deliveries, []);
@@ -32,13 +34,13 @@ test("a rate is known once a process has published twice, and stays until it doe
 });
 
 test("a process that is new, gone or restarted makes no spike", () => {
-  let state = add(begin(), sample(100, { x: process(1, 50, 100), y: process(1, 1000, 100) }));
+  let state = add(begin(SPAN), sample(100, { x: process(1, 50, 100), y: process(1, 1000, 100) }));
   state = add(state, sample(110, { x: process(1, 20, 110), z: process(1, 9000, 110) }));
   assert.equal(state.points.deliveries.at(-1).value, 0);
 });
 
 test("what is older than the chart is forgotten", () => {
-  let state = add(begin(), sample(0, { x: process(1, 0) }));
+  let state = add(begin(SPAN), sample(0, { x: process(1, 0) }));
   state = add(state, sample(SPAN + 1, { x: process(2, 0) }));
   assert.deepEqual(
     state.points.sockets.map(({ value }) => value),

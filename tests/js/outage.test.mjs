@@ -3,8 +3,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { LONGEST_BUSY_DELAY, shown } from "../../liveblog/static/liveblog/reader/stream.js";
+import { LONGEST_LATER_DELAY, shown } from "../../liveblog/static/liveblog/reader/stream.js";
 import { Clock, TimedPage } from "./clock.mjs";
+import { closed } from "../../bench/pages/close-codes.mjs";
 import { Page, at, live, replay, update } from "./page.mjs";
 import { Server, generator } from "./world.mjs";
 
@@ -47,7 +48,7 @@ class Reader extends TimedPage {
     if (away) {
       // A handshake that is answered 503 is a 1006 to the page; one that is not is given up.
       const code = { refuses: 1006, busy: 1013 }[away];
-      if (code) this.clock.after(20, () => this.dispatch({ type: "close", connection, code }));
+      if (code) this.clock.after(20, () => this.dispatch({ ...closed(code), connection }));
       return;
     }
     this.up = connection;
@@ -68,7 +69,7 @@ class Reader extends TimedPage {
   close(code) {
     const connection = this.up;
     this.up = 0;
-    if (connection) this.clock.after(20, () => this.dispatch({ type: "close", connection, code }));
+    if (connection) this.clock.after(20, () => this.dispatch({ ...closed(code), connection }));
   }
 
   poll(poll, after) {
@@ -127,7 +128,7 @@ describe("the site is away for 60 s", () => {
   test("no delay is longer than 7 s, however often the server was too busy", () => {
     const page = live({ revision: 0 }, () => 0.999);
     for (let i = 0; i < 20; i += 1) {
-      assert.ok(page.close(1013).scheduled("retry") <= LONGEST_BUSY_DELAY);
+      assert.ok(page.close(1013).scheduled("retry") <= LONGEST_LATER_DELAY);
       page.timer("retry");
     }
   });
@@ -149,7 +150,7 @@ describe("row 48: a database restored from a backup", () => {
           const page = new Reader(seed, more);
           if (polls) {
             page.connect = (connection) =>
-              page.clock.after(20, () => page.dispatch({ type: "close", connection, code: 1006 }));
+              page.clock.after(20, () => page.dispatch({ ...closed(1006), connection }));
             page.close(1006);
             page.run(10_000);
           }
@@ -157,11 +158,11 @@ describe("row 48: a database restored from a backup", () => {
           page.run(20_000);
           assert.equal(page.state.head, page.server.revision);
           assert.equal(page.outdated, what === "the newest page" ? 0 : 1);
-          const { connection } = page.state;
+          const { connection } = page;
           const { questions } = page;
           page.run(120_000);
           assert.equal(page.questions, questions);
-          if (!polls) assert.equal(page.state.connection, connection);
+          if (!polls) assert.equal(page.connection, connection);
           assert.equal(page.state.status, polls ? "polling" : "live");
           // It goes on: a change is believed although its revision was there before.
           const { id } = page.server.change();
@@ -185,7 +186,7 @@ describe("a page that was sent too much", () => {
   test("asks again when the server says so, on the same socket", () => {
     const page = live({ revision: 4 }).frame(update(9, 7)).timer("ask").frame(refusal);
     assert.ok(page.scheduled("answer") >= 30_000 && page.scheduled("answer") <= 60_000);
-    assert.equal(page.effect("close"), undefined);
+    assert.equal(page.effect("reconnect"), undefined);
     assert.deepEqual(page.timer("answer").effect("send"), { send: { after: 4 } });
     page.frame(replay(7, [update(8, 6)]));
     assert.equal(page.state.head, 7);

@@ -1,6 +1,7 @@
 // A reader's page whose events are given by hand, and the frames that a server would send it.
 
 import { begin, shown, step } from "../../liveblog/static/liveblog/reader/stream.js";
+import { closed } from "../../bench/pages/close-codes.mjs";
 
 const MINUTE = 60_000;
 
@@ -35,7 +36,7 @@ export function replay(revision, updates = [], more = {}) {
 /** A page whose events are given by hand; keeps the effects of the last one. */
 export class Page {
   constructor(start = { revision: 0 }, random = () => 0.5) {
-    this.state = begin(start);
+    this.state = begin({ pageSize: 50, pulse: 2000, ...start });
     this.random = random;
     this.effects = [];
   }
@@ -48,15 +49,15 @@ export class Page {
   }
 
   frame(frame) {
-    return this.do({ type: "frame", connection: this.state.connection, frame });
+    return this.do({ type: "frame", frame });
   }
 
   open() {
-    return this.do({ type: "open", connection: this.state.connection });
+    return this.do({ type: "open" });
   }
 
   close(code) {
-    return this.do({ type: "close", connection: this.state.connection, code });
+    return this.do(closed(code));
   }
 
   timer(timer) {
@@ -71,7 +72,9 @@ export class Page {
     return this.effects.find((effect) => name in effect);
   }
 
+  /** The ms until a timer; "retry" is the one of a reconnect. */
   scheduled(timer) {
+    if (timer === "retry") return this.effect("reconnect")?.reconnect;
     return this.effects.find((effect) => effect.schedule === timer)?.ms;
   }
 

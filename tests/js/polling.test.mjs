@@ -5,7 +5,7 @@ import { describe, test } from "node:test";
 
 import {
   FIRST_DELAY,
-  LONGEST_BUSY_DELAY,
+  LONGEST_LATER_DELAY,
   POLL_EVERY,
   POLL_HIDDEN,
   shown,
@@ -82,7 +82,7 @@ describe("polling", () => {
   }
 
   test("too many requests: it waits much longer", () => {
-    assert.ok(blocked().polled(null, 429).scheduled("poll") >= (LONGEST_BUSY_DELAY * 2) / 3);
+    assert.ok(blocked().polled(null, 429).scheduled("poll") >= (LONGEST_LATER_DELAY * 2) / 3);
   });
 
   test("a blog that no longer exists ends it", () => {
@@ -184,7 +184,7 @@ describe("the end of the coverage", () => {
     page.do({ type: "wake" });
     assert.equal(page.effect("connect"), undefined);
     page.polled(replay(3, [update(1, 3)]));
-    assert.equal(page.effect("connect") && page.effects.find((e) => "connect" in e).after, 3);
+    assert.equal(page.effect("connect").connect.after, 3);
     page.open().frame(replay(3));
     assert.deepEqual([page.ids, page.state.status], [[1], "live"]);
   });
@@ -218,6 +218,6 @@ describe("the end of the coverage", () => {
     page.close(1006).timer("poll").polled(replay(2, [update(1, 1)], over));
     assert.deepEqual([page.ids, page.state.status], [[1], "ended"]);
     assert.ok(!page.state.polling);
-    assert.ok(page.effects.some((effect) => effect.cancel === "retry"));
+    assert.ok(page.effect("close"));
   });
 });

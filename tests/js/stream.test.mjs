@@ -58,7 +58,7 @@ describe("merging", () => {
   test("a step does not change the state it was given", () => {
     const before = live({ revision: 1, rows: [update(1, 1)] }).state;
     const copy = structuredClone(before);
-    const event = (frame) => ({ type: "frame", connection: before.connection, frame });
+    const event = (frame) => ({ type: "frame", frame });
     for (const frame of [update(2, 2), deleted(1, 5), replay(9, [update(3, 9)], { reset: true })]) {
       step(before, event(frame), () => 0.5);
     }
@@ -97,14 +97,13 @@ describe("asking", () => {
     const page = live().frame(update(9, 7)).timer("ask").timer("answer");
     assert.deepEqual(page.effect("send"), { send: { after: 0 } });
     page.timer("answer");
-    assert.ok(page.effect("close"));
     assert.ok(page.scheduled("retry") >= 0);
     assert.equal(page.effect("status").status, "reconnecting");
   });
 
   test("a connection whose replay was lost asks for it", () => {
     const page = new Page({ revision: 3 }).do({ type: "start" });
-    assert.deepEqual(page.effect("connect"), { connect: 1, after: 3 });
+    assert.deepEqual(page.effect("connect"), { connect: { after: 3 } });
     assert.deepEqual(page.open().timer("answer").effect("send"), { send: { after: 3 } });
   });
 
@@ -152,7 +151,7 @@ describe("a reset", () => {
     page.timer("ask");
     assert.deepEqual(page.effect("send"), { send: { after: 301 } });
     page.frame(reset);
-    assert.ok(page.effect("close"), "said twice, it is checked on a new socket");
+    assert.ok(page.effect("reconnect"), "said twice, it is checked on a new socket");
   });
 
   test("a page of older updates says that it is outdated", () => {
@@ -229,7 +228,7 @@ describe("the connection", () => {
 
   test("it comes back with the revision that it has", () => {
     const page = live({ revision: 3 }).frame(update(1, 4)).close(1012).timer("retry");
-    assert.deepEqual(page.effect("connect"), { connect: 2, after: 4 });
+    assert.deepEqual(page.effect("connect"), { connect: { after: 4 } });
   });
 
   test("it is live only once it has caught up", () => {
@@ -238,54 +237,46 @@ describe("the connection", () => {
     assert.deepEqual(page.frame(replay(0)).effect("status").status, "live");
   });
 
-  test("what a socket says that was given up is not heard", () => {
-    const page = live();
-    page.close(1006).timer("retry");
-    const late = { type: "frame", connection: 1, frame: update(1, 1) };
-    assert.deepEqual(page.do(late).ids, []);
-    assert.deepEqual(page.do({ type: "close", connection: 1, code: 1006 }).effects, []);
-  });
-
   test("a handshake without an answer is given up", () => {
     const page = new Page().do({ type: "start" }).timer("answer");
-    assert.ok(page.effect("close") && page.scheduled("retry") >= 0);
+    assert.ok(page.scheduled("retry") >= 0);
   });
 
   test("a line that dies before its first pulse is asked about as well", () => {
     const page = live();
     assert.ok(page.scheduled("silence") >= 5000);
     assert.deepEqual(page.timer("silence").effect("send"), { send: { after: 0 } });
-    assert.ok(page.timer("answer").effect("close"));
+    assert.ok(page.timer("answer").effect("reconnect"));
   });
 
   test("after pulses, silence is asked about, and no answer ends the socket", () => {
     const page = live().frame({ type: "pulse", revision: 0, readers: 1 });
     assert.ok(page.scheduled("silence") >= 5000);
     assert.deepEqual(page.timer("silence").effect("send"), { send: { after: 0 } });
-    assert.ok(page.timer("answer").effect("close"));
+    assert.ok(page.timer("answer").effect("reconnect"));
   });
 
   test("where only the pulse has died, the socket stays and is asked every 20 s", () => {
     const page = live().frame({ type: "pulse", revision: 0, readers: 1 }).timer("silence");
     page.frame(replay(0));
     assert.ok(page.scheduled("silence") >= 20_000);
-    assert.equal(page.timer("answer").effect("close"), undefined);
+    assert.equal(page.timer("answer").effect("reconnect"), undefined);
   });
 
   test("a page that is looked at again checks at once, once", () => {
     const page = live({ revision: 2 }).do({ type: "wake" });
     assert.deepEqual(page.effect("send"), { send: { after: 2 } });
     assert.equal(page.do({ type: "wake" }).effect("send"), undefined);
-    assert.ok(page.timer("answer").effect("close"));
+    assert.ok(page.timer("answer").effect("reconnect"));
     page.do({ type: "wake" });
-    assert.deepEqual(page.effect("connect"), { connect: 2, after: 2 });
+    assert.deepEqual(page.effect("connect"), { connect: { after: 2 } });
   });
 
   test("a page that is left hangs up, and connects when it is shown again", () => {
     const page = live({ revision: 2 }).do({ type: "sleep" });
     assert.ok(page.effect("close"));
     assert.deepEqual(page.close(1001).effects, []);
-    assert.deepEqual(page.do({ type: "wake" }).effect("connect"), { connect: 2, after: 2 });
+    assert.deepEqual(page.do({ type: "wake" }).effect("connect"), { connect: { after: 2 } });
   });
 });
 

@@ -1,6 +1,7 @@
 // A server, a line that loses, doubles and reorders, and a reader: all of it in one seeded world.
 
 import { begin, shown, step } from "../../liveblog/static/liveblog/reader/stream.js";
+import { closed } from "../../bench/pages/close-codes.mjs";
 
 export const LONGEST_REPLAY = 12; // small ones, so that resets and older rows come up often
 export const PAGE = 6;
@@ -97,6 +98,7 @@ export class World {
     this.now = 0;
     this.due = []; // {when, event}
     this.timers = new Map();
+    this.connection = 0; // the last one's number
     this.up = 0; // the connection that the server holds, 0 for none
     this.bad = true; // the line loses, doubles and delays
     this.blocked = false; // no socket opens
@@ -109,11 +111,14 @@ export class World {
       rows: this.server.page(),
       floor: this.server.visible().length > PAGE ? { created: last.created, id: last.id } : null,
       pageSize: PAGE,
+      pulse: 2000,
     });
     this.dispatch({ type: "start" });
   }
 
   dispatch(event) {
+    // A connection that was replaced.
+    if ("connection" in event && event.connection !== this.connection) return;
     const { state, effects } = step(this.state, event, this.random);
     this.state = state;
     for (const effect of effects) this.perform(effect);
@@ -121,9 +126,16 @@ export class World {
   }
 
   perform(effect) {
-    if ("connect" in effect) this.connect(effect.connect, effect.after);
-    else if ("close" in effect) this.up = 0;
-    else if ("send" in effect) this.answer(effect.send.after);
+    if ("connect" in effect) {
+      this.timers.delete("retry");
+      this.connect((this.connection += 1), effect.connect.after);
+    } else if ("reconnect" in effect) {
+      this.up = 0;
+      this.timers.set("retry", this.now + effect.reconnect);
+    } else if ("close" in effect) {
+      this.up = 0;
+      this.timers.delete("retry");
+    } else if ("send" in effect) this.answer(effect.send.after);
     else if ("poll" in effect) this.poll(effect.poll, effect.after);
     else if ("schedule" in effect) this.timers.set(effect.schedule, this.now + effect.ms);
     else if ("cancel" in effect) this.timers.delete(effect.cancel);
@@ -135,7 +147,7 @@ export class World {
     const dice = this.bad ? this.random() : 1;
     if (this.cut === "void" || dice < 0.15) return;
     if (this.cut || this.blocked || dice < 0.3) {
-      this.later(50, { type: "close", connection, code: 1006 });
+      this.later(50, { ...closed(1006), connection });
       return;
     }
     this.up = connection;
@@ -225,7 +237,7 @@ export class World {
 
   /** The server, or something between, ends the socket. */
   hangUp(code = 1006, delay = 0) {
-    if (this.up) this.later(delay, { type: "close", connection: this.up, code });
+    if (this.up) this.later(delay, { ...closed(code), connection: this.up });
     this.up = 0;
   }
 

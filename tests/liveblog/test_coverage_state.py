@@ -76,7 +76,7 @@ def test_a_move_that_there_is_not_changes_nothing(editor, blog):
 def test_without_a_script_it_leads_back_to_the_page_with_a_sentence(editor, blog):
     response = editor.post(ABOUT, {"move": "start"}, follow=True)
     assert response.redirect_chain == [(EDITOR, 302)]
-    assert "The coverage is live." in text_of(response)
+    assert "Coverage has started." in text_of(response)
     buttons = {tag["value"] for tag in Tags(response).all("button", name="move")}
     assert buttons == {"start", "end", "reopen"}
     hidden = [attributes for _, attributes in Tags(response).tags if "data-move" in attributes]
@@ -111,7 +111,7 @@ def test_the_same_field_is_not_overwritten_before_a_second_look(editor, blog):
     response = editor.post(ABOUT, data)
     assert response.status_code == 409
     page = text_of(response)
-    assert "Theirs" in page and 'value="Mine"' in page and "Nothing was overwritten." in page
+    assert "Theirs" in page and 'value="Mine"' in page and "someone else has changed this" in page
     blog.refresh_from_db()
     assert blog.title == "Theirs"
     form = response.context["about"]

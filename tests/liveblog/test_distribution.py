@@ -178,7 +178,7 @@ class TestPost:
     def test_scripts_in_a_post_are_inert(self, client, post):
         update = post(EVIL, headline=f'"><svg onload=x>{EVIL}', author=EVIL)
         page = client.get(update.get_absolute_url()).content.decode()
-        assert "<svg" not in page and page.count("<script") == 1
+        assert "<svg" not in page and page.count("<script") == 2
 
     def test_a_draft_is_404_and_a_deleted_one_410(self, client, post):
         gone, draft, dropped = post("A secret"), post(draft=True), post(draft=True)
@@ -258,7 +258,10 @@ class TestStructuredData:
         assert found["liveBlogUpdate"][0]["headline"] == EVIL + "<!--<script>"
         page = client.get(READER).content.decode()
         blocks = re.findall(r"<script(?![^>]* src=)[^>]*>", page)
-        assert blocks == ['<script type="application/ld+json">']
+        assert blocks == [
+            '<script type="application/ld+json">',
+            '<script id="close-codes" type="application/json">',
+        ]
         assert "alert(1)</script>" not in page
 
     def test_hidden_and_deleted_ones_are_not_in_it(self, client, post):

@@ -123,7 +123,7 @@ class TestScripts:
         for client in (client_who_may(), client_who_may("delete")):
             status, error = ask(client, {"body": "Hello"})
             assert (status, error["code"]) == (403, "not_allowed")
-            assert error["message"].startswith("You may not")
+            assert error["message"].startswith("You don't have permission")
 
     def test_what_is_not_there_is_404_with_its_code(self, editor):
         assert ask(editor, {}, "/liveblog/nothing/edit/")[1]["code"] == "unknown_blog"
@@ -172,7 +172,11 @@ class TestPage:
         response = editor.post(address, {"body": "My words", "version": 1, "key": "k"})
         assert response.status_code == 409
         page = text_of(response)
-        assert "My words" in page and "Their words" in page and "changed meanwhile" in page
+        assert (
+            "My words" in page
+            and "Their words" in page
+            and "someone else changed this update" in page
+        )
         assert response.context["conflict"]["body"] == "Their words"
         update.refresh_from_db()
         assert update.body == "Their words"

@@ -115,7 +115,7 @@ def test_editors_are_offered_it_where_some_may(admin_client, blog, settings):
     assert "embed.js" not in admin_client.get("/liveblog/moon/edit/").text
     settings.EMBED_ORIGINS = [NEWS]
     text = admin_client.get("/liveblog/moon/edit/").text
-    assert "/liveblog/moon/embed.js" in text and f"Sites that may embed it: {NEWS}." in text
+    assert "/liveblog/moon/embed.js" in text and f"Allowed sites: {NEWS}." in text
 
 
 @pytest.mark.parametrize(

@@ -162,7 +162,7 @@ class TestPage:
         update.save(writer="Edda Berg")
         page = text_of(editor.get(history_of(update)))
         assert "<ins> &lt;b&gt;more&lt;/b&gt;</ins>" in page and "<b>" not in page
-        assert page.index("Edda Berg") < page.index("editor unknown")
+        assert page.index("Edda Berg") < page.index("unknown editor")
 
     def test_many_versions_are_on_several_pages(self, editor, update):
         for number in range(25):
@@ -181,7 +181,7 @@ class TestPage:
         update.body = "Two"
         update.save()
         page = text_of(member("contributor").get(history_of(update)))
-        assert "One" in page and "Restore this text" not in page
+        assert "One" in page and "Restore this version" not in page
 
 
 class TestPublisher:
@@ -272,7 +272,7 @@ class TestRestoring:
         assert (form["headline"].value(), form["body"].value()) == ("Head", "One")
         (composer,) = Tags(response).all("form", **{"class": "composer"})
         assert composer["action"] == EDITOR and composer["data-mode"] == "new"
-        assert "Publish it as a new update" in text_of(editor.get(history_of(update)))
+        assert "Publish as a new update" in text_of(editor.get(history_of(update)))
 
     def test_what_was_deleted_before_texts_were_kept_is_there_too(self, editor, update):
         update.delete()

@@ -104,7 +104,7 @@ class TestContributors:
     def test_neither_publish_nor_schedule(self, contributor, blog, data):
         status, error = ask(contributor, {"body": "One"} | data)
         assert (status, error["code"]) == (403, "not_allowed")
-        assert error["message"] == "You may write drafts here; an editor publishes them."
+        assert error["message"] == "You can write drafts. An editor has to publish them."
         assert not blog.updates.exists()
         draft = draft_of(contributor, blog)
         address = f"{EDITOR}?update={draft.pk}"
@@ -128,7 +128,10 @@ class TestContributors:
         address = f"{EDITOR}?update={draft.pk}"
         data = {"body": "Sneaked in", "version": -1, "action": "draft"}
         status, error = ask(contributor, data, address)
-        assert (status, error["message"]) == (403, "This draft is scheduled: an editor changes it.")
+        assert (status, error["message"]) == (
+            403,
+            "This draft is scheduled. Only editors can change it.",
+        )
         assert contributor.get(address).status_code == 403
         assert ask(contributor, {"delete": draft.pk})[0] == 403
         draft.refresh_from_db()
@@ -150,7 +153,7 @@ class TestContributors:
             assert (status, error["code"]) == (403, "not_allowed"), data
             assert error["message"].endswith(".")
         refused = contributor.get(address)
-        assert refused.status_code == 403 and "an editor changes it." in text_of(refused)
+        assert refused.status_code == 403 and "Only editors can change it." in text_of(refused)
         update.refresh_from_db()
         blog.refresh_from_db()
         assert (update.body, update.revision, blog.revision, blog.title) == ("Out", 1, 1, "Demo")
@@ -183,7 +186,7 @@ class TestContributors:
         update = BlogUpdate.objects.create(blog=blog, body="Out")
         response = contributor.get(EDITOR)
         page, tags = text_of(response), Tags(response)
-        assert "Save as draft for review" in page and "An editor publishes it." in page
+        assert "Submit for review" in page and "An editor will review and publish it." in page
         assert not tags.all("button", value="publish")
         assert not tags.all("input", name="publish_at")
         assert not tags.all("button", name="move") and not tags.all("button", name="flag")
@@ -199,13 +202,13 @@ class TestEditors:
     def test_publish_a_contributor_s_draft_after_a_look(self, contributor, editor, blog):
         ask(contributor, {"body": "One", "action": "draft", "author": "Cleo"})
         page = text_of(editor.get(EDITOR))
-        assert "Waits for review" in page
+        assert "Awaiting review" in page
         row = blog.updates.get()
         data = {"body": "One, checked", "author": "Cleo", "version": -1}
         assert ask(editor, data, f"{EDITOR}?update={row.pk}")[1]["action"] == "created"
         row.refresh_from_db()
         assert (row.review, row.revision, row.owner) == (False, 1, contributor.user)
-        assert "Waits for review" not in text_of(editor.get(EDITOR))
+        assert "Awaiting review" not in text_of(editor.get(EDITOR))
 
     def test_a_contributor_s_draft_still_waits_after_an_editor_saved_it(
         self, contributor, editor, blog

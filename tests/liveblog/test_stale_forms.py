@@ -89,7 +89,7 @@ def test_row_41_a_draft_that_was_published_meanwhile_is_not_changed_unseen(admin
     BlogUpdate.objects.filter(pk=draft.pk).update(publish_at=timezone.now())
     assert Publisher().publish_due() == 1
     assert not form.save()
-    assert "Draft is now “no”." in form.page and "Publish at is empty now." in form.page
+    assert "Draft is now “no”." in form.page and "Publish at is now empty." in form.page
     draft.refresh_from_db()
     assert draft.body == "One"
     assert form.fields["body"] == "Two" and form.save()

@@ -23,4 +23,4 @@ def test_another_method_is_405_with_a_sentence_and_the_methods_there_are(db, add
     client = Client(enforce_csrf_checks=True)
     response = client.generic(method, address.format(pk=update.pk))
     assert (response.status_code, response["Allow"]) == (405, "GET, HEAD")
-    assert response.text == "This address can only be read: use GET."
+    assert response.text == "This address is read-only. Use GET."

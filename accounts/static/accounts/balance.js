@@ -1,6 +1,6 @@
-// Follows the balance: asks at every connect what it may have missed, then listens.
+// Shows the balance. Requests it after every connect, because notices may have been missed.
 
-import { openSocket, showState } from "../conversations/socket.js";
+import { openSocket, showState } from "../site/open-socket.js";
 
 const account = document.querySelector("[data-account]");
 const amount = account.querySelector("[data-balance]");

@@ -1,8 +1,8 @@
-// The chat room's page.
+// The page of a chat room.
 
-import { openSocket, showState } from "./socket.js";
+import { openSocket, showState } from "../site/open-socket.js";
 
-const MOST_LINES = 500; // of a long evening; older ones leave the page
+const MOST_LINES = 500; // older ones are removed
 
 const room = document.querySelector("[data-room]");
 const lines = room.querySelector("[data-lines]");
@@ -35,7 +35,7 @@ function onFrame(frame) {
   empty.hidden = lines.children.length > 0;
 }
 
-// An id is a base64url text; as a selector it must not begin with a digit.
+// Ids are base64url; a selector must not begin with a digit.
 const lineId = (id) => CSS.escape(`line-${id}`);
 
 function addLine({ message, user, id, sent, announcement }) {
@@ -55,7 +55,7 @@ function addLine({ message, user, id, sent, announcement }) {
   else mute?.addEventListener("click", () => socket.send({ mute: user }));
   lines.append(line);
   if (lines.children.length > MOST_LINES) lines.firstElementChild.remove();
-  // What was typed stays in the field until it is seen in the room.
+  // A message stays in the field until the room has received it.
   if (user === me && message === field.value.trim()) field.value = "";
   if (following || user === me) lines.scrollTop = lines.scrollHeight;
 }

@@ -1,9 +1,9 @@
-// One WebRTC connection to one other member. Who was in the room first calls, and calls again
-// when the network has changed; the newcomer answers. So two offers never meet.
+// A WebRTC connection to another member. The member that was in the room first makes the offers,
+// also after a change of the network, and the newer one answers. So two offers never collide.
 
 /**
- * `send(kind, value)` passes a signal to the other member; `onState(state)` hears the connection's
- * state; `audio` is the element that plays the other's sound.
+ * `calls`: this member makes the offers. `send(kind, value)` sends a signal to the other member;
+ * `onState(state)` receives the connection state; `audio` is the element that plays the stream.
  */
 export class Peer {
   constructor({ calls, iceServers, stream, audio, send, onState }) {
@@ -16,7 +16,7 @@ export class Peer {
     };
     connection.ontrack = ({ streams }) => {
       audio.srcObject = streams[0];
-      audio.play().catch(() => {}); // joining was a click: browsers allow it
+      audio.play().catch(() => {}); // allowed because joining was a click
     };
     connection.onconnectionstatechange = () => {
       onState(connection.connectionState);
@@ -31,7 +31,7 @@ export class Peer {
     this.send("offer", this.connection.localDescription.toJSON());
   }
 
-  /** A signal from the other member. Signals come in their order; each waits for the one before. */
+  /** Handle a signal from the other member. Signals are handled one after the other. */
   take(kind, value) {
     this.work = (this.work ?? Promise.resolve())
       .then(() => this.handle(kind, value))
@@ -53,7 +53,7 @@ export class Peer {
     }
   }
 
-  /** The network has changed: find another way. */
+  /** After a change of the network. */
   restart() {
     this.call({ iceRestart: true });
   }

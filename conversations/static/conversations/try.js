@@ -1,6 +1,6 @@
-// The console of /try/: choose an address, connect, send, see what comes.
+// The console of /try/: connects to an address, sends what is typed, and shows every frame. It does
+// not reconnect.
 
-import { dial } from "./socket.js";
 
 const MOST_LINES = 300;
 
@@ -25,7 +25,7 @@ for (const button of document.querySelectorAll("[data-choose]")) {
       other.setAttribute("aria-pressed", other === button);
     }
     form.requestSubmit();
-    // On a phone the console is below the list.
+    // On phones the console is below the list.
     if (console_.getBoundingClientRect().top > innerHeight / 2) console_.scrollIntoView();
   });
 }
@@ -63,7 +63,7 @@ function close() {
 }
 
 function open(address) {
-  const mine = dial(address);
+  const mine = new WebSocket(location.origin.replace("http", "ws") + address);
   socket = mine;
   show("connecting");
   add("note", `GET ${address}  Upgrade: websocket`);
@@ -75,7 +75,7 @@ function open(address) {
   };
 }
 
-/** Anything else is fetched, and shown as it streams in. */
+/** Fetch an HTTP address and show the body while it arrives. */
 async function get(address) {
   request = new AbortController();
   show("connecting");

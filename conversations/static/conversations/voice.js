@@ -1,7 +1,7 @@
-// The voice room's page: the microphone, the room's members, and a sentence for what happens.
+// The page of a voice room: the microphone, the members, and notices.
 
 import { Peer } from "./peer.js";
-import { openSocket, showState } from "./socket.js";
+import { openSocket, showState } from "../site/open-socket.js";
 
 const room = document.querySelector("[data-room]");
 const { dataset } = room;
@@ -18,6 +18,8 @@ const members = new Map(); // id -> {row, peer}
 let me = null;
 let stream = null;
 let socket = null;
+
+showIdle();
 
 join.addEventListener("click", async () => {
   join.disabled = true;
@@ -73,13 +75,13 @@ function onFrame(frame) {
     say(dataset.went.replace("{name}", members.get(id).user));
     drop(id);
   } else if (type === "error" && frame.code !== "no_member") {
-    say(frame.message); // who has just left may still be sent a candidate
+    say(frame.message); // candidates to a member that has just left are refused
   } else if (["offer", "answer", "candidate"].includes(type)) {
     members.get(from)?.peer?.take(type, frame[type]);
   }
 }
 
-/** Another member: connect to it; `calls` where it came after us. */
+/** Connect to another member; `calls` if it joined after us. */
 function meet({ id, user }, calls) {
   drop(id);
   const { row } = add(id, user);
@@ -135,8 +137,13 @@ function end(sentence) {
   for (const track of stream?.getTracks() ?? []) track.stop();
   stream = null;
   showJoined(false);
-  status.textContent = "";
+  showIdle();
   say(sentence);
+}
+
+function showIdle() {
+  status.dataset.status = "idle";
+  status.textContent = status.dataset.stopped;
 }
 
 function showJoined(joined) {

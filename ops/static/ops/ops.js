@@ -1,16 +1,16 @@
-// The staff page: asks for a sample every two seconds, draws what comes.
+// The operations page: requests samples and draws them.
 
-import { openSocket, showState } from "../conversations/socket.js";
+import { openSocket, showState } from "../site/open-socket.js";
 import { add, begin, path } from "./series.js";
 
-const EVERY = 2000; // ms
 const number = new Intl.NumberFormat(document.documentElement.lang, { maximumFractionDigits: 1 });
 const clock = new Intl.DateTimeFormat(document.documentElement.lang, {
   dateStyle: "short",
   timeStyle: "medium",
 });
 const status = document.querySelector("[data-status]");
-let state = begin();
+const charts = document.querySelector("[data-charts]");
+let state = begin(Number(charts.dataset.span));
 
 const socket = openSocket("/channel/ops/", {
   onFrame(frame) {
@@ -23,7 +23,7 @@ const socket = openSocket("/channel/ops/", {
 
 setInterval(() => {
   if (!document.hidden) socket.send({ ask: "sample" });
-}, EVERY);
+}, Number(charts.dataset.every));
 
 function draw() {
   for (const [name, points] of Object.entries(state.points)) {

@@ -1,15 +1,15 @@
-// Samples in, points out: no DOM, no socket, no clock of this machine.
+// Turns samples into points of charts. Pure: no DOM, no socket, no clock.
 
-export const SPAN = 600; // s that a chart shows
-const LEAST_SPAN = 60; // s; of a page that has just been opened
+const LEAST_SPAN = 60; // s that a chart shows on a page that has just been opened
 
 /**
- * Nothing known yet. `last`: the newest sample; `points`: chart -> [{time, value}]; `growth`:
- * process -> {published, deliveries, drops} as it published last, `rate` {deliveries, drops} a
- * second up to then, or null.
+ * The state without samples. `span`: the seconds that a chart shows; `last`: the newest sample;
+ * `points`: chart -> [{time, value}]; `growth`: process -> {published, deliveries, drops} as it
+ * published last, and `rate` {deliveries, drops} per second up to then, or null.
  */
-export function begin() {
-  return { last: null, growth: {}, points: { sockets: [], deliveries: [], age: [], drops: [] } };
+export function begin(span) {
+  const points = { sockets: [], deliveries: [], age: [], drops: [] };
+  return { span, last: null, growth: {}, points };
 }
 
 /** The state after a sample. */
@@ -27,10 +27,10 @@ export function add(state, sample) {
   };
   const points = {};
   for (const [name, value] of Object.entries(values)) {
-    const kept = state.points[name].filter(({ time }) => time > sample.time - SPAN);
+    const kept = state.points[name].filter(({ time }) => time > sample.time - state.span);
     points[name] = value === null ? kept : [...kept, { time: sample.time, value }];
   }
-  return { last: sample, growth, points };
+  return { ...state, last: sample, growth, points };
 }
 
 function sum(processes, name) {
@@ -38,8 +38,8 @@ function sum(processes, name) {
 }
 
 /**
- * What is known of a process's counters after it published `now`. Samples come more often than a
- * process publishes: in between, the rate stays. A counter that went back began anew.
+ * The growth of a process's counters after it published `now`. Samples are more frequent than
+ * publications: in between, the rate stays. A counter that decreased was restarted.
  */
 function grown(before, now) {
   if (!before) return { ...now, rate: null };

@@ -47,6 +47,7 @@ function parsePage(html) {
       rows,
       floor: floor ? { id: Number(floor), created: data("floor-created") } : null,
       pageSize: Number(data("page-size")),
+      pulse: Number(data("pulse")),
     },
   };
 }
@@ -85,13 +86,13 @@ class Reader extends Page {
     if (this.slow) this.socket.pause();
   }
 
-  receive(connection, frame) {
+  receive(socket, frame) {
     if (frame.type === "update") counters.deliveries += 1;
     else if (frame.type === "replay") counters.replays += 1;
     else if (frame.type === "pulse") counters.pulses += 1;
     else if (frame.type === "error") counters.refusals += 1;
     if (frame.reset) counters.resets += 1;
-    super.receive(connection, frame);
+    super.receive(socket, frame);
   }
 
   closed(code) {

@@ -1,4 +1,4 @@
-// Start, end and reopen the coverage without leaving the page. The forms work without this.
+// Starts, ends and reopens coverage without a reload. The forms work without this script.
 
 import { showBlog } from "../shared/page.js";
 
@@ -12,7 +12,7 @@ if (coverage) {
     said.textContent = text;
   };
 
-  /** The state may also change by somebody else's hand: reader.js writes it into the stream. */
+  /** Follow the state, which reader.js updates when somebody else changes it. */
   const follow = () => {
     for (const place of coverage.querySelectorAll("[data-move]")) {
       place.hidden = place.dataset.move !== stream.dataset.state;

@@ -1,11 +1,11 @@
-// The thin rim around presence.js: who else is here, beside the form and at the posts.
+// Shows the presence of other editors: above the form, in it and at the updates. See presence.js.
 
-import { openSocket } from "../../conversations/socket.js";
+import { openSocket } from "../../site/open-socket.js";
 import { counted, put } from "../shared/page.js";
 import { at, begin, busy, people, step } from "./presence.js";
 
 const TICK = 2000; // ms
-const REFRESH = 1000; // ms: of many drafts that change at once the list is loaded once
+const REFRESH = 1000; // ms; several changes of drafts within it cause one reload of the list
 const LONGEST_TITLE = 40; // characters
 
 const line = document.querySelector("[data-presence]");
@@ -28,7 +28,7 @@ function dispatch(event) {
   }
 }
 
-/** What the form is for: "new", an id, or null without a form. */
+/** The update in the form: "new", an id, or null without a form. */
 function opened() {
   if (!form) return null;
   const id = new URL(form.getAttribute("action"), location.href).searchParams.get("update");
@@ -40,11 +40,11 @@ function draftChanged({ id, gone }) {
   if (refresh || (gone && !known)) return;
   refresh = setTimeout(() => {
     refresh = 0;
-    document.dispatchEvent(new CustomEvent("draftschanged")); // drafts.js loads the list
+    document.dispatchEvent(new CustomEvent("draftschanged")); // for drafts.js
   }, REFRESH);
 }
 
-// What is shown
+// Rendering
 
 const nameOf = ({ name, mine }) => (mine ? words.you : name);
 const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
@@ -54,7 +54,7 @@ function show() {
   const others = people(state);
   line.hidden = others.length === 0;
   put(line.firstElementChild, fill(words.also, { people: together.format(others.map(doing)) }));
-  line.title = line.textContent; // where it is cut
+  line.title = line.textContent; // the line may be truncated
   showAtForm();
   for (const mark of document.querySelectorAll(".mark-busy")) mark.remove();
   for (const id of busy(state)) showAtPost(id);
@@ -100,7 +100,7 @@ function titleOf(id) {
   return text.length > LONGEST_TITLE ? `${text.slice(0, LONGEST_TITLE)}…` : text;
 }
 
-// A post that arrives gets the address of its history; the reader's script knows nothing of it.
+// Set the history links of new updates, which reader.js does not know.
 
 new MutationObserver(() => {
   for (const link of list.querySelectorAll("[data-history]")) {
@@ -109,7 +109,7 @@ new MutationObserver(() => {
   if (busy(state).size) show();
 }).observe(list, { childList: true });
 
-// What waits for review may stand far below the form.
+// The number of drafts awaiting review, in the header.
 
 const waiting = document.querySelector("[data-waiting]");
 
@@ -135,11 +135,7 @@ if (form) {
   });
 }
 setInterval(dispatch, TICK, { type: "tick" });
-try {
-  socket = openSocket(line.dataset.socket, {
-    onFrame: (frame) => dispatch({ type: "frame", frame }),
-    onState: (name) => name !== "live" && name !== "connecting" && dispatch({ type: "lost" }),
-  });
-} catch {
-  // Policies can forbid sockets altogether; nothing else needs this one.
-}
+socket = openSocket(line.dataset.socket, {
+  onFrame: (frame) => dispatch({ type: "frame", frame }),
+  onState: (name) => name !== "live" && name !== "connecting" && dispatch({ type: "lost" }),
+});

@@ -1,9 +1,9 @@
-// The lists of drafts and of deleted updates, taken anew from the server.
+// Reloads the lists of drafts and deleted updates.
 
 import { freshPage } from "./server.js";
 
 export async function refreshDrafts() {
-  const page = await freshPage().catch(() => null); // the next one will show it
+  const page = await freshPage().catch(() => null); // the next refresh shows it
   for (const name of ["[data-drafts]", "[data-deleted]"]) {
     const fresh = page?.querySelector(name);
     if (!fresh) return;
@@ -11,7 +11,7 @@ export async function refreshDrafts() {
   }
 }
 
-/** Show the rows of `fresh`. Those that have not changed stay: a press or the focus may be there. */
+/** Show the rows of `fresh`. Unchanged rows stay in place, to keep the focus and pending clicks. */
 function renew(section, fresh) {
   const list = section.querySelector("ul");
   const link = (row) => row.querySelector("a").getAttribute("href");
@@ -26,4 +26,4 @@ function renew(section, fresh) {
   section.hidden = fresh.hidden;
 }
 
-document.addEventListener("draftschanged", refreshDrafts); // desk.js hears of it
+document.addEventListener("draftschanged", refreshDrafts); // sent by desk.js

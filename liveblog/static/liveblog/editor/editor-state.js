@@ -1,39 +1,39 @@
-// The editor's side of a write: when to send, when to send again, when the form may be cleared.
+// The client side of a write: when to send it, when to retry, when to clear the form.
 //
 // Pure: `step` takes a state, an event and a source of randomness, and returns the next state and
-// a list of effects. It knows no DOM, no request and no storage.
+// a list of effects.
 //
-// A write is {key, update, version, fields}. Once sent it is never changed: until an answer says
-// what became of it, the same write goes out again with the same key, so that it is done once. What
-// is typed meanwhile becomes a write of its own afterwards, as a change of what the first one made.
+// A write is {key, update, version, fields}. It never changes once it was sent: until the outcome
+// is known it is retried with the same idempotency key, so it is done once. Later edits of the form
+// become a second write, which changes the result of the first.
 //
-// Events   {type: "submit", fields, key}                   the form, and a key never used before
+// Events   {type: "submit", fields, key}                   key: a new one
 //          {type: "answer", key, request, status, body, fields}   status 0: none; fields: the form
 //          {type: "now"}  {type: "timer", timer}
-//          {type: "mine", fields, key}  {type: "theirs"}   how a conflict is settled
+//          {type: "mine", fields, key}  {type: "theirs"}   the resolution of a conflict
 //          {type: "discard"}
-// Effects  {send: request, write, refresh}   refresh: take a new CSRF token first
+// Effects  {send: request, write, refresh}   refresh: get a new CSRF token first
 //          {schedule, ms}  {cancel}  {say, message}  {keep: write or null}
 //          {clear}  {continueAs: ack}  {invalid: fields}  {conflict: current or null}
 //          {fill: current}  {login: boolean}  {retry: boolean}
 
-export const FIRST_DELAY = 1000; // ms; about the first one's length, doubled each time
+export const FIRST_DELAY = 1000; // ms; bound of the first delay, doubled each time
 export const LONGEST_DELAY = 15_000;
-export const PATIENCE = 10_000; // ms; the server gives up a request after that time
+export const PATIENCE = 10_000; // ms to wait for an answer
 
-/** `write`: one that was on its way when the page was left. */
+/** `write`: one whose outcome was unknown when the page was left. */
 export function begin({ update = null, version = "", write = null } = {}) {
   return {
-    update, // the id of the update that the form changes, null for a new one
-    version, // the version of it that the form was filled from
+    update, // the id of the update in the form, null for a new one
+    version, // the version in the form
     phase: "idle", // sending, waiting, login
-    write, // the one whose outcome is not known
-    next: null, // {fields, key}: what the form asked for since
+    write, // the pending one
+    next: null, // {fields, key} of a later submit
     request: 0,
     attempt: 0,
-    refreshed: false, // a new CSRF token was taken already
-    conflict: null, // the row as it is on the server
-    refused: null, // the action of the write that met it
+    refreshed: false, // the CSRF token was renewed
+    conflict: null, // the current row on the server
+    refused: null, // the action of the write in conflict
   };
 }
 
@@ -43,14 +43,14 @@ export function step(state, event, random = Math.random) {
   return { state: turn.state, effects: turn.effects };
 }
 
-/** Whether two forms hold the same; which button was pressed does not count. */
+/** Whether two forms have the same content, whichever button was pressed. */
 export function same(a, b) {
   const names = new Set([...Object.keys(a), ...Object.keys(b)]);
   names.delete("action");
   return [...names].every((name) => (a[name] ?? "") === (b[name] ?? ""));
 }
 
-const HIDDEN = new Set(["drafted", "scheduled"]); // what readers do not see yet
+const HIDDEN = new Set(["drafted", "scheduled"]); // not visible to readers
 
 const EVENTS = { submit, answer, now, timer, mine, theirs, discard };
 
@@ -79,11 +79,11 @@ function send({ state, effects }, refresh) {
   effects.push({ retry: false }, { login: false });
 }
 
-/** Send it again at once: by hand, or because the network is back. */
+/** Retry at once: by hand, or because the network is back. */
 function now(turn) {
   const { state } = turn;
   if (!state.write || state.phase === "sending") return;
-  const refresh = state.phase === "login"; // logging in has changed the token
+  const refresh = state.phase === "login"; // a login changes the token
   state.refreshed = refresh;
   send(turn, refresh);
 }
@@ -94,7 +94,7 @@ function timer(turn, { timer: name }) {
   if (name === "patience" && phase === "sending") later(turn);
 }
 
-/** Try again after a delay that grows: between half of it and all of it. */
+/** Retry after a growing delay with jitter. */
 function later(turn) {
   const { state, effects, random } = turn;
   const bound = Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** state.attempt);
@@ -108,11 +108,11 @@ function answer(turn, { key, request, status, body, fields }) {
   const { state, effects } = turn;
   if (!state.write || key !== state.write.key) return;
   if (status === 200 && body?.type === "ack" && body.key === key) {
-    // However late: an acknowledgement is true.
+    // Valid however late it is.
     acknowledged(turn, body, fields);
     return;
   }
-  if (request !== state.request || state.phase !== "sending") return; // one that was given up
+  if (request !== state.request || state.phase !== "sending") return; // a request that was given up
   effects.push({ cancel: "patience" });
   if (status === 401) {
     state.phase = "login";
@@ -131,13 +131,13 @@ function answer(turn, { key, request, status, body, fields }) {
     if (next) submit(turn, next);
     else effects.push({ invalid: body.fields });
   } else if (status < 400 || status === 408 || status === 429 || status >= 500) {
-    later(turn); // below 400 without an acknowledgement: somebody else has answered
+    later(turn); // below 400 without an ack: from a proxy or a login page
   } else {
     refuse(turn, "refused", body?.message);
   }
 }
 
-/** Nothing was written, and nothing will be with this key. */
+/** The write was rejected; its key will not be used again. */
 function refuse({ state, effects }, say, message) {
   Object.assign(state, { phase: "idle", write: null, next: null });
   effects.push({ keep: null }, { say, message });
@@ -159,7 +159,7 @@ function acknowledged(turn, ack, fields) {
   }
 }
 
-/** What readers have seen can neither be a draft again nor be scheduled. */
+/** A published update cannot become a draft or be scheduled. */
 function published({ fields }) {
   return { fields: { ...fields, action: "publish", publish_at: "" } };
 }
@@ -184,7 +184,7 @@ function theirs(turn) {
   effects.push(state.update === null ? { clear: true } : { fill: conflict }, { say: "dropped" });
 }
 
-/** The newest version has been looked at. What was deleted can only be posted anew. */
+/** Continue from the current version. A deleted update can only be published as a new one. */
 function look(state) {
   const { action, version, revision } = state.conflict;
   if (action === "deleted") Object.assign(state, { update: null, version: "" });

@@ -1,5 +1,5 @@
-// The composer: what is typed is kept in this browser, sent by a writer, and cleared once the server
-// has it.
+// The composer: keeps unsent text in the browser, sends it, and clears the form once the server has
+// acknowledged it.
 
 import { refreshDrafts } from "./drafts.js";
 import { begin, same } from "./editor-state.js";
@@ -13,7 +13,7 @@ import { desk } from "./server.js";
 import { freshKey, say, writer } from "./writer.js";
 
 const PROBLEMS = new Set(["waiting", "login", "refused"]);
-const AUTOSAVE = 400; // ms after the last key; leaving the page saves at once
+const AUTOSAVE = 400; // ms after the last key; leaving the page saves immediately
 
 const form = document.querySelector("[data-composer]");
 if (form) compose();
@@ -35,16 +35,16 @@ function compose() {
     const help = document.getElementById(`${later.id}_helptext`);
     if (help) help.textContent = form.dataset.localTime;
   }
-  // What the server knows. Where the form itself was sent and came back, it knows nothing yet.
+  // The content on the server; nothing if the server has returned the submitted form.
   const posted = "posted" in form.dataset;
   let initial = posted ? {} : rendered(form);
-  const typed = fieldsNow(form); // perhaps more already: on a slow line writers are first
+  const typed = fieldsNow(form); // may already differ: on a slow line typing starts early
   const start = { update, version: elements.version?.value ?? "" };
 
   // Autosave
 
   let slot = slotOf(update);
-  let kept = null; // what this page has put there
+  let kept = null; // what this page has stored there
   const found = posted ? null : load(slot);
   let write = null;
   if (found && (found.write || !same(found.fields, initial))) {
@@ -77,7 +77,7 @@ function compose() {
   function keep() {
     clearTimeout(autosave);
     const fields = fieldsNow(form);
-    fields.body = withoutPlaceholders(fields.body); // a picture's file is not kept
+    fields.body = withoutPlaceholders(fields.body); // files are not stored
     const { write, version } = state();
     if (!write && same(fields, initial)) {
       forget();
@@ -89,7 +89,7 @@ function compose() {
     find("kept").hidden = false;
   }
 
-  /** Remove what this page has kept; another one's text stays. */
+  /** Remove what this page has stored, not the text of another tab. */
   function forget() {
     clearTimeout(autosave);
     find("kept").hidden = true;
@@ -97,14 +97,14 @@ function compose() {
     kept = null;
   }
 
-  // What the effects do
+  // Effects
 
   function show(effect) {
     if ("say" in effect) {
       say(status, effect.say, effect.message);
       publish.setAttribute("aria-disabled", effect.say === "sending");
       if (effect.say === "sending") showErrors(form, {});
-      // Where it says what to do, it must be seen.
+      // These require an action, so they must be visible.
       if (PROBLEMS.has(effect.say)) status.scrollIntoView({ block: "nearest" });
     } else if ("keep" in effect) keep();
     else if ("retry" in effect) reveal(find("retry"), effect.retry);
@@ -129,10 +129,10 @@ function compose() {
     refreshDrafts();
   }
 
-  /** The new update that was begun before another one was opened is there again. */
+  /** Restore the unsent new update. */
   function resume() {
     const begun = load(slot);
-    if (begun?.write) location.assign(desk.dataset.home); // the page begins with what is pending
+    if (begun?.write) location.assign(desk.dataset.home); // the page starts with the pending write
     else if (begun) {
       fill(form, begun.fields);
       kept = localStorage.getItem(slot);
@@ -142,7 +142,7 @@ function compose() {
     }
   }
 
-  /** The first part is safe; what was typed since changes it. */
+  /** The first write was acknowledged; later edits change its update. */
   function continueAs({ id, action }) {
     forget();
     restored.hidden = true;
@@ -173,7 +173,7 @@ function compose() {
     form.dataset.mode = mode;
     slot = slotOf(id);
     const address = desk.dataset.home + (id === null ? "" : `?update=${id}`);
-    form.setAttribute("action", address); // form.action is the button of that name
+    form.setAttribute("action", address); // form.action is the button named "action"
     history.replaceState(null, "", address);
     find("title").textContent = find("title").dataset[mode];
     for (const element of form.querySelectorAll("[data-unpublished]")) {
@@ -189,7 +189,7 @@ function compose() {
     put(publish, publish.dataset[name]);
   }
 
-  /** Show or hide; the focus does not vanish with what is hidden. */
+  /** Show or hide an element without losing the focus. */
   function reveal(element, shown) {
     if (!shown && element.contains(document.activeElement)) publish.focus();
     element.hidden = !shown;

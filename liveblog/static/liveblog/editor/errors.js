@@ -1,6 +1,6 @@
-// What is wrong with the composer's fields, beside each of them.
+// Validation errors, next to the fields of the composer.
 
-/** Show these, field -> sentences, and no others; the first field takes the focus. */
+/** Replace the errors by these, field -> sentences, and focus the first field. */
 export function showErrors(form, errors) {
   clear(form);
   let first = null;

@@ -1,4 +1,4 @@
-// The composer's fields as they are sent: texts, flags as "on" or "", moments in UTC.
+// The fields of the composer as they are sent: texts, flags as "on" or "", times in UTC.
 
 import { momentOf, showMoment } from "./publish-time.js";
 
@@ -13,13 +13,13 @@ export function fieldsNow({ elements }, action = "publish") {
   return fields;
 }
 
-/** The same, as the server rendered them. */
+/** The fields as the server rendered them. */
 export function rendered({ elements, dataset }) {
   const fields = { action: "publish" };
   for (const name of TEXTS) fields[name] = elements[name].defaultValue;
   for (const name of FLAGS) fields[name] = elements[name].defaultChecked ? "on" : "";
   fields.publish_at = elements.publish_at ? dataset.publishAt : "";
-  // With a text from the history in the form, that counts as typed.
+  // A restored version in the form counts as typed.
   return Object.assign(fields, JSON.parse(dataset.stored ?? "{}"));
 }
 

@@ -1,5 +1,4 @@
-// Texts that were not sent, kept in this browser, each in the slot of its update. Without storage,
-// nothing but the autosave is missing.
+// Unsent text in localStorage, one slot per update. Without storage there is no autosave.
 
 import { desk } from "./server.js";
 
@@ -8,7 +7,7 @@ export function slotOf(update) {
   return `liveblog-draft:${desk.dataset.slug}:${update ?? "new"}`;
 }
 
-/** {fields, version, write} as it was kept, or null. */
+/** The stored {fields, version, write}, or null. */
 export function load(slot) {
   try {
     const found = JSON.parse(localStorage.getItem(slot));
@@ -18,7 +17,7 @@ export function load(slot) {
   }
 }
 
-/** Whether it is kept; storage may be full, or forbidden. */
+/** Whether it was stored; storage may be full or disabled. */
 export function save(slot, text) {
   try {
     localStorage.setItem(slot, text);
@@ -28,11 +27,11 @@ export function save(slot, text) {
   }
 }
 
-/** Empty the slot; with `only` where it still holds that. */
+/** Empty the slot; with `only`, if it still holds that text. */
 export function drop(slot, only = null) {
   try {
     if (only === null || localStorage.getItem(slot) === only) localStorage.removeItem(slot);
   } catch {
-    // It may stay.
+    // Storage is disabled.
   }
 }

@@ -1,10 +1,10 @@
-// Local times, as a datetime-local field has them, and the moments that they are in this browser's
-// time zone. Pure; moments are ISO 8601 or ms.
+// Converts between the local times of a datetime-local field and points in time (ISO 8601 or ms),
+// in the time zone of this browser. Pure.
 
 const MINUTE = 60_000; // ms
 const DAY = 24 * 60 * MINUTE;
 
-/** A moment as the value of a datetime-local field; "" for none. */
+/** The value of a datetime-local field for a point in time; "" for none. */
 export function toLocal(moment) {
   const time = new Date(moment || Number.NaN);
   if (Number.isNaN(time.getTime())) return "";
@@ -12,13 +12,13 @@ export function toLocal(moment) {
 }
 
 /**
- * The moments that the clocks show this time, the earliest first: one as a rule, two in the hour
- * that is repeated where the clocks go back, none in the one that is skipped.
+ * The points in time with this local time, the earliest first: usually one, two in the hour that is
+ * repeated when the clocks go back, none in the hour that is skipped.
  */
 export function momentsOf(local) {
   const time = Date.parse(`${local}Z`);
   if (Number.isNaN(time)) return [];
-  // The clocks change once in these two days at most: before and after it, these are the offsets.
+  // The clocks change at most once in these two days, so these are the offsets before and after.
   const moments = [-DAY, DAY].map(
     (away) => time + new Date(time + away).getTimezoneOffset() * MINUTE,
   );
@@ -26,7 +26,7 @@ export function momentsOf(local) {
   return [...new Set(shown)].sort((a, b) => a - b).map((ms) => new Date(ms).toISOString());
 }
 
-/** The offset from UTC at a moment, such as +05:30. */
+/** The offset from UTC at a point in time, such as +05:30. */
 export function offsetAt(moment) {
   const west = new Date(moment).getTimezoneOffset();
   const two = (number) => String(number).padStart(2, "0");

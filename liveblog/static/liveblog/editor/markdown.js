@@ -1,9 +1,9 @@
-// What buttons and uploads do to the Markdown in the composer. Pure: text in, text out.
+// Edits of the Markdown by buttons and uploads. Pure: text in, text out.
 //
-// While a picture is on its way, a placeholder stands in the text where it will be. Its address
-// is one that no picture has, so that it is known for what it is wherever it turns up.
+// During an upload, a placeholder marks the position of the image. Its address is one that no image
+// can have.
 
-// Neither goes beyond the next "[" or "(": the time would grow with the square of the text.
+// Neither matches beyond the next "[" or "(", which keeps them linear.
 const PLACEHOLDER = /(?:\n{0,2}!\[[^[\]]*\]\(#uploading-\d+\))+\n{0,2}/g;
 const REFERENCE = /!?\[[^[\]\n]*\]\([^()\n]*(?:\([^()\n]*\)[^()\n]*)?\)/g;
 const MARKS = { bold: "**", italic: "*" };
@@ -11,12 +11,12 @@ const ADDRESS = /^https?:\/\/\S+$/;
 
 export const image = (alt, address) => `![${alt}](${address})`;
 
-/** The placeholder for upload `number`; `text` says what is under way. */
+/** The placeholder for upload `number`; `text` is its description. */
 export function placeholder(text, number) {
   return image(text.replace(/[[\]()\\*_`~|<>\n]/g, " "), `#uploading-${number}`);
 }
 
-/** `block` with the line ends that set it apart, to be put into the text at a position. */
+/** `block` with the line breaks that separate it from the text around a position. */
 export function apart(value, at, block) {
   const before = value.slice(0, at);
   const after = value.slice(at);
@@ -27,7 +27,7 @@ export function apart(value, at, block) {
   );
 }
 
-/** The position, or the end of the image or link that it lies within. */
+/** The position, or the end of the image or link around it. */
 export function outside(value, at) {
   for (const { 0: whole, index } of value.matchAll(REFERENCE)) {
     if (index < at && at < index + whole.length) return index + whole.length;
@@ -35,14 +35,14 @@ export function outside(value, at) {
   return at;
 }
 
-/** The text as it would be without any placeholder. */
+/** The text without placeholders. */
 export function withoutPlaceholders(value) {
   return value.replace(PLACEHOLDER, (found, at) =>
     at === 0 || at + found.length === value.length ? "" : "\n\n",
   );
 }
 
-/** What a button does: replace [start, end) by `text`, then select [from, to). */
+/** The edit of a button: replace [start, end) by `text`, then select [from, to). */
 export function format(kind, value, start, end) {
   if (kind === "quote") return quote(value, start, end);
   const selected = value.slice(start, end);
@@ -68,7 +68,7 @@ function link(selected, start, end) {
   return { start, end, text: `[${selected}](${address})`, from, to: from + address.length };
 }
 
-/** Whole lines; what is a quotation already is none any more. */
+/** Quote whole lines, or remove the quotation. */
 function quote(value, start, end) {
   const first = value.lastIndexOf("\n", start - 1) + 1;
   const line = value.indexOf("\n", Math.max(first, end - (end > start && value[end - 1] === "\n")));

@@ -1,4 +1,4 @@
-// What the buttons at a post or a draft do, deletions and flags, each form with a writer of its own.
+// The delete and flag buttons of updates and drafts. Each form has its own writer.
 
 import { refreshDrafts } from "./drafts.js";
 import { begin } from "./editor-state.js";
@@ -33,7 +33,7 @@ function setFlag(target, { value: flag }) {
   const fields = { flag, post: target.closest("[data-id]").dataset.id };
   target.writer ??= writer(begin(), () => target.fields, (effect) => {
     if ("say" in effect) say(status, effect.say, effect.message);
-    if (effect.say === "changed") status.textContent = ""; // the post shows it
+    if (effect.say === "changed") status.textContent = ""; // the update shows it
   });
   target.fields = fields;
   target.writer.dispatch({ type: "submit", key: freshKey(), fields });

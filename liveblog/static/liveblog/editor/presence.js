@@ -1,17 +1,17 @@
-// Who else is on an editor's page, and what this page says of itself.
+// The presence of other editors of a blog.
 //
 // Pure: `step` takes a state, an event and the time in ms, and returns the next state and a list of
-// effects. Nobody keeps a list of who is here: every page says it again and again, and forgets
-// whom it no longer hears.
+// effects. The server keeps no list: every page announces itself periodically, and drops pages
+// that have been silent.
 //
-// Events   {type: "frame", frame}   what consumers/desk.py sends
+// Events   {type: "frame", frame}   from consumers/desk.py
 //          {type: "open", update}   null, "new" or the id of the update in the form
-//          {type: "typed"}  {type: "tick"}  {type: "lost"}   lost: the socket is gone
+//          {type: "typed"}  {type: "tick"}  {type: "lost"}   lost: the connection was closed
 // Effects  {send}  {show: true}  {draft: {id, gone}}
 
-export const EVERY = 10_000; // ms between two announcements where nothing changes
-export const SILENT = 25_000; // ms; two announcements may get lost
-export const IDLE = 20_000; // ms after the last key: a pause to think is still typing
+export const EVERY = 10_000; // ms between two announcements without changes
+export const SILENT = 25_000; // ms; tolerates two lost announcements
+export const IDLE = 20_000; // ms after the last key; a short pause still counts as typing
 
 export function begin(update = null) {
   return { page: null, user: null, others: new Map(), update, typing: false, typed: 0, said: 0 };
@@ -62,7 +62,7 @@ const FRAMES = {
     if (page === state.page) return;
     state.others.set(page, { user, name, update, typing, heard: now });
     effects.push({ show: true });
-    // Browsers slow the timers of a page that nobody looks at; frames arrive all the same.
+    // Browsers throttle the timers of hidden pages, but deliver frames.
     if (now - state.said >= EVERY) say(turn);
   },
   gone: (turn, { page }) => leave(turn, page),
@@ -79,19 +79,19 @@ function leave({ state, effects }, page) {
 }
 
 /**
- * The others, each person once with the page where they do most: {name, mine, update, typing}.
- * `mine`: it is this page's own user, in another tab.
+ * The others, each person once, with their most active page: {name, mine, update, typing}. `mine`:
+ * the user of this page, in another tab.
  */
 export function people(state) {
   return unique(state, [...state.others.values()]);
 }
 
-/** Those who have this update open. */
+/** The people who have this update open. */
 export function at(state, id) {
   return unique(state, [...state.others.values()].filter(({ update }) => update === id));
 }
 
-/** Every update that somebody else has open. */
+/** The ids of updates that somebody else has open. */
 export function busy(state) {
   return new Set([...state.others.values()].map(({ update }) => update).filter(Number.isInteger));
 }

@@ -1,4 +1,4 @@
-// The preview in the composer: rendered by the server, as readers get it, while somebody writes.
+// The preview in the composer, rendered by the server.
 
 import { parsed, withToken } from "./server.js";
 
@@ -16,7 +16,7 @@ function preview() {
   const { headline: title, body } = form.elements;
   let [timer, shown, request] = [0, null, null];
 
-  /** Ask for what is in the form now; an answer to what was there before is not waited for. */
+  /** Request a preview of the form, and abort the previous request. */
   async function update() {
     clearTimeout(timer);
     const asked = JSON.stringify([title.value, body.value]);
@@ -44,7 +44,7 @@ function preview() {
     } else if (code === 422 && answer?.fields) {
       say(Object.values(answer.fields).flat().join(" "));
     } else {
-      say(answer?.message || dataset.sayAway); // what was shown before stays
+      say(answer?.message || dataset.sayAway); // the previous preview stays
       if (code === 429) timer = setTimeout(update, wait);
     }
   }
@@ -59,7 +59,7 @@ function preview() {
     headline.hidden = !answer.headline;
     const made = document.createElement("template");
     made.innerHTML = answer.content; // the server has sanitised it
-    // A picture that is there already would flicker if it were made anew.
+    // Images would flicker if they were replaced.
     const there = [...content.querySelectorAll("img")];
     for (const image of made.content.querySelectorAll("img")) {
       const same = there.findIndex((other) => other.isEqualNode(image));
@@ -96,6 +96,6 @@ function remember(open) {
   try {
     localStorage.setItem(REMEMBERED, open ? "open" : "closed");
   } catch {
-    // Next time it is as by default.
+    // Without storage the choice is not remembered.
   }
 }

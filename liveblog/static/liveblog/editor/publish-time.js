@@ -1,15 +1,15 @@
-// The field for the time of publication, in this browser's time zone. The moment that it means is
-// in the hidden field `scheduled`: the time alone does not say it in an hour that is repeated, and
-// has no seconds. A moment that was given stays as it is until somebody edits the time.
+// The field for the publication time, in the time zone of this browser. The exact point in time is
+// in the hidden field `scheduled`, because a local time has no seconds and is ambiguous when the
+// clocks go back. It is kept until the field is edited.
 
 import { momentsOf, offsetAt, toLocal } from "./local-times.js";
 
-/** The moment as it is sent; "" for none. */
+/** The point in time to send; "" for none. */
 export function momentOf({ publish_at: field, scheduled }) {
   return field?.value ? scheduled.value : "";
 }
 
-/** Show a moment; "" or undefined for none. */
+/** Show a point in time; "" or undefined for none. */
 export function showMoment(form, moment) {
   const { publish_at: field, scheduled } = form.elements;
   field.value = toLocal(moment);
@@ -17,7 +17,7 @@ export function showMoment(form, moment) {
   explain(form);
 }
 
-/** Take the typed time as the moment; of two possible moments, the first one. */
+/** Set the point in time from the field; if it is ambiguous, the first one. */
 export function takeTyped(form) {
   const { publish_at: field, scheduled } = form.elements;
   scheduled.value = momentsOf(field.value)[0] ?? "";
@@ -32,7 +32,7 @@ export function watchMoment(form) {
   });
 }
 
-/** Say what is special about the time: it comes twice, or never. */
+/** Explain local times that occur twice or not at all. */
 function explain(form) {
   const { publish_at: field, scheduled } = form.elements;
   const moments = momentsOf(field.value);

@@ -1,4 +1,4 @@
-// How the scripts of the editor's page ask the server: its CSRF token, and the page itself anew.
+// Requests of the editor's scripts: the CSRF token and a fresh copy of the page.
 
 export const desk = document.querySelector("[data-desk]");
 
@@ -13,7 +13,7 @@ export function parsed(text) {
   }
 }
 
-/** This page as the server renders it now, or null where it asks for a login first. */
+/** The page as the server renders it now, or null if a login is required. */
 export async function freshPage() {
   const answer = await fetch(desk.dataset.home, { headers: { Accept: "text/html" } });
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
@@ -21,7 +21,7 @@ export async function freshPage() {
   return page.querySelector("[data-desk]") && page;
 }
 
-/** Take a new CSRF token; logging in changes it. False where a login is needed first. */
+/** Renew the CSRF token, which a login changes. False if a login is required. */
 export async function refreshToken() {
   const page = await freshPage();
   if (!page) return false;
@@ -31,8 +31,8 @@ export async function refreshToken() {
 }
 
 /**
- * What `send(token)` resolves to, {status, body}; sent again where the token was out of date.
- * Status 0: there was no answer.
+ * The result of `send(token)`, {status, body}; sent again if the token was outdated. Status 0: no
+ * response.
  */
 export async function withToken(send) {
   try {

@@ -1,17 +1,15 @@
-// A photograph that the server would not take, made one that it takes: by the browser, which can
-// often read more kinds than the server does (HEIC of phones), and has the memory for it.
+// Converts an image that the server would refuse into one that it accepts. Browsers can read more
+// formats (such as HEIC) and larger images.
 
-const KINDS = new Set(["image/jpeg", "image/png", "image/webp", "image/gif"]);
-const LONGEST_SIDE = 3200; // px; the server makes its own smaller one of it
 const QUALITY = 0.9;
 
-/** The file itself where it will do, else a smaller one; null where that cannot be made. */
-export async function shrunk(file, largest) {
-  if (file.size <= largest && KINDS.has(file.type)) return file;
-  if (file.type === "image/svg+xml") return null; // a program, not a picture
+/** The file itself if the server accepts it, else a smaller one, or null if that is impossible. */
+export async function shrunk(file, { largest, types, longestSide }) {
+  if (file.size <= largest && types.includes(file.type)) return file;
+  if (file.type === "image/svg+xml") return null; // may contain scripts
   try {
     const pixels = await createImageBitmap(file);
-    const scale = Math.min(1, LONGEST_SIDE / Math.max(pixels.width, pixels.height));
+    const scale = Math.min(1, longestSide / Math.max(pixels.width, pixels.height));
     const canvas = document.createElement("canvas");
     canvas.width = Math.max(1, Math.round(pixels.width * scale));
     canvas.height = Math.max(1, Math.round(pixels.height * scale));
@@ -19,10 +17,10 @@ export async function shrunk(file, largest) {
     pixels.close();
     for (const kind of ["image/webp", "image/jpeg"]) {
       const made = await new Promise((resolve) => canvas.toBlob(resolve, kind, QUALITY));
-      if (made && made.size <= largest) return made; // where WebP cannot be written, a PNG
+      if (made && made.size <= largest) return made; // a PNG if WebP is not supported
     }
   } catch {
-    // It is no picture, or more than this machine can hold.
+    // Not an image, or too large for this device.
   }
   return null;
 }

@@ -1,4 +1,4 @@
-// The buttons below the text, their keys, and how a script types.
+// The formatting buttons, their shortcuts, and text input by scripts.
 
 import { format } from "./markdown.js";
 
@@ -7,7 +7,7 @@ const KEYS = { b: "bold", i: "italic", k: "link" }; // with Ctrl, or Command on 
 const form = document.querySelector("[data-composer]");
 if (form) buttons(form.elements.body);
 
-/** Replace a part of the field's text as if by hand, so that it can be undone. */
+/** Replace a part of the text like typing, so that it can be undone. */
 export function type(field, start, end, text) {
   field.focus();
   field.setSelectionRange(start, end);
@@ -16,7 +16,7 @@ export function type(field, start, end, text) {
   tell(field);
 }
 
-/** What listens to typing must hear of a change by script, too. */
+/** Fire an input event, which changes by scripts do not. */
 export function tell(field) {
   field.dispatchEvent(new Event("input", { bubbles: true }));
 }

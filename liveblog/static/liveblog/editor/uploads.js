@@ -1,16 +1,16 @@
-// Pictures in the composer: pasted, dropped or chosen, sent one after another, and put into the
-// text where they were meant to stand. Whoever writes on meanwhile is not disturbed.
+// Images in the composer: pasted, dropped or chosen, uploaded one after the other, and inserted
+// where they were added, without disturbing the typing.
 //
-// An upload that cannot reach the server keeps its file and its place, and is tried again by hand
-// or when the network is back. One that the server refuses leaves the text as it was.
+// An upload that cannot reach the server keeps its file and its position, and is retried by hand or
+// when the network is back. A refused upload leaves the text unchanged.
 
 import { apart, image, outside, placeholder, withoutPlaceholders } from "./markdown.js";
 import { parsed, withToken } from "./server.js";
 import { shrunk } from "./shrink.js";
 import { tell, type } from "./typing.js";
 
-const STALLED = 30_000; // ms without a byte; then the line is taken for lost
-const LATER = new Set([0, 401, 408, 429]); // and all from 500: it may work another time
+const STALLED = 30_000; // ms without progress until the upload is aborted
+const LATER = new Set([0, 401, 408, 429]); // retryable, like all from 500
 
 const form = document.querySelector("[data-composer]");
 if (form) pictures();
@@ -19,13 +19,18 @@ function pictures() {
   const { body: field } = form.elements;
   const box = form.querySelector("[data-pictures]");
   const { dataset } = box;
+  const accepted = {
+    largest: Number(dataset.largest), // bytes
+    types: dataset.types.split(" "),
+    longestSide: Number(dataset.longestSide), // px
+  };
   const find = (name) => box.querySelector(`[data-${name}]`);
   const [list, template, chooser] = [find("uploads"), find("upload"), find("file")];
   const sending = form.querySelector("[data-sending]");
-  const uploads = new Set(); // those whose picture is not in the text yet
+  const uploads = new Set(); // unfinished ones
   let [number, running, composing, touched] = [0, false, false, false];
 
-  // A page that was left while one was under way: its file is gone.
+  // If the page was left during an upload, its file is lost.
   if (withoutPlaceholders(field.value) !== field.value) change(withoutPlaceholders(field.value));
 
   // The text
@@ -35,7 +40,7 @@ function pictures() {
     tell(field);
   }
 
-  /** Replace what stands somewhere in the text; the caret stays with what it stood at. */
+  /** Replace a part of the text; the caret keeps its position. */
   function swap(from, to) {
     const at = field.value.indexOf(from);
     if (at === -1) return -1;
@@ -57,7 +62,7 @@ function pictures() {
       const [again, drop] = upload.line.querySelectorAll("button");
       again.addEventListener("click", () => retry(upload));
       drop.addEventListener("click", () => remove(upload));
-      // Where the system knows no type of it, it may be one all the same.
+      // A file without a type may still be an image.
       if (!file.type || file.type.startsWith("image/")) begin(upload);
       else refuse(upload, dataset.sayKind);
     }
@@ -75,19 +80,19 @@ function pictures() {
     show(upload, "waiting", dataset.sayWaiting);
   }
 
-  /** Send the next one that waits. */
+  /** Send the next waiting upload. */
   async function next() {
     const upload = [...uploads].find(({ line }) => line.dataset.state === "waiting");
     if (!upload || running) return;
     running = true;
     show(upload, "sending", dataset.saySending);
-    upload.small ??= await shrunk(upload.file, Number(dataset.largest));
+    upload.small ??= await shrunk(upload.file, accepted);
     if (upload.small) {
       const { status, body } = await withToken((token) => send(upload, token));
       if (uploads.has(upload)) answered(upload, status, body);
     } else {
       const { size } = upload.file;
-      giveUp(upload, size > Number(dataset.largest) ? dataset.sayLarge : dataset.sayKind);
+      giveUp(upload, size > accepted.largest ? dataset.sayLarge : dataset.sayKind);
     }
     running = false;
     next();
@@ -95,7 +100,7 @@ function pictures() {
 
   function send(upload, token) {
     return new Promise((resolve) => {
-      const request = new XMLHttpRequest(); // fetch() does not tell how far it is
+      const request = new XMLHttpRequest(); // fetch() reports no upload progress
       const progress = upload.line.querySelector("progress");
       let timer = 0;
       const alive = () => {
@@ -122,7 +127,7 @@ function pictures() {
   }
 
   function answered(upload, status, body) {
-    // Longer files were not sent: without a session cookie the server refuses to read this one.
+    // Larger files are not sent, so this is the limit for requests without a session.
     if (status === 413 && !body) status = 401;
     if (status === 201 && body?.type === "image") {
       whenQuiet(() => finish(upload, body));
@@ -141,7 +146,7 @@ function pictures() {
     });
   }
 
-  /** The picture is there; its writer, if still waiting for it, says what it shows. */
+  /** Insert the image, and select its description if the writer has not moved on. */
   function finish(upload, { address, moved }) {
     if (!uploads.delete(upload)) return;
     const at = swap(upload.mark, image(dataset.describe, address));
@@ -149,7 +154,7 @@ function pictures() {
     if (at !== -1 && waited) {
       field.focus();
       field.setSelectionRange(at + 2, at + 2 + dataset.describe.length);
-      touched = true; // of several, the first one's description is the one that is written now
+      touched = true; // of several images, select the first description only
     }
     if (moved) show(upload, "still", dataset.sayStill);
     else upload.line.remove();
@@ -166,7 +171,7 @@ function pictures() {
     show(upload, "waiting", dataset.sayWaiting);
     if (!field.value.includes(upload.mark)) {
       uploads.delete(upload);
-      begin(upload); // its place was deleted: another one, where the caret is
+      begin(upload); // its placeholder was deleted: insert it at the caret
     }
     next();
   }
@@ -193,12 +198,12 @@ function pictures() {
     drop.textContent = drop.dataset[over ? "dismiss" : "remove"];
   }
 
-  /** What was said of pictures on their way is no longer true. */
+  /** Clear a message about unfinished uploads. */
   function settled() {
-    if (!uploads.size && sending.dataset.said === "picture") sending.textContent = "";
+    if (!uploads.size && sending.dataset.said === "image") sending.textContent = "";
   }
 
-  // An input method that is at work would be interrupted by a change of the text.
+  // A change of the text would interrupt an input method (IME).
 
   const quiet = [];
 
@@ -216,13 +221,13 @@ function pictures() {
     field.addEventListener(name, () => (touched = true));
   }
 
-  // Ways in
+  // Input
 
   const carriesFiles = ({ dataTransfer }) => dataTransfer?.types.includes("Files");
 
   field.addEventListener("paste", (event) => {
     const { files, types } = event.clipboardData;
-    // Spreadsheets and word processors put a picture of the text beside the text.
+    // Office programs add an image of the text to the text.
     const pasted = [...files].filter(({ type }) => type.startsWith("image/"));
     if (!pasted.length || types.includes("text/plain")) return;
     event.preventDefault();
@@ -230,7 +235,7 @@ function pictures() {
   });
   document.addEventListener("dragover", (event) => {
     if (!carriesFiles(event)) return;
-    event.preventDefault(); // else the browser would leave the page for the file
+    event.preventDefault(); // or the browser would open the file
     field.toggleAttribute("data-dropping", form.contains(event.target));
   });
   document.addEventListener("dragleave", (event) => {
@@ -252,18 +257,18 @@ function pictures() {
   });
   addEventListener("beforeunload", (event) => uploads.size && event.preventDefault());
 
-  // What is not ready is not published. Capturing: before the form's own script hears of it.
+  // Block publishing until uploads are complete. Captures, to run before the handlers of the form.
 
   function hold(event, publishing) {
     if (!uploads.size) {
-      const clean = withoutPlaceholders(field.value); // as undoing brings them back
+      const clean = withoutPlaceholders(field.value); // undo restores them
       if (clean !== field.value) change(clean);
     }
     const undescribed = publishing ? field.value.indexOf(`![${dataset.describe}](`) : -1;
     if (!uploads.size && undescribed === -1) return;
     event.preventDefault();
     event.stopImmediatePropagation();
-    sending.dataset.said = "picture";
+    sending.dataset.said = "image";
     sending.textContent = uploads.size ? dataset.sayBusy : dataset.sayDescribe;
     sending.scrollIntoView({ block: "nearest" });
     if (uploads.size) return;

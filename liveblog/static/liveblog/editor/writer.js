@@ -1,9 +1,9 @@
-// The thin rim around editor-state.js: a write's way to the server, its timers, and its words.
+// Performs the effects of editor-state.js: requests, timers and messages.
 
 import { step } from "./editor-state.js";
 import { desk, parsed, refreshToken, token } from "./server.js";
 
-/** Returns {dispatch(event), state()}. `show(effect, state)` does what else the effects say. */
+/** Returns {dispatch(event), state()}. `show(effect, state)` performs the other effects. */
 export function writer(state, fieldsNow, show) {
   const timers = new Map();
 
@@ -43,13 +43,13 @@ async function post({ key, update, version, fields }, refresh) {
 }
 
 export const freshKey = () =>
-  // Only pages that came over TLS or from this machine have randomUUID.
+  // randomUUID requires HTTPS or localhost.
   crypto.randomUUID?.() ??
   [...crypto.getRandomValues(new Uint8Array(16))]
     .map((byte) => byte.toString(16).padStart(2, "0"))
     .join("");
 
-/** Say it in words: what the server said, or what the desk has for it. */
+/** Show a message: the server's, or the one of the page's data attributes. */
 export function say(element, name, message, purpose = "say") {
   const { dataset } = desk;
   const suffix = name[0].toUpperCase() + name.slice(1);

@@ -1,16 +1,16 @@
-// New posts that have not been in sight yet: the button counts those beyond the edge where new ones
-// come in, and leads to them; a sentence tells those who listen.
+// New updates that have not been in the viewport yet. A button counts those beyond the edge where
+// new ones appear, and scrolls to them. A live region announces them.
 
 import { counted, put } from "../shared/page.js";
 
-const SAY_WITHIN = 1000; // ms; what comes within is one sentence
-const SAY_EVERY = 10_000; // ms between two sentences: who listens also reads
+const ANNOUNCE_WITHIN = 1000; // ms; updates within it share one announcement
+const ANNOUNCE_EVERY = 10_000; // ms between two announcements, to not interrupt reading
 
 const stream = document.querySelector("[data-stream]");
 const list = stream.querySelector("[data-list]");
 const jump = stream.querySelector("[data-jump]");
 const summary = stream.querySelector("[data-summary]");
-const BAR = stream.querySelector("[data-bar]").offsetHeight; // what it covers is not in sight
+const BAR = stream.querySelector("[data-bar]").offsetHeight; // px that are covered
 const downwards = stream.dataset.order === "oldest";
 
 const unseen = new Set();
@@ -31,8 +31,8 @@ const sight = new IntersectionObserver(
 
 stream.addEventListener("drawn", ({ detail: added }) => {
   for (const article of added) sight.observe(article);
-  count(); // some may have gone
-  tell(added.length);
+  count(); // some may have been removed
+  addAnnouncement(added.length);
 });
 
 function beyond(article) {
@@ -58,19 +58,20 @@ jump.addEventListener("click", () => {
   first?.focus({ preventScroll: true });
 });
 
-// What is said
+// Announcements
 
-let waiting = 0; // posts that have not been told of
+let waiting = 0; // updates not announced yet
 let timer = null;
-let said = -Infinity; // when, on performance.now()'s clock
+let announced = -Infinity; // time of the last one, by performance.now()
 
-function tell(number) {
+function addAnnouncement(number) {
   waiting += number;
   if (!waiting || timer) return;
-  timer = setTimeout(say, Math.max(SAY_WITHIN, said + SAY_EVERY - performance.now()));
+  const rest = announced + ANNOUNCE_EVERY - performance.now();
+  timer = setTimeout(announce, Math.max(ANNOUNCE_WITHIN, rest));
 }
 
-function say() {
+function announce() {
   summary.textContent = counted(summary, waiting);
-  [waiting, timer, said] = [0, null, performance.now()];
+  [waiting, timer, announced] = [0, null, performance.now()];
 }

@@ -1,11 +1,11 @@
-// The live blog in a frame of another site's page, whose script (embed.js) makes the frame as high
-// as this page says. Such a frame never scrolls itself: what comes in above would push down what
-// is read. So new posts wait while the stream's top is above the window, and the page around shows
-// how many they are. Of what else moves, as a post above is edited or deleted, it is told: it knows
-// what is in sight, and scrolls by as much. Where it bounds the height instead, the frame scrolls
-// as any page does.
+// The live blog in a frame of another site. The script of that page (embed.js) sets the height of
+// the frame to the height of this document, so the frame itself never scrolls, and a new update
+// would push down what somebody reads. New updates are therefore held back while the top of the
+// stream is above the window, and the parent page shows their number. When an update above changes
+// its height, the parent page scrolls by the difference. With a maximum height, the frame scrolls
+// like any page.
 //
-// Nothing secret is said, and nothing that is heard changes more than what is shown.
+// Messages to the parent contain only what is visible, and messages from it only change the view.
 
 import { counted } from "../shared/page.js";
 
@@ -14,14 +14,14 @@ const list = stream.querySelector("[data-list]");
 const jump = stream.querySelector("[data-jump]");
 const bar = stream.querySelector("[data-bar]");
 
-let origin = null; // of the page around, as the browser says; null until it has answered
-let auto = false; // it follows the height
+let origin = null; // of the parent page, null until it has answered
+let auto = false; // the frame is as high as its content
 
 function say(type, facts) {
   if (origin) parent.postMessage({ type, ...facts }, origin);
 }
 
-// All may hear hello: it is what the page itself shows. The answer tells who listens.
+// To any origin: the title is public. The answer carries the origin of the parent.
 if (parent !== window) parent.postMessage({ type: "liveblog-hello", title: document.title }, "*");
 
 addEventListener("message", ({ source, origin: from, data }) => {
@@ -39,13 +39,13 @@ function welcome(from, follows) {
 
 // Places
 
-let places = new Map(); // article -> {top, bottom, pinned}, px as laid out, wherever it slides from
+let places = new Map(); // article -> {top, bottom, pinned}, in px of the layout, without transforms
 
-/** Say how high the page is, and where the articles went that were there before. */
+/** Report the height of the page, and by how much the articles have moved. */
 function measure() {
   const before = places;
   places = new Map();
-  const moved = []; // [its bottom before, how far it went], downwards
+  const moved = []; // [previous bottom, px moved down], from top to bottom
   for (const article of list.children) {
     const { offsetTop: top, offsetHeight } = article;
     const pinned = "pinned" in article.dataset;
@@ -53,16 +53,16 @@ function measure() {
   }
   for (const [article, { top, bottom, pinned }] of before) {
     const now = places.get(article);
-    // One that is pinned goes elsewhere: who reads it stays where it was.
+    // An article that was pinned or unpinned moved on purpose.
     if (now && now.pinned === pinned) moved.push([bottom, now.top - top]);
   }
   const { height } = document.body.getBoundingClientRect();
   say("liveblog-height", { height, moved: holds() ? moved : [] });
 }
 
-// Waiting
+// Held back
 
-let inSight = false; // any part of the stream, in the outermost window: there is no other root
+let inSight = false; // any part of the stream is in the outermost window
 let topInSight = true;
 const waiting = new Set();
 
@@ -101,12 +101,12 @@ function reveal() {
   for (const article of waiting) article.hidden = false;
   if (waiting.size) {
     waiting.clear();
-    places.clear(); // the reader goes to them, not past them
+    places.clear(); // the reader scrolls to them, so the position is not kept
     count();
   }
 }
 
-// Links within the page lead there; it is the page around that scrolls.
+// The parent page scrolls to the targets of links within this page.
 document.addEventListener("click", (event) => {
   const link = event.target.closest('a[href^="#"]');
   const target = link && document.getElementById(link.hash.slice(1));

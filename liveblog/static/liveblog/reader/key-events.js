@@ -1,12 +1,8 @@
-// The list of key events: follows the stream, also where a post is outside of the page, and leads
-// to a post on this page without leaving it.
+// The list of key events. It follows the stream, also for updates that are not on this page, and
+// links to updates on this page without a reload.
 
-const MOST = 100; // as the server lists
-const TITLE = 80; // characters of a title made from the text, as the server cuts
 const TRIES = 3;
-const AGAIN = 5000; // ms
-// Where a text is parted although no space stands there.
-const BREAKS = /<\/?(?:blockquote|br|figcaption|h[34]|hr|li|ol|p|pre|t[dh]|ul)\b/g;
+const RETRY_AFTER = 5000; // ms
 
 const stream = document.querySelector("[data-stream]");
 const nav = document.querySelector("[data-key-events]");
@@ -14,12 +10,14 @@ const details = nav.querySelector("[data-key-details]");
 const list = nav.querySelector("[data-key-list]");
 const more = nav.querySelector("[data-key-more]");
 const template = nav.querySelector("template");
-const wide = matchMedia("(min-width: 68rem)"); // where it stands beside the stream
+const wide = matchMedia("(min-width: 68rem)"); // beside the stream
+const { most, titleLength, breaks } = JSON.parse(nav.dataset.rules);
+const BREAK = new RegExp(`</?(?:${breaks.join("|")})\\b`, "g"); // tags that separate words
 
-let since = null; // rows that came while the page is asked for its list
+let since = null; // rows that arrived during a reload of the list
 
 stream.addEventListener("merged", ({ detail: { merged, reset } }) => {
-  if (reset) anew();
+  if (reset) reload();
   since?.push(...merged);
   for (const row of merged) follow(row);
 });
@@ -46,33 +44,33 @@ function fill(item, row) {
   item.querySelector("span").textContent = titleOf(row);
 }
 
-/** To the page that will hold it then; who is on that page already is led by the click below. */
+/** Link to the page of the stream that holds the post. */
 function lead(item) {
   const { id } = item.dataset;
   item.querySelector("a").href = `${nav.dataset.page}&at=${id}#update-${id}`;
 }
 
-/** The headline; else the text's beginning, or what its image shows. */
+/** The headline; else the beginning of the text, or the description of its image. */
 function titleOf({ id, headline, content }) {
   if (headline.trim()) return headline;
   const { content: inert } = Object.assign(document.createElement("template"), {
-    innerHTML: content.replace(BREAKS, " $&"),
+    innerHTML: content.replace(BREAK, " $&"),
   });
   const text = inert.textContent.trim().replace(/\s+/g, " ");
   const title = text || inert.querySelector("img[alt]")?.alt || `#${id}`;
   const letters = [...title];
-  return letters.length > TITLE ? `${letters.slice(0, TITLE - 1).join("")}…` : title;
+  return letters.length > titleLength ? `${letters.slice(0, titleLength - 1).join("")}…` : title;
 }
 
 function trim() {
-  if (list.children.length > MOST) more.hidden = false;
-  while (list.children.length > MOST) list.lastElementChild.remove();
+  if (list.children.length > most) more.hidden = false;
+  while (list.children.length > most) list.lastElementChild.remove();
   if (!more.hidden) more.firstElementChild.search = `?before=${list.lastElementChild.dataset.id}`;
   nav.hidden = !list.children.length;
 }
 
-/** Too much was missed to be told one by one: take the list of the page as it is now. */
-async function anew(tries = TRIES) {
+/** After a reset of the stream: take the list of the current page. */
+async function reload(tries = TRIES) {
   since ??= [];
   try {
     const answer = await fetch(nav.dataset.page, { cache: "no-cache" });
@@ -85,7 +83,7 @@ async function anew(tries = TRIES) {
     rows.forEach(follow);
     trim();
   } catch {
-    if (tries > 1) setTimeout(anew, AGAIN, tries - 1);
+    if (tries > 1) setTimeout(reload, RETRY_AFTER, tries - 1);
     else since = null;
   }
 }

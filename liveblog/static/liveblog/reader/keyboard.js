@@ -1,5 +1,5 @@
-// j and k go to the next and the previous update, n to the new ones. Keys of one letter disturb
-// who dictates: they can be turned off, which is remembered (WCAG 2.1, 2.1.4).
+// j and k move to the next and the previous update, n to new ones. Single-letter shortcuts disturb
+// speech input, so they can be turned off (WCAG 2.1, success criterion 2.1.4).
 
 const KEY = "liveblog-keys";
 const stream = document.querySelector("[data-stream]");
@@ -12,18 +12,18 @@ const on = help.querySelector("[data-keyboard-on]");
 try {
   on.checked = localStorage.getItem(KEY) !== "off";
 } catch {
-  // Storage is forbidden: they are on, until they are turned off on this page.
+  // Without storage the choice lasts for this page only.
 }
 on.addEventListener("change", () => {
   try {
     localStorage.setItem(KEY, on.checked ? "on" : "off");
   } catch {
-    // The same.
+    // As above.
   }
 });
 help.hidden = false;
 
-/** The update that is read: the one with the focus, or the first below the bar. */
+/** The current update: the one with the focus, or the first below the bar. */
 function current() {
   const focused = document.activeElement.closest("[data-list] > *");
   if (focused) return { article: focused, read: true };

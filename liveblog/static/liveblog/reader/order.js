@@ -1,5 +1,5 @@
-// The order that the reader chose, on pages that name none. No module: it runs before anything is
-// shown. An address that names an order, a page or a post is what somebody wants to see.
+// Applies the reader's last choice of order, unless the address specifies an order, a page or an
+// update. Not a module, so that it runs before anything is rendered.
 
 (() => {
   const KEY = "liveblog-order";
@@ -9,16 +9,16 @@
       location.replace("?order=oldest");
     }
   } catch {
-    // Storage is forbidden: nothing is remembered, the links work.
+    // Without storage the choice is not remembered.
   }
   const remember = ({ target }) => {
     const link = target.closest?.("[data-order-choice]");
     try {
       if (link) localStorage.setItem(KEY, link.dataset.orderChoice);
     } catch {
-      // The same.
+      // As above.
     }
   };
   addEventListener("click", remember);
-  addEventListener("auxclick", remember); // the middle button: a new tab
+  addEventListener("auxclick", remember); // middle click
 })();

@@ -1,9 +1,9 @@
-// The list changes without moving what is read, and without losing the focus.
+// Keeps the reading position and the focus when the list changes.
 //
-// Where the reader has scrolled into the list, most browsers hold the place by themselves; where
-// they do not, the first article in sight that survives the change is put back to its height.
-// Where the list begins in sight, what is new shows at once, and all that makes room for it slides
-// to its new place: by a transform, so that nothing jumps and the layout is not shifted.
+// If the reader has scrolled into the list, most browsers keep the position (scroll anchoring). In
+// the others, the first visible article that remains is scrolled back to its position. If the top
+// of the list is visible, new updates appear at once and everything below slides to its new
+// position, by a transform, so that there is no layout shift.
 
 const stream = document.querySelector("[data-stream]");
 const list = stream.querySelector("[data-list]");
@@ -11,10 +11,10 @@ const bar = stream.querySelector("[data-bar]");
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 const SLIDE = 300; // ms
 
-let held = false; // the list begins above what is in sight
-let before = new Map(); // element in sight -> its top
-const sliding = new Map(); // element -> {offset, from: px, since: ms on the frames' clock}
-let focused = null; // {element, index} of the article that holds the focus
+let held = false; // the top of the list is above the viewport
+let before = new Map(); // visible element -> its top
+const sliding = new Map(); // element -> {offset, from: px, since: ms of requestAnimationFrame}
+let focused = null; // {element, index of its article}
 
 stream.addEventListener("draw", () => {
   held = list.getBoundingClientRect().top <= bar.offsetHeight;
@@ -35,13 +35,13 @@ stream.addEventListener("drawn", () => {
   if (held && kept.length && !CSS.supports("overflow-anchor", "auto")) {
     scrollBy({ top: moved(kept[0]), behavior: "instant" });
   }
-  // In a frame whose top is out of sight the page around holds the place (framed.js).
+  // In an embedded frame the parent page keeps the position (framed.js).
   if (held || still.matches || "held" in stream.dataset) return;
-  const distances = kept.map(moved); // all, before any is moved
+  const distances = kept.map(moved); // measure all before moving any
   kept.forEach((element, i) => slide(element, distances[i]));
 });
 
-/** The articles, and what stands below the list up to the end of the page. */
+/** The articles, and all elements below the list. */
 function* flow() {
   yield* list.children;
   for (let element = list; element !== document.body; element = element.parentElement) {
@@ -50,8 +50,8 @@ function* flow() {
 }
 
 /**
- * Put it back where it was, then let it go, frame by frame. No animation of the browser's: one that
- * begins or is replaced is a frame late, and that frame is a shift.
+ * Move an element from its previous position to the new one, frame by frame. CSS and Web animations
+ * start one frame late, and that frame would count as a layout shift.
  */
 function slide(element, distance) {
   if (!distance) return;
@@ -73,7 +73,7 @@ function frame(now) {
   if (sliding.size) requestAnimationFrame(frame);
 }
 
-/** What was moved or written anew has lost the focus; of what is gone, its neighbour takes it. */
+/** Restore the focus. If its article was removed, the next article receives it. */
 function refocus() {
   if (!focused || document.activeElement === focused.element) return;
   const { element, index } = focused;

@@ -1,8 +1,8 @@
-// Joins stream.js with the page: its effects become sockets, timers and DOM, and what happens there
-// goes back into it as events. Other scripts follow by DOM events of the stream's element: "draw"
-// before the list changes, "drawn" with the articles that are new, "merged" with the rows that were
-// believed.
+// Connects stream.js to the page: performs its effects, and passes it the events of the socket, the
+// timers and the DOM. Other scripts listen to DOM events of the stream's element: "draw" before the
+// list changes, "drawn" with the new articles, "merged" with the rows that were believed.
 
+import { Socket, parsed } from "../../site/socket.js";
 import { counted, readPlace, readRows, render, showBlog } from "../shared/page.js";
 import { begin, step } from "./stream.js";
 
@@ -21,11 +21,11 @@ let state = begin({
   floor: readPlace(stream, "floor"),
   ceiling: readPlace(stream, "ceiling"),
   pageSize: Number(stream.dataset.pageSize),
+  pulse: Number(stream.dataset.pulse),
   stage: stream.dataset.state,
   stay: "stay" in stream.dataset,
   oldestFirst: stream.dataset.order === "oldest",
 });
-let socket = null;
 let request = null; // the AbortController of the last poll
 const timers = new Map();
 
@@ -36,10 +36,11 @@ function dispatch(event) {
 }
 
 function perform(effect) {
-  if ("connect" in effect) connect(effect.connect, effect.after);
-  else if ("close" in effect) socket?.close();
-  else if ("send" in effect) send(effect.send);
-  else if ("poll" in effect) poll(effect.poll, effect.after);
+  if ("connect" in effect) socket.connect(stream.dataset.socket + query(effect.connect));
+  else if ("reconnect" in effect) socket.reconnect(effect.reconnect);
+  else if ("close" in effect) socket.close();
+  else if ("send" in effect) socket.send({ ...effect.send, parts: true });
+  else if ("poll" in effect) poll(effect);
   else if ("schedule" in effect) schedule(effect.schedule, effect.ms);
   else if ("cancel" in effect) clearTimeout(timers.get(effect.cancel));
   else if ("render" in effect) show(effect.render);
@@ -50,60 +51,34 @@ function perform(effect) {
   else if ("outdated" in effect) outdated.hidden = false;
 }
 
-// The socket and the timers
+// The connection and the timers
 
-function connect(connection, after) {
-  const scheme = location.protocol === "https:" ? "wss" : "ws";
-  try {
-    socket = new WebSocket(`${scheme}://${location.host}${stream.dataset.socket}${query(after)}`);
-  } catch {
-    // Policies can forbid sockets. Not at once: no event while an effect is performed.
-    setTimeout(dispatch, 0, { type: "close", connection, code: 1006 });
-    return;
-  }
-  socket.onopen = () => dispatch({ type: "open", connection });
-  socket.onclose = ({ code }) => dispatch({ type: "close", connection, code });
-  socket.onmessage = ({ data }) => {
-    const frame = parsed(data);
-    if (frame) dispatch({ type: "frame", connection, frame });
-  };
-}
+const socket = new Socket({
+  open: () => dispatch({ type: "open" }),
+  frame: (frame) => dispatch({ type: "frame", frame }),
+  close: (closed) => dispatch({ type: "close", ...closed }),
+  due: () => dispatch({ type: "timer", timer: "retry" }),
+});
 
-async function poll(number, after) {
+async function poll(effect) {
   request?.abort();
   request = new AbortController();
-  let answer = { code: 0, frame: null };
+  let answer = { code: 0 };
   try {
     const { signal } = request;
-    // The browser's copy, even of this second, may be old: ask whether it changed.
+    // Even a copy that the browser cached this second may be old.
     const init = { signal, cache: "no-cache" };
-    const response = await fetch(stream.dataset.updates + query(after), init);
+    const response = await fetch(stream.dataset.updates + query(effect), init);
     answer = { code: response.status, frame: parsed(await response.text()) };
   } catch {
-    // No answer is one, too.
+    // No response: code 0.
   }
-  dispatch({ type: "polled", poll: number, ...answer });
+  dispatch({ type: "polled", poll: effect.poll, ...answer });
 }
 
-/** Long replays come in parts: each counts where the line is slow. */
-function query(after) {
+/** Long replays come in parts, so that each part counts on a slow line. */
+function query({ after }) {
   return `?after=${after}&parts=1`;
-}
-
-/** The frame, or null where a proxy put something else into the socket. */
-function parsed(text) {
-  try {
-    const frame = JSON.parse(text);
-    return typeof frame?.type === "string" ? frame : null;
-  } catch {
-    return null;
-  }
-}
-
-function send(message) {
-  // A socket that is closing reconnects by its close event.
-  if (socket?.readyState !== WebSocket.OPEN) return;
-  socket.send(JSON.stringify({ ...message, parts: true }));
 }
 
 function schedule(timer, ms) {

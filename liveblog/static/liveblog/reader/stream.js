@@ -1,94 +1,93 @@
-// The reader's side of the stream: what to believe, when to ask, when to come back.
+// The reader's side of the stream: which rows to believe, when to request more, when to reconnect.
 //
 // Pure: `step` takes a state, an event and a source of randomness, and returns the next state and
-// a list of effects. No DOM, no socket, no clock.
+// a list of effects.
 //
 // Events   {type: "start" | "sleep" | "hide"}  {type: "wake", hidden}  {type: "timer", timer}
-//          {type: "open" | "frame" | "close", connection, frame, code}
-//          {type: "polled", poll, frame, code}: an answer of updates.json, or code 0 for none
-// Effects  {connect, after}  {close}  {send: {after}}  {poll, after}  {schedule, ms}  {cancel}
-//          {render: rows}  {merged: rows, reset}  {blog}  {status, code}  {readers}  {outdated}
+//          {type: "open"}  {type: "frame", frame}  {type: "close", duty, code}
+//          {type: "polled", poll, frame, code}: the response of updates.json; code 0 for none
+// Effects  {connect: {after}}  {reconnect: ms}  {close}  {send: {after}}  {poll, after}
+//          {schedule, ms}  {cancel}  {render: rows}  {merged: rows, reset}  {blog}
+//          {status, code}  {readers}  {outdated}
 //
-// `head` is the revision up to which all is known. A row is believed when it is newer than head
-// and than what is known of its id, so doubles, late frames and reordering change nothing.
+// `reconnect` drops the connection and fires the timer "retry" after the delay.
 //
-// A page is whole again within 5 s after a fault has ended: what was sent in vain is given up after
-// 4 s and sent again within 1 s, or refused and sent within 4 s; within 10 s where it was too busy.
+// `head` is the revision up to which all is known. A row is believed if it is newer than head and
+// than the known row with its id, so duplicates, late frames and reordering change nothing.
+//
+// A page is complete again within 5 s after a fault ends: a lost request is given up after 4 s and
+// repeated within 1 s, a refused one is repeated within 4 s, or 10 s if the server was overloaded.
 
 // All in ms.
-export const FIRST_DELAY = 1000; // the bound of the first reconnect's delay, doubled each time
+export const FIRST_DELAY = 1000; // bound of the first reconnect's delay, doubled each time
 export const LONGEST_DELAY = 4000;
-export const BUSY_DELAY = 5000; // the same after BUSY_CODES
-export const LONGEST_BUSY_DELAY = 7000;
-export const LASTING = 600; // a gap that lasts so long is no frame that was only overtaken
-export const ASK_SPREAD = 400; // over which few readers ask for what all of them miss
-export const SPREAD_PER_READER = 0.8; // 1,250 questions a second, which two workers answer
+export const LATER_DELAY = 5000; // the same if the server asks to come back later
+export const LONGEST_LATER_DELAY = 7000;
+export const LASTING = 600; // a gap that lasts longer is not a frame that was only overtaken
+export const ASK_SPREAD = 400; // over which few readers request what all of them missed
+export const SPREAD_PER_READER = 0.8; // 1,250 requests per second, which two workers can answer
 export const LONGEST_SPREAD = 30_000;
 const OPEN_WITHIN = 4000;
 const OPEN_WITHIN_POLLING = 10_000; // polls do not wait for it
-const ANSWER_WITHIN = 3000; // waited for twice, then the socket is given up
-const PROBE_WITHIN = 2000; // for a socket that may be dead
-const SILENCE = 5000; // a pulse comes every 2 s; another host takes over within 5 s
+const ANSWER_WITHIN = 3000; // after the second time the connection is given up
+const PROBE_WITHIN = 2000; // for a connection that may be dead
+const PULSES = 2.5; // silence, in pulses: another host takes over within that
 const SILENCE_SPREAD = 2000;
-const QUIET = 20_000; // the same where nobody pulses
+const QUIET = 20_000; // the same if there are no pulses
 
-export const POLL_AFTER = 2; // sockets in a row that brought nothing
+export const POLL_AFTER = 2; // connections in a row that delivered nothing
 export const POLL_EVERY = 3000; // give or take a third
-export const POLL_HIDDEN = 15_000; // nobody looks, and the first look asks at once
+export const POLL_HIDDEN = 15_000; // a page that becomes visible polls at once
 const POLL_WITHIN = 3000;
-const SOCKET_AGAIN = 8000; // the bound of a reconnect's delay while polls are answered
+const SOCKET_AGAIN = 8000; // bound of a reconnect's delay while polls succeed
 const SLOWEST = 2; // doublings of ANSWER_WITHIN
 
-const FINAL_CODES = new Set([4401, 4403, 4404]); // do not come back
-const BUSY_CODES = new Set([1013, 4429]); // come back later
-const TOO_MANY_REQUESTS = 429; // the same for polls
 const NOT_FOUND = 404;
-const NO_SUCH_BLOG = 4404;
-const COVERAGE_ENDED = 4410;
+const TOO_MANY_REQUESTS = 429;
 
 /**
  * The state of a page as the server rendered it.
  *
- * `rows` need id, revision, created (ISO 8601, UTC) and pinned. `floor` and `ceiling` are
- * {created, id}: the oldest place of the page where older rows follow on another, and the place
- * below which it lies where newer ones do. `stage` is the blog's state; `stay` polls after its
- * end, for editors, who may still correct it or begin anew.
+ * `rows` need id, revision, created (ISO 8601, UTC) and pinned. `floor` and `ceiling`,
+ * {created, id}, bound the page: the oldest row on it, and the one above it; null where the stream
+ * ends. `stage` is the blog's state, `pulse` the ms between two pulses. `stay` polls after the
+ * coverage has ended, for editors.
  */
 export function begin(page) {
-  const { revision, rows = [], floor = null, ceiling = null, pageSize = 50 } = page;
+  const { revision, rows = [], floor = null, ceiling = null, pageSize, pulse } = page;
   const { stage = "live", stay = false, oldestFirst = false } = page;
   const state = {
     stage,
     stay,
     oldestFirst,
     head: revision,
-    target: revision, // the greatest revision that the server is known to have reached
-    seen: new Set(), // revisions above head that have arrived
-    rows: new Map(), // id -> row; tombstones too, until head has passed them
+    target: revision, // the server's latest known revision
+    seen: new Set(), // revisions above head
+    rows: new Map(), // id -> row, tombstones included until head has passed them
     floor,
     ceiling,
     pageSize,
+    silence: pulse * PULSES, // ms
     blogRevision: revision,
     phase: "idle", // or connecting, open, waiting, ended, stopped
-    connection: 0,
     attempt: 0, // reconnects since the last replay
     awaiting: false, // an answer is due
-    patience: 0, // 1: ask again before the socket is given up
+    patience: 0, // 1: ask again before the connection is given up
     asking: false, // the timer "ask" runs
     fruitless: 0, // answers in a row that did not close the gap
-    crowd: 0, // readers, by the last pulse
-    slow: 0, // answers that were late since the last whole replay
+    crowd: 0, // readers in the last pulse
+    slow: 0, // late answers since the last complete replay
     below: false, // the last pulse was below head
-    suspect: false, // the server seems to be behind us
-    fresh: false, // no replay came yet on this connection
-    pulsed: false, // pulses come on this connection
-    asked: revision, // head when this connection was asked for
-    polling: false, // updates.json is asked again and again
+    suspect: false, // the server may have been restored
+    fresh: false, // no replay on this connection yet
+    pulsed: false, // this connection has pulses
+    asked: revision, // head at the start of this connection
+    polling: false,
     poll: null, // the poll whose answer is due: {number, after}
     polls: 0,
     polled: false, // the last poll was answered
-    hidden: false, // nobody looks
-    readers: null, // null where their number is not known
+    hidden: false,
+    readers: null, // null: unknown
     status: "connecting",
   };
   for (const row of rows) {
@@ -98,17 +97,14 @@ export function begin(page) {
   return state;
 }
 
-/** The next state and the effects. `random` returns a number from 0 to below 1. */
+/** Returns {state, effects}. */
 export function step(state, event, random = Math.random) {
-  if ("connection" in event && event.connection !== state.connection) {
-    return { state, effects: [] }; // a socket that was given up
-  }
   const turn = { state: { ...state }, effects: [], random };
   EVENTS[event.type](turn, event);
   return { state: turn.state, effects: turn.effects };
 }
 
-/** The rows to show, in order: the pinned, then the newest, or the oldest. */
+/** The rows to show, in order. */
 export function shown(state) {
   const lift = (row) => (row.pinned && isFirst(state) ? 1 : 0);
   const direction = state.oldestFirst ? -1 : 1;
@@ -146,14 +142,14 @@ const TIMERS = {
   silence(turn) {
     const { state } = turn;
     if (state.phase !== "open") return;
-    // Half open, or nobody pulses: an answer tells.
+    // Dead, or without pulses: an answer shows which.
     state.pulsed = false;
     count(turn, null);
     if (!state.awaiting) probe(turn);
   },
   poll(turn) {
     const { phase, awaiting } = turn.state;
-    // A replay on its way is not fetched twice.
+    // A replay is on its way.
     if (phase === "open" && awaiting) pollAgain(turn, POLL_EVERY);
     else poll(turn);
   },
@@ -164,11 +160,10 @@ const TIMERS = {
 
 function connect(turn) {
   const { state, effects } = turn;
-  state.connection += 1;
   state.phase = "connecting";
   state.awaiting = true;
   state.asked = state.head;
-  effects.push({ connect: state.connection, after: state.head });
+  effects.push({ connect: { after: state.head } });
   const ms = state.polling ? OPEN_WITHIN_POLLING : OPEN_WITHIN;
   effects.push({ schedule: "answer", ms });
 }
@@ -176,57 +171,54 @@ function connect(turn) {
 function open(turn) {
   const { state } = turn;
   if (state.phase !== "connecting") return;
-  state.phase = "open"; // the replay that every connect brings is due now
+  state.phase = "open"; // a replay follows
   state.fresh = true;
   awaitAnswer(turn);
 }
 
-function close(turn, { code }) {
+function close(turn, { duty, code }) {
   const { state } = turn;
   if (state.phase !== "connecting" && state.phase !== "open") return;
-  if (FINAL_CODES.has(code)) stop(turn, code);
-  else if (code === COVERAGE_ENDED) end(turn);
-  else retry(turn, code);
+  if (duty === "stop") stop(turn, code);
+  else if (duty === "finish") end(turn);
+  else retry(turn, duty);
 }
 
-/** Come back with full jitter: after any time up to a bound that doubles. */
-function retry(turn, code) {
+/** Reconnect with full jitter: after a random time up to a bound that doubles. */
+function retry(turn, duty) {
   const { state, effects, random } = turn;
   hangUp(turn);
-  const busy = BUSY_CODES.has(code);
-  const ms = Math.floor(random() * longestDelay(state, code, busy));
+  const ms = Math.floor(random() * longestDelay(state, duty));
   state.attempt += 1;
   state.phase = "waiting";
-  effects.push({ schedule: "retry", ms });
+  effects.push({ reconnect: ms });
   if (!state.polled) show(turn, "reconnecting");
-  if (state.attempt < POLL_AFTER || busy || state.polling) return;
+  if (state.attempt < POLL_AFTER || duty === "later" || state.polling) return;
   state.polling = true;
   effects.push({ schedule: "poll", ms: Math.floor(random() * FIRST_DELAY) });
 }
 
-function longestDelay(state, code, busy) {
+function longestDelay(state, duty) {
   const { attempt, polled } = state;
-  if (busy) return spread(state, Math.min(LONGEST_BUSY_DELAY, BUSY_DELAY * 2 ** attempt));
-  if (polled) return SOCKET_AGAIN; // nothing is missed meanwhile
-  if (code === undefined) return FIRST_DELAY; // it has waited already
+  if (duty === "later") {
+    return spread(state, Math.min(LONGEST_LATER_DELAY, LATER_DELAY * 2 ** attempt));
+  }
+  if (polled) return SOCKET_AGAIN; // nothing is missed in the meantime
+  if (!duty) return FIRST_DELAY; // given up, so it has waited already
   return Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** attempt);
 }
 
 function giveUp(turn) {
   const { state } = turn;
   if (state.phase === "open" && state.fresh) slowDown(state);
-  turn.effects.push({ close: state.connection });
   retry(turn);
 }
 
-/**
- * No socket any more. What is or may be missing is polled until there is an answer. One that says
- * otherwise opens a socket again.
- */
+/** Disconnect, and poll what may be missing. If the coverage continues, connect again. */
 function end(turn, unsure = false) {
   const { state, effects, random } = turn;
   hangUp(turn);
-  effects.push({ cancel: "retry" });
+  effects.push({ close: true });
   state.phase = "ended";
   state.polling = true;
   if (unsure) poll(turn);
@@ -244,7 +236,7 @@ function settle(turn) {
 function stop(turn, code) {
   hangUp(turn);
   stopPolling(turn);
-  turn.effects.push({ cancel: "retry" });
+  turn.effects.push({ close: true });
   turn.state.phase = "stopped";
   show(turn, "stopped", code);
 }
@@ -256,29 +248,28 @@ function hangUp(turn) {
   count(turn, null);
 }
 
-/** The machine woke up, came online or is looked at: check at once. */
+/** The page became visible or came online. */
 function wake(turn, { hidden = false }) {
   const { state, effects } = turn;
   state.hidden = hidden;
   if (state.phase === "ended") state.polling = true;
   if (!state.poll) poll(turn);
   if (state.phase === "waiting" || state.phase === "idle") {
-    effects.push({ cancel: "retry" });
     connect(turn);
   } else if (state.phase === "open" && !(state.awaiting && state.patience === 0)) {
     probe(turn);
   }
 }
 
-/** The page is left: browsers keep none that holds a socket. */
+/** The page is left. Browsers do not cache pages with an open connection. */
 function sleep(turn) {
   const { state, effects } = turn;
   if (state.phase === "stopped") return;
   hangUp(turn);
   state.poll = null;
-  for (const timer of ["retry", "poll", "polled"]) effects.push({ cancel: timer });
+  for (const timer of ["poll", "polled"]) effects.push({ cancel: timer });
   if (state.phase === "ended") return;
-  effects.push({ close: state.connection });
+  effects.push({ close: true });
   state.phase = "idle";
 }
 
@@ -292,7 +283,7 @@ function behind(state) {
   return state.target > state.head || state.suspect;
 }
 
-/** Ask soon, unless the missing part comes by itself or an answer is due. */
+/** Request the missing part, unless it arrives before. */
 function askSoon(turn) {
   const { state, effects, random } = turn;
   if (state.asking || state.awaiting) return;
@@ -301,7 +292,7 @@ function askSoon(turn) {
   effects.push({ schedule: "ask", ms: LASTING + Math.floor(random() * bound) });
 }
 
-/** The ms over which all readers spread what they do for one reason. */
+/** The ms over which all readers spread the same request. */
 function spread({ crowd }, least = ASK_SPREAD) {
   return Math.max(least, Math.min(LONGEST_SPREAD, crowd * SPREAD_PER_READER));
 }
@@ -318,7 +309,7 @@ function probe(turn) {
 function awaitAnswer(turn, patience, ms) {
   const { state } = turn;
   state.awaiting = true;
-  // Asked again, a slow line would carry two answers.
+  // On a slow line a second request would only delay the first answer.
   state.patience = patience ?? (state.slow ? 0 : 1);
   turn.effects.push({ schedule: "answer", ms: ms ?? ANSWER_WITHIN * 2 ** state.slow });
 }
@@ -338,7 +329,7 @@ function slowDown(state) {
   state.slow = Math.min(SLOWEST, state.slow + 1);
 }
 
-// Polling, where sockets are blocked
+// Polling
 
 function poll(turn) {
   const { state, effects } = turn;
@@ -353,8 +344,7 @@ function polled(turn, { poll: number, frame, code }) {
   const { state, effects } = turn;
   if (state.poll?.number !== number) return; // one that was given up
   if (code === NOT_FOUND && frame?.type === "error") {
-    effects.push({ close: state.connection });
-    stop(turn, NO_SUCH_BLOG);
+    stop(turn, 4000 + code); // as the close codes are made
   } else if (frame?.type === "replay") {
     state.polled = true;
     adopt(turn, frame, state.poll.after);
@@ -375,14 +365,13 @@ function polled(turn, { poll: number, frame, code }) {
   }
 }
 
-/** No answer. After a timeout it is sent again soon. */
 function unpolled(turn, { waited = false, busy = false }) {
   const { state } = turn;
   if (!state.poll) return;
   state.polled = false;
   if (state.phase !== "ended") show(turn, "reconnecting");
   if (waited) pollAgain(turn, 0, FIRST_DELAY);
-  else pollAgain(turn, busy ? LONGEST_BUSY_DELAY : POLL_EVERY);
+  else pollAgain(turn, busy ? LONGEST_LATER_DELAY : POLL_EVERY);
 }
 
 function pollAgain({ state, effects, random }, ms, spread = (ms * 2) / 3) {
@@ -401,7 +390,7 @@ function stopPolling({ state, effects }) {
 
 function receive(turn, { frame }) {
   const { state } = turn;
-  // There may be types from later versions.
+  // Later versions may add types.
   if (state.phase !== "open" || !Object.hasOwn(FRAMES, frame.type)) return;
   FRAMES[frame.type](turn, frame);
   if (state.phase !== "open") return;
@@ -425,23 +414,21 @@ function blog(turn, frame) {
   note(turn.state, frame.revision);
 }
 
-/** The server closes the socket next. */
 function ended(turn, frame) {
   turn.state.target = Math.max(turn.state.target, frame.revision);
-  turn.effects.push({ close: turn.state.connection });
   end(turn);
 }
 
 function pulse(turn, { revision, readers }) {
   const { state } = turn;
-  const below = revision < state.head; // once: it was late; twice: the server is behind us
+  const below = revision < state.head; // once: it was late; twice: the server was restored
   Object.assign(state, { pulsed: true, suspect: below && state.below, below });
   state.target = Math.max(state.target, revision);
   if (Number.isInteger(readers)) state.crowd = readers;
   count(turn, Number.isInteger(readers) ? readers : null);
 }
 
-/** Too much was asked for: nothing is answered for `wait` seconds. */
+/** Rate limited: no answers for `wait` seconds. */
 function error(turn, { wait }) {
   if (wait && turn.state.awaiting) awaitAnswer(turn, 1, 1000 * wait * (1 + turn.random()));
 }
@@ -449,13 +436,13 @@ function error(turn, { wait }) {
 function replay(turn, frame) {
   const { state, effects } = turn;
   if (frame.reset && frame.revision < state.head && !state.fresh) {
-    // Late, or restored? On a new socket nothing is late.
+    // Late, or restored? A new connection tells.
     if (state.suspect) giveUp(turn);
     else state.suspect = true;
     return;
   }
-  if (frame.head && frame.revision <= state.head && !state.fresh) return; // asked for twice
-  if (!state.pulsed) listen(turn, state.fresh ? SILENCE : QUIET);
+  if (frame.head && frame.revision <= state.head && !state.fresh) return; // a duplicate
+  if (!state.pulsed) listen(turn, state.fresh ? state.silence : QUIET);
   effects.push({ cancel: "answer" });
   Object.assign(state, { awaiting: false, attempt: 0, suspect: false, fresh: false });
   stopPolling(turn);
@@ -467,32 +454,32 @@ function replay(turn, frame) {
   }
 }
 
-/** Merge an answer to a question that was asked with head at `asked`. */
+/** Merge the answer to a request made with head at `asked`. */
 function adopt(turn, frame, asked) {
   const { state, effects } = turn;
   state.rows = new Map(state.rows);
   state.seen = new Set(state.seen);
-  // A reset to before the question: the database was restored. One to before head was overtaken.
+  // A reset to before `asked`: the database was restored. One to before head: it was overtaken.
   const restored = frame.revision < asked;
   if (frame.reset && (restored || frame.revision >= state.head)) forget(turn, frame, restored);
   const merged = frame.updates.filter((row) => merge(state, row));
   state.head = Math.max(state.head, frame.revision);
   for (const row of frame.updates) note(state, row.revision);
   note(state, frame.revision);
-  if (frame.head > state.target) state.target = frame.head; // it is a part
+  if (frame.head > state.target) state.target = frame.head; // a part
   showBlog(turn, frame);
   prune(state);
   state.fruitless = behind(state) ? state.fruitless + 1 : 0;
   effects.push({ render: shown(state) }, { merged, reset: frame.reset });
 }
 
-/** Start anew with the newest page. */
+/** Start again from the newest page. */
 function forget(turn, frame, restored) {
   const { state } = turn;
-  // What came after the backup no longer exists.
+  // Rows newer than the backup no longer exist.
   if (restored) Object.assign(state, { head: 0, seen: new Set(), target: 0, blogRevision: -1 });
   if (state.ceiling || state.oldestFirst) {
-    turn.effects.push({ outdated: true }); // the newest page says nothing about an older one
+    turn.effects.push({ outdated: true }); // the frame holds the newest page, not this one
     state.head = Math.max(state.head, frame.revision);
     return;
   }
@@ -503,11 +490,11 @@ function forget(turn, frame, restored) {
   }
   const unpinned = frame.updates.filter((row) => !row.pinned).sort(newestFirst);
   state.floor = frame.updates.length < state.pageSize ? null : place(unpinned.at(-1));
-  // All rows of a reset are believed.
+  // Believe all rows of a reset.
   state.head = Math.min(...frame.updates.map((row) => row.revision), frame.revision + 1) - 1;
 }
 
-function listen(turn, silence = SILENCE) {
+function listen(turn, silence = turn.state.silence) {
   const ms = silence + Math.floor(turn.random() * spread(turn.state, SILENCE_SPREAD));
   turn.effects.push({ schedule: "silence", ms });
 }
@@ -521,7 +508,7 @@ function merge(state, row) {
   return true;
 }
 
-/** Move head on as far as no change is missing. */
+/** Advance head up to the first gap. */
 function note(state, revision) {
   state.target = Math.max(state.target, revision);
   if (revision > state.head) state.seen.add(revision);
@@ -529,7 +516,6 @@ function note(state, revision) {
   for (const old of state.seen) if (old <= state.head) state.seen.delete(old);
 }
 
-/** Drop what is neither shown nor needed. */
 function prune(state) {
   for (const [id, row] of state.rows) {
     const idle = row.action === "deleted" || !inWindow(state, row);
@@ -544,12 +530,11 @@ function inWindow(state, row) {
   return inside || (row.pinned && isFirst(state));
 }
 
-/** Whether the stream begins on this page: there the pinned ones are lifted. */
+/** Whether this is the first page: pinned rows are on top. */
 function isFirst({ oldestFirst, floor, ceiling }) {
   return !(oldestFirst ? floor : ceiling);
 }
 
-/** ISO 8601 in UTC with a fixed number of digits sorts as text. */
 function newestFirst(a, b) {
   if (a.created !== b.created) return a.created < b.created ? 1 : -1;
   return b.id - a.id;
@@ -559,7 +544,7 @@ function place(row) {
   return row ? { created: row.created, id: row.id } : null;
 }
 
-// What the page says about itself
+// The blog
 
 function showBlog({ state, effects }, { revision, title, description, state: stage, chat }) {
   if (revision <= state.blogRevision) return;

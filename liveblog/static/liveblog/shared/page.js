@@ -1,9 +1,9 @@
-// The DOM of the stream: reads what the server rendered, and makes it look like a list of rows.
+// The DOM of the stream.
 
 const part = (article, name) => article.querySelector(`[data-part="${name}"]`);
 const NUMBER = new Intl.NumberFormat(document.documentElement.lang);
 
-/** The rows of the page, as far as the order and the merging need them. */
+/** The rows that the server rendered. */
 export function readRows(list) {
   return [...list.children].map(({ dataset }) => ({
     id: Number(dataset.id),
@@ -43,7 +43,7 @@ export function render(list, template, rows) {
   return added;
 }
 
-/** Write a row into its article. All is text but `content`, which the server has sanitised. */
+/** `row.content` is HTML that the server has sanitised. */
 function fill(article, row) {
   article.id = `update-${row.id}`;
   Object.assign(article.dataset, { id: row.id, revision: row.revision, created: row.created });
@@ -60,7 +60,7 @@ function fill(article, row) {
   part(article, "created").dateTime = row.created;
   const content = part(article, "content");
   if (content.innerHTML !== row.content) content.innerHTML = row.content;
-  // Only an editor's page has these.
+  // On the editor's page only.
   const edit = part(article, "edit");
   if (edit) edit.href = `?update=${row.id}`;
   const remove = part(article, "delete");
@@ -72,7 +72,6 @@ function fillText(element, text) {
   element.hidden = !text;
 }
 
-/** Title, description, state and chat of the blog, wherever the page shows them. */
 export function showBlog({ title, description, state, chat }) {
   for (const element of document.querySelectorAll("[data-blog]")) {
     const { blog } = element.dataset;
@@ -91,8 +90,8 @@ export function showBlog({ title, description, state, chat }) {
 }
 
 /**
- * Write a text where it differs, in place: screen readers say only what is new, and in Chromium a
- * press under a pseudo-element is no click where nodes are replaced meanwhile.
+ * Set a text in place: screen readers announce only changes, and Chromium loses a click on a node
+ * that is replaced between press and release.
  */
 export function put(element, text) {
   if (element.textContent === text) return;

@@ -1,15 +1,15 @@
-// Every <time> of the page in the reader's own time zone and language: how long ago within a day,
-// else date and time, on paper always; the exact moment as its title. What is added or changed
-// later too.
+// Shows every <time> of the page in the reader's time zone and language: relative within a day,
+// else (and always in print) as time and date. The title has the exact time. Elements that are
+// added or changed later are included.
 //
-// Between time and date the dot is an element of its own, as the server renders it: where the two
-// stand on two lines it is not shown.
+// The dot between time and date is a separate element, as in the server's HTML, so that the style
+// sheet can hide it where the two are on separate lines.
 
 import { put } from "./page.js";
 
 const MINUTE = 60_000; // ms
 const DAY = 24 * 60 * MINUTE;
-const EVERY = 30_000; // ms; half of what the shortest text counts
+const EVERY = 30_000; // ms; half of the shortest unit
 
 const lang = document.documentElement.lang;
 const ago = new Intl.RelativeTimeFormat(lang, { style: "short", numeric: "auto" });
@@ -23,7 +23,7 @@ const DOT = " · ";
 
 const paper = matchMedia("print");
 
-/** Of two times in ms. A slow clock makes a post one of the future: it is said by its own time. */
+/** The text for a time in ms. Updates from the future (slow clocks) are shown as a date. */
 function words(moment, now) {
   const age = now - moment;
   const far = paper.matches || age <= -MINUTE || age >= DAY;

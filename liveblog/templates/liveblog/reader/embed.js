@@ -1,18 +1,18 @@
-/* Shows a live blog where its <script> tag stands: a frame as high as what is in it, and a plain
- * link until the frame has answered, or where it is refused. For the tag:
+/* Embeds a live blog in place of its <script> tag: a frame as high as its content, and a plain link
+ * until the frame has loaded, or if it is refused. Attributes of the tag:
  *
- *     data-max-height="600"   pixels; what is higher scrolls inside
- *     data-lang="en"          or zh-hans; else the language of the page around
- *     data-theme="light"      or dark; else as the reader's system is
+ *     data-max-height="600"   pixels; higher content scrolls inside the frame
+ *     data-lang="en"          or zh-hans; default: the language of the page
+ *     data-theme="light"      or dark; default: the setting of the reader's system
  *
- * No module and no new syntax: it runs in pages that it does not know. Styles are set one by one,
- * which a Content-Security-Policy without inline styles allows. Frame and page talk in messages;
- * each looks where they come from. */
+ * Not a module, and in old syntax, because it runs in unknown pages. Styles are set individually,
+ * which a Content-Security-Policy without inline styles allows. Frame and page exchange messages
+ * and check their origins. */
 (function () {
   "use strict";
-  // ms after the frame has loaded; it says hello while it loads, a refused one never does.
+  // ms after the frame has loaded. It sends hello while it loads; a refused frame never does.
   var HELLO_WITHIN = 3000;
-  var EMPTY = 480; // px kept free until the height is known, so that little moves then
+  var EMPTY = 480; // px reserved until the height is known, to limit the layout shift
 
   var script = document.currentScript;
   if (!script || !script.parentNode || !window.URL) return;
@@ -47,7 +47,7 @@
   link.href = page;
   link.textContent = "{{ blog.title|escapejs }}";
 
-  // It sticks to the top of the window while the frame is in sight; its height of 0 moves nothing.
+  // Sticks to the top of the window while the frame is visible; its height is 0.
   var bar = make(
     "div",
     { position: "sticky", top: "10px", height: "0", zIndex: "1", textAlign: "center" },
@@ -86,11 +86,11 @@
     var before = frame.getBoundingClientRect();
     box.style.minHeight = "";
     frame.style.height = (most ? Math.min(most, height) : height) + "px";
-    // Above what is read: most browsers hold the place by themselves.
+    // Above the viewport: most browsers keep the position.
     if (before.bottom < 0 && !(window.CSS && CSS.supports("overflow-anchor", "auto"))) {
       scroll(frame.getBoundingClientRect().height - before.height);
     }
-    // Within the frame none can: the first post in sight is put back to its place.
+    // Within the frame: scroll the first visible update back to its position.
     for (var i = 0; before.top < 0 && before.bottom > 0 && i < moved.length; i += 1) {
       if (before.top + moved[i][0] > 0) return scroll(Number(moved[i][1]) || 0);
     }

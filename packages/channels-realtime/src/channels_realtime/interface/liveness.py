@@ -35,7 +35,7 @@ class Answer:
 
 ONLY_READ = Answer(
     405,
-    b"This address can only be read: use GET.",
+    b"This address is read-only. Use GET.",
     ((b"Content-Type", b"text/plain; charset=utf-8"), (b"Allow", b"GET, HEAD")),
 )
 
