@@ -14,8 +14,9 @@ from pathlib import Path
 import redis
 from channels_realtime.layer.channel_layer import RedisChannelLayer
 from channels_realtime.metrics.counters import processes
+from harness.clients import read_until
 from harness.services import PATIENCE, RedisSentinel, RedisServer, free_port, stopped, wait_until
-from harness.stack import Stack, read_until
+from harness.stack import Stack
 from websockets.exceptions import InvalidStatus
 
 OUTAGE = 30  # s: longer than any number of attempts that redis-py counts
