@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from liveblog.webhooks.backlog import BACKOFF
 from tests.chaos.cells import (
     DURATIONS,
     GROUPS,
@@ -17,6 +18,7 @@ from tests.chaos.cells import (
     matrix,
 )
 from tests.chaos.faults import INJECTORS
+from tests.chaos.trial import WEBHOOK_RETRIES
 from tests.test_docs import section
 
 
@@ -67,3 +69,7 @@ def test_the_documented_table_is_the_one_that_is_tried() -> None:
         for fault in line[2].replace("`", "").replace(",", " ").split()
     }
     assert documented == {(str(d), str(f)) for d, f in PAIRS}
+
+
+def test_the_retries_of_webhooks_are_the_code_s():
+    assert BACKOFF[: len(WEBHOOK_RETRIES)] == WEBHOOK_RETRIES
