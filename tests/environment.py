@@ -6,11 +6,12 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from harness.environment import pytest_configure, redis_server
+from harness.environment import pytest_configure, pytest_runtest_makereport, redis_server
 
 __all__ = [
     "pytest_collection_modifyitems",
     "pytest_configure",
+    "pytest_runtest_makereport",
     "pytest_unconfigure",
     "redis_server",
 ]

@@ -6,8 +6,12 @@ from channels_realtime import compat
 
 compat.install()
 
-from harness.environment import pytest_configure, pytest_unconfigure  # noqa: E402
+from harness.environment import (  # noqa: E402
+    pytest_configure,
+    pytest_runtest_makereport,
+    pytest_unconfigure,
+)
 
-__all__ = ["pytest_configure", "pytest_unconfigure"]
+__all__ = ["pytest_configure", "pytest_runtest_makereport", "pytest_unconfigure"]
 
 os.environ["DJANGO_SETTINGS_MODULE"] = "harness.settings"

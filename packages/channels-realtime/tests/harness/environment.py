@@ -2,10 +2,12 @@
 
 import os
 import signal
+from collections.abc import Generator
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from harness.process import Process
 from harness.redis_servers import RedisServer
 
 redis_server = RedisServer()
@@ -31,3 +33,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     redis_server.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show the last lines of each running process below a failure."""
+    report = yield
+    if report.failed:
+        for process in Process.logged:
+            if process.is_running() and process.log and process.log.exists():
+                title = f"log of process {process.pid}, {process.popen.args}"
+                report.sections.append((title, process.output()[-4000:]))
+    return report

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import tempfile
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -26,6 +27,8 @@ class Process:
         pipes: its standard input and output are pipes; the log has its errors.
         options: more of subprocess.Popen's arguments.
     """
+
+    logged: "weakref.WeakSet[Process]" = weakref.WeakSet()  # for the report of a failed test
 
     def __init__(
         self,
@@ -51,6 +54,7 @@ class Process:
                 **options,
             )
         self.pid = self.popen.pid
+        Process.logged.add(self)
 
     def __enter__(self) -> Self:
         return self
