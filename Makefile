@@ -11,12 +11,11 @@ demo:
 	@deploy/install.sh
 	@exec .venv/bin/python deploy/run.py 120
 
-# Most of the suite's time is waiting, so more processes run than a machine has cores. What changes
-# the network disturbs browsers alone, of which the package's tests have none.
+# Tests that change the network disturb browsers, so they run beside the package's, which have none.
 test: lint
 	@tests/install.sh
 	@$(MAKE) --no-print-directory -j2 --output-sync=target test-package test-alone
-	.venv/bin/python -m pytest -m "not alone" -n 3 --dist loadfile --no-loadscope-reorder
+	.venv/bin/python -m pytest -m "not alone" -n 2 --dist loadfile --no-loadscope-reorder
 	node --test tests/js/
 
 test-package:
