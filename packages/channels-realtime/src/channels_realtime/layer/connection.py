@@ -4,6 +4,7 @@ redis-py opens it (addresses, TLS, passwords, Sentinel) and implements the proto
 top would cost more than the commands.
 """
 
+import select
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple
 import hiredis
 import redis
 
-from channels_realtime.internals import Wire, parse_with_hiredis
+from channels_realtime.internals import Wire, parse_with_hiredis, take_socket
 from channels_realtime.layer.commands import Command, Reply, Value
 from channels_realtime.layer.shard import (
     FAILURES,
@@ -203,7 +204,7 @@ class Connection:
         """
         assert self.wire is not None, "begin_pop() comes before"
         try:
-            reply = self.wire.read_response()
+            reply = read_reply(self.wire)
             if reply is None:
                 return None
             if not (isinstance(reply, list) and len(reply) == 2):
@@ -218,10 +219,24 @@ class Connection:
             self.popping = False
 
 
+def read_reply(wire: Wire) -> Any:
+    """The next reply. Raises redis.RedisError and OSError, error replies too.
+
+    A process that was stopped (SIGSTOP) and is then signalled finds that its deadline has passed,
+    although the reply is there. With the reply to a BLPOP a message would be lost.
+    """
+    try:
+        return wire.read_response(disconnect_on_error=False)
+    except redis.TimeoutError:
+        if not select.select([take_socket(wire)], [], [], 0)[0]:
+            raise
+    return wire.read_response(disconnect_on_error=False)
+
+
 def read(wire: Wire) -> Any:
     """The next reply; an error reply as a value."""
     try:
-        return wire.read_response()
+        return read_reply(wire)
     except redis.ResponseError as error:
         return error
 
