@@ -1,6 +1,6 @@
 # `make run` runs the product, `make test` tests it; both set up what they need first.
 
-.PHONY: run demo test test-package test-alone lint bench screenshots clean
+.PHONY: run demo test lint bench screenshots clean
 
 run:
 	@deploy/install.sh
@@ -11,18 +11,12 @@ demo:
 	@deploy/install.sh
 	@exec .venv/bin/python deploy/run.py 120
 
-# Tests that change the network disturb browsers, so they run beside the package's, which have none.
 test: lint
 	@tests/install.sh
-	@$(MAKE) --no-print-directory -j2 --output-sync=target test-package test-alone
+	PYTHON=.venv/bin/python packages/channels-realtime/test-wheel.sh
+	.venv/bin/python -m pytest -m alone
 	.venv/bin/python -m pytest -m "not alone" -n 2 --dist loadfile --no-loadscope-reorder
 	node --test tests/js/
-
-test-package:
-	PYTHON=.venv/bin/python packages/channels-realtime/test-wheel.sh
-
-test-alone:
-	.venv/bin/python -m pytest -m alone
 
 lint:
 	@deploy/install.sh --dev
