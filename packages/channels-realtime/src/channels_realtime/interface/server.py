@@ -31,7 +31,7 @@ from channels_realtime.metrics.counters import Metrics
 
 logger = logging.getLogger("channels_realtime.interface")
 
-CHECK = 2  # s between checks of time limits and silent sockets
+CHECK = 1  # s between checks of time limits and silent sockets
 LISTEN_WITHIN = 2  # s: clients should rather be told that Redis is away than kept waiting
 DRAIN_STEP = 0.05  # s between two batches of sockets that are closed
 # s from the loss of Redis until clients that wait for an answer are refused. It takes up to 8.5 s
