@@ -14,6 +14,7 @@ from channels_realtime.interface.http_errors import Refused
 from channels_realtime.interface.liveness import Liveness
 from channels_realtime.interface.new_connection import NewConnection
 from channels_realtime.interface.options import Options
+from channels_realtime.interface.redis.heartbeats import Heartbeats
 from channels_realtime.interface.redis.outbox import Message, Outbox
 from channels_realtime.interface.timer_wheel import TimerWheel
 from channels_realtime.interface.websocket.admission import Admission, Transport, UnreadHandshake
@@ -21,6 +22,7 @@ from channels_realtime.interface.websocket.factory import WebSocketFactory
 from channels_realtime.interface.websocket.handshake import read_handshake
 from channels_realtime.interface.websocket.protocol import WebSocket
 from channels_realtime.internals import share_options, trim_memory
+from channels_realtime.layer.envelope import Mark
 from channels_realtime.memory_budget import Budget
 from channels_realtime.metrics.counters import Metrics
 
@@ -63,6 +65,7 @@ class Connections:
         self.number_open = 0
         self.wheel = TimerWheel(time.monotonic())
         self.number_of_sockets = 0
+        self.heartbeats: Heartbeats[WebSocket | Request] = Heartbeats()
         self.by_reply_channel: dict[str, WebSocket | Request] = {}
         self.numbers = itertools.count(1)
         self.websocket_factory = WebSocketFactory(options)
@@ -185,6 +188,7 @@ class Connections:
         connection = self.by_reply_channel.get(channel)
         if connection is not None and not connection.muted:
             self.groups.join(group, connection)
+            self.heartbeats.join(group, connection)
         else:
             # Its disconnect overtook its connect: nothing else would remove it from the group.
             self.forget_member(channel, {group})
@@ -193,6 +197,24 @@ class Connections:
         connection = self.by_reply_channel.get(channel)
         if connection is not None:
             self.groups.leave(group, connection)
+
+    def receive_marked(self, group: str, mark: Mark, frame: bytes) -> bool:
+        """A marked message has come. Returns whether it was sent to those who still need it;
+        otherwise it is for all members of the group."""
+        new = self.heartbeats.receive(group, mark, time.monotonic())
+        if new is None:
+            return False
+        self.metrics.count("heartbeats_held")
+        members = self.groups.members.get(group, set())
+        for member in new:
+            if member in members:
+                self.metrics.count("frames_sent")
+                member.send_frames(frame)
+        return True
+
+    def may_have_missed(self) -> None:
+        """Messages to groups may have been lost."""
+        self.heartbeats.forget_all()
 
     def broadcast(self, group: str, frames: Sequence[bytes]) -> None:
         """Write frames, each a whole message, to every socket of the group: one write each."""
@@ -262,6 +284,7 @@ class Connections:
             buffers.check()
         self.trim_memory()
         self.wheel.advance(now)
+        self.heartbeats.check_time(now)
 
     def trim_memory(self) -> None:
         """Return memory to the system once buffers that held much are empty again."""
