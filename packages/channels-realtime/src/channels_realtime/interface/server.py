@@ -24,7 +24,7 @@ from channels_realtime.interface.redis.inbox import Inbox
 from channels_realtime.interface.redis.link import Link
 from channels_realtime.interface.redis.outbox import Outbox
 from channels_realtime.interface.redis.registration import Registration
-from channels_realtime.internals import keep_time_monotonically
+from channels_realtime.internals import keep_time_monotonically, limit_unacknowledged
 from channels_realtime.layer.channel_layer import HEARTBEAT, PROCESS, Transport
 from channels_realtime.memory_budget import Budget
 from channels_realtime.metrics.counters import Metrics
@@ -119,7 +119,13 @@ class Server:
             except Exception as error:
                 self.cannot_listen(description, error)
                 return
-            listening.addCallbacks(self.listeners.append, failed)
+            listening.addCallbacks(self.listens, failed)
+
+    def listens(self, listener: Any) -> None:
+        """A port is open. `listener`: of Twisted."""
+        # A dead peer to which something was sent need not be pinged to be found.
+        limit_unacknowledged(listener, self.options.ping_timeout)
+        self.listeners.append(listener)
 
     def cannot_listen(self, description: str, error: BaseException | None) -> None:
         """End: a server that does not listen is of no use."""
