@@ -6,6 +6,9 @@ and a socket that stays open: it is lost on the way to the interface server. So 
 compares the version of each heartbeat with that of the last message that reached it. Where they
 differ, something was missed, and the heartbeat goes to all members at once. Where they agree, only
 every n-th goes to all, and the others to members that have joined since.
+
+The sender names the versions. Numbers given by Redis would not show a message whose sender was
+killed before it could send it.
 """
 
 from collections.abc import Hashable, Set
