@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from harness.services import PATIENCE
+from harness.waiting import PATIENCE
 from psycopg.rows import dict_row
 
 Row = dict[str, Any]

@@ -6,7 +6,7 @@ import threading
 import time
 from typing import Self
 
-from harness.services import PATIENCE, wait_until
+from harness.waiting import PATIENCE, wait_until
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 

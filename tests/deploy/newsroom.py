@@ -4,7 +4,7 @@ import subprocess
 import sys
 from typing import Self
 
-from harness.services import PATIENCE
+from harness.waiting import PATIENCE
 
 from tests.e2e.stack import Stack
 

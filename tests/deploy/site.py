@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from harness.services import PATIENCE
+from harness.waiting import PATIENCE
 
 from tests.e2e.stack import ROOT, Stack
 

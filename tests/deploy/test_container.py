@@ -12,7 +12,7 @@ import sys
 
 import pytest
 import redis
-from harness.services import PATIENCE, wait_until
+from harness.waiting import PATIENCE, wait_until
 
 from deploy.run import ROOT
 from proj.environment import VARIABLES, Environment

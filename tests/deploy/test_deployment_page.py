@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 
-from harness.services import free_port
+from harness.network import free_port
 
 from deploy.run import ROOT
 from proj.environment import VARIABLES, Environment

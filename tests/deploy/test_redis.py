@@ -4,7 +4,9 @@ import contextlib
 import subprocess
 
 import pytest
-from harness.services import RedisSentinel, RedisServer, free_port, wait_until
+from harness.network import free_port
+from harness.redis_servers import RedisSentinel, RedisServer
+from harness.waiting import wait_until
 
 from tests.e2e.stack import Stack
 

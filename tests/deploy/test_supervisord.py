@@ -11,7 +11,8 @@ from types import SimpleNamespace
 import pytest
 from channels_realtime.interface.command_line import OPTIONS
 from channels_realtime.interface.server import GRACE
-from harness.services import PATIENCE, free_port, wait_until
+from harness.network import free_port
+from harness.waiting import PATIENCE, wait_until
 from supervisor import events
 from supervisor.datatypes import InetStreamSocketConfig
 from supervisor.options import ServerOptions

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness.services import http_request, stopped, wait_until
+from harness.network import http_request
+from harness.process import stopped
+from harness.waiting import wait_until
 
 from deploy.terminal import LogFiles
 from tests.e2e.stack import Stack

@@ -3,7 +3,8 @@
 import os
 
 import pytest
-from harness.services import RedisServer, wait_until
+from harness.redis_servers import RedisServer
+from harness.waiting import wait_until
 
 from tests.deploy.hosts import Host, Network
 from tests.postgresql import PostgresServer

@@ -18,7 +18,9 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from harness.services import PATIENCE, free_port, http_request, stopped, wait_until
+from harness.network import free_port, http_request
+from harness.process import stopped
+from harness.waiting import PATIENCE, wait_until
 from playwright.sync_api import expect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect

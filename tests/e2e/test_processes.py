@@ -7,7 +7,9 @@ import sys
 import urllib.request
 
 import pytest
-from harness.services import PATIENCE, RedisServer, free_port, wait_until
+from harness.network import free_port
+from harness.redis_servers import RedisServer
+from harness.waiting import PATIENCE, wait_until
 
 from tests.e2e.stack import Stack
 from tests.postgresql import PostgresServer

@@ -14,7 +14,7 @@ from channels_realtime.interface.websocket.admission import (
 from channels_realtime.metrics.counters import Metrics
 from harness.environment import redis_server
 from harness.project import Board
-from harness.services import wait_until
+from harness.waiting import wait_until
 from harness.wire import handshake
 
 LEAVING = 20

@@ -6,7 +6,7 @@ import subprocess
 import threading
 from pathlib import Path
 
-from harness.services import PATIENCE
+from harness.waiting import PATIENCE
 
 SCRIPT = Path(__file__).with_name("readers.mjs")
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 
-from harness.services import PATIENCE
+from harness.waiting import PATIENCE
 
 from tests.e2e.stack import ROOT
 

@@ -1,6 +1,6 @@
 """Readers' pages in a real Chromium."""
 
-from harness.services import PATIENCE
+from harness.waiting import PATIENCE
 from playwright.sync_api import sync_playwright
 
 from tests.e2e.browsing import ARGUMENTS, chromium

@@ -16,8 +16,9 @@ import pytest
 from channels_realtime.memory_budget import Budget
 from channels_realtime.metrics.counters import processes
 from harness.clients import handshake, read_until, status_of
-from harness.services import PATIENCE, stopped, wait_until
+from harness.process import stopped
 from harness.stack import Stack
+from harness.waiting import PATIENCE, wait_until
 
 MIB = 1 << 20
 BUDGET = 32 * MIB

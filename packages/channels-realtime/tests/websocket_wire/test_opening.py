@@ -5,7 +5,8 @@ import hashlib
 
 import pytest
 from harness.project import Board
-from harness.services import RedisServer, wait_until
+from harness.redis_servers import RedisServer
+from harness.waiting import wait_until
 from harness.wire import (
     BINARY,
     CLOSE,
