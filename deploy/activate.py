@@ -1,9 +1,9 @@
 """Puts the release that contains this file into service, in the running process tree.
 
-`deploy/release` executes this program. The first process of the release is an extra worker, the
-candidate. When it has answered, `current` is switched and the workers are replaced. If a process
-does not get ready, or this program is interrupted, the release before is restored. If this program
-is killed, deploy/run.py completes the release: see `Activation.resume`.
+`deploy/release` executes this program. It starts an extra worker of the release, the candidate.
+Once the candidate answers, it switches `current` and replaces the workers. If a process does not
+become ready, or this program is interrupted, it restores the previous release. If this program is
+killed, deploy/run.py completes the release: see `Activation.resume`.
 """
 
 import argparse
