@@ -1,4 +1,4 @@
-"""Each way to name Redis in docs/configuration.md, with real servers, through the product."""
+"""Each form of REDIS_URL in docs/configuration.md, with real servers and the whole product."""
 
 import contextlib
 import subprocess
@@ -13,7 +13,7 @@ from tests.e2e.stack import Stack
 
 @contextlib.contextmanager
 def tls(folder):
-    """A Redis that speaks TLS alone, and wants a password."""
+    """A Redis that accepts only TLS and requires a password."""
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
         + ["-nodes", "-keyout", "key.pem", "-out", "ca.pem", "-days", "2"]
