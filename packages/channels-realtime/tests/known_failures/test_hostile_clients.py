@@ -25,7 +25,7 @@ BUDGET = 32 * MIB
 PARTS = Budget.of(BUDGET)
 LIMITS = {"max-upload": MIB, "max-message": MIB, "write-buffer": 256 << 10, "message-rate": 50}
 OPTIONS = [word for name, value in LIMITS.items() for word in (f"--{name}", str(value))]
-PROGRAM = 64 * MIB  # of the small project; README has the product's, which imports more
+PROGRAM = 64 * MIB  # of the small project; a site that imports more needs more
 BROADCAST = os.urandom(100_000)
 
 
