@@ -1,4 +1,4 @@
-"""A network that can be hurt: a TCP proxy between the readers and the product.
+"""A network with faults: a TCP proxy between the readers and the product.
 
 Each lane is a port of its own, so that a fault hits the readers of that lane alone. The proxy runs
 in a thread; its methods may be called from any other.
@@ -18,13 +18,13 @@ from tests.chaos.network.wire import Pieces
 
 ABORT = struct.pack("ii", 1, 0)  # SO_LINGER: close with a reset
 CHUNK = 65_536
-# A line that is slow: each piece comes so much later, and no faster than this.
-LATENCY, RATE = 0.3, 8_000  # s, bytes a second
+# The latency and rate of a slow lane.
+LATENCY, RATE = 0.3, 8_000  # s, bytes per second
 
 
 @dataclass(frozen=True)
 class Mangling:
-    """What happens to a text message: shares of 1. What is held back comes up to `late` s later."""
+    """Probabilities for a text message; a delayed one arrives up to `late` s later."""
 
     drop: float = 0.0
     double: float = 0.0
@@ -71,14 +71,14 @@ class Proxy:
 
 
 class Lane:
-    """The way of some of the readers. Connections are passed on unless a fault is set."""
+    """The connections of some readers, which are forwarded unless a fault is set."""
 
     def __init__(self, proxy):
         self.proxy = proxy
         self.connections = set()
         self.throttled = False
         self.mangling = None  # a Mangling of whole messages towards the readers
-        self.answer = "pass"  # what a new connection finds: pass, refuse, swallow
+        self.answer = "pass"  # for new connections: pass, refuse, swallow
 
     async def listen(self):
         self.flowing = asyncio.Event()
@@ -102,26 +102,26 @@ class Lane:
     # Faults. Each can be undone by mend().
 
     def cut(self):
-        """Reset every connection, refuse new ones."""
+        """Reset all connections and refuse new ones."""
         self.proxy.call(self.set, "refuse", Connection.abort)
 
     def swallow(self):
-        """A cable is pulled: what is sent vanishes, nothing is answered, nobody is told.
+        """A cable is unplugged: data is lost without notice to either side.
 
         The connections of now stay dead for good; new ones after mend() are well.
         """
         self.proxy.call(self.set, "swallow", Connection.forget)
 
     def stall(self):
-        """Nothing passes towards the readers; it comes in one gush after mend()."""
+        """Hold data for the readers until mend(), then deliver it at once."""
         self.proxy.call(self.hold)
 
     def throttle(self) -> None:
-        """Everything arrives, slowly."""
+        """Forward data slowly."""
         self.throttled = True
 
     def mend(self):
-        """A new connection is well again, what was held comes."""
+        """End all faults: forward new connections, and deliver the data that was held."""
         self.proxy.call(self.set, "pass", None)
 
     async def hold(self):
@@ -136,7 +136,7 @@ class Lane:
 
 
 class Connection:
-    """One client and, unless it was forgotten, its connection to the product."""
+    """A client and, unless it was dropped, its connection to the product."""
 
     def __init__(self, lane, reader, writer):
         self.lane = lane
@@ -160,14 +160,14 @@ class Connection:
                     down.cancel()
 
     async def upwards(self):
-        """Pass on what the client sends, until it ends."""
+        """Forward data from the client until it closes."""
         while data := await self.client[0].read(CHUNK):
             if not self.forgotten:
                 self.server[1].write(data)
                 await self.server[1].drain()
 
     async def downwards(self) -> None:
-        """Pass on what the product sends, frame by frame; then end the client's side."""
+        """Forward data from the product, frame by frame, then close the client's side."""
         pieces = Pieces()
         try:
             while data := await self.server[0].read(CHUNK):
@@ -203,7 +203,7 @@ class Connection:
             self.client[1].write(piece)
 
     def forget(self):
-        """As a router that was restarted: neither side is told."""
+        """Drop the connection without notice to either side, as a restarted router does."""
         self.forgotten = True
         if self.server:
             self.server[1].close()

@@ -1,4 +1,4 @@
-"""Frames are cut where they end, however the bytes arrive."""
+"""Frames are split at their ends, no matter how the bytes arrive."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,10 +1,10 @@
-"""What an interface server sends, cut where its WebSocket frames end (RFC 6455, section 5.2)."""
+"""Splits the output of an interface server into WebSocket frames (RFC 6455, section 5.2)."""
 
 TEXT = 0x81  # the first byte of a text frame that is a whole message
 
 
 class Pieces:
-    """Bytes in, whole pieces out: first the answer to the handshake, then one frame a piece.
+    """Bytes in, whole pieces out: first the answer to the handshake, then one frame per piece.
 
     A connection that does not become a WebSocket is passed on as it comes.
     """
