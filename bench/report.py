@@ -141,8 +141,8 @@ def introduction(about: dict[str, Any]) -> str:
         f"{plan['burst_messages']}, a largest crowd of {plan['crowd_readers']:,}, "
         f"{plan['echo_clients']} echo clients, {plan['http_connections']} HTTP connections.\n\n"
         "CPU per delivery is the server process's own (user and system); CPU per handshake is that "
-        "of server, worker and Redis together. The load client shares the cores, so CPU figures hold "
-        "better than times; in a burst it looks at its sockets every "
+        "of server, worker and Redis together. The load client shares the cores, so CPU figures "
+        "hold better than times; in a burst it looks at its sockets every "
         f"{1e3 * plan['pace']:g} ms."
     )
 
