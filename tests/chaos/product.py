@@ -25,7 +25,7 @@ SOURCE = Path(__file__).with_name("clock.c")
 class Product(Stack):
     """`deploy/run.py` with DATA_DIR on a file system of its own. A context manager."""
 
-    def __init__(self, log: Path, **environ: str):
+    def __init__(self, log: Path, **environ: str) -> None:
         self.clock = Clock()
         settings = {"INTERFACES": "2", "WORKERS": "2", "API_TOKENS": TOKEN}
         super().__init__(**settings | self.clock.environ | environ)

@@ -16,7 +16,7 @@ from tests.chaos.trial import Result
 class Report:
     """Writes results.jsonl, with a line per trial as it ends, and report.md to `folder`."""
 
-    def __init__(self, folder: Path, seed: int, resume: bool = False):
+    def __init__(self, folder: Path, seed: int, resume: bool = False) -> None:
         self.folder, self.seed = folder, seed
         self.lines = folder / "results.jsonl"
         self.results: list[dict[str, Any]] = []

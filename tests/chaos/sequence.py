@@ -39,7 +39,7 @@ class Plan:
 class Stages:
     """A context manager that keeps one stage open, that of the current group."""
 
-    def __init__(self, plan: Plan):
+    def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.stage: Stage | None = None
         self.trials = 0

@@ -55,7 +55,7 @@ class Stage:
 
     outside: Outside
 
-    def __init__(self, group: Group, seed: int, readers: int, folder: Path):
+    def __init__(self, group: Group, seed: int, readers: int, folder: Path) -> None:
         self.group, self.seed, self.readers = group, seed, readers
         self.log = folder / f"{group}.log"
         self.random = random.Random(f"{seed} {group}")

@@ -36,7 +36,7 @@ pytestmark = pytest.mark.skipif(bool(why_not()), reason=str(why_not()))
 class Runner:
     """`python -m tests.chaos --serve`, which reuses a stage for several trials."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def __enter__(self) -> Runner:

@@ -33,7 +33,7 @@ class Connection(UnixStreamHTTPConnection):
 
 
 class Transport(SupervisorTransport):
-    def __init__(self, path: str, patience: float):
+    def __init__(self, path: str, patience: float) -> None:
         super().__init__(serverurl=f"unix://{path}")
 
         def get_connection() -> Connection:
@@ -47,7 +47,7 @@ class Transport(SupervisorTransport):
 class Tree:
     """Kills, stops and starts the processes of `stack`, and no others."""
 
-    def __init__(self, stack: Stack):
+    def __init__(self, stack: Stack) -> None:
         self.stack = stack
 
     def connect(self, patience: float = PATIENCE) -> Any:
@@ -84,7 +84,7 @@ class Tree:
     def killing(self, names: Sequence[str], generator: random.Random) -> Iterator[None]:
         """Kill the processes, and again after each restart, while the context lasts.
 
-        A pause between two kills keeps supervisord from giving up on a process.
+        The pauses between kills keep supervisord from giving up on the processes.
         """
         before = self.pids_of(names)
         send(before, signal.SIGKILL)

@@ -5,7 +5,7 @@
   equals the database, and every open socket has received the newest change;
 - durability: every acknowledged write is in the database exactly once, and no others are;
 - order: no reader showed an older state after a newer one, and no page was reloaded;
-- errors: every refusal carried a message;
+- errors: every refusal had a readable text;
 - resources: memory and file descriptors of every process have returned to normal.
 """
 
@@ -92,7 +92,7 @@ class Result:
 class Trial:
     """`patience`: seconds to recover before it is a violation; None: those of the fault."""
 
-    def __init__(self, stage: Stage, cells: Sequence[Cell], patience: float | None = None):
+    def __init__(self, stage: Stage, cells: Sequence[Cell], patience: float | None = None) -> None:
         self.stage, self.cells = stage, cells
         self.injectors = [INJECTORS[cell.dependency, cell.fault] for cell in cells]
         promised = max(injector.within for injector in self.injectors)

@@ -21,7 +21,7 @@ Query = Callable[..., list[Row]]  # (sql with %s, *values) -> rows
 class SQLite:
     """The SQLite file of a stack. Only lock() writes to it."""
 
-    def __init__(self, folder: str):
+    def __init__(self, folder: str) -> None:
         self.path = Path(folder) / "db.sqlite3"
 
     def __call__(self, sql: str, *values: object) -> list[Row]:
@@ -40,7 +40,7 @@ class SQLite:
 class Postgres:
     """A PostgreSQL; `connect` opens a connection that faults do not affect."""
 
-    def __init__(self, connect: Callable[[], psycopg.Connection]):
+    def __init__(self, connect: Callable[[], psycopg.Connection]) -> None:
         self.connect = connect
 
     def __call__(self, sql: str, *values: object) -> list[Row]:
@@ -51,7 +51,7 @@ class Postgres:
 class Truth:
     """A blog in the database."""
 
-    def __init__(self, query: Query, slug: str):
+    def __init__(self, query: Query, slug: str) -> None:
         self.query, self.slug = query, slug
 
     def blog(self) -> Row:

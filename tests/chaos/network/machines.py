@@ -78,7 +78,7 @@ class Machine:
 
     last = 1  # the last byte of the newest machine's address
 
-    def __init__(self, name: str):
+    def __init__(self, name: str) -> None:
         Machine.last += 1
         self.name = name
         self.address = f"{NETWORK}.{self.last}"

@@ -95,7 +95,7 @@ class Server(AnyServer):
 class RedisServer(Server, redis_servers.RedisServer):
     """`options` go to its command line. The tests use its unix socket, which no fault reaches."""
 
-    def __init__(self, name: str, *options: str):
+    def __init__(self, name: str, *options: str) -> None:
         self.machine = Machine(name)
         own = ["--unixsocket", "socket", "--protected-mode", "no", *options]
         address, prefix = self.machine.address, self.machine.prefix
