@@ -310,7 +310,7 @@ class Worker(ChannelsWorker):
             consumer_started.send(sender=self.__class__, environ={})
             conversation.begin(message)
             failure = self.consume(message)
-            unsent = self.flush(message)
+            unsent = self.flush()
         except BaseException as error:
             failure = error
             self.metrics.count("consumer_errors")
@@ -395,12 +395,13 @@ class Worker(ChannelsWorker):
             self.metrics.drop("retries_exhausted")
             logger.warning("Gave up a message on %s after many tries", message.channel.name)
         else:
+            conversation.postpone()
             message.channel.send(content)
 
-    def flush(self, message: Message) -> list[Outgoing]:
+    def flush(self) -> list[Outgoing]:
         """Send what the consumer sent to groups; return what it sent to channels after that."""
         writes = conversation.take_writes()
-        if deletion := sessions.deletion(message):
+        if deletion := sessions.deletion():
             writes.append(deletion)
         outcome = send_groups(self.layer, writes, take_pending())
         if outcome.undelivered:
