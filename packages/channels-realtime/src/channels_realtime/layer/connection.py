@@ -24,6 +24,10 @@ from channels_realtime.layer.shard import (
 )
 
 # hiredis's stub describes a tuple of one element.
+# s beyond the deadline that a wait for a message gets: TCP sends again after 0.2, 0.6, 1.4, 3 and
+# 6.2 s, and a message that Redis has sent to a connection is lost with it.
+LATE = 3.0
+
 pack: Callable[[tuple[Value, ...]], bytes] = hiredis.pack_command  # type: ignore[assignment]
 
 SCRIPTS = {path.stem: path.read_text() for path in (Path(__file__).parent / "lua").glob("*.lua")}
@@ -204,7 +208,7 @@ class Connection:
         """
         assert self.wire is not None, "begin_pop() comes before"
         try:
-            reply = read_reply(self.wire)
+            reply = read_reply(self.wire, LATE)
             if reply is None:
                 return None
             if not (isinstance(reply, list) and len(reply) == 2):
@@ -219,16 +223,16 @@ class Connection:
             self.popping = False
 
 
-def read_reply(wire: Wire) -> Any:
+def read_reply(wire: Wire, late: float = 0.0) -> Any:
     """The next reply. Raises redis.RedisError and OSError, error replies too.
 
-    A process that was stopped (SIGSTOP) and is then signalled finds that its deadline has passed,
+    It may come `late` seconds after the deadline. A process that was stopped (SIGSTOP) and is then signalled finds that its deadline has passed,
     although the reply is there. With the reply to a BLPOP a message would be lost.
     """
     try:
         return wire.read_response(disconnect_on_error=False)
     except redis.TimeoutError:
-        if not select.select([take_socket(wire)], [], [], 0)[0]:
+        if not select.select([take_socket(wire)], [], [], late)[0]:
             raise
     return wire.read_response(disconnect_on_error=False)
 
