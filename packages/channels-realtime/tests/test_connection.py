@@ -1,5 +1,6 @@
 """What Redis has sent to a connection is not lost with a deadline."""
 
+import os
 import select
 
 import redis
@@ -41,3 +42,19 @@ def test_a_wait_that_began_before_its_shard_went_away_still_brings_its_message()
         client.rpush("waiting:list", "entry")
     popped = waiting.pop(1)
     assert popped is not None and popped.entry == b"entry"
+
+
+def test_redis_drops_a_connection_that_was_lost_on_this_side_only():
+    layer = RedisChannelLayer(hosts=[redis_server.url], prefix="replaced")
+    connection = Connection(layer.ring[0])
+    connection.begin_pop(["replaced:list"], 3)
+    lost = connection.client_id
+    kept = os.dup(take_socket(connection.wire).fileno())  # Redis sees no end, as in a cut network
+    try:
+        connection.close()
+        connection.open()
+        with redis.Redis(port=redis_server.port) as client:
+            clients = {int(each["id"]) for each in client.client_list()}
+        assert connection.client_id in clients and lost not in clients
+    finally:
+        os.close(kept)

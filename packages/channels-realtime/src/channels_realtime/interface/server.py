@@ -165,13 +165,13 @@ class Server:
             logger.exception("Clients that wait for Redis could not be refused")
 
     def refuse_waiting(self, now: float) -> None:
-        """Refuse clients whose answer must have come through a connection that was lost."""
+        """Refuse clients whose answer a lost connection took, or a full Redis does not take."""
         for link in self.writing + self.reading:
-            lost_at = link.lost_at
-            if lost_at is None or now - lost_at < REFUSE_AFTER or self.refused.get(link) == lost_at:
+            since = link.refused_since or link.lost_at
+            if since is None or now - since < REFUSE_AFTER or self.refused.get(link) == since:
                 continue
-            self.refused[link] = lost_at
-            self.connections.redis_lost(lost_at)
+            self.refused[link] = since
+            self.connections.redis_lost(since)
 
     # The end
 

@@ -55,6 +55,7 @@ class Link(FileDescriptor):
         on_open: called with the link after each opening, before anything else is sent.
 
     Attributes:
+        refused_since: since when Redis has refused the heartbeat, as with a full memory.
         lost_at: when a connection ended last, on the monotonic clock; None if none did.
     """
 
@@ -62,7 +63,9 @@ class Link(FileDescriptor):
         super().__init__()
         self.shard = shard
         self.on_open = on_open
+        self.connection = Connection(shard)
         self.socket: socket.socket | None = None
+        self.refused_since: float | None = None
         self.lost_at: float | None = None
         self.awaited: deque[Awaited] = deque()
         self.unwritten: list[bytes] = []
@@ -75,7 +78,6 @@ class Link(FileDescriptor):
     # Opening and closing
 
     def open(self) -> None:
-        self.connection = Connection(self.shard)
         deferToThread(self.connection.dial).addCallbacks(self.opened, self.refused)
 
     def opened(self, _: object) -> None:
