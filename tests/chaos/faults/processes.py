@@ -73,12 +73,12 @@ def process_restarted(stage: Stage, cell: Cell) -> Iterator[None]:
     yield
 
 
-@fault(Dependency.WORKER, Fault.FROZEN)
-@fault(Dependency.WORKERS, Fault.FROZEN)
+@fault(Dependency.WORKER, Fault.FROZEN, loses_requests=True)
+@fault(Dependency.WORKERS, Fault.FROZEN, loses_requests=True)
 @fault(Dependency.INTERFACE, Fault.FROZEN, takes_sockets=True, cuts_requests=True)
 @fault(Dependency.PULSE, Fault.FROZEN)
 def process_frozen(stage: Stage, cell: Cell) -> Iterator[None]:
-    """SIGSTOP."""
+    """SIGSTOP. A worker that is frozen for too long is killed with its messages, and replaced."""
     names = chosen(stage, cell)
     with stopped(*stage.tree.pids_of(names)):
         yield

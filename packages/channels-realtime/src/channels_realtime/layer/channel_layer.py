@@ -125,6 +125,12 @@ class Transport(BaseRedisChannelLayer):
         self.opened.append(connection)
         return connection
 
+    def disconnect(self) -> None:
+        """Close the calling thread's connections. None of them may wait for a message."""
+        for connection in [*self.local.__dict__.get("connections", {}).values()]:
+            connection.close()
+        self.receiver.disconnect()
+
     def shard_of(self, channel: str) -> int:
         """The shard for a message to the channel: by its name if only one process reads it."""
         if "!" in channel:
