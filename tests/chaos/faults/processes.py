@@ -78,7 +78,7 @@ def process_restarted(stage: Stage, cell: Cell) -> Iterator[None]:
 @fault(Dependency.INTERFACE, Fault.FROZEN, takes_sockets=True, cuts_requests=True)
 @fault(Dependency.PULSE, Fault.FROZEN)
 def process_frozen(stage: Stage, cell: Cell) -> Iterator[None]:
-    """SIGSTOP. A worker that is frozen for too long is killed with its messages, and replaced."""
+    """SIGSTOP. A worker that is frozen for long is killed with what it holds, and replaced."""
     names = chosen(stage, cell)
     with stopped(*stage.tree.pids_of(names)):
         yield
