@@ -136,4 +136,5 @@ def test_a_handshake_that_has_missed_little_costs_redis_nothing(blog, requester,
     monkeypatch.setattr(replay, "seconds_to_wait", pytest.fail)
     monkeypatch.setattr(replay, "charge", pytest.fail)
     reply = replay.replay("demo", blog.revision - 5, False, requester, handshake=True)
-    assert len(json.loads(reply["text"])["updates"]) == 5
+    assert len(json.loads(reply.message["text"])["updates"]) == 5
+    assert reply.is_shareable

@@ -38,6 +38,7 @@ COUNTERS = {
     "bytes_sent": "Bytes of broadcast frames sent to clients",
     "broadcasts": "Group messages spread over the process's sockets",
     "websockets_opened": "WebSockets accepted",
+    "handshakes_shared": "Handshakes that got the reply to an equal one",
     "http_requests": "HTTP requests passed to workers",
     "consumer_errors": "Exceptions in consumers",
     "redelivered": "Acknowledged messages of dead workers that were delivered again",
