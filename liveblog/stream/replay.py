@@ -38,9 +38,9 @@ UNLIMITED = {"127.0.0.1", "::1"}
 # A handshake or poll that has missed at most so many revisions is not counted: when many readers
 # reconnect at once they have missed few, and each would cost Redis two round trips.
 UNCOUNTED_REVISIONS = 20
-# Bytes of a replay that other readers who ask the same may get without being counted: at the 50
-# handshakes per second that nginx allows an address, they stay below what ADDRESS allows.
-SHAREABLE = 32 << 10
+# Bytes of a replay that other readers who ask the same may get without being counted: a part of a
+# long one. At the 50 handshakes per second that nginx allows an address, it stays within ADDRESS.
+SHAREABLE = 40 << 10
 
 
 @dataclass(frozen=True)
