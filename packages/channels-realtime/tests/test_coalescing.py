@@ -1,4 +1,4 @@
-"""Equal handshakes: one run of the consumer answers all of them, and none of them misses anything."""
+"""Equal handshakes: one run of the consumer answers all, and none of them misses anything."""
 
 import secrets
 import signal
