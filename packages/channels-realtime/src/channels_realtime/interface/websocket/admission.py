@@ -69,7 +69,7 @@ class Admission:
     def submit(self, transport: Transport, handshake: UnreadHandshake) -> None:
         """A handshake has arrived whole: admit it, queue it or refuse it."""
         if not self.waiting and len(self.under_way) < AT_ONCE:
-            self.begin(transport, handshake)
+            self.admit(transport, handshake)
         elif len(self.waiting) >= MOST_WAITING:
             self.refuse(transport, "too_many_handshakes")
         elif self.held + handshake.size() > self.memory:
