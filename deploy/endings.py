@@ -1,8 +1,7 @@
-"""What supervisord does when a program ends: it is started again at once, or a log line says not.
+"""Restarts programs without delay, and logs which ones supervisord does not restart.
 
-supervisord looks at its programs once a second. An ended one is noticed in one look and started in
-the next: that second is a third of the time for which readers are away when an interface server is
-killed. Its own log does not say which program is not started again.
+supervisord checks its programs once a second: it notices an exit in one pass and starts the program
+in the next. When an interface server is killed, its readers wait for that second.
 
 An extension of supervisord, like deploy/listening.py; it offers no methods.
 """
@@ -55,7 +54,7 @@ class Wakeup:
 
 
 class Endings:
-    """Subscribes to the ends of processes."""
+    """Listens for processes that exit."""
 
     def __init__(self, supervisord: "Supervisor") -> None:
         self.logger = supervisord.options.logger
@@ -65,18 +64,18 @@ class Endings:
         events.subscribe(events.SupervisorStoppingEvent, self.stopping)
 
     def exited(self, event: events.ProcessStateExitedEvent) -> None:
-        """supervisord logs unexpected ends itself."""
+        """supervisord itself logs unexpected exits."""
         self.wakeup.wake()
         process = event.process.config
         if event.expected and process.autorestart is not RestartUnconditionally:
-            self.logger.warn(f"{process.name} ended and is not started again; see its last lines")
+            self.logger.warn(f"{process.name} exited and will not be restarted; see its last lines")
 
     def stopping(self, event: events.SupervisorStoppingEvent) -> None:
         self.wakeup.close()
 
     def gave_up(self, event: events.ProcessStateFatalEvent) -> None:
         name = event.process.config.name
-        self.logger.warn(f"{name} cannot be started; see its last lines")
+        self.logger.warn(f"{name} could not be started; see its last lines")
 
 
 def make(supervisord: "Supervisor", **config: str) -> Endings:
