@@ -336,7 +336,7 @@ class Connections:
             "writes_bytes": self.writes.held,
             "messages_bytes": self.messages.held,
             "headers_bytes": self.headers.held,
-            "handshakes_bytes": self.admission.held + self.coalescing.held,
+            "handshakes_bytes": self.admission.held,
             "outbox_bytes": self.outbox.waiting_bytes,
             "links_bytes": sum(link.backlog for link in self.outbox.links),
             "budget_bytes": self.budget.total,

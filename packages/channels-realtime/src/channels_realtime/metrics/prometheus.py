@@ -27,7 +27,7 @@ GAUGES = {
     "writes_bytes": "What slow clients have not taken yet",
     "messages_bytes": "WebSocket messages and pipelined requests that are not complete",
     "headers_bytes": "Request headers that are not complete",
-    "handshakes_bytes": "Handshakes that are not with workers yet",
+    "handshakes_bytes": "Handshakes that are not with workers yet, and the replies they share",
     "outbox_bytes": "Messages that wait for Redis to come back",
     "links_bytes": "Commands that Redis has not taken yet",
     "budget_bytes": "The memory budget of the process",
