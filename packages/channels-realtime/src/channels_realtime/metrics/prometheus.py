@@ -36,6 +36,7 @@ COUNTERS = {
     "frames_sent": "WebSocket messages sent to clients",
     "frames_received": "WebSocket messages received from clients",
     "bytes_sent": "Bytes of broadcast frames sent to clients",
+    "bytes_saved": "Bytes of broadcast frames that compression has saved",
     "broadcasts": "Group messages spread over the process's sockets",
     "websockets_opened": "WebSockets accepted",
     "http_requests": "HTTP requests passed to workers",

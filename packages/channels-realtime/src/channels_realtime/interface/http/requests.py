@@ -55,6 +55,7 @@ class Request(http.Request):
     # a socket that is not open.
     muted = False
     state = send_now = None
+    extension = b""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         # Workers parse forms; the interface server would do it for nothing, and stand still for it.

@@ -12,22 +12,32 @@ from autobahn.twisted.websocket import WebSocketServerProtocol
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
-from channels_realtime.close_codes import FLOOD, GOING_DOWN, TRY_AGAIN_LATER
+from channels_realtime.close_codes import FLOOD, GOING_DOWN, TOO_BIG, TRY_AGAIN_LATER
 from channels_realtime.interface.http_errors import BUSY, RETRY_AFTER, refusal
 from channels_realtime.interface.proxy import Address, client_address
 from channels_realtime.interface.redis.outbox import FOREVER, Message
+from channels_realtime.interface.websocket.compression import (
+    Corrupt,
+    TooLong,
+    inflate,
+    longest_compressed,
+)
 from channels_realtime.interface.websocket.framing import BINARY, CONTINUATION, TEXT, encode_frame
 from channels_realtime.interface.websocket.handshake import Handshake, accept_handshake
 from channels_realtime.interface.websocket.rate_limit import TokenBucket
 from channels_realtime.internals import (
     PIECE,
+    begin_compressed,
     buffered,
     connect_protocol,
     drop_half_received,
+    fail,
     free,
     half_received,
+    is_compressed,
     join_pieces,
     raw_socket,
+    take_compressed,
     unsent,
 )
 
@@ -40,6 +50,7 @@ logger = logging.getLogger("channels_realtime.websocket")
 CLOSE_WITHIN = 5  # s between a close frame and the end of the connection
 RECEIVE_PATIENCE = 20  # s that a client's message may wait for Redis before its socket is closed
 MOST_EARLY = 100  # frames kept for a socket whose handshake is not answered yet
+INVALID_PAYLOAD = 1007  # as autobahn closes where a text is no UTF-8
 
 
 class WebSocket(WebSocketServerProtocol):
@@ -58,6 +69,7 @@ class WebSocket(WebSocketServerProtocol):
     early_size = 0  # bytes of them
     rate_limit: TokenBucket | None = None
     key = b""  # of the handshake, until it is answered
+    extension = b""  # the header that accepts permessage-deflate, where the client offers it
     websocket_version = 13
     answering_close = False
     closing_since: float | None = None
@@ -82,8 +94,13 @@ class WebSocket(WebSocketServerProtocol):
             self.transport.setTcpNoDelay(True)
         connect_protocol(self)
 
-    def begin(self, handshake: Handshake, rest: bytes) -> None:
-        """Send a handshake to the workers; `rest`: the bytes that arrived right behind it."""
+    def begin(self, handshake: Handshake, rest: bytes, extension: bytes) -> None:
+        """Send a handshake to the workers.
+
+        Args:
+            rest: the bytes that arrived right behind it.
+            extension: see compression.negotiate().
+        """
         connections = self.connections
         if rest:
             connections.messages.add(self, len(rest))
@@ -92,6 +109,9 @@ class WebSocket(WebSocketServerProtocol):
         self.opened_at = self.last_data = time.monotonic()
         self.data = rest
         self.key = handshake.key
+        if extension:
+            self.extension = extension
+            take_compressed(self)
         self.path = unquote(handshake.path)
         self.protocol_to_accept = next(
             (name for name in handshake.protocols if name in self.factory.protocols), None
@@ -167,11 +187,28 @@ class WebSocket(WebSocketServerProtocol):
         answered."""
         return self.opened_at if self.state == self.STATE_CONNECTING else math.inf
 
+    def onMessageBegin(self, isBinary: bool) -> None:
+        super().onMessageBegin(isBinary)
+        if is_compressed(self):
+            limit = self.connections.options.max_message
+            begin_compressed(self, longest_compressed(limit) - limit)
+
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         if self.muted:
             return
         self.connections.metrics.count("frames_received")
         if not self.is_within_rate():
+            return
+        try:
+            if is_compressed(self):
+                payload = inflate(payload, self.connections.options.max_message)
+            text = None if isBinary else payload.decode()
+        except TooLong:
+            self.connections.metrics.drop("inflates_too_long")
+            fail(self, TOO_BIG, "the message is too long once it is inflated")
+            return
+        except (Corrupt, UnicodeDecodeError) as error:
+            fail(self, INVALID_PAYLOAD, f"the message cannot be inflated to a text: {error}")
             return
         self.packets_received += 1
         message: Message = {
@@ -180,10 +217,10 @@ class WebSocket(WebSocketServerProtocol):
             "order": self.packets_received,
             "client": self.client_addr,  # not in the spec: for limits by address
         }
-        if isBinary:
+        if text is None:
             message["bytes"] = payload
         else:
-            message["text"] = payload.decode()
+            message["text"] = text
         self.connections.outbox.send(
             "websocket.receive", message, self.receive_refused, RECEIVE_PATIENCE
         )
@@ -283,7 +320,7 @@ class WebSocket(WebSocketServerProtocol):
             self.close_with(1000 if close is True else close)
 
     def accept(self) -> None:
-        self.sendData(accept_handshake(self.key, self.protocol_to_accept))
+        self.sendData(accept_handshake(self.key, self.protocol_to_accept, self.extension))
         self.key = b""
         self.state = self.STATE_OPEN
         self.inside_message, self.current_frame = False, None  # autobahn's frame parser
