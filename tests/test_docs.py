@@ -12,6 +12,7 @@ from channels.message import Message
 from channels_realtime import close_codes, compat
 from channels_realtime.interface.command_line import OPTIONS
 from channels_realtime.management.commands.runworker import Command as Runworker
+from channels_realtime.metrics.latency import STAGES
 from django.core.management import get_commands
 from django.urls import URLPattern, URLResolver, get_resolver, resolve
 
@@ -96,6 +97,10 @@ def test_options_of_the_interface_server_are_documented():
     text = section(TRANSPORT, "Options").split("`runworker`:")[0]
     assert set(first_column(text)) == options
     assert set(re.findall("`(--[a-z-]+)`", section("docs/security.md", "Bad input"))) <= options
+
+
+def test_the_stages_of_latency_are_documented():
+    assert first_column(section("docs/operations.md", "Latency")) == list(STAGES)
 
 
 def test_options_of_the_worker_exist():

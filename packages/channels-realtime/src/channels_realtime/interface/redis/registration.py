@@ -1,6 +1,7 @@
 """What Redis stores about this process: its lease, its counters, the members of its groups."""
 
 import logging
+import time
 from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple, Protocol
 
@@ -80,7 +81,10 @@ class Registration:
             if isinstance(reply, Exception):
                 logger.error("%s refuses the heartbeat: %s", link.shard, reply)
                 return
-            link.shard.clock.set(reply.time)
+            taken = time.monotonic() - sent_at
+            self.metrics.observe("redis_round_trip", taken)
+            # Redis read its clock about halfway.
+            link.shard.clock.set(reply.time + taken / 2)
             if reply.was_lost:
                 self.register_all(link)
             for process in reply.dead:
@@ -96,6 +100,7 @@ class Registration:
             if index == self.layer.home(self.metrics.process):
                 about = self.metrics.process
                 counters = self.metrics.snapshot(**gauges())
+        sent_at = time.monotonic()
         link.run(
             renewed,
             scripts.heartbeat(

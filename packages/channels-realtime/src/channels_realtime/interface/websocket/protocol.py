@@ -325,6 +325,7 @@ class WebSocket(WebSocketServerProtocol):
         self.state = self.STATE_OPEN
         self.inside_message, self.current_frame = False, None  # autobahn's frame parser
         self.connections.metrics.count("websockets_opened")
+        self.connections.metrics.observe("handshake", time.monotonic() - self.opened_at)
         self.log_action("connected")
         early, self.early, self.early_size = self.early, None, 0
         if early:
