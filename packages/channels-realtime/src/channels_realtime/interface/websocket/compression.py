@@ -16,7 +16,7 @@ from channels_realtime.interface.websocket.framing import encode_frame
 # On a live blog's frames of 1,200 bytes, zlib's defaults (a window of 32 KiB, memory level 8) take
 # 80 µs, most of it to clear their tables, and a window of 4 KiB 17 µs for the same 56 %. It also
 # serves clients that can hold no larger one. Levels above 4 save 0.4 points at 5,000 bytes, for a
-# fifth more time. docs/scaling.md has the table.
+# fifth more time.
 WINDOW_BITS = 12  # 4 KiB
 MEMORY_LEVEL = 5
 LEVEL = 4
