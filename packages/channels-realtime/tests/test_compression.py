@@ -8,11 +8,16 @@ import pytest
 from channels_realtime.interface.http_errors import Refused
 from channels_realtime.interface.websocket.compression import (
     ACCEPTED,
-    ACCEPTED_SMALL,
+    ALONE,
     END,
+    MOST_HISTORIES,
+    REACH,
+    SMALL,
     SMALLEST,
     WINDOW_BITS,
     Corrupt,
+    Histories,
+    History,
     TooLong,
     compress_frame,
     inflate,
@@ -39,18 +44,25 @@ def compressed(message, level=6, flush=zlib.Z_SYNC_FLUSH):
     [
         (b"permessage-deflate; client_max_window_bits", ACCEPTED),  # Chromium
         (b"permessage-deflate", ACCEPTED),  # Firefox
-        (b"permessage-deflate; server_no_context_takeover; client_no_context_takeover", ACCEPTED),
+        (
+            b"permessage-deflate; server_no_context_takeover; client_no_context_takeover",
+            ACCEPTED + ALONE,
+        ),
+        (
+            b"permessage-deflate; server_no_context_takeover; server_max_window_bits=14",
+            ACCEPTED + ALONE + SMALL,
+        ),
         (b"permessage-deflate; client_max_window_bits=8", ACCEPTED),
-        (b"permessage-deflate; server_max_window_bits=15", ACCEPTED_SMALL),
-        (b"permessage-deflate; server_max_window_bits=12", ACCEPTED_SMALL),
-        (b'permessage-deflate; server_max_window_bits="1\\2"', ACCEPTED_SMALL),
-        (b" permessage-deflate\t;server_max_window_bits = 13 ,", ACCEPTED_SMALL),
+        (b"permessage-deflate; server_max_window_bits=15", ACCEPTED + SMALL),
+        (b"permessage-deflate; server_max_window_bits=12", ACCEPTED + SMALL),
+        (b'permessage-deflate; server_max_window_bits="1\\2"', ACCEPTED + SMALL),
+        (b" permessage-deflate\t;server_max_window_bits = 13 ,", ACCEPTED + SMALL),
         (b"x-other; a=1, permessage-deflate", ACCEPTED),
         (b"permessage-deflate; server_max_window_bits=10, permessage-deflate", ACCEPTED),
         (b"permessage-deflate, permessage-deflate; server_max_window_bits=12", ACCEPTED),
     ],
 )
-def test_an_offer_is_accepted_without_context_takeover(header, answer):
+def test_an_offer_is_accepted_as_far_as_the_client_wants_it(header, answer):
     assert negotiate(header) == answer
 
 
@@ -126,10 +138,77 @@ def test_a_frame_is_compressed_for_the_smallest_window(first_byte, size):
     assert inflater.eof
 
 
-@pytest.mark.parametrize("message", [b"", b"x" * (SMALLEST - 1), os.urandom(1000)])
-def test_what_is_short_or_cannot_be_compressed_stays_as_it_is(message):
+@pytest.mark.parametrize("message", [b"", b"x" * (SMALLEST - 1)])
+def test_what_is_short_stays_as_it_is(message):
     frame = encode_frame(TEXT, message)
     assert compress_frame(frame) is frame
+
+
+class Client:
+    """Inflates frames in a window that lasts."""
+
+    def __init__(self):
+        self.inflater = zlib.decompressobj(-WINDOW_BITS)
+
+    def read(self, frames):
+        """The payloads of the frames."""
+        found = []
+        while frames:
+            start = {126: 4, 127: 10}.get(frames[1], 2)
+            size = frames[1] if start == 2 else int.from_bytes(frames[2:start], "big")
+            payload, first = frames[start : start + size], frames[0]
+            frames = frames[start + size :]
+            if first & 0x40:
+                payload = self.inflater.decompress(payload + b"\x00\x00\xff\xff")
+            found.append(payload)
+        return found
+
+
+def news(number, size=1000):
+    """A message of about so many bytes, in words that depend on its number."""
+    words = [f"{(number * 31 + word * word) % 977:x}" for word in range(size // 4)]
+    return json.dumps({"type": "update", "id": number, "content": " ".join(words)}).encode()
+
+
+@pytest.mark.parametrize("size", [60, 500, 1000, 3000, 30_000])
+@pytest.mark.parametrize("run", [1, 3, 20])
+def test_clients_that_come_at_any_time_read_what_refers_to_earlier_broadcasts(size, run):
+    """The interface server keeps for each the number of its first broadcast, and nothing else."""
+    history, number, clients, continued = History(), 0, [], 0
+    for _ in range(10):
+        messages = [news(number + step, size) for step in range(run)]
+        number += run
+        frames = [encode_frame(TEXT, message) for message in messages]
+        clients.append((Client(), history.next_number()))
+        for client, since in clients:
+            if since <= history.first:
+                continued += 1
+                assert client.read(history.continue_with(frames)) == messages
+            else:
+                alone = b"".join(map(compress_frame, frames))
+                assert client.read(alone) == messages
+        history.append(frames)
+        assert history.size == sum(map(len, history.payloads)) <= REACH
+    assert continued or size < SMALLEST
+
+
+def test_what_refers_to_earlier_broadcasts_is_shorter():
+    history = History()
+    history.append([encode_frame(TEXT, news(1))])
+    frame = encode_frame(TEXT, news(2))
+    assert len(history.continue_with([frame])) < len(compress_frame(frame))
+
+
+def test_histories_are_kept_of_so_many_groups_that_were_sent_to_last():
+    histories = Histories()
+    kept, dropped = histories.of("kept"), histories.of("dropped")
+    dropped.append([encode_frame(TEXT, news(1))])
+    for number in range(MOST_HISTORIES - 1):
+        histories.of(f"group-{number}")
+        assert histories.of("kept") is kept
+    assert len(histories.by_group) == MOST_HISTORIES
+    assert not dropped.payloads  # a socket may still refer to it
+    assert histories.of("dropped") is not dropped
 
 
 # Messages of clients

@@ -3,6 +3,7 @@
 import os
 import struct
 import zlib
+from contextlib import ExitStack
 
 import pytest
 from channels_realtime.interface.websocket.compression import SMALLEST
@@ -22,7 +23,7 @@ from harness.wire import (
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 
 OFFER = {"Sec_WebSocket_Extensions": "permessage-deflate; client_max_window_bits"}
-ANSWER = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+ANSWER = "permessage-deflate; client_no_context_takeover"
 RSV1 = 4
 NEWS = "The two craft came apart on the far side. " * 30
 
@@ -49,11 +50,11 @@ class Crowd:
         self.layer = unanswered.layer
         self.unanswered = unanswered
 
-    def join(self, wire, accept=True, **headers):
+    def join(self, wire, accept=True, group="crowd", **headers):
         """Request a WebSocket, and put it into the group; its reply channel."""
         wire.send(handshake(**headers))
         channel = self.unanswered.receive()["reply_channel"]
-        self.layer.group_add("crowd", channel)
+        self.layer.group_add(group, channel)
         if accept:
             self.layer.send(channel, {"accept": True})
             assert wire.status() == 101
@@ -112,11 +113,80 @@ def test_a_broadcast_is_compressed_for_those_who_take_it_so(crowd, message):
         assert len(payload) < len(NEWS) / 5
 
 
+class Reader:
+    """A client that keeps its window, as RFC 7692 has it."""
+
+    def __init__(self, crowd, exits, offer="permessage-deflate", group="crowd"):
+        self.wire = exits.enter_context(Wire(crowd.unanswered.interface))
+        self.alone = "no_context" in offer
+        self.channel = crowd.join(self.wire, group=group, Sec_WebSocket_Extensions=offer)
+        self.inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+
+    def read(self):
+        """The text of the next frame, which is compressed, and its length there."""
+        opcode, payload = self.wire.frame(RSV1)
+        assert opcode == TEXT
+        if self.alone:
+            return inflated(payload).decode(), len(payload)
+        text = self.inflater.decompress(payload + b"\0\0\xff\xff").decode()
+        return text, len(payload)
+
+
+def test_readers_who_came_earlier_get_what_refers_to_earlier_broadcasts(crowd):
+    with ExitStack() as exits:
+        readers = [Reader(crowd, exits)]
+        readers.append(Reader(crowd, exits, "permessage-deflate; server_no_context_takeover"))
+        lengths = []
+        for number in range(5):
+            crowd.tell(text=f"{number} {NEWS}")
+            crowd.tell(text="short ones are part of no window")
+            crowd.layer.send(readers[0].channel, {"text": NEWS})  # nor are replies
+            lengths.append([])
+            for reader in readers:
+                text, length = reader.read()
+                assert text == f"{number} {NEWS}"
+                lengths[-1].append(length)
+                assert reader.wire.frame() == (TEXT, b"short ones are part of no window")
+            assert readers[0].wire.frame() == (TEXT, NEWS.encode())
+            readers.append(Reader(crowd, exits))
+        first, alone, newcomer = lengths[-1][0], lengths[-1][1], lengths[-1][-1]
+        assert first < alone / 2
+        assert alone == newcomer
+
+
+def test_a_reader_who_leaves_for_a_while_can_read_what_follows(crowd):
+    with ExitStack() as exits:
+        reader, witness = Reader(crowd, exits), Reader(crowd, exits)
+        for number in range(6):
+            if number == 2:
+                crowd.layer.group_discard("crowd", reader.channel)
+            if number == 4:
+                crowd.layer.group_add("crowd", reader.channel)
+            crowd.tell(text=f"{number} {NEWS}")
+            assert witness.read()[0] == f"{number} {NEWS}"
+            if number not in (2, 3):
+                assert reader.read()[0] == f"{number} {NEWS}"
+
+
+def test_a_reader_in_two_groups_can_read_both(crowd):
+    with ExitStack() as exits:
+        reader, witness = Reader(crowd, exits), Reader(crowd, exits, group="others")
+        crowd.layer.group_add("others", reader.channel)
+        for number in range(8):
+            group = "others" if number in (2, 3, 6) else "crowd"
+            crowd.layer.send_group(group, {"text": f"{number} {NEWS}"})
+            assert reader.read()[0] == f"{number} {NEWS}"
+            if group == "others":
+                assert witness.read()[0] == f"{number} {NEWS}"
+
+
 def test_messages_of_any_size_arrive_in_their_order(crowd):
     """Several of them are written at once, each with its own context."""
     texts = [f"{number} {NEWS}"[: 40 if number % 3 else None] for number in range(30)]
     with Wire(crowd.unanswered.interface) as wire:
-        channel = crowd.join(wire, **OFFER)
+        channel = crowd.join(
+            wire, Sec_WebSocket_Extensions="permessage-deflate; server_no_context_takeover"
+        )
         for text in texts:
             crowd.tell(text=text)
         crowd.layer.send(channel, {"text": NEWS})

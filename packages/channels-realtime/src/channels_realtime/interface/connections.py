@@ -16,7 +16,12 @@ from channels_realtime.interface.new_connection import NewConnection
 from channels_realtime.interface.options import Options
 from channels_realtime.interface.redis.outbox import Message, Outbox
 from channels_realtime.interface.websocket.admission import Admission, Transport, UnreadHandshake
-from channels_realtime.interface.websocket.compression import compress_frame, negotiate
+from channels_realtime.interface.websocket.compression import (
+    ALONE,
+    Histories,
+    compress_frame,
+    negotiate,
+)
 from channels_realtime.interface.websocket.factory import WebSocketFactory
 from channels_realtime.interface.websocket.handshake import read_handshake
 from channels_realtime.interface.websocket.protocol import WebSocket
@@ -67,6 +72,7 @@ class Connections:
         self.by_reply_channel: dict[str, WebSocket | Request] = {}
         self.numbers = itertools.count(1)
         self.websocket_factory = WebSocketFactory(options)
+        self.histories = Histories()
         share_options(WebSocket, self.websocket_factory)
         patience = options.websocket_connect_timeout
         self.admission = Admission(self.admit, patience, budget.handshakes, metrics)
@@ -182,6 +188,7 @@ class Connections:
         connection = self.by_reply_channel.get(channel)
         if connection is not None and not connection.muted:
             self.groups.join(group, connection)
+            connection.history = None  # it may have missed broadcasts of the group
         else:
             # Its disconnect overtook its connect: nothing else would remove it from the group.
             self.forget_member(channel, {group})
@@ -194,21 +201,29 @@ class Connections:
     def broadcast(self, group: str, frames: Sequence[bytes]) -> None:
         """Write frames, each a whole message, to every socket of the group: one write each.
 
-        They are compressed once, for the first socket that takes them so.
+        They are compressed for the first socket that takes them so: by themselves, and for sockets
+        that have received what the group was sent before, by reference to that.
         """
         members = self.groups.members.get(group)
         if not members:
             return
         plain = frames[0] if len(frames) == 1 else b"".join(frames)
-        compressed = b""
-        compressing = 0  # sockets
+        alone = continued = b""
+        history, newcomers, continuing = None, [], 0
         open_state = WebSocket.STATE_OPEN
         for member in tuple(members):
             transport = member.transport
             data = plain
             if member.extension:
-                data = compressed = compressed or b"".join(map(compress_frame, frames))
-                compressing += 1
+                if history is None:
+                    history = self.histories.of(group)
+                    first = history.first
+                if member.history is history and member.since <= first:
+                    data = continued = continued or history.continue_with(frames)
+                    continuing += 1
+                else:
+                    data = alone = alone or b"".join(map(compress_frame, frames))
+                    newcomers.append(member)
             # The common case, spelled out: a function call here costs a tenth of the delivery.
             if (
                 member.state == open_state
@@ -228,7 +243,19 @@ class Connections:
                 member.send_frames(data)
         self.metrics.count("broadcasts", len(frames))
         self.metrics.count("frames_sent", len(frames) * len(members))
-        saved = compressing * (len(plain) - len(compressed))
+        saved = len(newcomers) * (len(plain) - len(alone)) + continuing * (
+            len(plain) - len(continued)
+        )
+        if history is not None:
+            number = history.next_number()
+            history.append(frames)
+            for member in newcomers:
+                if (
+                    member.state == open_state
+                    and member.history is not history
+                    and ALONE not in member.extension
+                ):
+                    member.history, member.since = history, number
         self.metrics.count("bytes_sent", len(plain) * len(members) - saved)
         self.metrics.count("bytes_saved", saved)
 

@@ -1,11 +1,14 @@
-"""permessage-deflate (RFC 7692) without context takeover: no socket has a zlib object of its own.
+"""permessage-deflate (RFC 7692): no socket has a zlib object of its own.
 
-A broadcast is compressed once per process. Replies to a single socket are sent as they are:
-compressing each of them would cost more than all the rest of their delivery.
+A broadcast is compressed at most twice per process: by itself, and by reference to the broadcasts
+before it, for those sockets of the group that have received all of them (see History). Replies to
+a single socket are sent as they are: compressing each would cost more than the rest of its
+delivery. Messages of clients come without context takeover.
 """
 
 import re
 import zlib
+from collections import deque
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
@@ -18,12 +21,14 @@ from channels_realtime.interface.websocket.framing import encode_frame
 # serves clients that can hold no larger one. Levels above 4 save 0.4 points at 5,000 bytes, for a
 # fifth more time.
 WINDOW_BITS = 12  # 4 KiB
+REACH = (1 << WINDOW_BITS) - 262  # bytes that zlib refers back: the window without its lookahead
 MEMORY_LEVEL = 5
 LEVEL = 4
 # Bytes of payload: shorter ones would save less than a packet's own headers (40 bytes), and each
 # client would have to inflate them.
 SMALLEST = 200
 
+MOST_HISTORIES = 1000  # of groups: 4 MiB
 RSV1 = 0x40  # in the first byte of a frame: its message is compressed
 # What the sender has removed from the end of the data, and behind it an empty final block. So data
 # that ends within a block is noticed: its stream does not end here.
@@ -36,8 +41,9 @@ NAME = b"permessage-deflate"
 TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 QUOTED = re.compile(rb'"(?:\\?[!#$%&\'*+\-.^_`|~0-9A-Za-z])+"')
 BITS = re.compile(rb"[89]|1[0-5]")
-ACCEPTED = b"permessage-deflate; server_no_context_takeover; client_no_context_takeover"
-ACCEPTED_SMALL = ACCEPTED + b"; server_max_window_bits=%d" % WINDOW_BITS
+ACCEPTED = b"permessage-deflate; client_no_context_takeover"
+ALONE = b"; server_no_context_takeover"  # each message is compressed by itself
+SMALL = b"; server_max_window_bits=%d" % WINDOW_BITS
 MALFORMED = "The sec-websocket-extensions header is malformed."
 
 
@@ -108,7 +114,8 @@ def read_parameter(text: bytes) -> Parameter:
 def answer_to(offer: Offer) -> bytes:
     """What accepts the offer, empty where it is declined (RFC 7692, section 7).
 
-    * server_no_context_takeover, client_no_context_takeover: accepted, and required anyway.
+    * server_no_context_takeover: accepted.
+    * client_no_context_takeover: accepted, and required anyway.
     * server_max_window_bits: accepted from WINDOW_BITS up. A smaller window would need a third
       variant of each broadcast, for clients that do not seem to exist.
     * client_max_window_bits: no response needs it. A client may use any window, as what inflates a
@@ -122,10 +129,11 @@ def answer_to(offer: Offer) -> bytes:
         if name in (b"server_no_context_takeover", b"client_no_context_takeover"):
             if value is not None:
                 return b""
+            answer += ALONE if name == b"server_no_context_takeover" else b""
         elif name == b"server_max_window_bits":
             if value is None or not BITS.fullmatch(value) or int(value) < WINDOW_BITS:
                 return b""
-            answer = ACCEPTED_SMALL
+            answer += SMALL
         elif name == b"client_max_window_bits":
             if value is not None and not BITS.fullmatch(value):
                 return b""
@@ -134,17 +142,97 @@ def answer_to(offer: Offer) -> bytes:
     return answer
 
 
-def compress_frame(frame: bytes) -> bytes:
-    """A frame as encode_frame() makes it, with its payload compressed where that is shorter."""
-    start = {126: 4, 127: 10}.get(frame[1], 2)
-    size = len(frame) - start
-    if size < SMALLEST:
+def payload_of(frame: bytes) -> bytes:
+    """The payload of a frame as encode_frame() makes it."""
+    return frame[{126: 4, 127: 10}.get(frame[1], 2) :]
+
+
+def is_long(payload: bytes) -> bool:
+    """Whether a broadcast goes compressed to those who take it so.
+
+    Its size alone decides, so that the windows of all clients stay the same.
+    """
+    return len(payload) >= SMALLEST
+
+
+def compress_frame(frame: bytes, window: bytes = b"") -> bytes:
+    """A frame as encode_frame() makes it, compressed unless it is short.
+
+    Args:
+        window: the end of what the receivers have inflated before, where they keep it.
+    """
+    payload = payload_of(frame)
+    if not is_long(payload):
         return frame
-    compressor = zlib.compressobj(LEVEL, zlib.DEFLATED, -WINDOW_BITS, MEMORY_LEVEL)
-    data = compressor.compress(memoryview(frame)[start:]) + compressor.flush(zlib.Z_SYNC_FLUSH)
-    if len(data) - 4 >= size:
-        return frame
+    strategy = zlib.Z_DEFAULT_STRATEGY
+    compressor = zlib.compressobj(
+        LEVEL, zlib.DEFLATED, -WINDOW_BITS, MEMORY_LEVEL, strategy, window
+    )
+    data = compressor.compress(payload) + compressor.flush(zlib.Z_SYNC_FLUSH)
     return encode_frame(frame[0] | RSV1, data[:-4])
+
+
+class History:
+    """The last broadcasts of a group that were sent compressed, as far as zlib refers back.
+
+    A client keeps what it inflates as its window (RFC 7692, section 7.2.3.2), and messages that are
+    not compressed are no part of it. So the windows of all sockets that have received the same
+    broadcasts end alike, and one frame can refer to them. Two values tell which sockets these are:
+    the history that a socket last received from, and the number of the first broadcast since when
+    it has received all of that history and nothing else compressed.
+
+    Attributes:
+        first: number of the oldest broadcast that is referred to; -1 while there is none.
+    """
+
+    __slots__ = ("first", "payloads", "size")
+
+    def __init__(self) -> None:
+        self.first = -1
+        self.payloads: deque[bytes] = deque()
+        self.size = 0
+
+    def next_number(self) -> int:
+        """The number of the next broadcast."""
+        return max(self.first, 0) + len(self.payloads)
+
+    def continue_with(self, frames: Sequence[bytes]) -> bytes:
+        """The frames for those who have received every broadcast since `first`."""
+        window = b"".join(self.payloads)[-REACH:]
+        parts = []
+        for frame in frames:
+            parts.append(compress_frame(frame, window))
+            if is_long(payload := payload_of(frame)):
+                window = (window + payload)[-REACH:]
+        return b"".join(parts)
+
+    def append(self, frames: Sequence[bytes]) -> None:
+        """The frames have been sent."""
+        payloads = [payload for frame in frames if is_long(payload := payload_of(frame))]
+        if not payloads:
+            return
+        self.first = max(self.first, 0)
+        for payload in payloads:
+            self.payloads.append(payload[-REACH:])
+            self.size += len(self.payloads[-1])
+        # More would reach back further than zlib does, and keep newcomers waiting.
+        while self.size > REACH and len(self.payloads) > 1:
+            self.size -= len(self.payloads.popleft())
+            self.first += 1
+
+
+class Histories:
+    """The histories of the groups that were sent to most recently, at most `MOST_HISTORIES`."""
+
+    def __init__(self) -> None:
+        self.by_group: dict[str, History] = {}
+
+    def of(self, group: str) -> History:
+        history = self.by_group.pop(group, None) or History()
+        if len(self.by_group) >= MOST_HISTORIES:
+            self.by_group.pop(next(iter(self.by_group))).payloads.clear()  # sockets refer to it
+        self.by_group[group] = history
+        return history
 
 
 def inflate(payload: bytes, limit: int) -> bytes:

@@ -18,6 +18,7 @@ from channels_realtime.interface.proxy import Address, client_address
 from channels_realtime.interface.redis.outbox import FOREVER, Message
 from channels_realtime.interface.websocket.compression import (
     Corrupt,
+    History,
     TooLong,
     inflate,
     longest_compressed,
@@ -70,6 +71,9 @@ class WebSocket(WebSocketServerProtocol):
     rate_limit: TokenBucket | None = None
     key = b""  # of the handshake, until it is answered
     extension = b""  # the header that accepts permessage-deflate, where the client offers it
+    # Which broadcasts this socket has received compressed; see compression.History.
+    history: History | None = None
+    since = 0
     websocket_version = 13
     answering_close = False
     closing_since: float | None = None
