@@ -149,6 +149,7 @@ class Client:
 
     def __init__(self):
         self.inflater = zlib.decompressobj(-WINDOW_BITS)
+        self.extension, self.history, self.since = ACCEPTED, None, 0
 
     def read(self, frames):
         """The payloads of the frames."""
@@ -173,28 +174,29 @@ def news(number, size=1000):
 @pytest.mark.parametrize("size", [60, 500, 1000, 3000, 30_000])
 @pytest.mark.parametrize("run", [1, 3, 20])
 def test_clients_that_come_at_any_time_read_what_refers_to_earlier_broadcasts(size, run):
-    """The interface server keeps for each the number of its first broadcast, and nothing else."""
     history, number, clients, continued = History(), 0, [], 0
     for _ in range(10):
         messages = [news(number + step, size) for step in range(run)]
         number += run
         frames = [encode_frame(TEXT, message) for message in messages]
-        clients.append((Client(), history.next_number()))
-        for client, since in clients:
-            if since <= history.first:
+        clients.append(Client())
+        newcomers = []
+        for client in clients:
+            if client.history is history and client.since <= history.first:
                 continued += 1
                 assert client.read(history.continue_with(frames)) == messages
             else:
                 alone = b"".join(map(compress_frame, frames))
                 assert client.read(alone) == messages
-        history.append(frames)
+                newcomers.append(client)
+        history.append(frames, newcomers)
         assert history.size == sum(map(len, history.payloads)) <= REACH
     assert continued or size < SMALLEST
 
 
 def test_what_refers_to_earlier_broadcasts_is_shorter():
     history = History()
-    history.append([encode_frame(TEXT, news(1))])
+    history.append([encode_frame(TEXT, news(1))], [])
     frame = encode_frame(TEXT, news(2))
     assert len(history.continue_with([frame])) < len(compress_frame(frame))
 
@@ -202,7 +204,7 @@ def test_what_refers_to_earlier_broadcasts_is_shorter():
 def test_histories_are_kept_of_so_many_groups_that_were_sent_to_last():
     histories = Histories()
     kept, dropped = histories.of("kept"), histories.of("dropped")
-    dropped.append([encode_frame(TEXT, news(1))])
+    dropped.append([encode_frame(TEXT, news(1))], [])
     for number in range(MOST_HISTORIES - 1):
         histories.of(f"group-{number}")
         assert histories.of("kept") is kept

@@ -17,8 +17,8 @@ from channels_realtime.interface.options import Options
 from channels_realtime.interface.redis.outbox import Message, Outbox
 from channels_realtime.interface.websocket.admission import Admission, Transport, UnreadHandshake
 from channels_realtime.interface.websocket.compression import (
-    ALONE,
     Histories,
+    History,
     compress_frame,
     negotiate,
 )
@@ -209,7 +209,9 @@ class Connections:
             return
         plain = frames[0] if len(frames) == 1 else b"".join(frames)
         alone = continued = b""
-        history, newcomers, continuing = None, [], 0
+        history: History | None = None
+        newcomers: list[Any] = []
+        continuing = 0  # sockets that get what refers to earlier broadcasts
         open_state = WebSocket.STATE_OPEN
         for member in tuple(members):
             transport = member.transport
@@ -243,19 +245,10 @@ class Connections:
                 member.send_frames(data)
         self.metrics.count("broadcasts", len(frames))
         self.metrics.count("frames_sent", len(frames) * len(members))
-        saved = len(newcomers) * (len(plain) - len(alone)) + continuing * (
-            len(plain) - len(continued)
-        )
+        saved = len(newcomers) * (len(plain) - len(alone))
+        saved += continuing * (len(plain) - len(continued))
         if history is not None:
-            number = history.next_number()
-            history.append(frames)
-            for member in newcomers:
-                if (
-                    member.state == open_state
-                    and member.history is not history
-                    and ALONE not in member.extension
-                ):
-                    member.history, member.since = history, number
+            history.append(frames, (each for each in newcomers if each.state == open_state))
         self.metrics.count("bytes_sent", len(plain) * len(members) - saved)
         self.metrics.count("bytes_saved", saved)
 

@@ -9,9 +9,9 @@ delivery. Messages of clients come without context takeover.
 import re
 import zlib
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from channels_realtime.interface.http_errors import Refused
 from channels_realtime.interface.websocket.framing import encode_frame
@@ -172,14 +172,26 @@ def compress_frame(frame: bytes, window: bytes = b"") -> bytes:
     return encode_frame(frame[0] | RSV1, data[:-4])
 
 
+class Receiver(Protocol):
+    """A socket that takes compressed broadcasts.
+
+    Attributes:
+        extension: what negotiate() has answered.
+        history: which it received from last, and nothing else compressed since the broadcast with
+            the number `since`; None where it may have missed one.
+    """
+
+    extension: bytes
+    history: "History | None"
+    since: int
+
+
 class History:
     """The last broadcasts of a group that were sent compressed, as far as zlib refers back.
 
     A client keeps what it inflates as its window (RFC 7692, section 7.2.3.2), and messages that are
     not compressed are no part of it. So the windows of all sockets that have received the same
-    broadcasts end alike, and one frame can refer to them. Two values tell which sockets these are:
-    the history that a socket last received from, and the number of the first broadcast since when
-    it has received all of that history and nothing else compressed.
+    broadcasts end alike, and one frame can refer to them.
 
     Attributes:
         first: number of the oldest broadcast that is referred to; -1 while there is none.
@@ -192,10 +204,6 @@ class History:
         self.payloads: deque[bytes] = deque()
         self.size = 0
 
-    def next_number(self) -> int:
-        """The number of the next broadcast."""
-        return max(self.first, 0) + len(self.payloads)
-
     def continue_with(self, frames: Sequence[bytes]) -> bytes:
         """The frames for those who have received every broadcast since `first`."""
         window = b"".join(self.payloads)[-REACH:]
@@ -206,8 +214,12 @@ class History:
                 window = (window + payload)[-REACH:]
         return b"".join(parts)
 
-    def append(self, frames: Sequence[bytes]) -> None:
-        """The frames have been sent."""
+    def append(self, frames: Sequence[bytes], newcomers: Iterable[Receiver]) -> None:
+        """The frames have been sent. `newcomers`: open sockets that they did not continue for."""
+        number = max(self.first, 0) + len(self.payloads)
+        for socket in newcomers:
+            if socket.history is not self and ALONE not in socket.extension:
+                socket.history, socket.since = self, number
         payloads = [payload for frame in frames if is_long(payload := payload_of(frame))]
         if not payloads:
             return
