@@ -294,6 +294,21 @@ def test_a_bomb_is_refused_and_takes_no_memory(interface, parts):
     assert peak << 10 < 150 * MIB
 
 
+def test_what_is_inflated_counts_against_the_message_rate(unanswered):
+    """50 messages a second, which may inflate to 800 KiB."""
+    with Wire(unanswered.interface) as wire:
+        wire.send(handshake(**OFFER))
+        unanswered.layer.send(unanswered.receive()["reply_channel"], {"accept": True})
+        assert wire.status() == 101
+        large = frame(TEXT, deflated(b"x" * MIB), reserved=RSV1)
+        wire.send(large * 2, frame(TEXT, b"one too many") * 2)
+        opcode, payload = wire.frame()
+        assert (opcode, struct.unpack(">H", payload[:2])) == (CLOSE, (4429,))
+        for _ in range(2):
+            assert len(unanswered.receive("websocket.receive")["text"]) == MIB
+        assert unanswered.next("websocket.receive") is None
+
+
 # An independent implementation
 
 

@@ -51,6 +51,9 @@ logger = logging.getLogger("channels_realtime.websocket")
 CLOSE_WITHIN = 5  # s between a close frame and the end of the connection
 RECEIVE_PATIENCE = 20  # s that a client's message may wait for Redis before its socket is closed
 MOST_EARLY = 100  # frames kept for a socket whose handshake is not answered yet
+# Bytes of an inflated message that count as another message: it costs workers and Redis as much as
+# one that was sent in full, and its sender a thousandth.
+INFLATED = 16 << 10
 INVALID_PAYLOAD = 1007  # as autobahn closes where a text is no UTF-8
 
 
@@ -206,6 +209,8 @@ class WebSocket(WebSocketServerProtocol):
         try:
             if is_compressed(self):
                 payload = inflate(payload, self.connections.options.max_message)
+                if self.rate_limit is not None:
+                    self.rate_limit.charge(len(payload) // INFLATED)
             text = None if isBinary else payload.decode()
         except TooLong:
             self.connections.metrics.drop("inflates_too_long")
