@@ -64,7 +64,13 @@ def main(arguments: Sequence[str]) -> int:
         plan = dataclasses.replace(plan, repetitions=options.repetitions)
     chosen_systems = systems.choose([name for name in options.only.split(",") if name])
     chosen = scenarios.choose([name for name in options.scenarios.split(",") if name])
-    sockets = {"crowd": plan.crowd_readers, "herd": plan.herd_readers}
+    sockets = {
+        "crowd": plan.crowd_readers,
+        "herd": plan.herd_readers,
+        "idle-crowd": max(plan.idle_crowds),
+        "jitter": plan.jitter_clients,
+        "large-crowd": -(-max(plan.large_crowds) // systems.Ours.interfaces),
+    }
     if most := max((sockets.get(scenario.name, 0) for scenario in chosen), default=0):
         raise_file_limit(most + FILES_BESIDE_SOCKETS)
     progress = Progress(sum(len(part.scenarios) for part in wanted(chosen_systems, chosen, plan)))

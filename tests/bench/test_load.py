@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench import load, messages, publishers
-from bench.load import CLOSE, MASK, PING, Crowd, FrameCounter, client_frame, read_header
+from bench.load import CLOSE, PING, Crowd, FrameCounter
+from bench.messages import MASK, client_frame, read_header
 
 SIZE = 300
 
