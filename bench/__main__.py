@@ -16,10 +16,9 @@ from bench.errors import BenchError
 from bench.plan import FULL, QUICK
 from bench.progress import Progress
 from bench.report import markdown
-from bench.results import Results, describe_machine
+from bench.results import FOLDER, RESULTS, Results, describe_machine
 from bench.session import run, wanted
 
-FOLDER = Path(__file__).with_name("results")
 # Files of a process besides its sockets: libraries, logs, pipes, Redis.
 FILES_BESIDE_SOCKETS = 500
 
@@ -50,6 +49,11 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         help="one short repetition, for a look (also: QUICK=1 in the environment)",
     )
     parser.add_argument("--repetitions", type=int, help="instead of the plan's")
+    parser.add_argument(
+        "--update",
+        action="store_true",
+        help="keep what the folder's results.json has of other systems and scenarios",
+    )
     parser.add_argument(
         "--output", type=Path, default=FOLDER, help="folder of the three result files"
     )
@@ -88,12 +92,16 @@ def main(arguments: Sequence[str]) -> int:
     finally:
         processes.stop_all()
         progress.clear()
+    failed = bool(results.errors)
     options.output.mkdir(parents=True, exist_ok=True)
-    (options.output / "results.json").write_text(results.as_json())
+    if options.update:
+        later, results = results, Results.load(options.output / RESULTS)
+        results.update(later, list(systems.SYSTEMS))
+    (options.output / RESULTS).write_text(results.as_json())
     (options.output / "results.md").write_text(markdown(results))
     (options.output / "chart.svg").write_text(chart(results))
     print(markdown(results))
-    return 1 if results.errors else 0
+    return 1 if failed else 0
 
 
 def stop(signal_number: int, frame: FrameType | None) -> None:

@@ -19,7 +19,8 @@ class Plan:
     crowd_readers: int = 10_000
     crowd_messages: int = 10
     idle_crowds: tuple[int, ...] = (1_000, 10_000)
-    idle_seconds: float = 50  # two of the interface server's intervals between pings
+    # 25 s: the interface server's interval between pings, so that each socket is pinged once.
+    idle_seconds: float = 25
     large_crowds: tuple[int, ...] = (1_000, 10_000, 48_000, 90_000)  # steps of one crowd
     hold_seconds: float = 300  # of the largest step, with posts going on
     post_interval: float = 5  # s, meanwhile
@@ -47,7 +48,6 @@ QUICK = dataclasses.replace(
     burst_messages=100,
     burst_seconds=2,
     crowd_messages=3,
-    idle_seconds=25,
     hold_seconds=30,
     jitter_clients=2000,
     jitter_messages=60,

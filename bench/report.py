@@ -155,8 +155,16 @@ def introduction(about: dict[str, Any]) -> str:
         "CPU a delivery is the server process's own (user and system); CPU a handshake is that of "
         "server, worker and Redis together. The load client shares the cores, so CPU figures hold "
         "better than times; in a burst it looks at its sockets every "
-        f"{1e3 * plan['pace']:g} ms."
+        f"{1e3 * plan['pace']:g} ms." + "".join(map(later_run, about.get("later", [])))
     )
+
+
+def later_run(run: dict[str, Any]) -> str:
+    """A paragraph about a run that has replaced a part of the figures."""
+    times = run["repetitions"]
+    repeated = "one repetition" if times == 1 else f"{times} repetitions"
+    kind = f"{repeated}{', a quick look' if run['quick'] else ''}"
+    return f"\n\nMeasured on {run['date']} ({kind}): {', '.join(run['measured'])}."
 
 
 def number(value: float, digits: int) -> str:
