@@ -74,6 +74,7 @@ def profile(session: Session, client: Talker) -> Figures:
     )
     if opened["opened"] < plan.jitter_clients:
         raise HandshakesFailed(opened["opened"], plan.jitter_clients, opened["refusals"])
+    session.settle()
     before = newest(stack.publish(1))
     session.settle()
     ask("begin", newest=before, messages=plan.jitter_messages, every=CUT_EVERY, away=CUT_FOR)

@@ -10,7 +10,7 @@ from channels.routing import Router, route
 from channels_realtime.worker.handoff import MOST_WAITING, hand_off, is_worker
 from channels_realtime.worker.worker import Worker
 from harness.environment import redis_server
-from harness.services import PATIENCE, wait_until
+from harness.waiting import PATIENCE, wait_until
 
 
 class Desk:

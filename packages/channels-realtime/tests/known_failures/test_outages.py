@@ -15,8 +15,11 @@ import redis
 from channels_realtime.layer.channel_layer import RedisChannelLayer
 from channels_realtime.metrics.counters import processes
 from harness.clients import read_until
-from harness.services import PATIENCE, RedisSentinel, RedisServer, free_port, stopped, wait_until
+from harness.network import free_port
+from harness.process import stopped
+from harness.redis_servers import RedisSentinel, RedisServer
 from harness.stack import Stack
+from harness.waiting import PATIENCE, wait_until
 from websockets.exceptions import InvalidStatus
 
 OUTAGE = 30  # s: longer than any number of attempts that redis-py counts

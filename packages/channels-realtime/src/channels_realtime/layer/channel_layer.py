@@ -183,7 +183,7 @@ class Transport(BaseRedisChannelLayer):
         """Send (channel, message) pairs, those of one shard in one round trip and in order.
 
         Args:
-            messages: pairs of a channel and a message.
+            messages: (channel, content) pairs.
             before: commands that are run before, in the same round trips.
 
         Raises:

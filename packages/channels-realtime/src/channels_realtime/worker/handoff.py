@@ -18,7 +18,7 @@ from typing import Protocol
 
 logger = logging.getLogger("django.channels")
 
-MOST_WAITING = 8  # consumers of a process; each holds a thread and two connections
+MOST_WAITING = 8  # consumers per process; each holds a thread and two connections
 IDLE = 5.0  # s until a thread with nothing to do closes its connections
 
 

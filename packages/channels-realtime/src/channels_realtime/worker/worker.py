@@ -47,7 +47,7 @@ UNAVAILABLE = {
     "content": b"Busy; please try again in a moment.\n",
 }
 CONVERSATION = ("websocket.connect", "websocket.receive")  # whose clients wait for a reply
-NUDGE = 0.2  # s between two attempts to end a worker's wait for a message
+NUDGE = 0.2  # s between two attempts to interrupt a worker's wait
 
 
 class RoutingMessage(Message):
@@ -235,7 +235,7 @@ class Worker(ChannelsWorker):
         channels = tuple(channels)
         layer = self.layer
         failures = 0
-        unsent: list[Outgoing] = []  # goes in one round trip with the next wait for a message
+        unsent: list[Outgoing] = []  # sent in the same round trip as the next wait
         while self.wanted():
             try:
                 if self.held or layer.has_shard_away():

@@ -55,6 +55,7 @@ class Link(FileDescriptor):
         on_open: called with the link after each opening, before anything else is sent.
 
     Attributes:
+        round_trip: seconds that the last heartbeat took to be answered.
         refused_since: since when Redis has refused the heartbeat, as with a full memory.
         lost_at: when a connection ended last, on the monotonic clock; None if none did.
     """
@@ -65,6 +66,7 @@ class Link(FileDescriptor):
         self.on_open = on_open
         self.connection = Connection(shard)
         self.socket: socket.socket | None = None
+        self.round_trip = 0.0
         self.refused_since: float | None = None
         self.lost_at: float | None = None
         self.awaited: deque[Awaited] = deque()

@@ -75,9 +75,12 @@ class Registration:
         """Renew the lease on one shard. `gauges`: what is published with the counters."""
         index, scripts = link.shard.index, self.layer.scripts
 
+        sent_at = time.monotonic()
+
         def renewed(reply: HeartbeatReply | Exception) -> None:
             if isinstance(reply, Lost):
                 return
+            link.round_trip = time.monotonic() - sent_at
             if isinstance(reply, Exception):
                 logger.error("%s refuses the heartbeat: %s", link.shard, reply)
                 link.refused_since = link.refused_since or time.monotonic()
