@@ -31,7 +31,7 @@ def raise_file_limit(wanted: int) -> None:
     if hard != resource.RLIM_INFINITY and hard < wanted:
         raise BenchError(
             f"The largest crowd needs {wanted} open files per process, but the limit is {hard}; "
-            f"raise it (ulimit -Hn {wanted}) or leave the crowd scenario out with --scenarios."
+            f"raise it (ulimit -Hn {wanted}) or leave the largest crowds out with --scenarios."
         )
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 

@@ -67,9 +67,14 @@ class Results:
         ]
         systems = self.systems | later.systems
         self.systems = {name: systems[name] for name in order if name in systems}
-        run = {"date": later.about["date"], "repetitions": later.about["plan"]["repetitions"]}
-        run |= {"quick": later.about["quick"], "measured": sorted(map(": ".join, again))}
-        self.about["later"] = [*self.about.get("later", []), run]
+        names = sorted(map(": ".join, again))
+        runs = []
+        for run in self.about.get("later", []):
+            if left := [name for name in run["measured"] if name not in names]:
+                runs.append(run | {"measured": left})
+        about = {key: later.about[key] for key in ("date", "quick")}
+        about |= {"repetitions": later.about["plan"]["repetitions"], "measured": names}
+        self.about["later"] = [*runs, about]
 
     def add(self, system: str, scenario: str, figures: dict[str, float]) -> None:
         """Take the figures of one repetition, {metric: number}."""

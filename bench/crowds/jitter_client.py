@@ -12,7 +12,7 @@ import time
 from array import array
 from collections import Counter
 from functools import lru_cache
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import uvloop
 
@@ -72,7 +72,8 @@ class Connection(load.Socket):
     def cut(self) -> None:
         """End it as a lost network does: the server gets no closing handshake."""
         self.is_cut = True
-        self.transport.abort()
+        if hasattr(self, "transport"):  # unless the TCP handshake timed out
+            self.transport.abort()
 
     def on_open(self) -> None:
         self.reader.on_open()
@@ -115,7 +116,6 @@ class Reader:
         self.source = source
         self.connection: Connection | None = None
         self.connecting = False
-        self.away = False
         self.begin()
 
     def begin(self) -> None:
@@ -238,7 +238,7 @@ class LiveBlogReader(Reader):
                 self.ahead.add(revision)
         while self.head + 1 in self.ahead:
             self.head += 1
-            self.ahead.remove(self.head)
+        self.ahead = {revision for revision in self.ahead if revision > self.head}
         if frame.revision > self.head and self.gap is None:
             loop = asyncio.get_running_loop()
             self.gap = loop.call_later(GAP_SECONDS, self.ask_about_gap, frame.revision)
@@ -325,7 +325,9 @@ class Client:
     """One method a command; arguments and answers are JSON values."""
 
     run: Run
-    readers: ClassVar[list[Reader]] = []
+
+    def __init__(self) -> None:
+        self.readers: list[Reader] = []
 
     async def open(
         self, protocol: str, count: int, in_flight: int, target: load.Target, newest: int

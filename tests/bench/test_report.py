@@ -85,6 +85,10 @@ def test_a_later_run_of_one_scenario_replaces_its_figures_and_keeps_all_others()
     assert older.summary("stock", "echo", "rate") is not None
     assert [error["scenario"] for error in older.errors] == ["echo"]
     assert "socket-io: jitter" in markdown(older)
+    again = made_up()
+    again.values = {Key("ours", "herd", "last_back"): [1.4]}
+    older.update(again, list(SYSTEMS))
+    assert markdown(older).count("ours: herd") == 1
 
 
 def test_what_was_written_is_read_as_it_was(tmp_path: Path) -> None:
