@@ -173,7 +173,7 @@ def test_the_fields_of_frames_are_those_that_are_sent(client):
     assert fields_of("replay") == set(replay) | {"head"}
     assert fields_of("update") == set(replay["updates"][0])
     assert fields_of("blog") == set(blog_frame(blog))
-    assert fields_of("pulse") == set(pulse_frame(1, 1))
+    assert fields_of("pulse") == set(pulse_frame(1, 1, 2.0))
     assert fields_of("ended") == set(ended_frame(1))
 
 

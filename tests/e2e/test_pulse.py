@@ -67,7 +67,7 @@ def expect_line(process, words):
 def test_readers_are_told_the_head_and_how_many_they_are(stack, blog):
     stack.manage("post", blog, "One")
     with stack.reader(blog) as one:
-        assert one.pulse() == {"type": "pulse", "revision": 1, "readers": 1}
+        assert one.pulse() == {"type": "pulse", "revision": 1, "readers": 1, "interval": 2.0}
         with stack.reader(blog):
             one.next(lambda frame: frame["type"] == "pulse" and frame["readers"] == 2)
         one.next(lambda frame: frame["type"] == "pulse" and frame["readers"] == 1)

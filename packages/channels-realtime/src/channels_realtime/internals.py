@@ -7,6 +7,7 @@ packages/channels-realtime/tests/test_internals.py notices when one of these cha
 """
 
 import ctypes
+import math
 import socket
 import time
 from collections.abc import Sequence
@@ -179,6 +180,20 @@ def unparsed(channel: http.HTTPChannel) -> int:
 def raw_socket(transport: interfaces.ITransport) -> socket.socket | None:
     """The socket under a plain TCP or unix transport, or None under anything else (TLS)."""
     return transport.socket if isinstance(transport, tcp.Connection) else None
+
+
+def limit_unacknowledged(port: object, seconds: float) -> None:
+    """Have the kernel end connections that Twisted's port accepts once something that was sent to
+    them has been unacknowledged, or has waited for a reader, for so long (RFC 5482).
+
+    A connection inherits the option from the port, so that it costs none of them a system call.
+    Does nothing for a port that is no TCP port, and where the system has no such option.
+    """
+    if isinstance(port, tcp.Port) and port.addressFamily != socket.AF_UNIX and seconds > 0:
+        with suppress(AttributeError, OSError):
+            port.socket.setsockopt(
+                socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, math.ceil(seconds * 1000)
+            )
 
 
 def has_hung_up(transport: interfaces.ITransport) -> bool:

@@ -1,7 +1,7 @@
 """All connections of one interface server, by their reply channels and by their groups."""
 
 import itertools
-import logging
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,18 +14,19 @@ from channels_realtime.interface.http_errors import Refused
 from channels_realtime.interface.liveness import Liveness
 from channels_realtime.interface.new_connection import NewConnection
 from channels_realtime.interface.options import Options
+from channels_realtime.interface.redis.heartbeats import Heartbeats
 from channels_realtime.interface.redis.outbox import Message, Outbox
 from channels_realtime.interface.redis.registration import Registration
+from channels_realtime.interface.timer_wheel import TimerWheel
 from channels_realtime.interface.websocket.admission import Admission, Transport, UnreadHandshake
 from channels_realtime.interface.websocket.coalescing import Coalescing
 from channels_realtime.interface.websocket.factory import WebSocketFactory
 from channels_realtime.interface.websocket.handshake import Handshake
 from channels_realtime.interface.websocket.protocol import WebSocket
 from channels_realtime.internals import share_options, trim_memory
+from channels_realtime.layer.envelope import Mark
 from channels_realtime.memory_budget import Budget
 from channels_realtime.metrics.counters import Metrics
-
-logger = logging.getLogger("channels_realtime.connections")
 
 # Called with the protocol ("http" or "websocket"), what happened, and its details.
 ActionLogger = Callable[[str, str, dict[str, Any]], None]
@@ -64,7 +65,9 @@ class Connections:
         self.metrics = metrics
         self.action_logger = action_logger
         self.number_open = 0
-        self.new: set[NewConnection] = set()
+        self.wheel = TimerWheel(time.monotonic())
+        self.number_of_sockets = 0
+        self.heartbeats: Heartbeats[WebSocket | Request] = Heartbeats()
         self.by_reply_channel: dict[str, WebSocket | Request] = {}
         self.numbers = itertools.count(1)
         self.websocket_factory = WebSocketFactory(options)
@@ -77,7 +80,9 @@ class Connections:
             metrics,
             lambda transport: self.coalescing.abandoned(transport),
         )
-        self.coalescing = Coalescing(self.admission, self.begin, groups, registration, metrics)
+        self.coalescing = Coalescing(
+            self.admission, self.begin, self.add_member, groups, registration, metrics
+        )
         self.bodies = Bodies(budget, outbox, metrics)
         self.writes: Buffers[WebSocket | Channel] = Buffers(
             "writes",
@@ -107,20 +112,19 @@ class Connections:
         """A connection was opened. Returns whether there is room for it."""
         self.number_open += 1
         if self.number_open <= self.budget.connections:
-            self.new.add(connection)
             return True
         self.metrics.drop("connections_full")
         return False
 
     def decided(self, connection: NewConnection) -> None:
         """Its first header has arrived, or it has ended. Calling it again does nothing."""
-        self.new.discard(connection)
+        self.wheel.remove(connection)
 
     def closed(self, connection: WebSocket | Channel | NewConnection) -> None:
         """A connection has ended."""
         self.number_open -= 1
         if isinstance(connection, NewConnection):
-            self.new.discard(connection)
+            self.wheel.remove(connection)
             self.headers.remove(connection)
         else:
             self.writes.remove(connection)
@@ -158,11 +162,17 @@ class Connections:
         """Give a connection a reply channel; returns its name."""
         reply_channel = f"{self.process}{next(self.numbers):x}"
         self.by_reply_channel[reply_channel] = connection
+        self.number_of_sockets += isinstance(connection, WebSocket)
         return reply_channel
 
     def unregister(self, reply_channel: str) -> bool:
-        """Take a reply channel away; returns whether it was there."""
-        return self.by_reply_channel.pop(reply_channel, None) is not None
+        """Take a reply channel and its deadlines away; returns whether it was there."""
+        connection = self.by_reply_channel.pop(reply_channel, None)
+        if connection is None:
+            return False
+        self.number_of_sockets -= isinstance(connection, WebSocket)
+        self.wheel.remove(connection)
+        return True
 
     def has(self, reply_channel: str) -> bool:
         return reply_channel in self.by_reply_channel
@@ -171,7 +181,7 @@ class Connections:
         """Take its reply channel and its groups away, also in Redis."""
         self.admission.finished(connection)
         self.coalescing.forget(connection)
-        self.by_reply_channel.pop(connection.reply_channel, None)
+        self.unregister(connection.reply_channel)
         self.leave_groups(connection)
 
     def leave_groups(self, connection: WebSocket | Request) -> None:
@@ -197,16 +207,38 @@ class Connections:
     def join(self, group: str, channel: str) -> None:
         connection = self.by_reply_channel.get(channel)
         if connection is not None and not connection.muted:
-            self.groups.join(group, connection)
+            self.add_member(group, connection)
             self.coalescing.joined(group, connection)
         else:
             # Its disconnect overtook its connect: nothing else would remove it from the group.
             self.registration.forget(channel, {group})
 
+    def add_member(self, group: str, connection: WebSocket | Request) -> None:
+        self.groups.join(group, connection)
+        self.heartbeats.join(group, connection)
+
     def leave(self, group: str, channel: str) -> None:
         connection = self.by_reply_channel.get(channel)
         if connection is not None:
             self.groups.leave(group, connection)
+
+    def receive_marked(self, group: str, mark: Mark, frame: bytes) -> bool:
+        """A marked message has come. Returns whether it was sent to those who still need it;
+        otherwise it is for all members of the group."""
+        new = self.heartbeats.receive(group, mark, time.monotonic())
+        if new is None:
+            return False
+        self.metrics.count("heartbeats_held")
+        members = self.groups.members.get(group, set())
+        for member in new:
+            if member in members:
+                self.metrics.count("frames_sent")
+                member.send_frames(frame)
+        return True
+
+    def may_have_missed(self) -> None:
+        """Messages to groups may have been lost."""
+        self.heartbeats.forget_all()
 
     def broadcast(self, group: str, frames: Sequence[bytes]) -> None:
         """Write frames, each a whole message, to every socket of the group: one write each."""
@@ -272,18 +304,15 @@ class Connections:
     # Time and figures
 
     def check_time(self, now: float) -> None:
-        """Called every 2 s with the monotonic clock."""
+        """Called every CHECK seconds with the monotonic clock."""
         self.admission.check_time(now)
         self.coalescing.check_time(now)
         self.bodies.check_time(now)
         for buffers in (self.writes, self.messages, self.headers):
             buffers.check()
         self.trim_memory()
-        for connection in (*self.by_reply_channel.values(), *self.new):
-            try:
-                connection.check_time(now)
-            except Exception:
-                logger.exception("A connection's time limits could not be checked")
+        self.wheel.advance(now)
+        self.heartbeats.check_time(now)
 
     def trim_memory(self) -> None:
         """Return memory to the system once buffers that held much are empty again."""
@@ -298,7 +327,7 @@ class Connections:
     def gauges(self) -> dict[str, int]:
         """What is there now, by the names of channels_realtime.metrics.prometheus."""
         return {
-            "sockets": len(self.sockets()),
+            "sockets": self.number_of_sockets,
             "groups": len(self.groups.members),
             "handshakes_waiting": len(self.admission.waiting) + self.coalescing.waiting,
             "connections": self.number_open,

@@ -24,7 +24,7 @@ from channels_realtime.interface.redis.inbox import Inbox
 from channels_realtime.interface.redis.link import Link
 from channels_realtime.interface.redis.outbox import Outbox
 from channels_realtime.interface.redis.registration import Registration
-from channels_realtime.internals import keep_time_monotonically
+from channels_realtime.internals import keep_time_monotonically, limit_unacknowledged
 from channels_realtime.layer.channel_layer import HEARTBEAT, PROCESS, Transport
 from channels_realtime.layer.receiving import LONG_WAIT
 from channels_realtime.memory_budget import Budget
@@ -32,7 +32,7 @@ from channels_realtime.metrics.counters import Metrics
 
 logger = logging.getLogger("channels_realtime.interface")
 
-CHECK = 2  # s between checks of time limits and silent sockets
+CHECK = 1  # s between checks of time limits and silent sockets
 LISTEN_WITHIN = 2  # s: clients should rather be told that Redis is away than kept waiting
 DRAIN_STEP = 0.05  # s between two batches of sockets that are closed
 # s from the loss of a connection to Redis until clients that have waited for an answer since before
@@ -123,7 +123,13 @@ class Server:
             except Exception as error:
                 self.cannot_listen(description, error)
                 return
-            listening.addCallbacks(self.listeners.append, failed)
+            listening.addCallbacks(self.listens, failed)
+
+    def listens(self, listener: Any) -> None:
+        """A port is open. `listener`: of Twisted."""
+        # A dead peer to which something was sent need not be pinged to be found.
+        limit_unacknowledged(listener, self.options.ping_timeout)
+        self.listeners.append(listener)
 
     def cannot_listen(self, description: str, error: BaseException | None) -> None:
         """End: a server that does not listen is of no use."""

@@ -9,7 +9,15 @@ from channels_realtime.interface.redis.link import Link, Lost, RawReply
 from channels_realtime.interface.redis.outbox import Message
 from channels_realtime.interface.websocket.framing import encode_message
 from channels_realtime.layer.channel_layer import Transport
-from channels_realtime.layer.envelope import GROUP, JOIN, LEAVE, MESSAGE, BadEnvelope, stamp
+from channels_realtime.layer.envelope import (
+    GROUP,
+    JOIN,
+    LEAVE,
+    MESSAGE,
+    BadEnvelope,
+    Mark,
+    stamp,
+)
 from channels_realtime.layer.shard import seconds
 from channels_realtime.metrics.counters import Metrics
 
@@ -28,6 +36,8 @@ class Recipients(Protocol):
 
     def deliver(self, channel: str, message: Message) -> None: ...
     def broadcast(self, group: str, frames: Sequence[bytes]) -> None: ...
+    def receive_marked(self, group: str, mark: Mark, frame: bytes) -> bool: ...
+    def may_have_missed(self) -> None: ...
     def deliver_to_group(self, group: str, message: Message) -> None: ...
     def join(self, group: str, channel: str) -> None: ...
     def leave(self, group: str, channel: str) -> None: ...
@@ -50,6 +60,7 @@ class Inbox:
         """Begin to read, on a link that was just opened."""
         self.link = link
         if self.lost:
+            self.recipients.may_have_missed()
             # Joins may have been lost with the last reply; Redis holds them, if it kept its keys.
             link.run(self.rejoin, self.layer.scripts.memberships(link.shard.index, self.process))
         self.wait()
@@ -116,7 +127,7 @@ class Inbox:
         runs: dict[str, list[bytes]] = {}  # group -> frames to write together
         for entry in entries:
             try:
-                kind, name, content = self.layer.codec.unpack(entry)
+                kind, name, content, mark = self.layer.codec.unpack(entry)
                 if name is None:
                     raise BadEnvelope("it names no channel")
             except BadEnvelope as reason:
@@ -129,6 +140,10 @@ class Inbox:
                     continue
                 frame = encode_message(content) if kind == GROUP else None
                 if frame is not None:
+                    if mark is not None:
+                        self.broadcast(runs)  # before a heartbeat that only some members get
+                        if self.recipients.receive_marked(name, mark, frame):
+                            continue
                     runs.setdefault(name, []).append(frame)
                     continue
             # All other entries keep their place among the broadcasts.

@@ -138,6 +138,7 @@ class Coalescing:
         admission: where those go that do.
         begin: makes a connection a WebSocket that has not been sent to the workers; called with
             its transport, the handshake and the bytes that came right behind it.
+        add_member: makes a WebSocket a member of a group of this process.
         groups: of this process.
         registration: of their members in Redis.
     """
@@ -146,12 +147,14 @@ class Coalescing:
         self,
         admission: Admission,
         begin: Callable[[Transport, Handshake, bytes], "WebSocket"],
+        add_member: "Callable[[str, WebSocket], None]",
         groups: Groups[Any],
         registration: Registration,
         metrics: Metrics,
     ) -> None:
         self.admission = admission
         self.begin = begin
+        self.add_member = add_member
         self.groups = groups
         self.registration = registration
         self.metrics = metrics
@@ -375,7 +378,7 @@ class Coalescing:
     ) -> None:
         """Join a new socket to the group; once Redis has it there too, it gets the reply."""
         socket = self.begin(transport, handshake, rest)
-        self.groups.join(reply.group, socket)
+        self.add_member(reply.group, socket)
         if not self.joining:
             reactor.callLater(0, self.join)
         self.joining.setdefault(reply, []).append((socket, handshake))

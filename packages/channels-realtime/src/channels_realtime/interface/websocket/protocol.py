@@ -2,6 +2,7 @@
 
 import logging
 import math
+import random
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,7 +17,15 @@ from channels_realtime.close_codes import FLOOD, GOING_DOWN, TRY_AGAIN_LATER
 from channels_realtime.interface.http_errors import BUSY, RETRY_AFTER, refusal
 from channels_realtime.interface.proxy import Address, client_address
 from channels_realtime.interface.redis.outbox import FOREVER, Message
-from channels_realtime.interface.websocket.framing import BINARY, CONTINUATION, TEXT, encode_frame
+from channels_realtime.interface.websocket.framing import (
+    BINARY,
+    CONTINUATION,
+    PING,
+    PONG,
+    PONG_LENGTH,
+    TEXT,
+    encode_frame,
+)
 from channels_realtime.interface.websocket.handshake import Handshake, accept_handshake
 from channels_realtime.interface.websocket.rate_limit import TokenBucket
 from channels_realtime.internals import (
@@ -42,6 +51,9 @@ CLOSE_WITHIN = 5  # s between a close frame and the end of the connection
 RECEIVE_PATIENCE = 20  # s that a client's message may wait for Redis before its socket is closed
 WEBSOCKET_SCHEMES = {"http": "ws", "https": "wss"}
 MOST_EARLY = 100  # frames kept for a socket whose handshake is not answered yet
+# Of --ping-interval, by which a ping may come early: thousands of sockets that were opened within a
+# second would else be pinged within a second, for ever.
+PING_JITTER = 0.25
 
 
 class WebSocket(WebSocketServerProtocol):
@@ -64,6 +76,8 @@ class WebSocket(WebSocketServerProtocol):
     websocket_version = 13
     answering_close = False
     closing_since: float | None = None
+    pinged_at = 0.0  # 0: never
+    wheel_slot = 0
     send_now: Callable[[bytes], int] | None = None  # the kernel's send, for a plain transport
     held: list[bytes] | None = None  # sent together: the handshake's answer, the first message
     inside_message = False  # autobahn's frame parser, before it begins
@@ -107,6 +121,7 @@ class WebSocket(WebSocketServerProtocol):
         self.client_addr, self.forwarded_scheme = client_address(
             connections.options.proxies, handshake.headers, address
         )
+        connections.wheel.schedule(self, self.handshake_due())
         self.connect_sent = True  # or another socket's, whose reply this one shares
         self.log_action("connecting")
 
@@ -132,6 +147,16 @@ class WebSocket(WebSocketServerProtocol):
         )
 
     def dataReceived(self, data: bytes) -> None:
+        self.last_data = time.monotonic()
+        # What a silent crowd sends: autobahn would take three times as long for it.
+        if (
+            len(data) == PONG_LENGTH
+            and data.startswith(PONG)
+            and not self.data
+            and self.current_frame is None
+            and self.state == self.STATE_OPEN
+        ):
+            return
         self._dataReceived(data)
         if self.inside_message or self.data:
             join_pieces(self)
@@ -208,7 +233,6 @@ class WebSocket(WebSocketServerProtocol):
 
     def is_within_rate(self) -> bool:
         """Count a frame; close the socket where there are too many."""
-        self.last_data = time.monotonic()
         rate = self.connections.options.message_rate
         if not rate:
             return True
@@ -232,13 +256,10 @@ class WebSocket(WebSocketServerProtocol):
         if not self.muted and self.is_within_rate():
             self.sendPong(payload)
 
-    def onPong(self, payload: bytes) -> None:
-        self.last_data = time.monotonic()
-
     def onCloseFrame(self, code: int, reasonRaw: bytes) -> bool | None:
         """autobahn answers a bad close frame, and then takes that frame for the peer's answer."""
         self.answering_close = True
-        self.closing_since = self.closing_since or time.monotonic()
+        self.expect_end()
         try:
             return super().onCloseFrame(code, reasonRaw)
         finally:
@@ -299,6 +320,7 @@ class WebSocket(WebSocketServerProtocol):
         self.key = b""
         self.state = self.STATE_OPEN
         self.inside_message, self.current_frame = False, None  # autobahn's frame parser
+        self.connections.wheel.schedule(self, self.open_due())
         self.connections.metrics.count("websockets_opened")
         self.log_action("connected")
         early, self.early, self.early_size = self.early, None, 0
@@ -393,7 +415,7 @@ class WebSocket(WebSocketServerProtocol):
     def close_with(self, code: int) -> None:
         """Send a close frame, nothing after it, and take no more messages."""
         self.muted = True
-        self.closing_since = self.closing_since or time.monotonic()
+        self.expect_end()
         self.connections.leave_groups(self)
         if self.state != self.STATE_CONNECTING:
             self.sendCloseFrame(code=code)
@@ -408,22 +430,71 @@ class WebSocket(WebSocketServerProtocol):
 
     # Time
 
-    def check_time(self, now: float) -> None:
-        """Called every 2 s: ends a handshake without an answer, pings a socket that is silent."""
+    def handshake_due(self) -> float:
+        """When the handshake must be answered."""
+        limit = self.connections.options.websocket_connect_timeout
+        return math.inf if limit < 0 else self.opened_at + limit
+
+    def open_due(self) -> float:
+        """When an open socket has lasted long enough, is pinged, or is given up."""
         options = self.connections.options
-        if self.state == self.STATE_CONNECTING:
-            if 0 <= options.websocket_connect_timeout < now - self.opened_at:
-                self.connections.metrics.drop("handshake_timeout")
-                # A worker that handles the connect later finds that the socket is gone.
-                self.deny(503, "The workers did not answer in time.")
-        elif self.state == self.STATE_OPEN:
-            if 0 <= options.websocket_timeout < now - self.opened_at:
-                self.close_with(1000)
-            elif now - self.last_data > options.ping_interval and not self.autoPingPending:
-                # Only what the peer sends counts as life, not what is sent to it.
-                self._sendAutoPing()
-        if self.closing_since is not None and now - self.closing_since > CLOSE_WITHIN:
+        longest = options.websocket_timeout
+        end = math.inf if longest < 0 else self.opened_at + longest
+        if options.ping_interval < 0:
+            return end
+        if options.ping_timeout > 0 and self.pinged_at > self.last_data:
+            return min(end, self.pinged_at + options.ping_timeout)
+        silent_since = max(self.last_data, self.pinged_at)
+        early = PING_JITTER * random.random()
+        return min(end, silent_since + options.ping_interval * (1 - early))
+
+    def expect_end(self) -> None:
+        """The closing handshake has begun: the client has CLOSE_WITHIN seconds for its part."""
+        if self.closing_since is None:
+            self.closing_since = time.monotonic()
+            self.connections.wheel.schedule(self, self.closing_since + CLOSE_WITHIN)
+
+    def check_time(self, now: float) -> float:
+        """End what takes too long, and ping a silent socket. See timer_wheel.Timed."""
+        if self.closing_since is not None:
+            due = self.closing_since + CLOSE_WITHIN
+            if now < due:
+                return due
             self.transport.abortConnection()
+            return math.inf
+        if self.state == self.STATE_CONNECTING:
+            due = self.handshake_due()
+            if now < due:
+                return due
+            self.connections.metrics.drop("handshake_timeout")
+            # A worker that handles the connect later finds that the socket is gone.
+            self.deny(503, "The workers did not answer in time.")
+            return math.inf
+        if self.state != self.STATE_OPEN:
+            return math.inf
+        if 0 <= self.connections.options.websocket_timeout <= now - self.opened_at:
+            self.close_with(1000)
+            return math.inf
+        return self.keep_alive(now)
+
+    def keep_alive(self, now: float) -> float:
+        """Ping a client that has been silent, give up one that has not answered.
+
+        Only what the client sends proves that it lives, not what is sent to it. Returns when to
+        call it again.
+        """
+        options = self.connections.options
+        if self.pinged_at > self.last_data:
+            if 0 < options.ping_timeout <= now - self.pinged_at:
+                self.connections.metrics.drop("ping_timeout")
+                self.wasNotCleanReason = "the client answers no ping"  # for autobahn's log
+                self.cut()
+                return math.inf
+        elif 0 <= options.ping_interval * (1 - PING_JITTER) <= now - self.last_data:
+            self.pinged_at = now
+            self.connections.metrics.count("pings")
+            self.sendData(PING)
+        return self.open_due()
 
     def log_action(self, action: str) -> None:
         if not self.connections.action_logger:
