@@ -69,7 +69,7 @@ class Admission:
     def submit(self, transport: Transport, handshake: UnreadHandshake) -> None:
         """A handshake has arrived whole: admit it, queue it or refuse it."""
         if not self.waiting and len(self.under_way) < AT_ONCE:
-            self.begin(transport, handshake)
+            self.begin(transport, handshake, 0.0)
         elif len(self.waiting) >= MOST_WAITING:
             self.refuse(transport, "too_many_handshakes")
         elif self.held + handshake.size() > self.memory:
@@ -85,7 +85,9 @@ class Admission:
         self.held -= first.handshake.size()
         return first
 
-    def begin(self, transport: Transport, handshake: UnreadHandshake) -> None:
+    def begin(self, transport: Transport, handshake: UnreadHandshake, waited: float) -> None:
+        """Admit a handshake that has waited for so many seconds."""
+        self.metrics.observe("admission", waited)
         if has_hung_up(transport):
             self.metrics.drop("gone_before_handshake")
             transport.loseConnection()
@@ -111,7 +113,7 @@ class Admission:
             while self.waiting and len(self.under_way) < AT_ONCE:
                 first = self.take_first()
                 first.transport.resumeProducing()
-                self.begin(first.transport, first.handshake)
+                self.begin(first.transport, first.handshake, time.monotonic() - first.since)
         finally:
             self.admitting = False
 
