@@ -2,6 +2,9 @@
 # One interface server. supervisord passes it the listening socket as file descriptor 0.
 cd -P "$(dirname "$0")/.."
 export DJANGO_SETTINGS_MODULE=proj.settings
+# A server that is killed is back sooner: channels imports distutils, for which setuptools would load
+# all of itself first (Python 3.11).
+export SETUPTOOLS_USE_DISTUTILS=stdlib
 # Trust the X-Forwarded-For and X-Forwarded-Proto headers of the last TRUSTED_HOPS proxies.
 if [ "${TRUSTED_HOPS:-0}" != 0 ]; then
     set -- --proxy-headers --trusted-hops "$TRUSTED_HOPS" "$@"

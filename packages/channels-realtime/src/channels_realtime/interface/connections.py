@@ -2,7 +2,7 @@
 
 import itertools
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from channels_realtime.interface.buffers import Buffers
@@ -16,10 +16,12 @@ from channels_realtime.interface.new_connection import NewConnection
 from channels_realtime.interface.options import Options
 from channels_realtime.interface.redis.heartbeats import Heartbeats
 from channels_realtime.interface.redis.outbox import Message, Outbox
+from channels_realtime.interface.redis.registration import Registration
 from channels_realtime.interface.timer_wheel import TimerWheel
 from channels_realtime.interface.websocket.admission import Admission, Transport, UnreadHandshake
+from channels_realtime.interface.websocket.coalescing import Coalescing
 from channels_realtime.interface.websocket.factory import WebSocketFactory
-from channels_realtime.interface.websocket.handshake import read_handshake
+from channels_realtime.interface.websocket.handshake import Handshake
 from channels_realtime.interface.websocket.protocol import WebSocket
 from channels_realtime.internals import share_options, trim_memory
 from channels_realtime.layer.envelope import Mark
@@ -37,7 +39,7 @@ class Connections:
         process: begins the reply channels of this process; ends with "!".
         outbox: where messages to workers go.
         groups: in which WebSockets and requests are members.
-        forget_member: called with a reply channel and the groups that it has left for good.
+        registration: of the groups' members in Redis.
         action_logger: writes the access log.
     """
 
@@ -48,7 +50,7 @@ class Connections:
         process: str,
         outbox: Outbox,
         groups: Groups[WebSocket | Request],
-        forget_member: Callable[[str, Collection[str]], None],
+        registration: Registration,
         liveness: Liveness,
         metrics: Metrics,
         action_logger: ActionLogger | None = None,
@@ -58,7 +60,7 @@ class Connections:
         self.process = process
         self.outbox = outbox
         self.groups = groups
-        self.forget_member = forget_member
+        self.registration = registration
         self.liveness = liveness
         self.metrics = metrics
         self.action_logger = action_logger
@@ -71,7 +73,16 @@ class Connections:
         self.websocket_factory = WebSocketFactory(options)
         share_options(WebSocket, self.websocket_factory)
         patience = options.websocket_connect_timeout
-        self.admission = Admission(self.admit, patience, budget.handshakes, metrics)
+        self.admission = Admission(
+            self.admit,
+            patience,
+            budget.handshakes,
+            metrics,
+            lambda transport: self.coalescing.abandoned(transport),
+        )
+        self.coalescing = Coalescing(
+            self.admission, self.begin, self.add_member, groups, registration, metrics
+        )
         self.bodies = Bodies(budget, outbox, metrics)
         self.writes: Buffers[WebSocket | Channel] = Buffers(
             "writes",
@@ -121,21 +132,29 @@ class Connections:
 
     def upgrade(self, transport: Transport, data: bytes, end: int) -> None:
         """A client requests a WebSocket; `data` holds a header that ends at `end`."""
-        self.admission.submit(transport, UnreadHandshake(data[:end], data[end + 4 :]))
+        self.coalescing.submit(transport, UnreadHandshake(data[:end], data[end + 4 :]))
 
     def admit(self, transport: Transport, received: UnreadHandshake) -> None:
-        """Make a connection a WebSocket."""
+        """Send a handshake to the workers, unless a shared reply answers it."""
         try:
-            handshake = read_handshake(received.header)
+            handshake = self.coalescing.admitted(transport, received)
         except Refused as refused:
             self.metrics.drop("bad_header")
             transport.write(refused.answer)
             transport.loseConnection()
             return
+        if handshake is not None:
+            socket = self.begin(transport, handshake, received.rest)
+            self.coalescing.sent(transport, socket)
+            socket.send_connect(handshake)
+
+    def begin(self, transport: Transport, handshake: Handshake, rest: bytes) -> WebSocket:
+        """Make a connection a WebSocket; `rest`: bytes that came right behind the handshake."""
         socket = WebSocket(self)
         transport.protocol = socket
         socket.makeConnection(transport)
-        socket.begin(handshake, received.rest)
+        socket.begin(handshake, rest)
+        return socket
 
     # Reply channels
 
@@ -161,13 +180,14 @@ class Connections:
     def forget(self, connection: WebSocket | Request) -> None:
         """Take its reply channel and its groups away, also in Redis."""
         self.admission.finished(connection)
+        self.coalescing.forget(connection)
         self.unregister(connection.reply_channel)
         self.leave_groups(connection)
 
     def leave_groups(self, connection: WebSocket | Request) -> None:
         groups = self.groups.forget(connection)
         if groups:
-            self.forget_member(connection.reply_channel, groups)
+            self.registration.forget(connection.reply_channel, groups)
 
     def is_any_open(self) -> bool:
         """Whether there are WebSockets, handshakes or requests under way."""
@@ -187,11 +207,15 @@ class Connections:
     def join(self, group: str, channel: str) -> None:
         connection = self.by_reply_channel.get(channel)
         if connection is not None and not connection.muted:
-            self.groups.join(group, connection)
-            self.heartbeats.join(group, connection)
+            self.add_member(group, connection)
+            self.coalescing.joined(group, connection)
         else:
             # Its disconnect overtook its connect: nothing else would remove it from the group.
-            self.forget_member(channel, {group})
+            self.registration.forget(channel, {group})
+
+    def add_member(self, group: str, connection: WebSocket | Request) -> None:
+        self.groups.join(group, connection)
+        self.heartbeats.join(group, connection)
 
     def leave(self, group: str, channel: str) -> None:
         connection = self.by_reply_channel.get(channel)
@@ -218,6 +242,7 @@ class Connections:
 
     def broadcast(self, group: str, frames: Sequence[bytes]) -> None:
         """Write frames, each a whole message, to every socket of the group: one write each."""
+        self.coalescing.message_arrived(group)
         members = self.groups.members.get(group)
         if not members:
             return
@@ -249,6 +274,7 @@ class Connections:
 
     def deliver_to_group(self, group: str, message: Message) -> None:
         """A group message that is more than text or bytes: deliver it to each member."""
+        self.coalescing.message_arrived(group)
         for member in tuple(self.groups.members.get(group, ())):
             self.deliver(member.reply_channel, message)
 
@@ -256,6 +282,7 @@ class Connections:
         """A reply for one connection, ignored where that has ended. Raises ValueError."""
         connection = self.by_reply_channel.get(channel)
         if isinstance(connection, WebSocket):
+            self.coalescing.replied(connection, message)
             connection.deliver(message)
             return
         self.bodies.release(channel)  # a worker has it, whether or not its client is still there
@@ -279,6 +306,7 @@ class Connections:
     def check_time(self, now: float) -> None:
         """Called every CHECK seconds with the monotonic clock."""
         self.admission.check_time(now)
+        self.coalescing.check_time(now)
         self.bodies.check_time(now)
         for buffers in (self.writes, self.messages, self.headers):
             buffers.check()
@@ -301,14 +329,14 @@ class Connections:
         return {
             "sockets": self.number_of_sockets,
             "groups": len(self.groups.members),
-            "handshakes_waiting": len(self.admission.waiting),
+            "handshakes_waiting": len(self.admission.waiting) + self.coalescing.waiting,
             "connections": self.number_open,
             "disconnects_waiting": len(self.outbox.disconnects),
             "requests_bytes": self.bodies.held,
             "writes_bytes": self.writes.held,
             "messages_bytes": self.messages.held,
             "headers_bytes": self.headers.held,
-            "handshakes_bytes": self.admission.held,
+            "handshakes_bytes": self.admission.held + self.coalescing.held,
             "outbox_bytes": self.outbox.waiting_bytes,
             "links_bytes": sum(link.backlog for link in self.outbox.links),
             "budget_bytes": self.budget.total,

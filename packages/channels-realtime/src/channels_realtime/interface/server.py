@@ -73,7 +73,7 @@ class Server:
             process,
             self.outbox,
             groups,
-            self.registration.forget,
+            self.registration,
             self.liveness,
             metrics,
             action_logger,
@@ -194,6 +194,7 @@ class Server:
         self.liveness.is_draining = True
         for listener in self.listeners:
             yield defer.maybeDeferred(listener.stopListening)
+        self.connections.coalescing.end_all()
         self.connections.admission.refuse_all()
         deadline = time.monotonic() + self.options.drain
         yield from self.close_sockets()

@@ -342,6 +342,17 @@ class Scripts:
         arguments: tuple[Value, ...] = (self.prefix, group, process, int(replace), *members)
         return Command(shard, "register", keys, arguments, parse_nothing)
 
+    def join(
+        self, shard: int, group: str, process: str, witness: str, members: Sequence[str]
+    ) -> Command[bool]:
+        """Join members of the process to a group that the `witness`, another one, is in.
+
+        The reply is false, and nothing is stored, where Redis has lost the group or the witness.
+        """
+        keys = (self.group_key(group),)
+        arguments: tuple[Value, ...] = (self.prefix, group, process, witness, *members)
+        return Command(shard, "join", keys, arguments, parse_flag)
+
     def remove_process(
         self, shard: int, process: str, dead_after: float = DEAD_AFTER
     ) -> Command[bool]:

@@ -40,6 +40,7 @@ COUNTERS = {
     "websockets_opened": "WebSockets accepted",
     "heartbeats_held": "Heartbeats of groups that only new members got, as nothing was missed",
     "pings": "Pings sent to silent sockets",
+    "handshakes_shared": "Handshakes that got the reply to an equal one",
     "http_requests": "HTTP requests passed to workers",
     "consumer_errors": "Exceptions in consumers",
     "redelivered": "Acknowledged messages of dead workers that were delivered again",

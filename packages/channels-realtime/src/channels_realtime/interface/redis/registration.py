@@ -57,6 +57,7 @@ class Registration:
         self.metrics = metrics
         self.suspects: dict[str, int] = {}  # group -> members that Redis held at the last check
         self.unforgotten: dict[int, list[Departure]] = {}  # shard -> what it has not processed
+        self.repairs = 0  # how often Redis had lost members
         self.beats = 0
 
     # The lease
@@ -143,6 +144,7 @@ class Registration:
 
     def register(self, link: Link, group: str, replace: bool = False) -> None:
         """Store the members of a group; with `replace`, remove all others."""
+        self.repairs += 1
         names = self.names(group)
         for start in range(0, len(names), BATCH_SIZE):
             batch = names[start : start + BATCH_SIZE]
@@ -152,6 +154,26 @@ class Registration:
                     link.shard.index, group, self.process, batch, replace and start == 0
                 ),
             )
+
+    def join(
+        self, group: str, witness: str, members: Sequence[str], joined: Callable[[bool], None]
+    ) -> None:
+        """Store new members of a group, as long as Redis holds the group and its `witness`.
+
+        Args:
+            witness: the reply channel of a member.
+            members: reply channels.
+            joined: called with whether they are stored; false also where the reply was lost.
+        """
+
+        def replied(reply: bool | Exception) -> None:
+            log_refusal(reply)
+            joined(reply is True)
+
+        index = self.layer.consistent_hash(group)
+        local = [name.partition("!")[2] for name in (witness, *members)]
+        command = self.layer.scripts.join(index, group, self.process, local[0], local[1:])
+        self.links[index].run(replied, command)
 
     def verify(self, link: Link) -> None:
         """Compare the groups of this process with what the shard holds, and repair them.

@@ -42,6 +42,7 @@ class Admission:
 
     Args:
         admit: begins a handshake; calls started(), and finished() once it is answered.
+        abandoned: called where a handshake is refused or its client gone before its turn.
         patience: seconds that a handshake may wait, below 0 without limit.
         memory: bytes that all waiting handshakes may take.
         metrics: counts the handshakes that are refused.
@@ -53,8 +54,10 @@ class Admission:
         patience: float,
         memory: int,
         metrics: Metrics,
+        abandoned: Callable[[Transport], None] = lambda transport: None,
     ) -> None:
         self.admit = admit
+        self.abandoned = abandoned
         self.patience = patience
         self.memory = memory
         self.metrics = metrics
@@ -66,7 +69,7 @@ class Admission:
     def submit(self, transport: Transport, handshake: UnreadHandshake) -> None:
         """A handshake has arrived whole: admit it, queue it or refuse it."""
         if not self.waiting and len(self.under_way) < AT_ONCE:
-            self.begin(transport, handshake)
+            self.admit(transport, handshake)
         elif len(self.waiting) >= MOST_WAITING:
             self.refuse(transport, "too_many_handshakes")
         elif self.held + handshake.size() > self.memory:
@@ -86,6 +89,7 @@ class Admission:
         if has_hung_up(transport):
             self.metrics.drop("gone_before_handshake")
             transport.loseConnection()
+            self.abandoned(transport)
         else:
             self.admit(transport, handshake)
 
@@ -125,3 +129,4 @@ class Admission:
         self.metrics.drop(reason)
         transport.write(refusal(503, BUSY, RETRY_AFTER))
         transport.loseConnection()
+        self.abandoned(transport)

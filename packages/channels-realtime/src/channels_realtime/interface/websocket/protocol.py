@@ -39,6 +39,7 @@ from channels_realtime.internals import (
     raw_socket,
     unsent,
 )
+from channels_realtime.sharing import SHARES_REPLIES
 
 if TYPE_CHECKING:
     from channels_realtime.interface.connections import Connections
@@ -48,6 +49,7 @@ logger = logging.getLogger("channels_realtime.websocket")
 
 CLOSE_WITHIN = 5  # s between a close frame and the end of the connection
 RECEIVE_PATIENCE = 20  # s that a client's message may wait for Redis before its socket is closed
+WEBSOCKET_SCHEMES = {"http": "ws", "https": "wss"}
 MOST_EARLY = 100  # frames kept for a socket whose handshake is not answered yet
 # Of --ping-interval, by which a ping may come early: thousands of sockets that were opened within a
 # second would else be pinged within a second, for ever.
@@ -63,6 +65,7 @@ class WebSocket(WebSocketServerProtocol):
     data: bytes  # received and not parsed yet
     path: str
     client_addr: Address | None
+    forwarded_scheme: str | None  # as a proxy says
     protocol_to_accept: str | None
     connect_sent = False  # only what was connected can disconnect
     muted = False
@@ -97,7 +100,7 @@ class WebSocket(WebSocketServerProtocol):
         connect_protocol(self)
 
     def begin(self, handshake: Handshake, rest: bytes) -> None:
-        """Send a handshake to the workers; `rest`: the bytes that arrived right behind it."""
+        """Take a handshake, which waits for its answer; `rest`: bytes that came right behind it."""
         connections = self.connections
         if rest:
             connections.messages.add(self, len(rest))
@@ -113,15 +116,20 @@ class WebSocket(WebSocketServerProtocol):
         self.reply_channel = connections.register(self)
         raw = raw_socket(self.transport)
         self.send_now = raw.send if raw is not None else None
-        peer, host = self.transport.getPeer(), self.transport.getHost()
+        peer = self.transport.getPeer()
         address = [peer.host, peer.port] if hasattr(peer, "port") else None
-        self.client_addr, scheme = client_address(
+        self.client_addr, self.forwarded_scheme = client_address(
             connections.options.proxies, handshake.headers, address
         )
-        # Before sending: where Redis is away, the refusal is immediate.
-        self.connect_sent = True
-        connections.admission.started(self)
         connections.wheel.schedule(self, self.handshake_due())
+        self.connect_sent = True  # or another socket's, whose reply this one shares
+        self.log_action("connecting")
+
+    def send_connect(self, handshake: Handshake) -> None:
+        """Send the handshake to the workers."""
+        connections, host = self.connections, self.transport.getHost()
+        # Before sending: where Redis is away, the refusal is immediate.
+        connections.admission.started(self)
         connections.outbox.send(
             "websocket.connect",
             {
@@ -132,11 +140,11 @@ class WebSocket(WebSocketServerProtocol):
                 "headers": handshake.headers,
                 "client": self.client_addr,
                 "server": [host.host, host.port] if hasattr(host, "port") else None,
-                "scheme": {"http": "ws", "https": "wss"}.get(scheme or "", "ws"),
+                "scheme": WEBSOCKET_SCHEMES.get(self.forwarded_scheme or "", "ws"),
+                SHARES_REPLIES: True,
             },
             self.connect_refused,
         )
-        self.log_action("connecting")
 
     def dataReceived(self, data: bytes) -> None:
         self.last_data = time.monotonic()
@@ -186,6 +194,10 @@ class WebSocket(WebSocketServerProtocol):
     def refuse_busy(self) -> None:
         """The workers are behind, or Redis is away: the client may try again later."""
         self.deny(503, BUSY)
+
+    def is_connecting(self) -> bool:
+        """Whether the handshake waits for its answer."""
+        return self.state == self.STATE_CONNECTING and self.connections.has(self.reply_channel)
 
     def waits_since(self) -> float:
         """When the handshake was sent to the workers, on the monotonic clock; infinite once it is
