@@ -141,7 +141,8 @@ class Inbox:
                 frame = encode_message(content) if kind == GROUP else None
                 if frame is not None:
                     if mark is not None:
-                        self.broadcast(runs)  # before a heartbeat that only some members get
+                        if mark.every:  # it may be for some members only
+                            self.broadcast(runs)
                         if self.recipients.receive_marked(name, mark, frame):
                             continue
                     runs.setdefault(name, []).append(frame)
