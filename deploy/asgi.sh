@@ -14,4 +14,4 @@ fi
 set -- --max-anonymous-upload 262144 --session-cookie sessionid "$@"
 exec .venv/bin/python deploy/launch.py channels_realtime.interface -v 0 -e fd:fileno=0 \
     --health-path /healthz --ready-path /readyz \
-    --memory-budget "${MEMORY_BUDGET:-1G}" "$@" proj.asgi:channel_layer
+    --memory-budget "${MEMORY_BUDGET:-1G}" --compression "${WS_COMPRESSION:-1}" "$@" proj.asgi:channel_layer

@@ -4,6 +4,7 @@ Best effort: a client that misses a change catches up from the database.
 """
 
 import logging
+import time
 from functools import partial
 
 from channels import Group
@@ -118,10 +119,12 @@ def close_pages(slug: str) -> None:
 
 def send(blog: LiveBlog, frame: Frame, close: int | None = None) -> None:
     """Send the frame to every open page of the blog. Never raises: the change is committed."""
+    committed = time.monotonic()
     try:
         message = {"text": encode(frame)} | ({} if close is None else {"close": close})
         # Not by Group: what a consumer sends waits for its end, and is lost if it is killed before.
         layer().send_group(blog.group_name, message, Mark(str(frame["revision"])))
+        layer().observe("commit_to_layer", time.monotonic() - committed)
     except Exception:
         logger.exception(
             "Revision %s of %s was not broadcast; readers catch up by replay.",

@@ -8,6 +8,7 @@ Replays have limits of their own, in bytes: a request of 15 bytes may have a rep
 """
 
 import logging
+import time
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
@@ -109,6 +110,7 @@ def replay(
     For a client that has used up its limit it is an `error` frame with the seconds to `wait`. If
     the coverage has ended, the reply also closes the socket: nothing will follow.
     """
+    started = time.monotonic()
     found = head(slug)
     if found is None:
         return None
@@ -116,6 +118,7 @@ def replay(
     if is_counted and (wait := seconds_to_wait(client)):
         return ReplayReply({"accept": True, "text": encode(too_many_replays(wait))})
     answer = replay_at(found.id, found.revision, after, in_parts)
+    layer().observe("replay", time.monotonic() - started)
     if is_counted:
         charge(client, answer.size)
     reply = {"accept": True, "text": answer.text}

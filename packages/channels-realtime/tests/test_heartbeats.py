@@ -6,6 +6,7 @@ import pytest
 from channels_realtime.interface.redis.heartbeats import FORGET_AFTER, Heartbeats
 from channels_realtime.interface.redis.inbox import Inbox
 from channels_realtime.layer.envelope import GROUP, STAMP, Codec, Mark
+from channels_realtime.metrics.counters import Metrics
 from harness.stack import Stack
 from harness.waiting import wait_until
 
@@ -112,7 +113,9 @@ class Recipients:
 
 def test_marked_changes_of_a_burst_are_one_write_as_others_are():
     recipients, codec = Recipients(), Codec()
-    inbox = Inbox(SimpleNamespace(codec=codec, expiry=60, prefix=""), "", recipients, None)
+    inbox = Inbox(
+        SimpleNamespace(codec=codec, expiry=60, prefix=""), "", recipients, Metrics("test")
+    )
     inbox.link = SimpleNamespace(shard=SimpleNamespace(clock=SimpleNamespace(now=lambda: 0.0)))
     burst = [("a", Mark("1")), ("b", Mark("2")), ("c", None), ("beat", Mark("2", 9)), ("d", None)]
     inbox.handle(

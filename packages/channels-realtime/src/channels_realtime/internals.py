@@ -149,6 +149,52 @@ def drop_half_received(protocol: autobahn.websocket.protocol.WebSocketProtocol) 
         protocol.data = b""
 
 
+class Postponed:
+    """Takes the place of autobahn's decompressor: leaves a message compressed until it is complete.
+
+    autobahn's own keeps some 40 KiB per socket, and inflates what arrives before the rest is there.
+    """
+
+    EXTENSION_NAME = "permessage-deflate"
+
+    def start_decompress_message(self) -> None:
+        pass
+
+    def decompress_message_data(self, data: bytes, max_output_len: int | None = None) -> bytes:
+        return data
+
+    def end_decompress_message(self) -> None:
+        pass
+
+
+POSTPONED = Postponed()
+
+
+def take_compressed(protocol: autobahn.websocket.protocol.WebSocketProtocol) -> None:
+    """Have autobahn accept messages with RSV1 set, and leave them compressed."""
+    # autobahn declares no base class of what has these methods.
+    vars(protocol)["_perMessageCompress"] = POSTPONED
+
+
+def is_compressed(protocol: autobahn.websocket.protocol.WebSocketProtocol) -> bool:
+    """Whether the message that is being received was sent compressed."""
+    compressed: bool = vars(protocol)["_isMessageCompressed"]  # mypy finds no type for it
+    return compressed
+
+
+def begin_compressed(
+    protocol: autobahn.websocket.protocol.WebSocketProtocol, allowance: int
+) -> None:
+    """A compressed message begins: it is no text yet, and may be longer than allowed by so much."""
+    protocol.utf8validateIncomingCurrentMessage = False
+    protocol.message_data_total_length = -allowance
+
+
+def fail(protocol: autobahn.websocket.protocol.WebSocketProtocol, code: int, reason: str) -> None:
+    """Close the connection as autobahn does where a client breaks the protocol."""
+    protocol._fail_connection(code, reason)
+
+
 def free(protocol: autobahn.websocket.protocol.WebSocketProtocol) -> None:
     """Let go of what an autobahn protocol holds, after its connection has ended.
 

@@ -52,6 +52,13 @@ def size(text: str) -> int:
         raise ArgumentTypeError(str(error)) from None
 
 
+def switch(text: str) -> bool:
+    """The type of an argument that is 0 or 1."""
+    if text not in ("0", "1"):
+        raise ArgumentTypeError(f"{text} is not 0 or 1")
+    return text == "1"
+
+
 whole, positive, amount = at_least(0, int), at_least(1, int), at_least(0, float)
 
 
@@ -86,6 +93,7 @@ OPTIONS = (
     Option(
         "--message-rate", 50.0, amount, "messages a second from one socket (close 4429); 0: any"
     ),
+    Option("--compression", True, switch, "permessage-deflate for broadcasts: 0 or 1"),
     Option("--max-upload", 10 << 20, whole, "longest request body in bytes (status 413)"),
     Option("--health-path", "", path, "where this process answers itself whether it can work"),
     Option(
@@ -185,6 +193,7 @@ def read_options(parsed: Namespace) -> "Options":
         max_message=parsed.max_message,
         write_buffer=parsed.write_buffer,
         message_rate=parsed.message_rate,
+        compression=parsed.compression,
         max_upload=parsed.max_upload,
         max_anonymous_upload=parsed.max_upload if anonymous_upload is None else anonymous_upload,
         session_cookie=parsed.session_cookie.encode(),

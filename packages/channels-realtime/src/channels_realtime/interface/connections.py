@@ -20,6 +20,7 @@ from channels_realtime.interface.redis.registration import Registration
 from channels_realtime.interface.timer_wheel import TimerWheel
 from channels_realtime.interface.websocket.admission import Admission, Transport, UnreadHandshake
 from channels_realtime.interface.websocket.coalescing import Coalescing
+from channels_realtime.interface.websocket.compression import Histories, History, compress_frame
 from channels_realtime.interface.websocket.factory import WebSocketFactory
 from channels_realtime.interface.websocket.handshake import Handshake
 from channels_realtime.interface.websocket.protocol import WebSocket
@@ -71,6 +72,7 @@ class Connections:
         self.by_reply_channel: dict[str, WebSocket | Request] = {}
         self.numbers = itertools.count(1)
         self.websocket_factory = WebSocketFactory(options)
+        self.histories = Histories()
         share_options(WebSocket, self.websocket_factory)
         patience = options.websocket_connect_timeout
         self.admission = Admission(
@@ -216,6 +218,7 @@ class Connections:
     def add_member(self, group: str, connection: WebSocket | Request) -> None:
         self.groups.join(group, connection)
         self.heartbeats.join(group, connection)
+        connection.history = None  # it may have missed broadcasts of the group
 
     def leave(self, group: str, channel: str) -> None:
         connection = self.by_reply_channel.get(channel)
@@ -241,16 +244,34 @@ class Connections:
         self.heartbeats.forget_all()
 
     def broadcast(self, group: str, frames: Sequence[bytes]) -> None:
-        """Write frames, each a whole message, to every socket of the group: one write each."""
+        """Write frames, each a whole message, to every socket of the group: one write each.
+
+        They are compressed for the first socket that takes them so: by themselves, and for sockets
+        that have received what the group was sent before, by reference to that.
+        """
         self.coalescing.message_arrived(group)
         members = self.groups.members.get(group)
         if not members:
             return
-        data = frames[0] if len(frames) == 1 else b"".join(frames)
-        size = len(data)
+        plain = frames[0] if len(frames) == 1 else b"".join(frames)
+        alone = continued = b""
+        history: History | None = None
+        newcomers: list[Any] = []
+        continuing = 0  # sockets that get what refers to earlier broadcasts
         open_state = WebSocket.STATE_OPEN
         for member in tuple(members):
             transport = member.transport
+            data = plain
+            if member.extension:
+                if history is None:
+                    history = self.histories.of(group)
+                    first = history.first
+                if member.history is history and member.since <= first:
+                    data = continued = continued or history.continue_with(frames)
+                    continuing += 1
+                else:
+                    data = alone = alone or b"".join(map(compress_frame, frames))
+                    newcomers.append(member)
             # The common case, spelled out: a function call here costs a tenth of the delivery.
             if (
                 member.state == open_state
@@ -263,14 +284,19 @@ class Connections:
                     sent = 0
                 except OSError:
                     continue  # the reactor is about to notice that the peer is gone
-                if sent != size:
+                if sent != len(data):
                     transport.write(data[sent:])
-                    self.writes.add(member, size - sent)
+                    self.writes.add(member, len(data) - sent)
             else:
                 member.send_frames(data)
         self.metrics.count("broadcasts", len(frames))
         self.metrics.count("frames_sent", len(frames) * len(members))
-        self.metrics.count("bytes_sent", size * len(members))
+        saved = len(newcomers) * (len(plain) - len(alone))
+        saved += continuing * (len(plain) - len(continued))
+        if history is not None:
+            history.append(frames, (each for each in newcomers if each.state == open_state))
+        self.metrics.count("bytes_sent", len(plain) * len(members) - saved)
+        self.metrics.count("bytes_saved", saved)
 
     def deliver_to_group(self, group: str, message: Message) -> None:
         """A group message that is more than text or bytes: deliver it to each member."""
@@ -336,7 +362,7 @@ class Connections:
             "writes_bytes": self.writes.held,
             "messages_bytes": self.messages.held,
             "headers_bytes": self.headers.held,
-            "handshakes_bytes": self.admission.held + self.coalescing.held,
+            "handshakes_bytes": self.admission.held,
             "outbox_bytes": self.outbox.waiting_bytes,
             "links_bytes": sum(link.backlog for link in self.outbox.links),
             "budget_bytes": self.budget.total,

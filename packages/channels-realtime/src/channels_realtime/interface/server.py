@@ -34,6 +34,7 @@ logger = logging.getLogger("channels_realtime.interface")
 
 CHECK = 1  # s between checks of time limits and silent sockets
 LISTEN_WITHIN = 2  # s: clients should rather be told that Redis is away than kept waiting
+LAG_CHECK = 0.25  # s between two looks at how late the event loop runs its timers
 DRAIN_STEP = 0.05  # s between two batches of sockets that are closed
 # s from the loss of a connection to Redis until clients that have waited for an answer since before
 # are refused, also where Redis is back: their request may be lost, or the answer. It takes up to
@@ -99,6 +100,7 @@ class Server:
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
         self.beating.start(HEARTBEAT, now=False)
+        reactor.callWhenRunning(self.check_lag)
         self.checking.start(CHECK, now=False)
         # Clients that connect before Redis is there would be refused; the backlog keeps them.
         reactor.callLater(LISTEN_WITHIN, self.listen)
@@ -137,6 +139,16 @@ class Server:
         self.exit_code = CANNOT_START
         if reactor.running:
             reactor.stop()
+
+    def check_lag(self) -> None:
+        """Observe how late the timers run, again and again."""
+        due = time.monotonic() + LAG_CHECK
+
+        def observe() -> None:
+            self.connections.metrics.observe("event_loop_lag", time.monotonic() - due)
+            self.check_lag()
+
+        reactor.callLater(LAG_CHECK, observe)
 
     def check_time(self) -> None:
         """Called every CHECK seconds."""

@@ -371,6 +371,11 @@ class Transport(BaseRedisChannelLayer):
         if self.metrics is not None:
             self.metrics.count(name, number)
 
+    def observe(self, stage: str, seconds: float) -> None:
+        """Count how long a stage has taken, where the process publishes metrics."""
+        if self.metrics is not None:
+            self.metrics.observe(stage, seconds)
+
     def drop(self, reason: str, number: int = 1) -> None:
         """Count messages that were lost."""
         if self.metrics is not None:

@@ -56,6 +56,8 @@ class Request(http.Request):
     muted = False
     state = send_now = None
     wheel_slot = 0
+    extension = b""
+    history, since = None, 0
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         # Workers parse forms; the interface server would do it for nothing, and stand still for it.

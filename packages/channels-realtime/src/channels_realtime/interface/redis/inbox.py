@@ -1,6 +1,7 @@
 """Reads what workers send to this interface server from its list in Redis."""
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -123,7 +124,9 @@ class Inbox:
 
     def handle(self, entries: Sequence[bytes]) -> None:
         """Pass the entries on in their order, runs of broadcasts to one group as one write."""
-        oldest = self.link.shard.clock.now() - self.layer.expiry
+        started = time.monotonic()
+        now = self.link.shard.clock.now()
+        oldest = now - self.layer.expiry
         runs: dict[str, list[bytes]] = {}  # group -> frames to write together
         for entry in entries:
             try:
@@ -135,20 +138,22 @@ class Inbox:
                 logger.error("Dropped an entry that cannot be read: %s", reason)
                 continue
             if kind in (GROUP, MESSAGE):
-                if stamp(entry) < oldest:
+                stamped = stamp(entry)
+                if stamped < oldest:
                     self.layer.drop_expired(1, name)
                     continue
+                self.metrics.observe("layer_to_interface", now - stamped)
                 frame = encode_message(content) if kind == GROUP else None
                 if frame is not None:
                     if mark is not None:
-                        if mark.every:  # it may be for some members only
-                            self.broadcast(runs)
+                        if mark.every:  # before a heartbeat that only some members get
+                            self.broadcast(runs, started)
                         if self.recipients.receive_marked(name, mark, frame):
                             continue
                     runs.setdefault(name, []).append(frame)
                     continue
             # All other entries keep their place among the broadcasts.
-            self.broadcast(runs)
+            self.broadcast(runs, started)
             try:
                 if kind == JOIN:
                     self.recipients.join(name, content)
@@ -161,10 +166,12 @@ class Inbox:
             except Exception:
                 self.metrics.drop("refused")
                 logger.exception("A reply for %s was refused", name)
-        self.broadcast(runs)
+        self.broadcast(runs, started)
 
-    def broadcast(self, runs: dict[str, list[bytes]]) -> None:
-        """Write what has been collected for each group, and clear it."""
+    def broadcast(self, runs: dict[str, list[bytes]], started: float) -> None:
+        """Write what has been collected for each group since `started`, and clear it."""
         for group, frames in runs.items():
             self.recipients.broadcast(group, frames)
+            taken = time.monotonic() - started
+            self.metrics.observe("interface_to_sockets", taken, len(frames))
         runs.clear()

@@ -76,8 +76,6 @@ class Registration:
         """Renew the lease on one shard. `gauges`: what is published with the counters."""
         index, scripts = link.shard.index, self.layer.scripts
 
-        sent_at = time.monotonic()
-
         def renewed(reply: HeartbeatReply | Exception) -> None:
             if isinstance(reply, Lost):
                 return
@@ -87,7 +85,9 @@ class Registration:
                 link.refused_since = link.refused_since or time.monotonic()
                 return
             link.refused_since = None
-            link.shard.clock.set(reply.time)
+            self.metrics.observe("redis_round_trip", link.round_trip)
+            # Redis read its clock about halfway.
+            link.shard.clock.set(reply.time + link.round_trip / 2)
             if reply.was_lost:
                 self.register_all(link)
             for process in reply.dead:
@@ -103,6 +103,7 @@ class Registration:
             if index == self.layer.home(self.metrics.process):
                 about = self.metrics.process
                 counters = self.metrics.snapshot(**gauges())
+        sent_at = time.monotonic()
         link.run(
             renewed,
             scripts.heartbeat(

@@ -46,7 +46,7 @@ ATTEMPTS = 3  # replies that a handshake waits for, before it goes to the worker
 # s for which nobody waits for the reply to a question whose last reply was not shared
 UNSHARED_FOR = 10.0
 MOST_QUESTIONS = 1000  # whose last reply is remembered
-MOST_BYTES = 8 << 20  # of all replies that are shared at the moment
+REPLIES = 4  # a quarter of the memory for handshakes is for the replies that they share
 REPLY_KEYS = {"accept", "text", "bytes"}
 # Every consumer may look at these: Origin checks, subprotocols, names of hosts.
 ALWAYS_COMPARED = frozenset(
@@ -168,8 +168,7 @@ class Coalescing:
         # What the next message to a group ends.
         self.replies_of: dict[str, set[SharedReply]] = {}
         self.firsts_in: dict[str, set[FirstHandshake]] = {}
-        self.waiting = 0  # handshakes
-        self.held = 0  # bytes of them
+        self.waiting = 0  # handshakes; their bytes are among those that admission holds
         self.is_ending = False
 
     # Handshakes
@@ -195,7 +194,9 @@ class Coalescing:
         question = Question(target, compared(handshake, rule))
         reply = self.usable_reply(question, now)
         if reply is not None:
-            self.share(transport, handshake, received.rest, reply)
+            # Many may have given up in the listening socket's backlog.
+            if not self.has_left(transport):
+                self.share(transport, handshake, received.rest, reply)
             return
         first = self.firsts.get(question)
         if first is None:
@@ -208,12 +209,12 @@ class Coalescing:
             transport.pauseProducing()
             first.waiting.append(WaitingHandshake(transport, received, handshake, attempts + 1))
             self.waiting += 1
-            self.held += received.size()
+            self.admission.held += received.size()
             self.limit_wait(first)
 
     def has_room(self, received: UnreadHandshake) -> bool:
         """Whether one more may wait, within what all that wait for workers may take."""
-        return self.admission.held + self.held + received.size() <= self.admission.memory
+        return self.admission.held + received.size() <= self.admission.memory
 
     def limit_wait(self, first: FirstHandshake) -> None:
         """Those behind the first one wait for WAIT_WITHIN from when the workers have it."""
@@ -281,21 +282,30 @@ class Coalescing:
     def take_waiting(self, first: FirstHandshake) -> list[WaitingHandshake]:
         taken, first.waiting = first.waiting, []
         self.waiting -= len(taken)
-        self.held -= sum(waiting.received.size() for waiting in taken)
+        self.admission.held -= sum(waiting.received.size() for waiting in taken)
         return taken
 
     def resubmit(self, waiting: WaitingHandshake, attempts: int) -> None:
         transport = waiting.transport
         transport.resumeProducing()
-        if has_hung_up(transport):
-            self.metrics.drop("gone_before_handshake")
-            transport.loseConnection()
-        else:
+        if not self.has_left(transport):
             self.submit(transport, waiting.received, attempts)
+
+    def has_left(self, transport: Transport) -> bool:
+        """Whether the client has hung up; its connection is ended then."""
+        if not has_hung_up(transport):
+            return False
+        self.metrics.drop("gone_before_handshake")
+        transport.loseConnection()
+        return True
 
     def end_all(self) -> None:
         """The server shuts down: those that wait go to admission, which refuses them."""
         self.is_ending = True
+        self.release_all()
+
+    def release_all(self) -> None:
+        """Pass all that wait on to admission."""
         for first in list(self.firsts.values()):
             self.give_up(first)
 
@@ -332,12 +342,14 @@ class Coalescing:
     def keep(self, reply: SharedReply) -> None:
         """Share the reply, within the bound of all; the oldest ones make room."""
         self.discard(self.replies.get(reply.question))
-        if reply.size > MOST_BYTES:
+        most = self.admission.memory // REPLIES
+        if reply.size > most:
             return
-        while self.reply_bytes + reply.size > MOST_BYTES or len(self.replies) >= MOST_QUESTIONS:
+        while self.reply_bytes + reply.size > most or len(self.replies) >= MOST_QUESTIONS:
             self.discard(next(iter(self.replies.values())))
         self.replies[reply.question] = reply
         self.reply_bytes += reply.size
+        self.admission.held += reply.size
         self.replies_of.setdefault(reply.group, set()).add(reply)
 
     def discard(self, reply: SharedReply | None) -> None:
@@ -345,6 +357,7 @@ class Coalescing:
         if reply is not None and self.replies.get(reply.question) is reply:
             del self.replies[reply.question]
             self.reply_bytes -= reply.size
+            self.admission.held -= reply.size
             drop(self.replies_of, reply.group, reply)
 
     def usable_reply(self, question: Question, now: float) -> SharedReply | None:

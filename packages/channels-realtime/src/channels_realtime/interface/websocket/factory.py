@@ -16,7 +16,7 @@ class WebSocketFactory(WebSocketServerFactory):
             allowNullOrigin=True,  # consumers decide about Origins
             # None of its own: check_time() watches the handshake and pings.
             openHandshakeTimeout=0,
-            maxFramePayloadSize=options.max_message,
+            maxFramePayloadSize=0,  # no frame is longer than its message
             maxMessagePayloadSize=options.max_message,
             utf8validateIncoming=True,
             echoCloseCodeReason=True,

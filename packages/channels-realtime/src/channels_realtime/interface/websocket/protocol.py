@@ -13,10 +13,17 @@ from autobahn.twisted.websocket import WebSocketServerProtocol
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
-from channels_realtime.close_codes import FLOOD, GOING_DOWN, TRY_AGAIN_LATER
+from channels_realtime.close_codes import FLOOD, GOING_DOWN, TOO_BIG, TRY_AGAIN_LATER
 from channels_realtime.interface.http_errors import BUSY, RETRY_AFTER, refusal
 from channels_realtime.interface.proxy import Address, client_address
 from channels_realtime.interface.redis.outbox import FOREVER, Message
+from channels_realtime.interface.websocket.compression import (
+    Corrupt,
+    History,
+    TooLong,
+    inflate,
+    longest_compressed,
+)
 from channels_realtime.interface.websocket.framing import (
     BINARY,
     CONTINUATION,
@@ -30,13 +37,17 @@ from channels_realtime.interface.websocket.handshake import Handshake, accept_ha
 from channels_realtime.interface.websocket.rate_limit import TokenBucket
 from channels_realtime.internals import (
     PIECE,
+    begin_compressed,
     buffered,
     connect_protocol,
     drop_half_received,
+    fail,
     free,
     half_received,
+    is_compressed,
     join_pieces,
     raw_socket,
+    take_compressed,
     unsent,
 )
 from channels_realtime.sharing import SHARES_REPLIES
@@ -54,6 +65,10 @@ MOST_EARLY = 100  # frames kept for a socket whose handshake is not answered yet
 # Of --ping-interval, by which a ping may come early: thousands of sockets that were opened within a
 # second would else be pinged within a second, for ever.
 PING_JITTER = 0.25
+# Bytes of an inflated message that count as another message: it costs workers and Redis as much as
+# one that was sent in full, and its sender a thousandth.
+INFLATED = 16 << 10
+INVALID_PAYLOAD = 1007  # as autobahn closes where a text is no UTF-8
 
 
 class WebSocket(WebSocketServerProtocol):
@@ -73,6 +88,10 @@ class WebSocket(WebSocketServerProtocol):
     early_size = 0  # bytes of them
     rate_limit: TokenBucket | None = None
     key = b""  # of the handshake, until it is answered
+    extension = b""  # the header that accepts permessage-deflate, where the client offers it
+    # Which broadcasts this socket has received compressed; see compression.History.
+    history: History | None = None
+    since = 0
     websocket_version = 13
     answering_close = False
     closing_since: float | None = None
@@ -109,6 +128,9 @@ class WebSocket(WebSocketServerProtocol):
         self.opened_at = self.last_data = time.monotonic()
         self.data = rest
         self.key = handshake.key
+        if handshake.extension and connections.options.compression:
+            self.extension = handshake.extension
+            take_compressed(self)
         self.path = unquote(handshake.path)
         self.protocol_to_accept = next(
             (name for name in handshake.protocols if name in self.factory.protocols), None
@@ -204,11 +226,30 @@ class WebSocket(WebSocketServerProtocol):
         answered."""
         return self.opened_at if self.state == self.STATE_CONNECTING else math.inf
 
+    def onMessageBegin(self, isBinary: bool) -> None:
+        super().onMessageBegin(isBinary)
+        if is_compressed(self):
+            limit = self.connections.options.max_message
+            begin_compressed(self, longest_compressed(limit) - limit)
+
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         if self.muted:
             return
         self.connections.metrics.count("frames_received")
         if not self.is_within_rate():
+            return
+        try:
+            if is_compressed(self):
+                payload = inflate(payload, self.connections.options.max_message)
+                if self.rate_limit is not None:
+                    self.rate_limit.charge(len(payload) // INFLATED)
+            text = None if isBinary else payload.decode()
+        except TooLong:
+            self.connections.metrics.drop("inflates_too_long")
+            fail(self, TOO_BIG, "the message is too long once it is inflated")
+            return
+        except (Corrupt, UnicodeDecodeError) as error:
+            fail(self, INVALID_PAYLOAD, f"the message cannot be inflated to a text: {error}")
             return
         self.packets_received += 1
         message: Message = {
@@ -217,10 +258,10 @@ class WebSocket(WebSocketServerProtocol):
             "order": self.packets_received,
             "client": self.client_addr,  # not in the spec: for limits by address
         }
-        if isBinary:
+        if text is None:
             message["bytes"] = payload
         else:
-            message["text"] = payload.decode()
+            message["text"] = text
         self.connections.outbox.send(
             "websocket.receive", message, self.receive_refused, RECEIVE_PATIENCE
         )
@@ -316,12 +357,13 @@ class WebSocket(WebSocketServerProtocol):
             self.close_with(1000 if close is True else close)
 
     def accept(self) -> None:
-        self.sendData(accept_handshake(self.key, self.protocol_to_accept))
+        self.sendData(accept_handshake(self.key, self.protocol_to_accept, self.extension))
         self.key = b""
         self.state = self.STATE_OPEN
         self.inside_message, self.current_frame = False, None  # autobahn's frame parser
         self.connections.wheel.schedule(self, self.open_due())
         self.connections.metrics.count("websockets_opened")
+        self.connections.metrics.observe("handshake", time.monotonic() - self.opened_at)
         self.log_action("connected")
         early, self.early, self.early_size = self.early, None, 0
         if early:

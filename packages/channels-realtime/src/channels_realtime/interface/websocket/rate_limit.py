@@ -25,3 +25,7 @@ class TokenBucket:
             return False
         self.tokens -= 1
         return True
+
+    def charge(self, number: int) -> None:
+        """An event was worth so many more, which are allowed now and missing later."""
+        self.tokens -= number
