@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
@@ -160,6 +161,28 @@ class Connections:
         groups = self.groups.forget(connection)
         if groups:
             self.forget_member(connection.reply_channel, groups)
+
+    def forget_moved(self, transports: Collection[Transport]) -> None:
+        """Forget connections that another process has, and what waits there for them."""
+        for connection in list(self.by_reply_channel.values()):
+            if connection.transport in transports:
+                del self.by_reply_channel[connection.reply_channel]
+                self.groups.forget(connection)
+                self.admission.under_way.discard(connection)
+        for holders in (self.writes.holders, self.messages.holders):
+            holders -= {each for each in holders if each.transport in transports}
+        self.headers.holders.clear()
+        self.new = {each for each in self.new if each.transport not in transports}
+        self.admission.waiting = deque(
+            each for each in self.admission.waiting if each.transport not in transports
+        )
+        self.number_open -= len(transports)
+        self.bodies.uploads.clear()
+        self.bodies.charges.clear()
+        # Answers to what was requested on connections that stay will arrive at the other process.
+        for connection in tuple(self.by_reply_channel.values()):
+            if isinstance(connection, Request) and connection.is_sent:
+                connection.refuse_busy()
 
     def is_any_open(self) -> bool:
         """Whether there are WebSockets, handshakes or requests under way."""

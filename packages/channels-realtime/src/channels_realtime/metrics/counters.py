@@ -66,6 +66,15 @@ class Report(TypedDict):
     at_hand: NotRequired[list[AtHandReport]]
 
 
+class MetricsState(TypedDict):
+    """The counts of a process. `process`: the name under which they were published."""
+
+    process: str
+    values: dict[str, int]
+    drops: dict[str, int]
+    times: dict[str, list[float]]
+
+
 class Metrics:
     """Counts since the process started, kept by the thread that does the work.
 
@@ -95,6 +104,24 @@ class Metrics:
             total = self.times[channel] = [0, 0.0]
         total[0] += 1
         total[1] += seconds
+
+    def export(self) -> MetricsState:
+        """The counts, for another process that goes on with them."""
+        return {
+            "process": self.process,
+            "values": dict(self.values),
+            "drops": dict(self.drops),
+            "times": self.times,
+        }
+
+    def restore(self, state: MetricsState) -> None:
+        """Go on with the counts of another process; the own ones so far are added."""
+        self.values.update(state["values"])
+        self.drops.update(state["drops"])
+        for channel, (number, seconds) in state["times"].items():
+            total = self.times.setdefault(channel, [0, 0.0])
+            total[0] += number
+            total[1] += seconds
 
     def is_due(self) -> bool:
         """Whether nothing has been published for PUBLISH seconds."""
