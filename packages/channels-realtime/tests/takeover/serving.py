@@ -22,16 +22,21 @@ class Serving:
         options: of every one of them.
     """
 
-    def __init__(self, stack: Stack, *options: str):
+    def __init__(self, stack: Stack, *options: str, **more: Any):
         self.stack = stack
         self.port = free_port()
         self.path = Path(stack.folder) / f"takeover-{self.port}.sock"
         self.options = ("--websocket_connect_timeout", str(PATIENCE), "-v", "0", *options)
-        self.interface = self.start()
-        self.interface.wait_ready(lambda: can_connect(self.port), "an interface server")
-        self.interface.wait_ready(lambda: stack.registered(), "its registration")
+        self.interface = self.start(**more)
+        self.wait_until_it_listens()
 
-    def start(self, *options: str, **environ: str) -> Interface:
+    def wait_until_it_listens(self) -> None:
+        """Wait until the server has connected to Redis and accepts connections."""
+        self.interface.wait_ready(lambda: self.path.exists(), "the takeover socket")
+        self.interface.wait_ready(lambda: can_connect(self.port), "an interface server")
+        self.interface.wait_ready(lambda: self.stack.registered(), "its registration")
+
+    def start(self, *options: str, **more: Any) -> Interface:
         """Start another server with the same takeover socket; does not wait."""
         interface = self.stack.start_interface(
             *self.options,
@@ -39,7 +44,7 @@ class Serving:
             str(self.path),
             *options,
             listen=("-p", str(self.port)),
-            **environ,
+            **more,
         )
         interface.port = self.port
         interface.url = f"ws://127.0.0.1:{self.port}"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("channels_realtime.takeover")
 
 ANSWER_WITHIN = 10.0  # s until the other process has answered that this one may take over
-REDIS_WITHIN = 15.0  # s to connect to Redis; giving.READY_WITHIN is longer
+REDIS_WITHIN = 8.0  # s to connect to Redis; giving.READY_WITHIN is longer
 LOOK = 0.02  # s between two looks whether Redis is there
 # s until everything has come, and from one message to the next: longer than giving.QUIET_WITHIN
 # and TAKE_WITHIN together, because the other process decides.
