@@ -1,5 +1,6 @@
 import pytest
 from harness.stack import Stack
+
 from takeover.serving import Serving
 
 

@@ -9,7 +9,6 @@ from harness.waiting import PATIENCE, wait_until
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-
 PAUSE = 0.1  # s between two messages of an asker: the takeover is tested, not the worker
 
 

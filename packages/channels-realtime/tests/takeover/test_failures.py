@@ -9,6 +9,7 @@ from channels_realtime.interface.takeover.taking import REFUSED, ask, connect
 from harness.process import stopped
 from harness.stack import Stack
 from harness.waiting import wait_until
+
 from takeover.serving import TOOK, Serving
 
 # A server with one line of its code changed.
@@ -141,4 +142,3 @@ def test_of_two_that_take_over_at_once_one_is_refused(serving, client):
     serving.interface = first if first.is_running() else second
     assert old.wait() == 0
     assert client.ask("after") == "after"
-
