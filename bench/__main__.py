@@ -20,7 +20,7 @@ from bench.results import Results, describe_machine
 from bench.session import run, wanted
 
 FOLDER = Path(__file__).with_name("results")
-# Files of a process besides its sockets: libraries, logs, pipes, Redis.
+# Open files per process besides its sockets: libraries, logs, pipes, Redis.
 FILES_BESIDE_SOCKETS = 500
 
 
@@ -31,7 +31,7 @@ def raise_file_limit(wanted: int) -> None:
         return
     if hard != resource.RLIM_INFINITY and hard < wanted:
         raise BenchError(
-            f"The largest crowd needs {wanted} open files a process, the limit is {hard}; "
+            f"The largest crowd needs {wanted} open files per process, but the limit is {hard}; "
             f"raise it (ulimit -Hn {wanted}) or leave the crowd scenario out with --scenarios."
         )
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -29,11 +29,11 @@ class Bar(NamedTuple):
 
 
 PANELS = (
-    Panel("Server CPU a delivery", "broadcast", "server_cpu", "µs", 1, True),
-    Panel("Server CPU a delivery, in a burst", "burst", "server_cpu", "µs", 1, True),
+    Panel("Server CPU per delivery", "broadcast", "server_cpu", "µs", 1, True),
+    Panel("Server CPU per delivery, in a burst", "burst", "server_cpu", "µs", 1, True),
     Panel("The last reader has it after", "broadcast", "last_reader", "ms", 1, True),
     Panel("Handshakes", "handshake", "rate", "/s", 0, False),
-    Panel("Memory a socket", "memory", "socket", "KiB", 1, True),
+    Panel("Memory per socket", "memory", "socket", "KiB", 1, True),
     Panel("Echo through a consumer", "echo", "rate", "/s", 0, False),
 )
 COLUMNS = 2

@@ -27,11 +27,11 @@ from bench.results import percentile
 
 TEXT, CLOSE, PING, PONG = 0x1, 0x8, 0x9, 0xA  # RFC 6455, section 5.2
 MASK = os.urandom(4)
-# One key for all connections: it guards against proxies, of which loopback has none, and a random
-# one each would cost the client more than the rest of a handshake.
+# One key for all connections. It protects against caching proxies, which loopback does not have,
+# and a random key per connection would cost the client more than the rest of the handshake.
 KEY = base64.b64encode(b"liveblog-bench-1")
 ACCEPT = base64.b64encode(hashlib.sha1(KEY + messages.WEBSOCKET_GUID).digest())
-# Linux hands out some 28,000 ports an address; the loopback network has many addresses.
+# Linux assigns about 28,000 ports per address; the loopback network has many addresses.
 SOCKETS_PER_ADDRESS = 5000
 # 20 s: a server that is only slow still answers; one that lost the handshake never will.
 HANDSHAKE_TIMEOUT = 20.0
@@ -338,7 +338,7 @@ class Crowd:
     def say(self) -> float:
         """Send one message from a reader; return when, in seconds of the monotonic clock.
 
-        They take turns: from one socket the server takes only some 50 messages a second.
+        Readers take turns, because the server accepts only 50 messages per second from one socket.
         """
         sequence = next(self.said)
         frame = client_frame(TEXT, messages.payload(sequence, self.payload_size).encode())
@@ -570,6 +570,6 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    # The collector would walk thousands of sockets in the middle of a broadcast.
+    # A garbage collection during a broadcast would traverse thousands of sockets.
     gc.disable()
     uvloop.run(main())

@@ -23,8 +23,8 @@ class Plan:
     http_connections: int = 16
     seconds: float = 3  # of echo, http, page and an idle stack
     long_repetitions: int = 3  # of what takes long: crowd, by-hand, page, herd
-    # 5 ms: see `bench.load.Crowd.expect`; small beside a burst, and 60 KB of frames a reader at the
-    # fastest, which its receive buffer holds.
+    # 5 ms: see `bench.load.Crowd.expect`; short compared with a burst, and at most 60 KB of frames
+    # per reader, which its receive buffer holds.
     pace: float = 0.005
     # A frame that comes later than this after all others counts as lost; no system here pauses for
     # half as long.

@@ -193,7 +193,7 @@ HERD_METRICS = (
     Metric("closed", "sockets closed again", ""),
     Metric("polls_refused", "polls refused", ""),
     Metric("queue", "most messages that waited for workers", ""),
-    Metric("cpu", "CPU a reader, whole stack", "ms", 2),
+    Metric("cpu", "CPU per reader, whole stack", "ms", 2),
 )
 
 

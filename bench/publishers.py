@@ -1,9 +1,9 @@
-"""Publishers, a process each: `python -m bench.publishers KIND SIZE [ARGUMENT]…`
+"""A process that publishes messages: `python -m bench.publishers KIND SIZE [ARGUMENT]…`
 
-It runs in the system's own environment, so each kind imports its libraries by itself. A line of
-standard input is a number of messages; the answer is one JSON line: `first`, when publishing began,
-and `last`, when the server had taken all of them, in seconds of the machine's monotonic clock,
-which the load client reads too.
+It runs in the environment of the measured system, so each kind imports its own libraries. Each line
+of standard input is a number of messages to publish. The reply is one line of JSON: `first` is when
+publishing began, `last` is when the server had accepted all of them, both in seconds of the
+machine's monotonic clock, which the load client uses too.
 """
 
 import asyncio
@@ -80,10 +80,10 @@ def redis_publish(url: str, channel: str) -> Publish:
 
 
 def http_posts(port: str, path: str) -> Publish:
-    """One POST a message, pipelined.
+    """One POST per message, pipelined.
 
-    nchan answers after it has handed the message on, so waiting for each answer would turn a burst
-    into a closed loop; the answers are read after the last request.
+    nchan responds after it has passed the message on. Waiting for each response would turn a burst
+    into a closed loop, so the responses are read after the last request.
     """
     connection = connect(port)
     answers = connection.makefile("rb")
@@ -102,7 +102,7 @@ def http_posts(port: str, path: str) -> Publish:
 
 
 def lines(port: str) -> Publish:
-    """One line a message over a TCP connection."""
+    """One line per message, over a TCP connection."""
     connection = connect(port)
     return lambda texts: connection.sendall("".join(f"{text}\n" for text in texts).encode())
 

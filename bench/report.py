@@ -32,12 +32,12 @@ TARGETS = (
     Target("delivered, closed loop", "broadcast", "delivered", ">=", 100, unit="%"),
     Target("delivered, burst", "burst", "delivered", ">=", 100, unit="%"),
     Target("delivered, largest crowd", "crowd", "delivered", ">=", 100, unit="%"),
-    Target("server CPU a delivery, closed loop", "broadcast", "server_cpu", "<=", 1.0, "nchan"),
-    Target("server CPU a delivery, burst", "burst", "server_cpu", "<=", 1.0, "nchan"),
+    Target("server CPU per delivery, closed loop", "broadcast", "server_cpu", "<=", 1.0, "nchan"),
+    Target("server CPU per delivery, burst", "burst", "server_cpu", "<=", 1.0, "nchan"),
     Target("last reader of a broadcast", "broadcast", "last_reader", "<=", 1.0, "node-ws"),
     Target("handshakes/s", "handshake", "rate", ">=", 1.0, "channels4-uvicorn"),
-    Target("CPU a handshake, whole stack", "handshake", "cpu", "<=", 1.0, "channels4-uvicorn"),
-    Target("memory a socket", "memory", "socket", "<=", 10, unit="KiB"),
+    Target("CPU per handshake, whole stack", "handshake", "cpu", "<=", 1.0, "channels4-uvicorn"),
+    Target("memory per socket", "memory", "socket", "<=", 10, unit="KiB"),
     Target("echo round trips/s", "echo", "rate", ">=", 1.0, "channels4-uvicorn"),
     Target("plain HTTP view, requests/s", "http", "rate", ">=", 1.5, "channels4-daphne"),
     Target("reader page against a static file", "page", "plain_ratio", ">=", 0.8, unit="×"),
@@ -87,13 +87,13 @@ class Column(NamedTuple):
 COLUMNS = (
     Column("delivered, %", "broadcast", "delivered"),
     Column("last reader, ms", "broadcast", "last_reader"),
-    Column("CPU a delivery, µs", "broadcast", "server_cpu"),
+    Column("CPU per delivery, µs", "broadcast", "server_cpu"),
     Column("burst deliveries/s", "burst", "rate"),
     Column("burst delivered, %", "burst", "delivered"),
-    Column("burst CPU a delivery, µs", "burst", "server_cpu"),
+    Column("burst CPU per delivery, µs", "burst", "server_cpu"),
     Column("handshakes/s", "handshake", "rate"),
-    Column("CPU a handshake, ms", "handshake", "cpu"),
-    Column("KiB a socket", "memory", "socket"),
+    Column("CPU per handshake, ms", "handshake", "cpu"),
+    Column("KiB per socket", "memory", "socket"),
     Column("echo round trips/s", "echo", "rate"),
     Column("plain view, requests/s", "http", "rate"),
     Column("idle CPU, %", "idle", "cpu"),
@@ -140,9 +140,9 @@ def introduction(about: dict[str, Any]) -> str:
         f"{plan['readers']:,} readers, messages of {plan['payload_size']} bytes, bursts of up to "
         f"{plan['burst_messages']}, a largest crowd of {plan['crowd_readers']:,}, "
         f"{plan['echo_clients']} echo clients, {plan['http_connections']} HTTP connections.\n\n"
-        "CPU a delivery is the server process's own (user and system); CPU a handshake is that of "
-        "server, worker and Redis together. The load client shares the cores, so CPU figures hold "
-        "better than times; in a burst it looks at its sockets every "
+        "CPU per delivery is the server process's own (user and system); CPU per handshake is that "
+        "of server, worker and Redis together. The load client shares the cores, so CPU figures "
+        "hold better than times; in a burst it looks at its sockets every "
         f"{1e3 * plan['pace']:g} ms."
     )
 
@@ -176,7 +176,7 @@ def table(headings: Iterable[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def measured_table(results: Results) -> str:
-    """One row a system, one column a figure that any of them has."""
+    """One row per system, one column per figure that any of them has."""
     columns = [
         column
         for column in COLUMNS

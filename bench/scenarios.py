@@ -78,9 +78,9 @@ def handshake(session: Session) -> Figures:
 
 DELIVERY = (
     Metric("delivered", "delivered", "%", 2),
-    Metric("server_cpu", "server CPU a delivery", "µs", 2),
-    Metric("stack_cpu", "CPU a delivery, whole stack", "µs", 2),
-    Metric("client_cpu", "the load client's own CPU a delivery", "µs", 2),
+    Metric("server_cpu", "server CPU per delivery", "µs", 2),
+    Metric("stack_cpu", "CPU per delivery, whole stack", "µs", 2),
+    Metric("client_cpu", "the load client's own CPU per delivery", "µs", 2),
     Metric("duplicates", "deliveries made twice", ""),
     Metric("lost_sockets", "sockets lost", ""),
 )
@@ -177,7 +177,7 @@ def crowd(session: Session) -> Figures:
 BY_HAND = (
     Metric("delivered", "delivered", "%", 2),
     LAST_READER,
-    Metric("stack_cpu", "CPU a delivery, whole stack", "µs", 1),
+    Metric("stack_cpu", "CPU per delivery, whole stack", "µs", 1),
     Metric("worker_cpu", "of it the worker", "µs", 1),
     Metric("redis_cpu", "Redis", "µs", 1),
     Metric("server_cpu", "interface server", "µs", 1),
@@ -281,9 +281,9 @@ ALL = (
     ),
     Scenario(
         "memory",
-        "memory of the server a socket",
+        "memory of the server per socket",
         memory,
-        (Metric("socket", "memory a socket", "KiB", 1),),
+        (Metric("socket", "memory per socket", "KiB", 1),),
     ),
     Scenario(
         "handshake",
@@ -291,10 +291,10 @@ ALL = (
         handshake,
         (
             Metric("rate", "handshakes", "1/s"),
-            Metric("cpu", "CPU a handshake, whole stack", "ms", 3),
-            Metric("server_cpu", "CPU a handshake, server alone", "ms", 3),
+            Metric("cpu", "CPU per handshake, whole stack", "ms", 3),
+            Metric("server_cpu", "CPU per handshake, server alone", "ms", 3),
             Metric("refused", "handshakes refused at first", ""),
-            Metric("client_cpu", "the load client's own CPU a handshake", "ms", 3),
+            Metric("client_cpu", "the load client's own CPU per handshake", "ms", 3),
         ),
     ),
     Scenario("broadcast", "broadcast, one message at a time", broadcast, (LAST_READER, *DELIVERY)),
@@ -334,7 +334,7 @@ ALL = (
         crowd,
         (
             Metric("rate", "handshakes", "1/s"),
-            Metric("socket", "memory a socket", "KiB", 1),
+            Metric("socket", "memory per socket", "KiB", 1),
             LAST_READER,
             *DELIVERY,
         ),

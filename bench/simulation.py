@@ -20,7 +20,7 @@ CORES_BUSY = 0.5  # the part of a core that is planned for: the rest is for burs
 
 @dataclass(frozen=True)
 class Crowd:
-    """`readers` at once, who stay `stay` s each; `posts` a second in the blog they all read."""
+    """`readers` at once, who stay `stay` s each; `posts` per second in the blog they all read."""
 
     readers: int
     posts: float = 0.2
@@ -34,8 +34,8 @@ class Plan:
     workers: int
     memory_gib: float
     utilisation: float  # of one interface process's core
-    redis_entries: float  # a second
-    handshakes: float  # a second
+    redis_entries: float  # per second
+    handshakes: float  # per second
 
 
 def plan(crowd: Crowd, cores: int = 8) -> Plan:
@@ -97,7 +97,7 @@ def simulate(crowd: Crowd, processes: int, seconds: float = 600.0, seed: int = 7
 
 
 def arrivals(chance: random.Random, rate: float, seconds: float) -> list[float]:
-    """Moments of a Poisson process of so many a second."""
+    """Moments of a Poisson process of that many per second."""
     moments, now = [], chance.expovariate(rate)
     while now < seconds:
         moments.append(now)

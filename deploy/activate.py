@@ -1,9 +1,9 @@
 """Puts the release that contains this file into service, in the running process tree.
 
-`deploy/release` executes this program. The first process of the release is an extra worker, the
-candidate. When it has answered, `current` is switched and the workers are replaced. If a process
-does not get ready, or this program is interrupted, the release before is restored. If this program
-is killed, deploy/run.py completes the release: see `Activation.resume`.
+`deploy/release` executes this program. It starts an extra worker of the release, the candidate.
+Once the candidate answers, it switches `current` and replaces the workers. If a process does not
+become ready, or this program is interrupted, it restores the previous release. If this program is
+killed, deploy/run.py completes the release: see `Activation.resume`.
 """
 
 import argparse
@@ -85,9 +85,9 @@ class Interrupted(BaseException):
 
 
 def interrupt(signum: int, _: object) -> None:
-    """Raise Interrupted at the first signal; later ones do not disturb the way back."""
+    """Raise Interrupted at the first signal; ignore later ones during the rollback."""
     ignore_signals()
-    raise Interrupted(f"it was interrupted by {signal.Signals(signum).name}.")
+    raise Interrupted(f"interrupted by {signal.Signals(signum).name}.")
 
 
 def ignore_signals() -> None:
@@ -122,7 +122,7 @@ class Activation:
             main_pid = self.supervisor.main_pid()
             running = self.supervisor.environ()
         except OSError as error:
-            raise Stopped(f"nothing runs any more ({error.strerror or error}).") from None
+            raise Stopped(f"the site is no longer running ({error.strerror or error}).") from None
         # Use the variables of the running processes, not those of this terminal.
         for variable in VARIABLES:
             os.environ.pop(variable.name, None)
@@ -145,22 +145,22 @@ class Activation:
     # Workers
 
     def replace_workers(self) -> None:
-        """The candidate, then each worker, then the pulse. Raises Stopped."""
+        """Start the candidate, then replace each worker and the pulse. Raises Stopped."""
         try:
             self.prepare()
             before = self.sockets()
-            say(f"{before} sockets are open")
+            say(f"{before} open sockets")
             self.start_candidate()
             with as_caller():
                 self.releases.switch(ROOT)
             say(f"{ROOT.name} is current")
             workers = self.supervisor.names("workers")
-            # One at a time. A rollback replaces half of them at once: it has to be quick, and these
-            # workers have been in service before.
+            # One at a time. A rollback replaces half of them at once: it must be quick, and this
+            # release has served before.
             self.converge(ROOT, at_once=(len(workers) + 1) // 2 if self.is_rollback else 1)
             if not wait_until(self.is_well, READY_WITHIN) and not self.is_rollback:
-                raise Stopped("/readyz does not answer with 200 once all workers are replaced.")
-            # No way back from here on, and no step that could fail.
+                raise Stopped("/readyz does not return 200 after all workers were replaced.")
+            # From here on nothing is rolled back, and no step can fail.
             ignore_signals()
         except BaseException:
             ignore_signals()
@@ -173,7 +173,7 @@ class Activation:
         with as_caller():
             removed = self.releases.prune(self.in_use())
         for release in removed:
-            say(f"{release.name} is removed")
+            say(f"{release.name} was removed")
         say(f"done in {time.monotonic() - self.started:.1f} s")
         say(f"{before} sockets before, {self.sockets(published_after=time.time())} after")
 
@@ -185,9 +185,9 @@ class Activation:
         try:
             if not self.is_rollback:  # migrations are not undone
                 call_command("check")
-                say("the new code's checks pass")
+                say("the checks of the new code pass")
                 call_command("migrate", verbosity=0, interactive=False)
-                say("the database is migrated")
+                say("the database was migrated")
             self.publish(plain=False)
         except (CommandError, Error, OSError, ValueError) as error:
             first, *_ = str(error).strip().splitlines() or [repr(error)]
@@ -204,7 +204,7 @@ class Activation:
         with as_caller():
             self.releases.try_out(ROOT)
         self.supervisor.start(CANDIDATE)
-        self.wait_for_worker(CANDIDATE, "the first of this release")
+        self.wait_for_worker(CANDIDATE, "the first worker of this release")
 
     def converge(self, release: Path, at_once: int) -> None:
         """Replace the processes of other releases, `at_once` at a time. Raises Stopped."""
@@ -222,14 +222,14 @@ class Activation:
             if supervisor.folder(name) != release:
                 supervisor.stop(name)
                 supervisor.start(name)
-                say(f"{name} is replaced")
+                say(f"{name} was replaced")
         for name in supervisor.names("interface"):
             if supervisor.is_stopped(name):  # by a release that was interrupted
                 supervisor.start(name)
         self.lock.unfinished = False
 
     def wait_for_worker(self, name: str, place: str) -> None:
-        """Wait until the worker has answered. Raises Stopped, and prints its last lines then."""
+        """Wait until the worker responds. Otherwise print its last lines and raise Stopped."""
         from ops.probing import identity, wait_for_worker
 
         began = time.monotonic()
@@ -242,29 +242,29 @@ class Activation:
 
         trouble = wait_for_worker(self.layer, identity(pid), at_once, READY_WITHIN, alive)
         if trouble is None:
-            trouble = "it does not answer" if alive() else "it ended"
+            trouble = "it does not respond" if alive() else "it exited"
         elif not trouble:
             wait_until(lambda: supervisor.is_running(name) or not alive(), READY_WITHIN)
-            trouble = "" if supervisor.is_running(name) else "it ended"
+            trouble = "" if supervisor.is_running(name) else "it exited"
         if trouble:
             for line in supervisor.last_lines(name):
                 print(f"    {name} | {line}", file=sys.stderr)
-            raise Stopped(f"{name} does not get ready: {trouble}.")
+            raise Stopped(f"{name} did not become ready: {trouble}.")
         say(f"{name} is ready ({place}), {time.monotonic() - began:.1f} s")
 
     def put_back(self) -> None:
-        """Restore the release before, in all processes, and remove this one's folder."""
+        """Restore the previous release in all processes, and remove this release's folder."""
         self.lock.unfinished = True  # until it is completed, deploy/run.py retries it
         try:
-            self.supervisor = Supervisor(self.run_dir)  # the old one may be amid a call
+            self.supervisor = Supervisor(self.run_dir)  # the old one may be in the middle of a call
             if self.releases.current() != self.old:
                 with as_caller():
                     self.releases.switch(self.old)
             self.converge(self.old, at_once=1)
             self.end_trial()
-            say(f"all processes are those of {self.old.name}")
+            say(f"all processes run {self.old.name}")
         except Exception as error:  # as in main()
-            say(f"the way back to {self.old.name} fails: {error}")
+            say(f"{self.old.name} could not be restored: {error}")
         self.remove()
 
     def end_trial(self) -> None:
@@ -281,14 +281,14 @@ class Activation:
                 shutil.rmtree(ROOT, ignore_errors=True)
 
     def resume(self) -> None:
-        """Complete a release that was killed: replace all processes by those of the current one."""
-        say(f"a release was interrupted; all processes go on with {ROOT.name}")
+        """Complete a release that was killed: replace the processes of other releases."""
+        say(f"a release was interrupted; completing it with {ROOT.name}")
         self.converge(ROOT, at_once=1)
         self.supervisor.stop(CANDIDATE)
         with suppress(PermissionError), as_caller():  # the next release does it then
             self.releases.mark_served(ROOT)
             self.releases.end_trial()
-        say(f"all processes are those of {ROOT.name}")
+        say(f"all processes run {ROOT.name}")
 
     def in_use(self) -> set[Path]:
         """The folders in which the tree's processes run."""
@@ -308,7 +308,7 @@ class Activation:
     def replace_interfaces(self) -> None:
         """Replace one after the other, with its sockets where that is possible. Raises Stopped."""
         before = self.sockets()
-        say(f"{before} sockets are open")
+        say(f"{before} open sockets")
         try:
             names = self.supervisor.names("interface")
             for number, name in enumerate(names, 1):
@@ -338,7 +338,7 @@ class Activation:
             refusal = f"It does not answer on its takeover socket: {error}."
         keeper = self.supervisor.pid(name)
         if refusal is not None or keeper is None:
-            say(f"{name} has to send its readers away. {refusal or 'It does not run.'}")
+            say(f"{name} has to be drained. {refusal or 'It does not run.'}")
             return False
         before = children(keeper)
         self.supervisor.signal(name, "HUP")
@@ -355,8 +355,8 @@ class Activation:
         if len(after) != 1 or after == before or not wait_until(self.is_well, READY_WITHIN):
             for line in self.supervisor.last_lines(name):
                 print(f"    {name} | {line}", file=sys.stderr)
-            raise Stopped(f"{name} is not replaced; it and those after it go on as they are.")
-        say(f"{name} is replaced under its sockets ({place}), {time.monotonic() - began:.1f} s")
+            raise Stopped(f"{name} was not replaced; it and the remaining ones serve on.")
+        say(f"{name} was replaced under its sockets ({place}), {time.monotonic() - began:.1f} s")
         return True
 
     def drain_and_start(self, name: str, place: str) -> None:
@@ -364,7 +364,7 @@ class Activation:
         began = time.monotonic()
         self.supervisor.stop(name)
         drained = time.monotonic()
-        say(f"{name} has sent its readers away, {drained - began:.1f} s")
+        say(f"{name} was drained, {drained - began:.1f} s")
         known = self.living_interfaces()
         self.supervisor.start(name)
         if not wait_until(
@@ -373,11 +373,11 @@ class Activation:
         ):
             for line in self.supervisor.last_lines(name):
                 print(f"    {name} | {line}", file=sys.stderr)
-            raise Stopped(f"{name} does not get ready; those after it go on as they are.")
+            raise Stopped(f"{name} did not become ready; the remaining ones were not replaced.")
         say(f"{name} is ready ({place}), {time.monotonic() - drained:.1f} s")
 
     def living_interfaces(self) -> set[bytes]:
-        """The names of all that are registered in Redis, also of other hosts."""
+        """The names of all interface servers in Redis, including those of other hosts."""
         found: set[bytes] = set()
         for index in range(self.layer.ring_size):
             found |= set(self.layer.connection(index).zrange(self.layer.processes_key, 0, -1))
@@ -402,7 +402,7 @@ class Activation:
         return sum(report.sockets for report in self.reports())
 
     def reports(self) -> Iterator[Report]:
-        """The report of each interface server, of other hosts as well."""
+        """The report of each interface server, including those of other hosts."""
         from channels_realtime.metrics.counters import metrics_key
 
         for index in range(self.layer.ring_size):
@@ -419,7 +419,7 @@ class Activation:
 
 
 def become_user(uid: int) -> None:
-    """Go on as the site's user where root calls: what is written belongs to that user."""
+    """Continue as the site's user if root called, so that new files belong to that user."""
     if os.geteuid() == 0 and uid != 0:
         user = pwd.getpwuid(uid)
         os.initgroups(user.pw_name, user.pw_gid)

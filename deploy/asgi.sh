@@ -1,13 +1,13 @@
 #!/bin/sh
-# One interface server. supervisord hands it the listening socket as file descriptor 0.
+# One interface server. supervisord passes it the listening socket as file descriptor 0.
 cd -P "$(dirname "$0")/.."
 export DJANGO_SETTINGS_MODULE=proj.settings
-# Whose X-Forwarded-For and X-Forwarded-Proto are believed: the last TRUSTED_HOPS proxies'.
+# Trust the X-Forwarded-For and X-Forwarded-Proto headers of the last TRUSTED_HOPS proxies.
 if [ "${TRUSTED_HOPS:-0}" != 0 ]; then
     set -- --proxy-headers --trusted-hops "$TRUSTED_HOPS" "$@"
 fi
-# Only editors and programs with a token upload pictures. The longest text in a form, 20,000
-# Chinese characters, takes 180 kB: an editor whose session has ended is told so by Django.
+# Only editors and programs with a token upload images. The longest text in a form, 20,000 Chinese
+# characters, takes 180 kB, so an editor whose session has expired still gets Django's message.
 set -- --max-anonymous-upload 262144 --session-cookie sessionid "$@"
 exec .venv/bin/python deploy/launch.py channels_realtime.interface -v 0 -e fd:fileno=0 \
     --health-path /healthz --ready-path /readyz \

@@ -1,4 +1,4 @@
-"""Makes a release: a folder with the code, a virtual environment and the collected static files."""
+"""Builds a release: a folder with code, a virtual environment and the collected static files."""
 
 import os
 import shutil
@@ -32,7 +32,7 @@ class Source:
         path = Path(name)
         if path.is_dir():
             if not (path / "deploy" / "install.sh").exists():
-                raise Stopped(f"{name} does not hold this product: there is no deploy/install.sh.")
+                raise Stopped(f"{name} does not contain this product: no deploy/install.sh.")
             return cls(path.resolve())
         if path.is_file():
             return cls(checkout, archive=path.resolve())
@@ -40,8 +40,8 @@ class Source:
         if found.returncode:
             reason = found.stderr.decode().strip().splitlines()
             raise Stopped(
-                f"{name} is no folder, no archive, and no revision of the checkout {checkout}"
-                + (f" ({reason[0]})." if reason else "; git fetch may be needed.")
+                f"{name} is not a folder, an archive or a revision of the checkout {checkout}"
+                + (f" ({reason[0]})." if reason else "; try git fetch.")
             )
         return cls(checkout, revision=found.stdout.decode().strip())
 
@@ -67,7 +67,7 @@ class Source:
                 (release / path).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(self.folder / path, release / path, follow_symlinks=False)
         if not (release / "deploy" / "install.sh").exists():
-            raise Stopped("this is not the product: there is no deploy/install.sh in it.")
+            raise Stopped("the source does not contain this product: no deploy/install.sh.")
 
     def files(self, but: set[Path]) -> list[Path]:
         """The code's files; in a checkout, without those that git ignores."""
@@ -93,7 +93,7 @@ def git(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
     try:
         return subprocess.run(["git", "-C", folder, *arguments], capture_output=True)
     except FileNotFoundError:
-        return subprocess.CompletedProcess(arguments, 127, b"", b"there is no git")
+        return subprocess.CompletedProcess(arguments, 127, b"", b"git is not installed")
 
 
 def unpack(archive: bytes | Path, release: Path) -> None:
@@ -118,8 +118,8 @@ def unpack(archive: bytes | Path, release: Path) -> None:
 
 
 def build(source: Source, releases: Releases, data_dir: Path, checkout: Path) -> Path:
-    """Make a complete release and return its folder. Raises Stopped, and leaves no folder then."""
-    # The site may run as another user, who may read the release but not change it.
+    """Build a complete release and return its folder. Raises Stopped, and then leaves no folder."""
+    # The site may run as another user, who can read the release but must not change it.
     os.umask(0o022)
     release = releases.make_folder(source.label)
     try:
@@ -154,4 +154,4 @@ def run(release: Path, *command: str, **environ: str) -> None:
     if done.returncode:
         sys.stderr.write(done.stderr)
         last = (done.stderr.strip().splitlines() or [f"code {done.returncode}"])[-1]
-        raise Stopped(f"{command[0]} fails in the new release: {last} No process was replaced.")
+        raise Stopped(f"{command[0]} failed in the new release: {last} No process was replaced.")

@@ -1,4 +1,4 @@
-"""The running tree as deploy/run.py and deploy/release.py see it: supervisord, health checks."""
+"""Access to the running process tree: supervisord and the health checks."""
 
 import http.client
 import os
@@ -21,17 +21,17 @@ T = TypeVar("T")
 
 
 def address(environment: Environment) -> str:
-    """The address to connect to: 0.0.0.0 is only one to listen on."""
+    """The address to connect to: 0.0.0.0 is only valid for listening."""
     return "127.0.0.1" if environment.HOST == "0.0.0.0" else environment.HOST
 
 
 def is_alive(environment: Environment, timeout: float = 10) -> bool:
-    """Whether an interface server can do its work. Raises OSError where nothing answers."""
+    """Whether an interface server is healthy. Raises OSError if nothing responds."""
     return answers_well(environment, "/healthz", timeout)
 
 
 def is_ready(environment: Environment, timeout: float = 10) -> bool:
-    """Whether everything works. Raises OSError where nothing answers."""
+    """Whether the whole site works. Raises OSError if nothing responds."""
     return answers_well(environment, "/readyz", timeout)
 
 
@@ -90,7 +90,7 @@ class Supervisor:
         )
 
     def pids(self) -> list[int]:
-        """The process ids of all that run."""
+        """The process ids of all running processes."""
         return [info["pid"] for info in self.infos() if info["pid"]]
 
     def pid(self, name: str) -> int | None:
@@ -124,7 +124,7 @@ class Supervisor:
         self.rpc.signalProcess(name, signum)
 
     def start(self, name: str) -> None:
-        """Start it; does not wait."""
+        """Start the process without waiting for it."""
         self.rpc.startProcess(name, False)
 
     def last_lines(self, name: str, number: int = 12) -> list[str]:
@@ -135,9 +135,8 @@ class Supervisor:
 def children(pid: int) -> list[int]:
     """The ids of its child processes, the oldest first; none where it has ended."""
     with suppress(OSError):
-        return [
-            int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        ]
+        listed = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+        return [int(child) for child in listed.split()]
     return []
 
 

@@ -14,7 +14,7 @@ except WrongValue as wrong:
     sys.exit(wrong.exit_code)
 ') || exit $?
 if [ ! -S "$RUN_DIR/supervisor.sock" ]; then
-    echo "Nothing runs with this DATA_DIR: there is no $RUN_DIR/supervisor.sock." >&2
+    echo "No site is running with this DATA_DIR: there is no $RUN_DIR/supervisor.sock." >&2
     exit 1
 fi
 export RUN_DIR

@@ -1,4 +1,4 @@
-"""Logs which program supervisord does not start again; its own log does not say so.
+"""Logs which programs supervisord does not restart; its own log does not say so.
 
 An extension of supervisord, like deploy/listening.py; it offers no methods.
 """
@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # it runs as __main__, which another import would load again
 
 
 class Endings:
-    """Subscribes to the ends of processes."""
+    """Listens for processes that exit."""
 
     def __init__(self, supervisord: "Supervisor") -> None:
         self.logger = supervisord.options.logger
@@ -21,14 +21,14 @@ class Endings:
         events.subscribe(events.ProcessStateFatalEvent, self.gave_up)
 
     def exited(self, event: events.ProcessStateExitedEvent) -> None:
-        """supervisord logs unexpected ends itself."""
+        """supervisord itself logs unexpected exits."""
         process = event.process.config
         if event.expected and process.autorestart is not RestartUnconditionally:
-            self.logger.warn(f"{process.name} ended and is not started again; see its last lines")
+            self.logger.warn(f"{process.name} exited and will not be restarted; see its last lines")
 
     def gave_up(self, event: events.ProcessStateFatalEvent) -> None:
         name = event.process.config.name
-        self.logger.warn(f"{name} cannot be started; see its last lines")
+        self.logger.warn(f"{name} could not be started; see its last lines")
 
 
 def make(supervisord: "Supervisor", **config: str) -> Endings:

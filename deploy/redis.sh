@@ -1,6 +1,6 @@
 #!/bin/sh
-# The embedded Redis, reachable by a unix socket in the run folder alone. It holds messages in
-# flight and who is connected: nothing that would be worth a file.
+# The embedded Redis, reachable only through a unix socket in the run folder. It stores messages in
+# flight and the connected clients, which need no persistence.
 cd -P "$(dirname "$0")/.."
 launch="$PWD/deploy/launch.py" python="$PWD/.venv/bin/python"
 cd "$RUN_DIR"

@@ -1,6 +1,6 @@
-"""`deploy/release`: makes a release and puts it into service, or goes back to the one before.
+"""`deploy/release`: builds a release and puts it into service, or rolls back to the previous one.
 
-It takes the lock and makes the release's folder. Then the release's own code takes over: this
+It takes the lock and builds the release's folder. Then the release's own code takes over: this
 process executes `deploy/activate.py` of that folder, in its own virtual environment.
 """
 
@@ -20,32 +20,30 @@ from deploy.control import Supervisor  # noqa: E402
 from deploy.releases import Lock, Releases, Stopped  # noqa: E402
 from proj.environment import Environment, WrongValue  # noqa: E402
 
-EXIT_STOPPED = 1  # the release failed; the one before stays in service
+EXIT_STOPPED = 1  # the release failed; the previous one stays in service
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Release. Returns the exit code, or executes the release's own deploy/activate.py."""
+    """Returns the exit code, or executes the release's own deploy/activate.py."""
     parser = argparse.ArgumentParser(prog="deploy/release", description=__doc__.splitlines()[0])
     parser.add_argument(
         "source",
         nargs="?",
-        help="a git revision, a folder or a tar file; without it, the files of this folder",
+        help="a git revision, a folder or a tar file (default: the files of this folder)",
     )
     parser.add_argument(
         "--interface",
         action="store_true",
-        help="replace the interface servers under their open sockets; with a source, after the workers",
+        help="replace the interface servers under their sockets; with a source, after the workers",
     )
+    parser.add_argument("--rollback", action="store_true", help="go back to the previous release")
     parser.add_argument(
-        "--rollback", action="store_true", help="go back to the release before the current one"
-    )
-    parser.add_argument(
-        "--offline", action="store_true", help="nothing runs: make it current for the next start"
+        "--offline", action="store_true", help="for the next start, while the site is stopped"
     )
     parser.add_argument("--resume", action="store_true", help=argparse.SUPPRESS)  # deploy/run.py
     options = parser.parse_args(arguments)
     if options.rollback and (options.source or options.interface):
-        parser.error("--rollback goes alone")
+        parser.error("--rollback cannot be combined with a source or --interface")
     # Raise KeyboardInterrupt, as SIGINT does, so that an unfinished folder is removed.
     for signum in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(signum, signal.default_int_handler)
@@ -54,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (Stopped, WrongValue) as reason:
         print(f"release: STOPPED: {reason}", file=sys.stderr, flush=True)
     except KeyboardInterrupt:
-        print("release: STOPPED: it was interrupted; nothing was changed.", file=sys.stderr)
+        print("release: STOPPED: interrupted; nothing was changed.", file=sys.stderr)
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         print(f"release: STOPPED: {place}{error.strerror or error}.", file=sys.stderr)
@@ -75,23 +73,23 @@ class Release:
         self.run_dir = environment.run_dir
         folder = environment.RELEASES_DIR
         try:
-            # The running tree's variables count, not those of this terminal.
+            # Use the variables of the running processes, not those of this terminal.
             running = Supervisor(self.run_dir).environ()
         except OSError as error:
             if not options.offline:
                 raise Stopped(
-                    f"nothing runs with DATA_DIR={self.data_dir} ({error.strerror or error});"
-                    " --offline makes a release for the next start."
+                    f"no site is running with DATA_DIR={self.data_dir} ({error.strerror or error});"
+                    " use --offline to build a release for the next start."
                 ) from None
         else:
             if "RELEASES_DIR" in running:
                 folder = Path(running["RELEASES_DIR"])
                 if options.offline:
-                    raise Stopped(f"{self.data_dir} is in use by what runs; leave out --offline.")
+                    raise Stopped(f"a site runs with DATA_DIR={self.data_dir}; omit --offline.")
             elif not options.offline:
                 raise Stopped(
-                    "what runs was started by a version without folders for releases; it has to be"
-                    " restarted once: docs/deployment.md, From a checkout to releases."
+                    "the running site was started by a version without release folders; restart it"
+                    " once: see docs/deployment.md, From a checkout to releases."
                 )
         self.releases = Releases(folder)
         self.lock = Lock(self.releases)
@@ -112,7 +110,7 @@ class Release:
                 self.become(release, *(["--interface"] if options.interface else []), "--workers")
             self.releases.mark_served(release)
             self.releases.switch(release)
-            say(f"{release.name} is current; the next start serves it")
+            say(f"{release.name} is current; the next start will serve it")
             return 0
         finally:
             self.lock.release()
@@ -122,20 +120,20 @@ class Release:
         self.releases.remove_unfinished()
         source = Source.named(self.options.source, ROOT)
         release = build(source, self.releases, self.data_dir.resolve(), ROOT)
-        say(f"{release.name} is built in {time.monotonic() - began:.1f} s: {release}")
+        say(f"{release.name} was built in {time.monotonic() - began:.1f} s: {release}")
         return release
 
     def current(self) -> Path:
         current = self.releases.current()
         if current is None:
-            raise Stopped(f"{self.releases.folder}/current leads nowhere.")
+            raise Stopped(f"{self.releases.folder}/current does not link to a release.")
         return current
 
     def release_before(self) -> Path:
         current = self.current()
         before = self.releases.before(current)
         if before is None:
-            raise Stopped(f"there is no release before {current.name}.")
+            raise Stopped(f"no release precedes {current.name}.")
         return before
 
     def become(self, release: Path, *arguments: str) -> NoReturn:

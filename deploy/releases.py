@@ -27,7 +27,7 @@ class Stopped(Exception):
 
 
 class Releases:
-    """RELEASES_DIR."""
+    """The folder RELEASES_DIR."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -55,12 +55,12 @@ class Releases:
         new.replace(self.folder / name)  # rename(2) is atomic
 
     def all(self) -> list[Path]:
-        """The folders of all releases, also unfinished ones, the oldest first."""
+        """The folders of all releases, including unfinished ones, oldest first."""
         found = [path for path in self.folder.glob("*-*") if NAME.fullmatch(path.name)]
         return sorted((path.resolve() for path in found if path.is_dir()), key=number)
 
     def served(self) -> list[Path]:
-        """The releases that have been put into service, the oldest first."""
+        """The releases that have been put into service, oldest first."""
         return [release for release in self.all() if (release / SERVED).exists()]
 
     def mark_served(self, release: Path) -> None:
@@ -68,7 +68,7 @@ class Releases:
             (release / SERVED).touch()
 
     def before(self, release: Path | None) -> Path | None:
-        """The release to which a rollback from this one goes."""
+        """The release that a rollback from this one restores."""
         older = [
             other
             for other in self.served()
@@ -107,8 +107,8 @@ def number(release: Path) -> int:
 class Lock:
     """The lock of RELEASES_DIR: one release at a time.
 
-    Its file describes the process that holds it. A file with content that nobody holds is that of a
-    release that was killed: `was_interrupted`.
+    Its file describes the process that holds it. A file that has content but is not locked
+    was left by a release that was killed: see `was_interrupted`.
     """
 
     def __init__(self, releases: Releases, fd: int | None = None, unfinished: bool = False) -> None:
@@ -129,7 +129,7 @@ class Lock:
         except OSError:
             os.close(fd)
             holder = self.path.read_text().strip() or "another process"
-            raise Stopped(f"another release is under way: {holder}.") from None
+            raise Stopped(f"another release is in progress: {holder}.") from None
         if owner is not None and os.getuid() == 0:
             os.fchown(fd, owner, -1)
         user = pwd.getpwuid(os.getuid()).pw_name

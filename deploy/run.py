@@ -27,7 +27,7 @@ from proj.environment_fields import POOLS, parse_sentinel  # noqa: E402
 READY_WITHIN = 60  # s from the start of the processes to the first answer; a small machine takes 5
 LOOK_AT_RELEASES = 2  # s between two checks for a release that was killed
 RESUME_AGAIN = 60  # s between two attempts to complete such a release
-LAST_LINES_WITHIN = 1  # s to wait for a terminal that does not read
+LAST_LINES_WITHIN = 1  # s to wait for a terminal that is not reading
 
 
 class CannotStart(Exception):
@@ -76,7 +76,7 @@ def prepare_folders(environment: Environment) -> TextIO:
         with suppress(FileExistsError):
             (environment.run_dir / "log").symlink_to(logs)
         if environment.run_dir.stat().st_uid != os.getuid():
-            raise CannotStart(f"{environment.run_dir} belongs to another user; remove it.")
+            raise CannotStart(f"{environment.run_dir} belongs to another user. Remove it.")
         lock = open(environment.run_dir / "lock", "a")  # noqa: SIM115  (held until the end)
     except OSError as error:
         raise CannotStart(
@@ -88,7 +88,7 @@ def prepare_folders(environment: Environment) -> TextIO:
         holder = (environment.run_dir / "lock").read_text().strip() or "unknown"
         raise CannotStart(
             f"DATA_DIR={str(environment.DATA_DIR)!r} is in use by another copy (process {holder});"
-            " give this one a DATA_DIR and PORT of its own."
+            " set another DATA_DIR and PORT for this one."
         ) from None
     lock.truncate(0)
     print(os.getpid(), file=lock, flush=True)
@@ -110,11 +110,11 @@ def make_current(environment: Environment) -> None:
         releases.switch(ROOT)
     except OSError as error:
         raise CannotStart(
-            f"RELEASES_DIR={str(releases.folder)!r} cannot be used: {error.strerror}. The current"
-            f" release there is {current and current.name}, and this is {ROOT}."
+            f"RELEASES_DIR={str(releases.folder)!r} cannot be used: {error.strerror}. Its current"
+            f" release is {current and current.name}; this is {ROOT}."
         ) from None
     if current in releases.all():
-        print(f"This start serves {ROOT}, no longer the release {current.name}.", flush=True)
+        print(f"Serving {ROOT} instead of the release {current.name}.", flush=True)
 
 
 def check_port(host: str, port: int) -> None:
@@ -125,8 +125,8 @@ def check_port(host: str, port: int) -> None:
             probe.bind((host, port))
         except OSError as error:
             raise CannotStart(
-                f"HOST={host} PORT={port} cannot be listened on: {error.strerror or error};"
-                " choose another with PORT=8001 make run."
+                f"Cannot listen on HOST={host} PORT={port}: {error.strerror or error}."
+                " Choose another port: PORT=8001 make run."
             ) from None
 
 
@@ -149,7 +149,7 @@ def check_redis(environment: Environment) -> None:
                 redis.Redis.from_url(url, socket_connect_timeout=5).ping()
         except (redis.RedisError, OSError, ValueError) as error:
             raise CannotStart(
-                f"REDIS_URL: the Redis at {place} does not answer: {str(error).rstrip('.')}."
+                f"REDIS_URL: Redis at {place} does not respond: {str(error).rstrip('.')}."
             ) from None
 
 
@@ -163,7 +163,7 @@ def redis_server() -> str:
         if shipped.exists():
             return str(shipped)
     raise CannotStart(
-        "There is no redis-server; install one (apt-get install redis-server) or set REDIS_URL."
+        "redis-server was not found. Install it (apt-get install redis-server) or set REDIS_URL."
     )
 
 
@@ -276,11 +276,11 @@ class Tree:
         code = self.supervisord.wait()
         ended.set()
         shown.join()
-        was_told = self.stopping.is_set() and not self.failed
-        if not was_told:
-            self.terminal.say(f"supervisord ended with code {code}.")
+        was_asked = self.stopping.is_set() and not self.failed
+        if not was_asked:
+            self.terminal.say(f"supervisord exited with code {code}.")
         self.terminal.flush(within=LAST_LINES_WITHIN)
-        return 0 if was_told else 1
+        return 0 if was_asked else 1
 
     def stop(self, *_: object) -> None:
         self.stopping.set()
@@ -289,10 +289,10 @@ class Tree:
         self.supervisord.terminate()
 
     def watch_make(self) -> None:
-        """Handle a SIGINT that only make got, as if this process had got it.
+        """Handle a SIGINT that only make received, as if this process had received it.
 
-        In a terminal Ctrl-C reaches both. A program sends it to make, which stops catching it,
-        does not pass it on, and waits for this process.
+        In a terminal, Ctrl-C reaches both processes. A program may send SIGINT to make alone, which
+        does not forward it: it stops catching the signal and waits for this process.
         """
         make = os.getppid()
         is_make = process_status(make, "Name") in ("make", "gmake")
@@ -305,7 +305,7 @@ class Tree:
             self.stop()
 
     def watch_releases(self) -> None:
-        """Complete a release that was killed, so that all processes are of one release."""
+        """Complete a release that was killed, so that all processes run the same release."""
         releases = Releases(self.environment.RELEASES_DIR)
         pause = LOOK_AT_RELEASES
         while not self.stopping.wait(pause):
@@ -326,7 +326,7 @@ class Tree:
                 pause = RESUME_AGAIN
 
     def announce(self, replay_speed: str | None) -> None:
-        """Print the URL once it answers; stop everything if it never does."""
+        """Print the URL once the site responds; stop everything if it never does."""
         site = f"http://{address(self.environment)}:{self.environment.PORT}"
         for _ in range(READY_WITHIN * 5):
             if self.stopping.wait(0.2):
@@ -335,7 +335,7 @@ class Tree:
                 if is_ready(self.environment, timeout=5):
                     break
         else:
-            self.terminal.say(f"Nothing answered within {READY_WITHIN} s; ending.")
+            self.terminal.say(f"The site did not become ready within {READY_WITHIN} s. Stopping.")
             self.failed = True
             self.stop()
             return

@@ -1,4 +1,4 @@
-"""Shows the processes' log files on the terminal of `make run`, without blocking the processes.
+"""Shows the processes' log files on the terminal of `make run`, without blocking them.
 
 supervisord writes the processes' output to files only: a pipe to a terminal could block them.
 `LogFiles` follows these files, `Terminal` prints their lines.
@@ -20,8 +20,8 @@ BACKUPS = 5  # rotated files that are kept of each log; supervisord.conf: stdout
 class Terminal:
     """Prints lines on a file descriptor, in a thread of its own.
 
-    A terminal that does not read (Ctrl-S) fills the queue. Further lines are dropped and counted,
-    and their number is printed once the terminal reads again. A closed terminal gets nothing.
+    A paused terminal (Ctrl-S) fills the queue. Further lines are dropped and counted, and their
+    number is printed once the terminal continues. Nothing is written to a closed terminal.
     """
 
     def __init__(self, fd: int, logs: Path) -> None:
@@ -76,7 +76,7 @@ class Terminal:
             self.writing = True
             # Lines are missed only while the queue is full, so they follow what is in it.
             if self.missed:
-                note = f"{self.missed} lines were not shown; they are in {self.logs}\n"
+                note = f"{self.missed} lines were not shown; see {self.logs}\n"
                 self.lines.append(note.encode())
             data = b"".join(self.lines)
             self.lines.clear()
@@ -93,7 +93,7 @@ class Terminal:
 
 
 class LogFile:
-    """The lines of one log file, also while the file is rotated away (`.log` to `.log.1`)."""
+    """The lines of one log file, even while the file is being rotated (`.log` to `.log.1`)."""
 
     def __init__(self, path: Path, *, at_end: bool) -> None:
         self.path = path
@@ -105,7 +105,7 @@ class LogFile:
                 self.file.seek(0, os.SEEK_END)
 
     def lines(self) -> Iterator[str]:
-        """All lines that were completed since the last call."""
+        """All lines completed since the last call."""
         while True:
             # Look for newer files first: nothing is written to this one after them.
             newer = self._newer()
@@ -117,11 +117,11 @@ class LogFile:
             self.file = newer
 
     def _rest(self) -> Iterator[str]:
-        """The complete lines of this file that were not read yet."""
+        """The complete lines of this file that have not been read yet."""
         if self.file is None:
             return
         if os.fstat(self.file.fileno()).st_size < self.file.tell():
-            self.file.seek(0)  # it was emptied
+            self.file.seek(0)  # it was truncated
         while chunk := self.file.read(CHUNK):
             *complete, self.unfinished = (self.unfinished + chunk).split(b"\n")
             if len(self.unfinished) > QUEUE_LIMIT:  # too long to be a log line
@@ -131,7 +131,7 @@ class LogFile:
                 yield line.decode(errors="replace")
 
     def _newer(self) -> BinaryIO | None:
-        """The file that follows the one that is read, opened; None where there is none."""
+        """The opened file that follows the current one; None if there is none."""
         places = [self.path] + [Path(f"{self.path}.{n}") for n in range(1, BACKUPS + 1)]
         if self.file is None:
             places = places[:1]
@@ -173,7 +173,7 @@ class LogFiles:
         self.files = {path: LogFile(path, at_end=True) for path in folder.glob("*.log")}
 
     def lines(self) -> Iterator[Line]:
-        """What the processes have written since the last call."""
+        """The lines that the processes have written since the last call."""
         for path in sorted(self.folder.glob("*.log")):
             file = self.files.get(path)
             if file is None:

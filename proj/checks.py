@@ -1,4 +1,4 @@
-"""Django system checks: settings that are allowed each, and wrong in combination."""
+"""Django system checks for settings that are valid alone but wrong in combination."""
 
 import re
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ def https_needs_a_proxy(**options: object) -> Iterator[CheckMessage]:
 def debug_is_off(**options: object) -> Iterator[CheckMessage]:
     if settings.DEBUG:
         yield Error(
-            "DEBUG=1 shows settings and source code to whoever causes an error.",
+            "DEBUG=1 shows settings and source code to anyone who causes an error.",
             hint="Unset DEBUG.",
             id="liveblog.E002",
         )

@@ -1,4 +1,4 @@
-"""The environment variables: type, default and meaning; a test compares README.md's table."""
+"""The environment variables: type, default and meaning. docs/configuration.md has this table."""
 
 import hashlib
 import os
@@ -60,9 +60,9 @@ class Variable(Generic[T]):
 
     Args:
         field: parses and checks the text.
-        default: the text that is used where the variable is unset or empty.
-        allowed: what a value may be; ends the sentence of WrongValue.
-        help: the meaning, for README.md.
+        default: the text that is used if the variable is unset or empty.
+        allowed: the allowed values; the end of WrongValue's sentence.
+        help: the meaning, for docs/configuration.md.
     """
 
     name: str
@@ -101,7 +101,7 @@ class Environment:
         String(validate=Regexp(r"(.{32,})?\Z", re.DOTALL)),
         "",
         "at least 32 characters",
-        "signs sessions; unset: made once and kept in `DATA_DIR/secret_key`",
+        "signs sessions; unset: generated once and stored in `DATA_DIR/secret_key`",
     )
     DEBUG = Variable(
         flag(),
@@ -113,7 +113,7 @@ class Environment:
         Words(each=Regexp(HOST_NAME), validate=Length(min=1)),
         "localhost,127.0.0.1,[::1]",
         "a comma-separated list of host names, without scheme and port",
-        "the names this site answers to, also the Origins that WebSockets may come from",
+        "the host names of this site; WebSockets from other Origins are refused",
     )
     # supervisord, which opens the listening socket, supports IPv4 and names only.
     HOST = Variable(
@@ -157,13 +157,13 @@ class Environment:
         Words(),
         "",
         "a comma-separated list of keys",
-        "encrypts all that passes through Redis; the first key encrypts, each may decrypt",
+        "encrypts all messages in Redis; the first key encrypts, every key decrypts",
     )
     INTERFACES = Variable(
         Integer(validate=Range(1, 64)),
         "1",
         "a whole number from 1 to 64",
-        "Daphne processes",
+        "interface server processes",
     )
     WORKERS = Variable(
         Integer(validate=Range(1, 256)),
@@ -181,26 +181,26 @@ class Environment:
         Parsed(timeouts.parse),
         "60",
         timeouts.ALLOWED,
-        "s a worker may take for a message before it is killed and replaced; also by channel: "
-        "`60,accounts.*=300`; `0`: no limit",
+        "seconds that a worker may spend on a message before it is killed and replaced; also per "
+        "channel: `60,accounts.*=300`; `0`: no limit",
     )
     MEMORY_BUDGET = Variable(
         Parsed(memory_budget),
         "1G",
         "a number of bytes from 256M to 1024G, such as 512M or 2G",
-        "memory that the connections and buffers of one interface process may take at worst",
+        "upper bound for the memory of one interface process's connections and buffers",
     )
     TRUSTED_HOPS = Variable(
         Integer(validate=Range(0, 8)),
         "0",
         "a whole number from 0 to 8",
-        "proxies in front whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed; nginx: `1`",
+        "number of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are trusted; nginx: `1`",
     )
     HTTPS = Variable(
         flag(),
         "0",
         "0 or 1",
-        "readers come by https alone: cookies only over TLS, HSTS; needs `TRUSTED_HOPS`",
+        "the site is served over HTTPS only: secure cookies and HSTS; requires `TRUSTED_HOPS`",
     )
     LOG_FORMAT = Variable(
         String(validate=OneOf(("text", "json"))),
@@ -212,31 +212,31 @@ class Environment:
         Words(),
         "",
         "a comma-separated list of tokens",
-        "who may use the HTTP API, as `Authorization: Bearer <token>`",
+        "the tokens of the HTTP API, sent as `Authorization: Bearer <token>`",
     )
     EMBED_ORIGINS = Variable(
         Parsed(origins),
         "",
         "a comma-separated list of origins such as https://news.example, or *",
-        "the sites that may show a live blog in their pages, or `*` for all; unset: none",
+        "the sites that may embed a live blog, or `*` for all; unset: none",
     )
     EMAIL_URL = Variable(
         Parsed(mail_settings),
         "",
         "a URL that begins with smtp://, smtps:// or smtp+tls://",
-        "the mail server; unset: mails are files in `DATA_DIR/mail`",
+        "the mail server; unset: mails are written to files in `DATA_DIR/mail`",
     )
     EMAIL_FROM = Variable(
         String(validate=Regexp(r"[^@\s]+@[^@\s]+\Z")),
         "liveblog@localhost",
         "an address",
-        "who sends mails",
+        "the sender of mails",
     )
     ICE_SERVERS = Variable(
         Parsed(ice_servers),
         "",
         "a comma-separated list of stun:host:port and turn:user:password@host:port",
-        "what voice rooms need beyond one network: STUN and TURN servers",
+        "STUN and TURN servers, which voice rooms need across networks",
     )
 
     def __init__(self, environ: Mapping[str, str] = os.environ) -> None:

@@ -1,8 +1,8 @@
-"""Who is in a voice room: a Redis hash of member id -> reply channel and name.
+"""The members of a voice room: a Redis hash of member id -> reply channel and name.
 
-Joining is one script, so that a room never holds more than MOST. A member whose socket is gone
-because its interface server was killed is no longer in the room's group, from which the channel
-layer removes it, and is removed from the hash when the next one joins.
+Joining is one script, so that a room never holds more than MOST members. When an interface server
+is killed, the channel layer removes its sockets from the room's group; their members are removed
+from the hash when the next member joins.
 """
 
 import secrets
@@ -13,11 +13,11 @@ from channels_realtime.layer.envelope import MESSAGE, STAMP
 from conversations.redis_store import key, layer, redis
 from conversations.rooms.names import group_of
 
-MOST = 8  # each sends its sound to each other: 7 streams up are what a phone's line carries
+MOST = 8  # each sends audio to every other member: a phone's uplink carries 7 streams
 EXPIRY = 86_400  # s after the last join, when an empty room's data is removed
 
 # KEYS: room   ARGV: member, value, most, expiry s, stale members…
-# Returns the room as it was before, as HGETALL does, or 0 where it is full.
+# Returns the members before the join, as HGETALL does, or 0 if the room is full.
 JOIN = """
 for index = 5, #ARGV do
     redis.call('HDEL', KEYS[1], ARGV[index])

@@ -4,7 +4,7 @@ import sys
 from contextlib import suppress
 
 import pytest
-from harness.services import PATIENCE, wait_until
+from harness.waiting import PATIENCE, wait_until
 
 from bench.errors import ProcessFailed
 from bench.processes import Process, Talker, memory_kib, module

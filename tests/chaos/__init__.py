@@ -1,1 +1,1 @@
-"""Faults on purpose: the whole product is hurt in every way we know, and must be whole again."""
+"""Fault injection: the whole product must recover from every kind of fault."""

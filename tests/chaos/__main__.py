@@ -1,9 +1,9 @@
-"""The fault matrix, or a long run of faults in random order, on a product of its own.
+"""The fault matrix, or a long run of faults in random order, on a separate product.
 
-python -m tests.chaos --matrix                      # every cell, 1 s, 10 s and 60 s
+python -m tests.chaos --matrix                      # every cell, for 1 s, 10 s and 60 s
 python -m tests.chaos --matrix --only redis */frozen/60
 python -m tests.chaos --matrix --budget 1200 --seed 7
-python -m tests.chaos --seconds 600 --seed 7        # any order, often two at once
+python -m tests.chaos --seconds 600 --seed 7        # random order, often two at once
 """
 
 from __future__ import annotations
@@ -25,20 +25,22 @@ def arguments() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     kinds = parser.add_mutually_exclusive_group()
-    kinds.add_argument("--matrix", action="store_true", help="every cell once")
+    kinds.add_argument("--matrix", action="store_true", help="run every cell once")
     kinds.add_argument("--diagonal", action="store_true", help="the short run of `make test`")
-    kinds.add_argument("--seconds", type=float, default=600, help="faults in any order (600)")
+    kinds.add_argument(
+        "--seconds", type=float, default=600, help="run faults in random order (600)"
+    )
     kinds.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("--list", action="store_true", help="print the cells and end")
+    parser.add_argument("--list", action="store_true", help="print the cells and exit")
     parser.add_argument("--only", nargs="+", default=[], metavar="CELL", help="redis, */full/10 …")
     parser.add_argument("--durations", help="seconds, comma-separated (1,10,60)")
-    parser.add_argument("--nightly", action="store_true", help="with 150 s")
+    parser.add_argument("--nightly", action="store_true", help="also with a duration of 150 s")
     parser.add_argument("--budget", type=float, help="seconds; cells are drawn from the seed")
-    parser.add_argument("--seed", type=int, default=1, help="what is random (1)")
-    parser.add_argument("--readers", type=int, default=40, help="pages in Node (40)")
-    parser.add_argument("--patience", type=float, default=0, help="seconds to recover, at least")
+    parser.add_argument("--seed", type=int, default=1, help="seed of all random choices (1)")
+    parser.add_argument("--readers", type=int, default=40, help="reader pages in Node (40)")
+    parser.add_argument("--patience", type=float, default=0, help="minimum seconds to recover")
     parser.add_argument("--output", type=Path, default=Path("var/chaos"), help="folder (var/chaos)")
-    parser.add_argument("--resume", action="store_true", help="leave out what output has")
+    parser.add_argument("--resume", action="store_true", help="skip the cells in the output folder")
     return parser.parse_args()
 
 
@@ -72,7 +74,7 @@ def main() -> int:
         return serve(plan)
     chosen = selection(options)
     if not chosen:
-        sys.exit(f"--only {' '.join(options.only)}: there is no such cell; see --list")
+        sys.exit(f"--only {' '.join(options.only)}: no cell matches; see --list")
     report = Report(options.output, options.seed, options.resume)
     try:
         if options.matrix or options.diagonal:

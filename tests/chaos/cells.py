@@ -1,8 +1,7 @@
 """The fault matrix as plain values: what can fail, how, for how long, and which cells make sense.
 
-A cell is one dependency, one fault and one duration. tests/chaos/faults holds how each pair of
-dependency and fault is produced; `NOT_TRIED` holds why the other pairs do not exist. A test
-compares the two.
+A cell is one dependency, one fault and one duration. tests/chaos/faults produces each pair of
+dependency and fault; `NOT_TRIED` gives the reason why a pair is left out. A test compares the two.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ class Fault(StrEnum):
 
 
 class Group(StrEnum):
-    """One running product for several dependencies, started once."""
+    """A product that is started once and shared by the cells of several dependencies."""
 
     SINGLE = "single"  # one Redis, SQLite
     SHARDS = "shards"  # two Redis servers, PostgreSQL
@@ -76,8 +75,8 @@ GROUPS: dict[Group, tuple[Dependency, ...]] = {
     Group.SHARDS: (Dependency.SHARD_1, Dependency.SHARD_2, Dependency.POSTGRES),
     Group.SENTINEL: (Dependency.MASTER,),
 }
-# The line and the reader are hurt on the reader's side of the product: such a fault can be
-# combined with one of any other dependency.
+# Faults of the line and the reader occur on the client side, so they can be combined with a fault
+# of any other dependency.
 CLIENT_SIDE = (Dependency.LINE, Dependency.READER)
 
 DURATIONS = (1.0, 10.0, 60.0)  # s
@@ -97,7 +96,7 @@ class Cell:
 
     @classmethod
     def parse(cls, text: str) -> Cell:
-        """The cell that str() has written. Raises ValueError."""
+        """The inverse of str(). Raises ValueError."""
         dependency, fault, duration = text.split("/")
         return cls(Dependency(dependency), Fault(fault), float(duration))
 
@@ -106,7 +105,7 @@ class Cell:
         return next(group for group, members in GROUPS.items() if self.dependency in members)
 
     def matches(self, pattern: str) -> bool:
-        """Whether `redis`, `redis/killed`, `*/frozen/60` or the like names this cell."""
+        """Whether `redis`, `redis/killed`, `*/frozen/60` or the like matches this cell."""
         wanted = pattern.split("/")
         own = str(self).split("/")
         return all(fnmatchcase(part, want) for part, want in zip(own, wanted, strict=False))
@@ -189,7 +188,7 @@ def matrix(durations: Sequence[float], only: Sequence[str] = ()) -> list[Cell]:
 def diagonal() -> list[tuple[Cell, ...]]:
     """A short run that has every dependency and every fault; a test checks that.
 
-    The faults of a line or a reader happen at the same time as another one, for time is short.
+    To save time, faults of a line or a reader happen at the same time as another one.
     """
     return [tuple(Cell.parse(name) for name in line.split(" + ")) for line in DIAGONAL]
 
@@ -226,10 +225,10 @@ DIAGONAL = (
 
 
 def draw(seed: int, budget: float, cells: Sequence[Cell], recovery: float = 8.0) -> list[Cell]:
-    """Cells for `budget` seconds, drawn from the seed, back in their order.
+    """Random cells that take `budget` seconds together, in their original order.
 
     Args:
-        recovery: The seconds that a cell takes besides its fault.
+        recovery: The seconds that a cell takes in addition to its fault.
     """
     generator = random.Random(seed)
     chosen: set[Cell] = set()

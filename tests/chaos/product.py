@@ -1,4 +1,4 @@
-"""The product as the matrix runs it: its terminal, its disk and its clock can be hurt."""
+"""The product as the matrix runs it, with faults of its terminal, its disk and its clock."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from pathlib import Path
 from tests.chaos.network.machines import run
 from tests.e2e.stack import Stack
 
-DISK = 256  # MB of DATA_DIR: what the product needs and some more
-PIPE = 4096  # bytes between the product and its terminal; full at once when nobody reads
+DISK = 256  # MB for DATA_DIR: a little more than the product needs
+PIPE = 4096  # bytes between the product and its terminal; full at once if it is not read
 TOKEN = "token of the chaos suite"
 SOURCE = Path(__file__).with_name("clock.c")
 
@@ -25,7 +25,7 @@ SOURCE = Path(__file__).with_name("clock.c")
 class Product(Stack):
     """`deploy/run.py` with DATA_DIR on a file system of its own. A context manager."""
 
-    def __init__(self, log: Path, **environ: str):
+    def __init__(self, log: Path, **environ: str) -> None:
         self.clock = Clock()
         settings = {"INTERFACES": "2", "WORKERS": "2", "API_TOKENS": TOKEN}
         super().__init__(**settings | self.clock.environ | environ)
@@ -58,7 +58,7 @@ class Product(Stack):
 
     @contextmanager
     def full_disk(self) -> Iterator[None]:
-        """Not a byte is left in DATA_DIR."""
+        """Fill the file system of DATA_DIR completely."""
         filler = Path(self.folder.name) / "filler"
         try:
             with filler.open("wb", buffering=0) as file:
@@ -72,7 +72,7 @@ class Product(Stack):
 
 
 class Terminal:
-    """Appends what the product prints to a file, unless it is stopped as by Ctrl-S."""
+    """Appends the product's output to a file, unless it is paused, as by Ctrl-S."""
 
     def __init__(self, path: Path) -> None:
         self.outlet, self.inlet = os.pipe()
@@ -107,7 +107,7 @@ class Terminal:
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
-        """Somebody has pressed Ctrl-S."""
+        """Stop reading, as after Ctrl-S."""
         self.flowing.clear()
         try:
             yield
@@ -124,7 +124,7 @@ class Terminal:
 
 
 class Clock:
-    """The wall clock of the product's processes; the monotonic clock goes on."""
+    """The wall clock of the product's processes; the monotonic clock is not affected."""
 
     def __init__(self) -> None:
         self.folder = tempfile.TemporaryDirectory(prefix="chaos-clock-")
@@ -137,7 +137,7 @@ class Clock:
         self.environ = {"LD_PRELOAD": str(library), "CHAOS_CLOCK": str(self.file)}
 
     def set(self, seconds: float) -> None:
-        """Let the wall clock be wrong by as much, from now on."""
+        """Shift the wall clock by so many seconds."""
         with self.file.open("r+b", buffering=0) as file:
             file.write(struct.pack("=q", round(seconds * 1e9)))
 

@@ -1,4 +1,4 @@
-"""What a run has shown: a line a trial, and tables for people and programs."""
+"""The results of a run: a line per trial, and tables for people and programs."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from tests.chaos.trial import Result
 
 
 class Report:
-    """`folder` gets results.jsonl, one line a trial as it ends, and report.md."""
+    """Writes results.jsonl, with a line per trial as it ends, and report.md to `folder`."""
 
-    def __init__(self, folder: Path, seed: int, resume: bool = False):
+    def __init__(self, folder: Path, seed: int, resume: bool = False) -> None:
         self.folder, self.seed = folder, seed
         self.lines = folder / "results.jsonl"
         self.results: list[dict[str, Any]] = []
@@ -32,7 +32,7 @@ class Report:
         return [str(cell) for cell in cells] in [row["cells"] for row in self.results]
 
     def add(self, result: Result) -> None:
-        """Keep it, and print its line."""
+        """Store the result and print its line."""
         row = json.loads(result.json()) | {"seconds": result.seconds, "last": result.last}
         self.results.append(row)
         with self.lines.open("a") as file:
@@ -60,7 +60,7 @@ class Report:
         )
 
     def write(self) -> None:
-        """report.md."""
+        """Write report.md."""
         parts = ["# Fault matrix", self.summary(), grid(self.results), details(self.results)]
         (self.folder / "report.md").write_text("\n\n".join(parts) + "\n")
 
@@ -79,7 +79,7 @@ def recovery_of(row: dict[str, Any]) -> str:
 
 
 def grid(rows: Sequence[dict[str, Any]]) -> str:
-    """Dependencies by faults; in each cell the recovery times by duration, ✘ where broken."""
+    """Dependencies by faults; each cell has the recovery times by duration, with ✘ if broken."""
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
     for row in rows:
         if len(row["cells"]) == 1:
@@ -89,8 +89,8 @@ def grid(rows: Sequence[dict[str, Any]]) -> str:
             found[dependency, fault].append(f"{duration} s: {seconds}{mark}")
     faults = [fault for fault in Fault if any(key[1] == fault for key in found)]
     lines = [
-        "Seconds from the end of the fault until everything held again, by its duration."
-        " ✘: an invariant broke. –: not tried, see below.",
+        "Seconds from the end of the fault until every check passed again, by duration."
+        " ✘: an invariant was violated. –: not tried.",
         "",
         f"| | {' | '.join(faults)} |",
         "|---" * (len(faults) + 1) + "|",
@@ -106,7 +106,7 @@ def grid(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def details(rows: Sequence[dict[str, Any]]) -> str:
-    lines = ["| trial | recovery | served | closed | what broke |", "|---|---|---|---|---|"]
+    lines = ["| trial | recovery | served | closed | violations |", "|---|---|---|---|---|"]
     for row in rows:
         broken = "<br>".join(text.strip().replace("\n", " ") for text in row["violations"])
         served = "" if row["served"] is None else f"{row['served']:.0%}"

@@ -1,19 +1,21 @@
-"""Memory and file descriptors of processes, and whether they are back where they were."""
+"""Memory and file descriptors of processes, and whether they have returned to normal."""
 
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-# A connection to the database or Redis more, a thread's wake-up pipe, a request under way.
+from harness.waiting import wait_until
+
+# One more connection to the database or Redis, a thread's wake-up pipe, a request in progress.
 DESCRIPTORS = 12
-# Python's and Redis's allocators keep some of what they have had at once.
+# The allocators of Python and Redis keep some of their peak memory.
 MEGABYTES = 32.0
 SHARE = 0.3
+LOOK_EVERY = 0.5  # s; each look asks supervisord
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,8 @@ class Usage:
 
 
 def usage(pid: int) -> Usage | None:
-    """What a process uses; None where it is gone."""
-    with suppress(OSError, TypeError):  # gone, or a zombie without memory
+    """The usage of a process; None if it has ended."""
+    with suppress(OSError, TypeError):  # ended, or a zombie without memory
         status = Path(f"/proc/{pid}/status").read_text()
         resident = int(re.search(r"VmRSS:\s+(\d+) kB", status)[1])  # type: ignore[index]
         return Usage(len(list(Path(f"/proc/{pid}/fd").iterdir())), round(resident / 1024, 1))
@@ -42,22 +44,27 @@ def usage(pid: int) -> Usage | None:
 
 
 def measure(pids: Mapping[str, int]) -> dict[str, Usage]:
-    """What each process uses, by its name."""
+    """The usage of each process, by name."""
     return {name: found for name, pid in pids.items() if (found := usage(pid))}
 
 
 def grown(
     before: Mapping[str, Usage], look: Callable[[], dict[str, Usage]], patience: float
 ) -> tuple[dict[str, Usage], list[str]]:
-    """(usage now, a sentence for each process that has not come back within `patience` s)."""
-    deadline = time.monotonic() + patience
-    while True:
+    """(usage now, a sentence for each process that still uses more after `patience` s)."""
+    now: dict[str, Usage] = {}
+    over: list[str] = []
+
+    def is_back() -> bool:
+        nonlocal now, over
         now = look()
-        over = [
+        over = sorted(
             f"{name} uses {asdict(now[name])}, before {asdict(before[name])}"
             for name in now.keys() & before.keys()
             if not now[name].within(before[name])
-        ]
-        if not over or time.monotonic() > deadline:
-            return now, sorted(over)
-        time.sleep(0.5)
+        )
+        return not over
+
+    with suppress(AssertionError):  # `over` says what was not reached
+        wait_until(is_back, "the former usage", patience, poll=LOOK_EVERY)
+    return now, over

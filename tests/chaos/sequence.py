@@ -1,4 +1,4 @@
-"""Which cells come after each other, and on which stage."""
+"""The order of the cells, and the stages that they run on."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from tests.chaos.report import Report
 from tests.chaos.stage import Stage
 from tests.chaos.trial import Result, Trial
 
-TWO_AT_ONCE = 0.3  # how often
-LONGEST = 10  # s of a fault in any order
-PER_STAGE = 25  # trials; the blog's tombstones make every look slower
+TWO_AT_ONCE = 0.3  # probability of a second fault
+LONGEST = 10  # s; the longest fault in a random sequence
+PER_STAGE = 25  # trials; the tombstones of the blog slow down the comparison
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Plan:
 
     Args:
         readers: Pages in Node.
-        patience: Seconds to recover, where a fault does not promise to take longer.
+        patience: Minimum seconds to recover; a fault may allow more.
         folder: Where reports and logs are written.
     """
 
@@ -37,9 +37,9 @@ class Plan:
 
 
 class Stages:
-    """A context manager that has the stage of a group, one at a time."""
+    """A context manager that keeps one stage open, that of the current group."""
 
-    def __init__(self, plan: Plan):
+    def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.stage: Stage | None = None
         self.trials = 0
@@ -66,7 +66,7 @@ class Stages:
         return self.stage
 
     def run(self, cells: tuple[Cell, ...]) -> Result:
-        """The result; whatever goes wrong in the trial itself is a violation of it."""
+        """Run a trial and return its result; an exception in the trial counts as a violation."""
         stage = self.of(cells[0].group)
         self.trials += 1
         trial = Trial(stage, cells, self.plan.patience)
@@ -82,7 +82,7 @@ class Stages:
 
 
 def run_all(chosen: list[tuple[Cell, ...]], report: Report, plan: Plan) -> None:
-    """Every trial, with a progress line each."""
+    """Run all trials and print a line for each."""
     wanted = [cells for cells in chosen if not report.has(cells)]
     report.total = len(wanted)
     with Stages(plan) as stages:
@@ -91,7 +91,7 @@ def run_all(chosen: list[tuple[Cell, ...]], report: Report, plan: Plan) -> None:
 
 
 def endless(seconds: float, report: Report, plan: Plan) -> None:
-    """Trials of one stage in any order, until the time is over."""
+    """Run random trials on one stage for so many seconds."""
     ends = time.monotonic() + seconds
     with Stages(plan) as stages:
         for cells in in_any_order(plan.seed):
@@ -102,7 +102,7 @@ def endless(seconds: float, report: Report, plan: Plan) -> None:
 
 
 def in_any_order(seed: int) -> Iterator[tuple[Cell, ...]]:
-    """Rounds of all faults of the first group, and two at once between them."""
+    """Rounds of all faults of the first group in random order, mixed with pairs of faults."""
     generator = random.Random(seed)
     pairs = [pair for pair in PAIRS if pair[0] in GROUPS[Group.SINGLE]]
 
@@ -121,7 +121,7 @@ def in_any_order(seed: int) -> Iterator[tuple[Cell, ...]]:
 
 
 def serve(plan: Plan) -> int:
-    """For tests: a line on standard input names a trial, a line of JSON is its result."""
+    """For tests: each line of standard input names a trial; prints its result as a line of JSON."""
     with Stages(plan) as stages:
         for line in sys.stdin:
             if line.strip() == "counts":

@@ -1,4 +1,4 @@
-"""The product, what it depends on, its readers and its writers: what faults happen to."""
+"""The product, its dependencies, its readers and its writers: everything that faults affect."""
 
 from __future__ import annotations
 
@@ -34,27 +34,28 @@ from tests.chaos.tree import Tree
 from tests.chaos.truth import Postgres, SQLite, Truth
 
 SLUG = "chaos"
-# Of a hundred readers so many are on a lane that is hurt in its own way; the rest feel only what
-# happens to the product.
+# The percentage of readers on each lane with faults of its own. The others are affected only by
+# faults of the product.
 SHARES = {"rough": 40, "slow": 10, "sleepy": 10}
 WATCHERS = 12
 PAGES = 2  # in Chromium
-STALE = 5  # readers that open the stale page each time, and leave with the next
-FIRST_ROWS = 60  # so that a page has a lower edge
-MAIL_EVERY = 15.0  # s: longer than one may hold a worker up
+STALE = 5  # readers that open the stale page each time, and are replaced the next time
+FIRST_ROWS = 60  # so that a page does not show all rows
+MAIL_EVERY = 15.0  # s: longer than one mail may block a worker
 LOOK_EVERY = 0.1  # s
 GARBAGE_CLIENTS = 3
+QUIET = 0.5  # s without an acknowledgement, of eight per second
 
 
 class Stage:
-    """A context manager. `readers`: pages in Node, besides the watchers and Chromium's.
+    """A context manager. `readers`: pages in Node, in addition to the watchers and Chromium's.
 
-    What the product prints is appended to a file of `folder`.
+    The product's output is appended to a file in `folder`.
     """
 
     outside: Outside
 
-    def __init__(self, group: Group, seed: int, readers: int, folder: Path):
+    def __init__(self, group: Group, seed: int, readers: int, folder: Path) -> None:
         self.group, self.seed, self.readers = group, seed, readers
         self.log = folder / f"{group}.log"
         self.random = random.Random(f"{seed} {group}")
@@ -66,7 +67,7 @@ class Stage:
             self.enter_servers(exits)
             self.enter_product(exits)
             self.enter_clients(exits)
-            self.usage = self.measure()  # of warm processes: a new one is smaller
+            self.usage = self.measure()  # after warming up: a new process is smaller
             self.exits = exits.pop_all()
         return self
 
@@ -74,7 +75,7 @@ class Stage:
         self.exits.close()
 
     def enter_servers(self, exits: ExitStack) -> None:
-        """What the product depends on, on machines of their own; makes `environ` of it."""
+        """Start the dependencies, each on its own machine, and set `environ` accordingly."""
         self.environ: dict[str, str] = {}
         if self.group is Group.SENTINEL:
             sentinel = exits.enter_context(SentinelMaster())
@@ -148,15 +149,15 @@ class Stage:
             )
 
     def open(self, lane: str, port: int, count: int, html: str | None = None) -> str:
-        """Open pages; returns what the page was."""
+        """Open pages; returns their HTML."""
         path = f"/liveblog/{SLUG}/"
         answer = self.crowd.tell("start", lane=lane, port=port, count=count, path=path, html=html)
         return answer["html"]
 
-    # What is looked at
+    # What is observed
 
     def different(self) -> list[str]:
-        """A sentence for each page that does not equal the database, or is not up to date."""
+        """A sentence for each page that differs from the database."""
         expected = self.truth.page()
         answer = self.crowd.tell("compare", expected=expected)
         found = list(answer["different"])
@@ -167,7 +168,7 @@ class Stage:
         return found
 
     def pids(self) -> dict[str, int]:
-        """Every process whose memory is looked at, by its name."""
+        """The ids of all processes whose memory is measured, by name."""
         found = self.tree.running()
         for name, server in self.servers.items():
             if name is not Dependency.WEBHOOK and (pids := server().pids()):
@@ -175,7 +176,7 @@ class Stage:
         return found
 
     def measure(self) -> dict[str, Usage]:
-        """What each process uses; the interface servers are one, for they share the sockets."""
+        """The usage of each process; the interface servers, which share sockets, count as one."""
         found = measure(self.pids())
         interfaces = [found.pop(name) for name in sorted(found) if name.startswith("interface:")]
         if interfaces:
@@ -186,7 +187,7 @@ class Stage:
         return found
 
     def check_counts(self) -> None:
-        """The number of readers on every page is right. Raises AssertionError."""
+        """Check that every page shows the number of readers. Raises AssertionError."""
         extra = WATCHERS + (PAGES if self.pages else 0)
         number = len(self.crowd.tell("states")) + extra
 
@@ -198,14 +199,17 @@ class Stage:
     # What faults do
 
     def lock(self) -> Any:
-        """A transaction of the database's that keeps every other writer out."""
+        """A database transaction that blocks all other writers."""
         return self.sqlite.lock()
 
     def wait_for_posts_under_way(self) -> None:
-        """Until no write was acknowledged for a while: all are at the lock."""
-        before = None
-        while before != (before := len(self.desk.acks)):
-            time.sleep(0.5)
+        """Wait until no write is acknowledged any more: all writers wait for the lock."""
+        began = time.monotonic()
+
+        def is_quiet() -> bool:
+            return time.monotonic() - max(began, self.desk.acknowledged_at) > QUIET
+
+        wait_until(is_quiet, "writers that wait for the lock")
 
     def open_stale_pages(self) -> None:
         self.crowd.tell("stop", lane="stale")
@@ -224,7 +228,7 @@ class Stage:
 
     @contextmanager
     def clients_that_send_garbage(self) -> Iterator[None]:
-        """Connections that turn into random bytes after their handshake, one after another."""
+        """Clients that complete a handshake and then send random bytes, again and again."""
         generator = random.Random(self.random.getrandbits(32))
         request = (
             f"GET /channel/liveblog/{SLUG}/?after=0 HTTP/1.1\r\nHost: {self.product.address}\r\n"
@@ -251,7 +255,7 @@ class Stage:
 
     @contextmanager
     def repeated(self, action: Callable[[], object], every: float) -> Iterator[None]:
-        """Do it in a thread, now and every few seconds."""
+        """Call the action in a thread, at once and then every few seconds."""
 
         def repeat(ended: threading.Event) -> None:
             action()
@@ -263,13 +267,13 @@ class Stage:
 
     @contextmanager
     def mailing(self) -> Iterator[None]:
-        """A mail now and then."""
+        """Send mails at intervals."""
         self.mail()
         with self.repeated(self.mail, MAIL_EVERY):
             yield
 
     def mail(self) -> None:
-        """Let an account's balance fall, of which its owner is told by mail."""
+        """Lower the balance of an account, which sends a mail to its owner."""
         self.mailed += 1
         self.product.shell(
             "from accounts.models import Account;"
@@ -282,7 +286,7 @@ class Stage:
 
     @contextmanager
     def telling_webhooks(self) -> Iterator[None]:
-        """Every change of the blog is told to the host of webhooks."""
+        """Send every change of the blog to the webhook host."""
         self.product.shell(
             "from liveblog.models import LiveBlog, Webhook;"
             f"blog = LiveBlog.objects.get(slug={SLUG!r});"
@@ -295,7 +299,7 @@ class Stage:
         self.product.shell("from liveblog.models import Webhook; Webhook.objects.all().delete()")
 
     def wait_for_worker(self, name: str) -> None:
-        """Until this worker has answered a message, as deploy/release does."""
+        """Wait until this worker has answered a message, as deploy/release does."""
         [pid] = self.tree.pids_of([name])
         self.product.shell(
             "from channels import DEFAULT_CHANNEL_LAYER, channel_layers;"

@@ -1,4 +1,4 @@
-"""The table of cells is complete, and agrees with what produces faults and with the docs."""
+"""The table of cells is complete and agrees with the injectors and the docs."""
 
 from __future__ import annotations
 
@@ -71,5 +71,5 @@ def test_the_documented_table_is_the_one_that_is_tried() -> None:
     assert documented == {(str(d), str(f)) for d, f in PAIRS}
 
 
-def test_the_retries_of_webhooks_are_the_code_s():
+def test_the_retry_delays_of_webhooks_are_those_of_the_code() -> None:
     assert BACKOFF[: len(WEBHOOK_RETRIES)] == WEBHOOK_RETRIES

@@ -1,7 +1,7 @@
-"""The product is hurt; after every fault one set of invariants must hold (tests/chaos/trial.py).
+"""After every fault, the invariants of tests/chaos/trial.py must hold.
 
-This is the diagonal of the fault matrix: every dependency and every fault, for a second or a few.
-CHAOS_SEED chooses what is random, CHAOS_SECONDS how long faults in any order go on after it.
+This is the diagonal of the fault matrix: every dependency and every fault, for one to five
+seconds. CHAOS_SEED is the seed, CHAOS_SECONDS the length of the random sequence that follows.
 `python -m tests.chaos --matrix` runs every cell.
 """
 
@@ -25,18 +25,18 @@ from tests.e2e.stack import ROOT
 
 SEED = int(os.environ.get("CHAOS_SEED", "7"))
 SECONDS = float(os.environ.get("CHAOS_SECONDS", "20"))
-# The readers and the proxy take more of a small machine's two cores than the product does.
+# On a machine with two cores, the readers and the proxy use more CPU than the product.
 READERS = 40
-PATIENCE = 20  # s; a machine may be shared. The report says what it took.
+PATIENCE = 20  # s, for a shared machine; the report has the measured times
 SHORTEST_TRIAL = 3  # s
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=str(why_not()))
 
 
 class Runner:
-    """`python -m tests.chaos --serve`, which keeps a stage from one trial to the next."""
+    """`python -m tests.chaos --serve`, which reuses a stage for several trials."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def __enter__(self) -> Runner:
@@ -64,7 +64,7 @@ class Runner:
         return json.loads(self.process.stdout.readline())
 
     def run(self, cells: Sequence[Cell]) -> dict[str, Any]:
-        """The result of a trial, which must have broken nothing."""
+        """Run a trial, which must violate no invariant; returns its result."""
         result = self.ask(" + ".join(map(str, cells)))
         print(json.dumps({name: result[name] for name in ("recovered", "served", "refusals")}))
         assert result["violations"] == []
@@ -86,11 +86,11 @@ def name_of(cells: tuple[Cell, ...]) -> str:
 
 
 @pytest.mark.parametrize("cells", of(Group.SINGLE), ids=name_of)
-def test_the_product_is_whole_after_a_fault(runner: Runner, cells: tuple[Cell, ...]) -> None:
+def test_the_product_recovers_from_a_fault(runner: Runner, cells: tuple[Cell, ...]) -> None:
     runner.run(cells)
 
 
-def test_the_product_is_whole_after_faults_in_any_order_and_two_at_once(runner: Runner) -> None:
+def test_the_product_recovers_from_random_faults_two_at_once(runner: Runner) -> None:
     left = SECONDS
     for cells in islice(in_any_order(SEED), 1000):
         left -= max(SHORTEST_TRIAL, runner.run(cells)["took"])
@@ -98,19 +98,19 @@ def test_the_product_is_whole_after_faults_in_any_order_and_two_at_once(runner: 
             break
 
 
-def test_the_pages_show_how_many_readers_there_are(runner: Runner) -> None:
+def test_pages_show_the_number_of_readers(runner: Runner) -> None:
     assert runner.ask("counts") == {}
 
 
 @pytest.mark.parametrize("cells", of(Group.SHARDS), ids=name_of)
-def test_the_product_is_whole_after_a_fault_of_a_shard_or_postgresql(
+def test_the_product_recovers_from_a_fault_of_a_shard_or_postgresql(
     runner: Runner, cells: tuple[Cell, ...]
 ) -> None:
     runner.run(cells)
 
 
 @pytest.mark.parametrize("cells", of(Group.SENTINEL), ids=name_of)
-def test_the_product_is_whole_after_a_fault_of_sentinels_master(
+def test_the_product_recovers_from_a_fault_of_sentinels_master(
     runner: Runner, cells: tuple[Cell, ...]
 ) -> None:
     runner.run(cells)

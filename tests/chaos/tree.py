@@ -1,4 +1,4 @@
-"""The processes of a running product, by supervisord's own account."""
+"""The processes of a running product, as reported by supervisord."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from supervisor.xmlrpc import SupervisorTransport, UnixStreamHTTPConnection
 from deploy.control import children
 from tests.e2e.stack import Stack
 
-ANSWERS_WITHIN = 5.0  # s; a supervisord that waits for its terminal does not answer at all
+ANSWERS_WITHIN = 5.0  # s; a supervisord that waits for its terminal does not respond
 
 
 class Connection(UnixStreamHTTPConnection):
@@ -34,7 +34,7 @@ class Connection(UnixStreamHTTPConnection):
 
 
 class Transport(SupervisorTransport):
-    def __init__(self, path: str, patience: float):
+    def __init__(self, path: str, patience: float) -> None:
         super().__init__(serverurl=f"unix://{path}")
 
         def get_connection() -> Connection:
@@ -48,16 +48,16 @@ class Transport(SupervisorTransport):
 class Tree:
     """Kills, stops and starts the processes of `stack`, and no others."""
 
-    def __init__(self, stack: Stack):
+    def __init__(self, stack: Stack) -> None:
         self.stack = stack
 
     def connect(self, patience: float = PATIENCE) -> Any:
-        """A connection of its own, for several threads ask."""
+        """A new connection, because several threads send requests."""
         transport = Transport(f"{self.stack.folder.name}/run/supervisor.sock", patience)
         return ServerProxy("http://127.0.0.1", transport).supervisor
 
     def members(self, group: str) -> dict[str, int]:
-        """name -> pid of a group's processes (redis, interface, workers, pulse); 0 where none."""
+        """name -> pid of a group's processes (redis, interface, workers, pulse); 0: not running."""
         return {
             f"{info['group']}:{info['name']}": info["pid"]
             for info in self.infos()
@@ -68,7 +68,7 @@ class Tree:
         return [pid for name, pid in self.running().items() if name in names]
 
     def running(self) -> dict[str, int]:
-        """name -> pid of every process that runs."""
+        """name -> pid of all running processes."""
         return {
             f"{info['group']}:{info['name']}": info["pid"]
             for info in self.infos()
@@ -76,7 +76,7 @@ class Tree:
         }
 
     def infos(self) -> list[dict[str, Any]]:
-        """What supervisord says of each process; nothing where it does not answer."""
+        """supervisord's information on each process; empty if it does not respond."""
         with suppress(OSError, Fault, HTTPException):
             infos: list[dict[str, Any]] = self.connect(ANSWERS_WITHIN).getAllProcessInfo()
             for info in infos:
@@ -88,9 +88,9 @@ class Tree:
 
     @contextmanager
     def killing(self, names: Sequence[str], generator: random.Random) -> Iterator[None]:
-        """kill -9, and again whenever one of them has run for a while, as long as this lasts.
+        """Kill the processes, and again after each restart, while the context lasts.
 
-        What is killed before supervisord takes it for running is given up after a few times.
+        The pauses between kills keep supervisord from giving up on the processes.
         """
         before = self.pids_of(names)
         send(before, signal.SIGKILL)
@@ -107,17 +107,17 @@ class Tree:
             yield
 
     def restart(self, name: str) -> None:
-        """Stop one process as an operator does, wait for its end, start it again."""
+        """Stop one process, as an operator does, and start it again."""
         self.connect().stopProcess(name)
         self.connect().startProcess(name, False)
         self.wait_whole()
 
     def is_whole(self) -> bool:
-        # The candidate runs during a release alone; Redis is another server's.
+        # The candidate runs only during a release; Redis runs on another machine.
         needed = [info for info in self.infos() if info["name"] not in ("candidate", "redis")]
         return {info["statename"] for info in needed} == {"RUNNING"}
 
     def wait_whole(self) -> None:
-        """Until every process runs and a request finds its way through all of them."""
+        """Wait until every process runs and /readyz returns 200."""
         wait_until(self.is_whole, "all processes")
         wait_until(self.stack.healthy, "an answer of /readyz")

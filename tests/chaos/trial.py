@@ -1,12 +1,12 @@
-"""One cell, or two at once: the fault happens, it ends, and one set of invariants must hold.
+"""One cell, or two at once: a fault begins and ends, and then one set of invariants must hold.
 
-- stay: no open socket was closed that the fault did not take;
-- recover: within 10 s of its end /healthz and /readyz are 200, posting works, every reader equals
-  the database, and every open socket has heard of the newest change;
-- kept: what was acknowledged is in the database, once, and nothing that nobody was told of;
-- forward: no reader has shown an older state after a newer, no page was loaded again;
-- said: what was refused was refused with a sentence;
-- bounded: memory and file descriptors of every process are back where they were.
+- sockets: only sockets that the fault affects were closed;
+- recovery: within 10 s of its end /healthz and /readyz return 200, posting works, every reader
+  equals the database, and every open socket has received the newest change;
+- durability: every acknowledged write is in the database exactly once, and no others are;
+- order: no reader showed an older state after a newer one, and no page was reloaded;
+- errors: every refusal had a readable text;
+- resources: memory and file descriptors of every process have returned to normal.
 """
 
 from __future__ import annotations
@@ -26,29 +26,29 @@ from tests.chaos.product import TOKEN
 from tests.chaos.resources import Usage, grown
 from tests.chaos.stage import SLUG, Stage
 
-ANSWER = 3.0  # s for one look at /healthz, and for one post; the next one comes at once
+ANSWER = 3.0  # s for one request to /healthz, or one post, before the next attempt
 LOOK_EVERY = 0.1  # s
 # s between attempts of a webhook that fails: the first ones of liveblog.webhooks.backlog.BACKOFF
 WEBHOOK_RETRIES = (10.0, 30.0, 120.0)
-GIVEN_UP = 60.0  # s; what is not whole by then is started anew
-LOST_AFTER = 1.0  # s after everything is whole: a request that was lost with its dependency
+GIVEN_UP = 60.0  # s; a stage that has not recovered by then is replaced
+LOST_AFTER = 1.0  # s after the recovery, for requests that may have been lost with a dependency
 HEALED = 0.95  # of the requests
 BACK_WITHIN = 10.0  # s for memory and descriptors
-ACKNOWLEDGED_WITHIN = 120.0  # s for the writes that were under way
+ACKNOWLEDGED_WITHIN = 120.0  # s for the writes in progress
 
 
 @dataclass
 class Result:
-    """What a trial has shown.
+    """The result of a trial.
 
     Args:
-        recovered: What must hold again -> the seconds from the fault's end; None: never.
+        recovered: Check -> seconds from the end of the fault; None: never.
         served: The share of requests that were served while the fault lasted.
-        refusals: What was said instead -> how often.
-        closed: How many of the open sockets were closed.
-        violations: Sentences; empty where every invariant held.
+        refusals: Other outcomes -> their number.
+        closed: The number of sockets that were closed.
+        violations: Sentences; empty if every invariant held.
         usage: Process -> its resources before and after.
-        notes: What /healthz and others said while they did not say that all is well.
+        notes: Responses of /healthz and others while they reported problems.
     """
 
     cells: list[str]
@@ -68,7 +68,7 @@ class Result:
 
     @property
     def seconds(self) -> float | None:
-        """The recovery time; None where something never recovered."""
+        """The recovery time; None if something never recovered."""
         values = list(self.recovered.values())
         if not values or None in values:
             return None
@@ -76,13 +76,13 @@ class Result:
 
     @property
     def last(self) -> str:
-        """What was the last to recover."""
+        """The name of the last check to recover."""
         known = {name: value for name, value in self.recovered.items() if value is not None}
         return max(known, key=lambda name: known[name]) if known else ""
 
     @property
     def is_whole(self) -> bool:
-        """Whether another trial can follow on the same stage."""
+        """Whether the stage can be used for another trial."""
         return self.seconds is not None
 
     def json(self) -> str:
@@ -90,9 +90,9 @@ class Result:
 
 
 class Trial:
-    """`patience`: seconds from the fault's end until it is a violation; None: what it promises."""
+    """`patience`: seconds to recover before it is a violation; None: those of the fault."""
 
-    def __init__(self, stage: Stage, cells: Sequence[Cell], patience: float | None = None):
+    def __init__(self, stage: Stage, cells: Sequence[Cell], patience: float | None = None) -> None:
         self.stage, self.cells = stage, cells
         self.injectors = [INJECTORS[cell.dependency, cell.fault] for cell in cells]
         promised = max(injector.within for injector in self.injectors)
@@ -136,15 +136,15 @@ class Trial:
 
     @property
     def may_be_lost(self) -> bool:
-        """Whether requests that were under way may never be answered."""
+        """Whether requests in progress may never be answered."""
         return any(injector.loses_requests for injector in self.injectors)
 
     # The fault
 
     def happen(self) -> None:
-        """All faults at once, each for its own duration."""
+        """Produce all faults at once, each for its own duration."""
         with ThreadPoolExecutor() as pool:
-            # The first in this thread: Playwright's pages belong to it.
+            # Run the first one in this thread, because Playwright's pages belong to it.
             ours, *others = sorted(
                 zip(self.cells, self.injectors, strict=True),
                 key=lambda pair: pair[0].dependency is not Dependency.READER,
@@ -161,7 +161,7 @@ class Trial:
     # What must hold after it
 
     def settle(self, ended: float) -> None:
-        """Wait until everything holds again; notes how long each took."""
+        """Wait until every check passes again, and record the time of each."""
         stage = self.stage
         looks: dict[str, Callable[[], bool]] = {
             "healthz": lambda: self.answers("/healthz"),
@@ -184,7 +184,7 @@ class Trial:
             self.settle_last(ended)
 
     def settle_last(self, ended: float) -> None:
-        """Once more when the writers are done: a last change must reach everybody."""
+        """Check again after the writers have stopped: the last change must reach everyone."""
         stage, quiet = self.stage, time.monotonic()
         self.posts()
         head = stage.truth.blog()["revision"]
@@ -204,7 +204,7 @@ class Trial:
             )
 
     def webhook_patience(self) -> float:
-        """Seconds until a webhook that failed during the whole fault is tried again."""
+        """Seconds until a webhook that failed throughout the fault is retried."""
         lasted, failing = max(cell.duration for cell in self.cells), 0.0
         for delay in WEBHOOK_RETRIES:
             failing += delay
@@ -215,7 +215,7 @@ class Trial:
     def wait(
         self, look: Callable[[], bool], since: float, within: float = GIVEN_UP
     ) -> float | None:
-        """Seconds from `since` until it holds; None if it does not `within` so many seconds."""
+        """Seconds from `since` until the check passes; None if that takes more than `within` s."""
         while not look():
             if time.monotonic() - since > within:
                 return None
@@ -236,7 +236,7 @@ class Trial:
         return status == 200
 
     def note(self, name: str, status: int, wanted: int, text: str) -> None:
-        """Keep what was said instead."""
+        """Record an unexpected response."""
         sentence = f"{name}: {status} {' '.join(text.split())[:200]}"
         if status != wanted and sentence not in self.result.notes:
             self.result.notes.append(sentence)
@@ -259,15 +259,17 @@ class Trial:
     def finish(
         self, ended: float, hurt: dict[str, set[int]], prober: Prober, before: dict[str, Usage]
     ) -> None:
-        """Judge everything."""
+        """Check all invariants."""
         stage, result = self.stage, self.result
         findings = prober.findings
         stage.desk.acks += findings.acks
         for name, seconds in result.recovered.items():
             if seconds is None:
-                result.violations.append(f"{name}: not within {GIVEN_UP:g} s or more")
+                result.violations.append(f"{name}: did not recover within {GIVEN_UP:g} s")
             elif seconds > (self.webhook_patience() if name == "webhook" else self.patience):
-                result.violations.append(f"{name}: only {seconds:g} s after the fault's end")
+                result.violations.append(
+                    f"{name}: recovered only {seconds:g} s after the fault's end"
+                )
         if result.recovered["readers"] is None:
             result.violations += stage.different()[:3]
         result.served = findings.served()
@@ -289,10 +291,10 @@ class Trial:
             stage.stop_telling_webhooks()
         if Dependency.SMTP in self.dependencies:
             lost = self.mails + stage.mailed - len(stage.outside.mails)
-            result.notes.append(f"{lost} mails have not arrived")
+            result.notes.append(f"{lost} mails did not arrive")
 
     def check_served(self, findings: Findings, injector: Injector) -> None:
-        """What must be served while the fault lasts."""
+        """Check the share of requests served while the fault lasts."""
         promises = [(0.0, injector.serves)]
         if injector.heals_after is not None:
             promises.append((injector.heals_after, HEALED))
@@ -306,14 +308,14 @@ class Trial:
                 )
 
     def check_sockets(self, hurt: dict[str, set[int]]) -> None:
-        """Only sockets of a process that the fault has hurt may have been closed."""
+        """Check that only sockets of the affected process were closed."""
         closed = self.stage.watchers.closed()
         self.result.closed = len(closed)
         if not closed:
             return
         excused: set[int] = set()
         if any(injector.takes_sockets for injector in self.injectors):
-            # The fault hurts one process: that which lost the most.
+            # The fault affects one process: the one that lost the most sockets.
             lost = {watcher.port for watcher in closed}
             excused = max(hurt.values(), key=lambda ports: len(ports & lost))
         for watcher in closed:

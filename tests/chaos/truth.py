@@ -1,4 +1,4 @@
-"""What the database holds, read beside the product, and what must be true of it."""
+"""Reads the database independently of the product and checks its invariants."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from harness.services import PATIENCE
+from harness.waiting import PATIENCE
 from psycopg.rows import dict_row
 
 Row = dict[str, Any]
@@ -19,9 +19,9 @@ Query = Callable[..., list[Row]]  # (sql with %s, *values) -> rows
 
 
 class SQLite:
-    """The SQLite file of a stack's. Nothing here writes, but for lock()."""
+    """The SQLite file of a stack. Only lock() writes to it."""
 
-    def __init__(self, folder: str):
+    def __init__(self, folder: str) -> None:
         self.path = Path(folder) / "db.sqlite3"
 
     def __call__(self, sql: str, *values: object) -> list[Row]:
@@ -31,16 +31,16 @@ class SQLite:
             return [dict(row) for row in base.execute(sql.replace("%s", "?"), values)]
 
     def lock(self) -> closing[sqlite3.Connection]:
-        """Begin a transaction that keeps every other writer out; it ends with close()."""
+        """Begin a transaction that blocks all other writers until close()."""
         connection = sqlite3.connect(self.path, isolation_level=None, timeout=PATIENCE)
         connection.execute("BEGIN IMMEDIATE")
         return closing(connection)
 
 
 class Postgres:
-    """A PostgreSQL; `connect` opens a connection that no fault reaches."""
+    """A PostgreSQL; `connect` opens a connection that faults do not affect."""
 
-    def __init__(self, connect: Callable[[], psycopg.Connection]):
+    def __init__(self, connect: Callable[[], psycopg.Connection]) -> None:
         self.connect = connect
 
     def __call__(self, sql: str, *values: object) -> list[Row]:
@@ -51,7 +51,7 @@ class Postgres:
 class Truth:
     """A blog in the database."""
 
-    def __init__(self, query: Query, slug: str):
+    def __init__(self, query: Query, slug: str) -> None:
         self.query, self.slug = query, slug
 
     def blog(self) -> Row:
@@ -66,11 +66,11 @@ class Truth:
         )
 
     def page(self) -> dict[str, Any]:
-        """{revision, title, rows} that a reader who sees all must show, in its order.
+        """{revision, title, rows} as a complete and current page shows them.
 
-        `created`: id -> moment, of tombstones too.
+        `created`: id -> time of creation, including tombstones.
         """
-        # The head first: where a change comes in between, no reader is equal and it is asked again.
+        # The head first: after a change in between, no reader matches and the check is repeated.
         blog, updates = self.blog(), self.updates()
         rows = [
             {
@@ -94,7 +94,7 @@ class Truth:
         }
 
     def overdue(self) -> int:
-        """How many scheduled updates are due and not published."""
+        """The number of scheduled updates that are due but not published."""
         rows = self.query(
             "SELECT publish_at FROM liveblog_blogupdate "
             "WHERE draft AND NOT deleted AND publish_at IS NOT NULL"
@@ -103,7 +103,7 @@ class Truth:
         return sum(timestamp(row["publish_at"]) <= now for row in rows)
 
     def violations(self, acks: list[Row], titles: list[Row]) -> list[str]:
-        """Sentences about what was acknowledged and is not so, is there twice, or has a gap."""
+        """Sentences about lost or duplicate writes and gaps in the revisions."""
         rows = {row["id"]: row for row in self.updates()}
         found = [sentence for ack in acks if (sentence := broken(ack, rows))]
         for name, values in (
@@ -111,15 +111,15 @@ class Truth:
             ("key", Counter(ack["ack"]["key"] for ack in acks)),
             ("revision", Counter(row["revision"] for row in rows.values() if row["revision"])),
         ):
-            found += [f"{name} {value} is there {n} times" for value, n in values.items() if n > 1]
+            found += [f"{name} {value} exists {n} times" for value, n in values.items() if n > 1]
         taken = {ack["ack"]["version"] for ack in acks if ack["ack"]["action"] in TAKING}
         taken |= {title["revision"] for title in titles}
         taken |= {row["created_revision"] for row in rows.values()}
         taken |= {row["revision"] for row in rows.values()}
         missing = set(range(1, self.blog()["revision"] + 1)) - taken
-        # A title has no key: one whose answer was lost is written again.
+        # A title has no key: if its response is lost, it is written again.
         if len(missing) > len(titles):
-            found.append(f"revisions that nobody was told of: {sorted(missing)[:20]}")
+            found.append(f"revisions that were not reported: {sorted(missing)[:20]}")
         return found
 
 
@@ -127,13 +127,13 @@ TAKING = {"created", "changed", "deleted"}
 
 
 def broken(ack: Row, rows: dict[int, Row]) -> str | None:
-    """A sentence where the database does not hold what was acknowledged, or None."""
+    """A sentence if the database does not contain the acknowledged write, else None."""
     done, sent = ack["ack"], ack["sent"]
     row = rows.get(done["id"])
     if row is None:
-        return f"update {done['id']} was acknowledged and is missing"
+        return f"update {done['id']} was acknowledged but is missing"
     if done["action"] == "deleted" and not row["deleted"]:
-        return f"update {done['id']} was deleted and is there"
+        return f"update {done['id']} was deleted but exists"
     if done["version"] <= 0 or done["action"] == "deleted":
         return None
     if (row["revision"] or 0) < done["version"]:
@@ -144,7 +144,7 @@ def broken(ack: Row, rows: dict[int, Row]) -> str | None:
 
 
 def timestamp(moment: str | datetime) -> str:
-    """A moment as the frames have it; SQLite has it as text."""
+    """A time in the format of frames. SQLite stores it as text."""
     if isinstance(moment, datetime):
         moment = moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
     text = moment

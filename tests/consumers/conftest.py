@@ -4,7 +4,8 @@ databases: what works here works on a plain one, which tests/e2e uses."""
 import json
 
 import pytest
-from harness.services import PATIENCE, RedisServer
+from harness.redis_servers import RedisServer
+from harness.waiting import PATIENCE
 
 from tests.e2e.stack import Reader, Stack
 

@@ -2,7 +2,7 @@
 
 import pytest
 import redis
-from harness.services import wait_until
+from harness.waiting import wait_until
 
 
 @pytest.mark.parametrize("path", ["/channel/test/", "/channel/by-hand/"])

@@ -5,7 +5,7 @@ import email.policy
 from pathlib import Path
 
 import pytest
-from harness.services import wait_until
+from harness.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("sessions")  # makes the users
 

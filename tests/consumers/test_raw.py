@@ -5,7 +5,7 @@ import urllib.error
 import urllib.request
 
 import pytest
-from harness.services import PATIENCE
+from harness.waiting import PATIENCE
 
 
 def test_a_consumer_streams_the_answer(stack):

@@ -5,7 +5,7 @@ import urllib.error
 import urllib.request
 
 import pytest
-from harness.services import PATIENCE
+from harness.waiting import PATIENCE
 
 from conversations.json_text import LONGEST_FRAME
 from conversations.rate_limits import PUSHES

@@ -1,7 +1,8 @@
 """With CHANNEL_KEYS, no message can be read in Redis."""
 
 import redis
-from harness.services import stopped, wait_until
+from harness.process import stopped
+from harness.waiting import wait_until
 
 SECRET = "the eagle has landed"
 LINES = 10

@@ -7,6 +7,6 @@ from tests.deploy.site import Site
 
 @pytest.fixture(scope="package")
 def site() -> Iterator[Site]:
-    """The product in a folder of its own; a test that changes its code changes it back."""
+    """The product in its own folder. A test that changes its code must restore it."""
     with Site(WORKERS="2", INTERFACES="2", LOG_FORMAT="json") as site:
         yield site

@@ -1,4 +1,4 @@
-"""Many readers in one process: each remembers what it was sent and whether it was cut off."""
+"""Many readers in one process; each records the revisions it received and its disconnects."""
 
 import asyncio
 import json
@@ -6,7 +6,7 @@ import threading
 import time
 from typing import Self
 
-from harness.services import PATIENCE, wait_until
+from harness.waiting import PATIENCE, wait_until
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
@@ -14,9 +14,9 @@ from tests.e2e.stack import Frame
 
 
 class Crowd:
-    """`number` readers of one blog, in a thread of its own. A context manager.
+    """`number` readers of one blog, in a separate thread. A context manager.
 
-    `comes_back`: reconnect as the page does, with what is missing asked for by `after`.
+    `comes_back`: reconnect as the page does, and request the missed changes with `after`.
     """
 
     def __init__(
@@ -48,17 +48,17 @@ class Crowd:
         wait_until(lambda: all(r.live for r in self.readers), "every reader", 2 * PATIENCE)
 
     def wait_for(self, revision: int) -> None:
-        """Until every reader has all up to this revision."""
+        """Wait until every reader has all changes up to this revision."""
         wait_until(lambda: all(r.has(revision) for r in self.readers), f"revision {revision}")
 
     @property
     def codes(self) -> set[int | None]:
-        """The close codes with which readers were sent away."""
+        """The close codes that readers received."""
         return {code for reader in self.readers for code in reader.codes}
 
     @property
     def longest_away(self) -> float:
-        """s between a close and the next replay, the longest of any reader."""
+        """The longest time of any reader between a close and the next replay, in seconds."""
         return max(reader.longest_away for reader in self.readers)
 
     @property
@@ -82,7 +82,7 @@ class Reader:
     async def run(self, at_once: asyncio.Semaphore) -> None:
         while True:
             try:
-                # The pages' own pings are the server's; these would end a socket that waits.
+                # No client pings: they would close a socket that is waiting.
                 async with at_once:
                     socket = await connect(
                         f"{self.url}?after={max(self.revisions, default=0)}",
@@ -103,7 +103,7 @@ class Reader:
                 self.disconnects += 1
                 if not self.comes_back:
                     return
-                await asyncio.sleep(0.1)  # s; a page draws it by chance, here all come soon
+                await asyncio.sleep(0.1)  # s; a page waits for a random time, these reconnect soon
 
     def take(self, frame: Frame) -> None:
         if frame["type"] == "replay":
@@ -111,7 +111,7 @@ class Reader:
                 self.longest_away = max(self.longest_away, time.monotonic() - self.left)
                 self.left = None
             self.live = True
-            # A row that changed twice comes once: all up to the replay's revision is known.
+            # A row that changed twice is sent once: a replay covers all revisions up to its own.
             self.revisions |= set(range(1, frame["revision"] + 1))
         elif "revision" in frame and frame["type"] != "pulse":
             self.revisions.add(frame["revision"])

@@ -1,6 +1,6 @@
-"""Machines of their own: network namespaces with an address each, on one bridge.
+"""Separate hosts: network namespaces, each with its own address, on one bridge.
 
-As a plain user there are no namespaces; a host is then another loopback address.
+Only root can create namespaces. For other users, a host is another loopback address.
 """
 
 import os
@@ -19,7 +19,7 @@ BRIDGE = "liveblog-br"
 
 
 class Place(NamedTuple):
-    """Where a host is: its namespace, if it has one, and its address."""
+    """The namespace of a host, if it has one, and its address."""
 
     namespace: str | None
     address: str
@@ -48,9 +48,9 @@ class Network:
             self.clean()
 
     def clean(self) -> None:
-        """Remove what this run or one that was killed has left."""
+        """Remove what this run, or an earlier one that was killed, has left."""
         for number in range(2, 6):
-            # The link first: with its namespace it would go only after a while.
+            # The link first: the kernel would remove it with its namespace, but only later.
             self.remove("link", f"lbv{number}")
             self.remove("netns", f"liveblog-{number}")
         self.remove("link", BRIDGE)
@@ -91,7 +91,7 @@ class Network:
 
 
 class Host(Stack):
-    """The whole product on a host of its own."""
+    """The whole product on a separate host."""
 
     def __init__(self, network: Network, **environ: str) -> None:
         self.namespace, address = network.host()
@@ -100,7 +100,7 @@ class Host(Stack):
         self.prefix = ["ip", "netns", "exec", self.namespace] if self.namespace else []
 
     def die(self) -> None:
-        """The cable first, so that nobody says goodbye, then every process."""
+        """Cut the network first, so that no connection is closed, then kill all processes."""
         if self.namespace:
             subprocess.run(["ip", "-n", self.namespace, "link", "set", "eth0", "down"], check=True)
         send([pid for pid, _ in self.processes()], signal.SIGKILL)

@@ -1,10 +1,10 @@
-"""An editor who posts without pause."""
+"""An editor who posts continuously."""
 
 import subprocess
 import sys
 from typing import Self
 
-from harness.services import PATIENCE
+from harness.waiting import PATIENCE
 
 from tests.e2e.stack import Stack
 
@@ -21,7 +21,7 @@ print(blog.revision)
 
 
 class Newsroom:
-    """Posts five times a second until left; `head` is then the blog's revision."""
+    """Posts five times per second while the context lasts; `head` is then the blog's revision."""
 
     def __init__(self, site: Stack) -> None:
         self.site = site
@@ -38,6 +38,6 @@ class Newsroom:
         return self
 
     def __exit__(self, *_: object) -> None:
-        told, _ = self.process.communicate("end\n", timeout=PATIENCE)
+        output, _ = self.process.communicate("end\n", timeout=PATIENCE)
         assert self.process.returncode == 0
-        self.head = int(told)
+        self.head = int(output)

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from harness.services import PATIENCE
+from harness.waiting import PATIENCE
 
 from deploy.control import Supervisor
 from tests.e2e.stack import ROOT, Stack
 
-# Among these is what other tests may be writing just now.
+# Some of these folders are written to by other tests at the same time.
 NOT_COPIED = shutil.ignore_patterns(
     *(".git", ".venv", "var", "tests", "bench", "docs", "node_modules", "__pycache__"),
     *(".*_cache", ".hypothesis"),
@@ -21,9 +21,9 @@ NOT_COPIED = shutil.ignore_patterns(
 
 
 class Site(Stack):
-    """A copy of the checkout, the `source`, and what runs from the first release of it.
+    """A copy of the checkout, the `source`, and a site that runs from its first release.
 
-    `in_place`: what runs is the source itself, as by `make run`.
+    `in_place`: the site runs from the source itself, as with `make run`.
     """
 
     def __init__(self, *, in_place: bool = False, **environ: str) -> None:
@@ -63,13 +63,13 @@ class Site(Stack):
         return self.run(sys.executable, "manage.py", *arguments, input=input)
 
     def release(self, *arguments: str, code: int = 0) -> str:
-        """What deploy/release printed, which must end with this code."""
+        """Run deploy/release, which must exit with this code; returns its output."""
         done = self.run("deploy/release", *arguments, cwd=self.source)
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout + done.stderr
 
     def begin_release(self, *arguments: str) -> "subprocess.Popen[str]":
-        """The same, while it runs."""
+        """Start deploy/release without waiting for it."""
         return subprocess.Popen(
             ["deploy/release", *arguments],
             cwd=self.source,
@@ -80,7 +80,7 @@ class Site(Stack):
         )
 
     def replace(self, path: str, old: str, new: str, folder: Path | None = None) -> None:
-        """Change a file of the source, or of another folder."""
+        """Replace text in a file of the source, or of another folder."""
         file = (folder or self.source) / path
         text = file.read_text()
         assert old in text
@@ -88,7 +88,7 @@ class Site(Stack):
 
     @contextmanager
     def changed(self, path: str, old: str, new: str, folder: Path | None = None) -> Iterator[None]:
-        """The source, or another folder, with a file changed for as long as the context lasts."""
+        """Replace text in a file of the source, or of another folder, while the context lasts."""
         self.replace(path, old, new, folder)
         try:
             yield
@@ -96,7 +96,7 @@ class Site(Stack):
             self.replace(path, new, old, folder)
 
     def names(self) -> list[str]:
-        """The releases' folders, the oldest first."""
+        """The names of the releases' folders, oldest first."""
         return sorted(path.name for path in self.releases.glob("0*"))
 
     def interfaces(self) -> dict[str, int]:
@@ -105,7 +105,7 @@ class Site(Stack):
         return {info["name"]: info["pid"] for info in infos if info["group"] == "interface"}
 
     def folders(self, words: str) -> set[Path]:
-        """The folders that the processes whose command line holds the words run in."""
+        """The working folders of the processes whose command line contains the words."""
         return {Path(f"/proc/{pid}/cwd").resolve() for pid in self.pids(words)}
 
     def __exit__(self, *_: object) -> None:

@@ -1,6 +1,6 @@
 """Containerfile and compose.yaml name files, commands and variables that exist.
 
-The image itself is not built here; what it would run is.
+The image itself is not built; the commands that it would run are.
 """
 
 import json
@@ -12,7 +12,7 @@ import sys
 
 import pytest
 import redis
-from harness.services import PATIENCE, wait_until
+from harness.waiting import PATIENCE, wait_until
 
 from deploy.run import ROOT
 from proj.environment import VARIABLES, Environment
@@ -31,7 +31,7 @@ def service(name):
     return re.search(rf"^  {name}:\n((?:    .*\n)+)", COMPOSE, re.M)[1]
 
 
-def test_every_file_that_is_copied_exists():
+def test_every_copied_file_exists():
     for line in instructions("COPY"):
         *sources, _ = line.split()
         assert all((ROOT / source).exists() for source in sources), line
@@ -50,17 +50,17 @@ def test_its_command_is_the_one_that_make_run_runs():
     assert f"{program} {script}\n" in makefile and (ROOT / script).exists()
 
 
-def test_its_health_check_asks_the_product(tmp_path):
+def test_its_health_check_connects_to_the_product(tmp_path):
     check, _ = (json.loads(command) for command in re.findall(r"CMD (\[.*\])", CONTAINERFILE))
     environ = {"DATA_DIR": str(tmp_path), "PORT": "1", "PATH": "/usr/bin"}
     done = subprocess.run(
         [sys.executable, *check[1:]], cwd=ROOT, env=environ, capture_output=True, text=True
     )
-    # Nothing listens there: the check ran up to the question.
+    # Nothing listens there, so the check ran until it connected.
     assert done.returncode == 1 and "ConnectionRefusedError" in done.stderr
 
 
-def test_its_variables_are_ours_and_allowed():
+def test_its_variables_exist_and_have_allowed_values():
     [line] = instructions("ENV")
     environ = dict(word.split("=") for word in line.split())
     block = re.search(r"    environment:\n((?:      .*\n)+)", service("liveblog"))[1]
@@ -84,7 +84,7 @@ def test_what_a_service_needs_is_there(name):
         assert re.search(rf"^  {volume}:$", COMPOSE.split("\nvolumes:")[1], re.M)
 
 
-def test_the_command_of_redis_is_one_that_redis_takes(tmp_path):
+def test_redis_accepts_its_command(tmp_path):
     command = json.loads(re.search(r"command: (\[.*\])", service("redis"))[1])
     path = tmp_path / "redis.sock"
     process = subprocess.Popen([*command, "--port", "0", "--unixsocket", path])
@@ -96,13 +96,13 @@ def test_the_command_of_redis_is_one_that_redis_takes(tmp_path):
         process.wait(PATIENCE)
 
 
-def test_the_command_of_nginx_makes_a_file_that_nginx_takes(tmp_path):
+def test_the_command_of_nginx_writes_a_file_that_nginx_accepts(tmp_path):
     text = re.search(r">-\n((?:        .*\n)+)", service("nginx"))[1]
     script = " ".join(line.strip() for line in text.splitlines())
     shutil.copy(ROOT / "nginx.conf", tmp_path / "nginx.conf.in")
     script = script.replace("/srv", shlex.quote(str(tmp_path)))
     nginx = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/bin")
-    # Only this file's network knows the product's name.
+    # The product's name resolves only in the network of this file.
     script = script.replace("|liveblog:8000;|", "|127.0.0.1:8001;|")
     script = script.replace("exec nginx", f"exec {nginx} -t -e stderr")
     done = subprocess.run(["sh", "-c", script], capture_output=True, text=True)

@@ -1,11 +1,11 @@
-"""The commands of docs/deployment.md that can be tried here, word for word except for paths."""
+"""Runs commands of docs/deployment.md, unchanged except for paths."""
 
 import os
 import re
 import shutil
 import subprocess
 
-from harness.services import free_port
+from harness.network import free_port
 
 from deploy.run import ROOT
 from proj.environment import VARIABLES, Environment
@@ -18,7 +18,7 @@ def block(heading):
     return re.search(rf"^## \d\. {heading}\n.*?```\n(.*?)```", PAGE, re.M | re.S)[1]
 
 
-def test_the_settings_are_ours_and_allowed(tmp_path):
+def test_the_settings_exist_and_have_allowed_values(tmp_path):
     script = block("The settings").replace("/etc/liveblog.env", f"{tmp_path}/liveblog.env")
     subprocess.run(["sh", "-ec", script], check=True)
     path = tmp_path / "liveblog.env"
@@ -28,7 +28,7 @@ def test_the_settings_are_ours_and_allowed(tmp_path):
     assert Environment(environ).HTTPS and Environment(environ).TRUSTED_HOPS == 1
 
 
-def test_the_file_for_nginx_is_one_that_nginx_takes(tmp_path):
+def test_nginx_accepts_its_file(tmp_path):
     script = re.search(r"^sed .*?nginx\.conf$", block("nginx and TLS"), re.M | re.S)[0]
     data, certificates = tmp_path / "data", tmp_path / "certificates"
     for old, new in (
@@ -58,6 +58,6 @@ def test_the_file_for_nginx_is_one_that_nginx_takes(tmp_path):
         text = text.replace(f"listen {port} ", f"listen 127.0.0.1:{free_port()} ")
     (tmp_path / "nginx.conf").write_text(text)
     nginx = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
-    told = [nginx, "-t", "-e", "stderr", "-c", tmp_path / "nginx.conf"]
-    done = subprocess.run(told, capture_output=True, text=True)
+    command = [nginx, "-t", "-e", "stderr", "-c", tmp_path / "nginx.conf"]
+    done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -1,17 +1,19 @@
-"""Each way to name Redis in docs/configuration.md, with real servers, through the product."""
+"""Each form of REDIS_URL in docs/configuration.md, with real servers and the whole product."""
 
 import contextlib
 import subprocess
 
 import pytest
-from harness.services import RedisSentinel, RedisServer, free_port, wait_until
+from harness.network import free_port
+from harness.redis_servers import RedisSentinel, RedisServer
+from harness.waiting import wait_until
 
 from tests.e2e.stack import Stack
 
 
 @contextlib.contextmanager
 def tls(folder):
-    """A Redis that speaks TLS alone, and wants a password."""
+    """A Redis that accepts only TLS and requires a password."""
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
         + ["-nodes", "-keyout", "key.pem", "-out", "ca.pem", "-days", "2"]

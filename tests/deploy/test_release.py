@@ -1,4 +1,4 @@
-"""deploy/release on the whole product: new code, and no reader notices."""
+"""deploy/release on the whole product: new code goes live and no reader is disconnected."""
 
 import os
 
@@ -7,11 +7,11 @@ import pytest
 from tests.deploy.crowd import Crowd
 from tests.deploy.newsroom import Newsroom
 
-# By hand, ten with 1,000: RELEASES=10 READERS=1000 .venv/bin/pytest tests/deploy/test_release.py
+# A longer run: RELEASES=10 READERS=1000 .venv/bin/pytest tests/deploy/test_release.py
 READERS = int(os.environ.get("READERS", 300))
 RELEASES = int(os.environ.get("RELEASES", 2))
-BACK_WITHIN = 10  # s from the close of a reader's socket to its next replay; here it takes about 1
-# By hand, ten: TAKEOVERS=10
+BACK_WITHIN = 10  # s between the close of a reader's socket and its next replay; usually 1
+# A longer run: TAKEOVERS=10
 TAKEOVERS = int(os.environ.get("TAKEOVERS", 2))
 WORKERS = "runworker"
 INTERFACES = "channels_realtime.interface"
@@ -30,12 +30,12 @@ def test_releases_replace_every_worker_and_drop_no_reader(site):
                     '"status": next',
                     f'"release {number}": 1, "status": next',
                 )
-                told = site.release()
+                output = site.release()
                 new = set(site.pids(WORKERS))
                 assert len(new) == 2 and not old & new
                 for _ in range(6):
                     assert f"release {number}" in site.get("/readyz").read().decode()
-                assert f"{READERS} after" in told
+                assert f"{READERS} after" in output
         crowd.wait_for(newsroom.head)
         assert newsroom.head > RELEASES
         assert crowd.disconnects == 0
@@ -44,27 +44,27 @@ def test_releases_replace_every_worker_and_drop_no_reader(site):
 def test_new_code_that_does_not_start_replaces_no_process(site):
     old = set(site.pids(WORKERS))
     with Crowd(site.address, number=10) as crowd:
-        # Loads in deploy/release, where the checks run, and not in a worker.
+        # This code loads in deploy/release, which runs the checks, but not in a worker.
         condition = "'runworker' in sys.argv"
         broken = f"import sys\nif {condition}:\n    raise RuntimeError('of the new code')\n"
         names = site.names()
         with site.changed("proj/apps.py", "from django.apps", broken + "from django.apps"):
-            told = site.release(code=1)
-        assert "does not get ready" in told and "all processes are those of" in told
-        assert "of the new code" in told
+            output = site.release(code=1)
+        assert "did not become ready" in output and "all processes run" in output
+        assert "of the new code" in output
         assert set(site.pids(WORKERS)) == old and site.names() == names
         assert site.healthy() and crowd.disconnects == 0
 
 
-def test_a_later_worker_that_does_not_start_leads_back_to_the_release_before(site):
-    """The candidate was well, the second worker is not: all are of the old release again."""
+def test_a_later_worker_that_does_not_start_restores_the_previous_release(site):
+    """The candidate starts, the second worker does not: all workers run the old release again."""
     old, current = set(site.pids(WORKERS)), site.current.resolve()
     condition = "os.environ.get('SUPERVISOR_PROCESS_NAME') == 'worker_01'"
     broken = f"import os\nif {condition}:\n    os._exit(1)\n"
     with Crowd(site.address, number=10) as crowd:
         with site.changed("proj/apps.py", "from django.apps", broken + "from django.apps"):
-            told = site.release(code=1)
-        assert "workers:worker_01 does not get ready" in told
+            output = site.release(code=1)
+        assert "workers:worker_01 did not become ready" in output
         assert not set(site.pids(WORKERS)) & old and len(site.pids(WORKERS)) == 2
         assert site.folders(WORKERS) == {current} == {site.current.resolve()}
         assert site.healthy() and crowd.disconnects == 0
@@ -73,21 +73,21 @@ def test_a_later_worker_that_does_not_start_leads_back_to_the_release_before(sit
 def test_code_that_cannot_be_loaded_is_noticed_before_anything_changes(site):
     old = set(site.pids(WORKERS))
     with site.changed("proj/urls.py", "urlpatterns = [", "urlpatterns = [nothing,"):
-        told = site.release(code=1)
-    assert "nothing" in told and set(site.pids(WORKERS)) == old
+        output = site.release(code=1)
+    assert "nothing" in output and set(site.pids(WORKERS)) == old
 
 
 def test_interface_servers_are_replaced_under_their_sockets(site):
-    """Again and again while a newsroom posts: nobody is cut off, nobody misses a post."""
+    """Several times while a newsroom posts: no socket is closed and no post is missed."""
     supervised = site.interfaces()
     with Crowd(site.address, number=READERS) as crowd:
         with Newsroom(site) as newsroom:
             for _ in range(TAKEOVERS):
                 old = set(site.pids(INTERFACES))
-                told = site.release("--interface")
-                assert told.count("is replaced under its sockets") == 2
+                output = site.release("--interface")
+                assert output.count("was replaced under its sockets") == 2
                 assert not old & set(site.pids(INTERFACES))
-                assert f"{READERS} after" in told
+                assert f"{READERS} after" in output
         crowd.wait_for(newsroom.head)
         assert crowd.disconnects == 0
     assert site.interfaces() == supervised, "supervisord has started none of them again"
@@ -101,11 +101,11 @@ def test_an_interface_server_that_does_not_start_replaces_none(site):
     with Crowd(site.address, number=10) as crowd:
         asgi.write_text(before + broken)
         try:
-            told = site.release("--interface", code=1)
+            output = site.release("--interface", code=1)
         finally:
             asgi.write_text(before)
-        assert "interface:interface_00 is not replaced" in told
-        assert "of the new interface server" in told
+        assert "interface:interface_00 was not replaced" in output
+        assert "of the new interface server" in output
         assert set(site.pids(INTERFACES)) == old
         assert site.healthy() and crowd.disconnects == 0
 
@@ -118,23 +118,23 @@ def test_an_interface_server_whose_state_the_new_one_cannot_read_is_drained(site
     with Crowd(site.address, number=READERS, comes_back=True) as crowd:
         with Newsroom(site) as newsroom:
             state.write_text(before.replace("FORMAT = 1\n", "FORMAT = 99\n"))
-            told = site.release("--interface")
-        assert told.count("has to send its readers away") == 2
-        assert "in format 1, which the new version cannot read" in told
+            output = site.release("--interface")
+        assert output.count("has to be drained") == 2
+        assert "in format 1, which the new version cannot read" in output
         assert not old & set(site.pids(INTERFACES))
         crowd.wait_for_live()
         crowd.wait_for(newsroom.head)
         assert crowd.disconnects >= READERS
         assert crowd.codes == {1012}
         assert crowd.longest_away < BACK_WITHIN
-        print(f"the longest away: {crowd.longest_away:.1f} s")
+        print(f"the longest time away: {crowd.longest_away:.1f} s")
         state.write_text(before)
-        site.release("--interface")  # by drain again, back to what the other tests expect
+        site.release("--interface")  # drained again, to what the other tests expect
 
 
 def test_without_a_running_tree_a_release_is_refused(site, tmp_path):
     environ, site.environ = site.environ, site.environ | {"DATA_DIR": str(tmp_path)}
     try:
-        assert "nothing runs with DATA_DIR" in site.release(code=1)
+        assert "no site is running with DATA_DIR" in site.release(code=1)
     finally:
         site.environ = environ

@@ -1,4 +1,4 @@
-"""Releases in folders of their own (row 43): refused, interrupted or killed, they harm nobody."""
+"""Releases in separate folders (row 43): a failed, interrupted or killed one does no harm."""
 
 import os
 import pwd
@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from harness.services import PATIENCE, wait_until
+from harness.waiting import PATIENCE, wait_until
 
 from deploy.control import Supervisor
 from tests.deploy.crowd import Crowd
@@ -24,12 +24,12 @@ READERS = 50
 WORKERS = "runworker"
 CANDIDATE = "candidate:candidate"
 ROLLED_BACK_WITHIN = 60  # s, on a machine under load; an idle one takes 7
-# A page whose template no worker has loaded yet, and the style sheet that it names.
+# A page whose template no worker has loaded yet, and its style sheet.
 PAGE = "/voice/nobody-was-here/"
 TEMPLATE = "conversations/templates/conversations/voice_room.html"
 TITLE = '· {% translate "Voice room" %}'
 STYLES = "conversations/static/conversations/conversations.css"
-# Loads in deploy/release, where the checks run, and not in a worker.
+# This code loads in deploy/release, which runs the checks, but not in a worker.
 FAILS = "import sys\nif 'runworker' in sys.argv:\n    raise RuntimeError('of the new code')\n"
 IMPORT = "from django.apps"
 
@@ -51,12 +51,12 @@ def text(site: Site, path: str) -> str:
 
 
 def style_sheet(site: Site) -> str:
-    """The hashed address of the page's style sheet."""
+    """The URL of the page's style sheet, with its hash."""
     return re.search(r'href="(/static/conversations/conversations\.\w+\.css)"', text(site, PAGE))[1]
 
 
 def kill_workers(site: Site) -> None:
-    """Kill all workers, and wait until supervisord has started others."""
+    """Kill all workers, and wait until supervisord has replaced them."""
     killed = set(site.pids(WORKERS))
     for pid in killed:
         os.kill(pid, signal.SIGKILL)
@@ -64,7 +64,7 @@ def kill_workers(site: Site) -> None:
     wait_until(site.healthy, "an answer of /healthz")
 
 
-def test_row_43_after_a_refused_release_every_page_is_the_old_ones(site: Site) -> None:
+def test_row_43_after_a_refused_release_every_page_is_that_of_the_old_one(site: Site) -> None:
     with new_code_that_does_not_start(site):
         assert "STOPPED" in site.release(code=1)
         for _ in range(6):  # each worker loads the template now
@@ -101,13 +101,13 @@ def test_row_43_open_pages_find_the_static_files_of_their_release(site: Site) ->
     content = text(site, old)
     with site.changed(STYLES, "{", "{/* new */"):
         site.release()
-        kill_workers(site)  # or one of them has remembered the old file
+        kill_workers(site)  # a worker may have cached the old file
         assert "new" in text(site, style_sheet(site)) and style_sheet(site) != old
         assert text(site, old) == content
         assert "new" in text(site, "/static/conversations/conversations.css")
 
 
-def test_row_43_a_rollback_takes_seconds_and_drops_nobody(site: Site) -> None:
+def test_row_43_a_rollback_takes_seconds_and_closes_no_socket(site: Site) -> None:
     before = site.current.resolve()
     with (
         Crowd(site.address, number=READERS) as crowd,
@@ -117,8 +117,8 @@ def test_row_43_a_rollback_takes_seconds_and_drops_nobody(site: Site) -> None:
             site.release()
             for _ in range(4):
                 assert "of the new release" in text(site, PAGE)
-            told = site.release("--rollback")
-        assert float(re.search(r"done in ([\d.]+) s", told)[1]) < ROLLED_BACK_WITHIN
+            output = site.release("--rollback")
+        assert float(re.search(r"done in ([\d.]+) s", output)[1]) < ROLLED_BACK_WITHIN
         assert site.folders(WORKERS) == {before} == {site.current.resolve()}
         for _ in range(4):
             assert "Voice room" in text(site, PAGE)
@@ -141,7 +141,7 @@ def test_row_43_only_the_last_three_releases_and_those_in_use_are_kept(site: Sit
 
 
 def begin(site: Site, step: str) -> "subprocess.Popen[str]":
-    """A release that has come to this step."""
+    """Start a release and wait until it has reached this step."""
     process = site.begin_release()
     lines = []
     for line in process.stdout:
@@ -162,15 +162,15 @@ def is_whole(site: Site) -> bool:
     return is_complete and folders == {str(site.current.resolve())}
 
 
-# A step is named by the line that says that it is done.
-@pytest.mark.parametrize("step", ["is built", "candidate is ready", "(1 of 2)"])
+# A step is named by the line that reports it.
+@pytest.mark.parametrize("step", ["was built", "candidate is ready", "(1 of 2)"])
 def test_row_43_an_interrupted_release_leaves_the_old_one_whole(site: Site, step: str) -> None:
     old = site.current.resolve()
     with Crowd(site.address, number=READERS) as crowd:
         process = begin(site, step)
         process.send_signal(signal.SIGINT)
-        told, _ = process.communicate(timeout=2 * PATIENCE)
-        assert process.returncode == 1 and "STOPPED" in told, told
+        output, _ = process.communicate(timeout=2 * PATIENCE)
+        assert process.returncode == 1 and "STOPPED" in output, output
         assert site.current.resolve() == old and is_whole(site)
         kill_workers(site)
         assert is_whole(site) and crowd.disconnects == 0
@@ -189,21 +189,21 @@ def test_row_43_a_killed_release_leaves_the_old_or_the_new_one_whole(site: Site,
             assert is_whole(site)
         crowd.wait_for(newsroom.head)
         assert crowd.disconnects == 0
-    # And the next release is as any other.
-    wait_until(lambda: not (site.releases / "lock").read_text(), "the lock to be given back")
+    # The next release works as usual.
+    wait_until(lambda: not (site.releases / "lock").read_text(), "the release of the lock")
     site.release()
     assert is_whole(site)
 
 
-def test_row_43_the_second_of_two_releases_is_told_who_is_at_it(site: Site) -> None:
-    first = begin(site, "sockets are open")
-    told = site.release("--rollback", code=1)
-    assert f"another release is under way: process {first.pid} (deploy/release) of " in told
+def test_row_43_a_second_release_names_the_one_in_progress(site: Site) -> None:
+    first = begin(site, "open sockets")
+    output = site.release("--rollback", code=1)
+    assert f"another release is in progress: process {first.pid} (deploy/release) of " in output
     first.communicate(timeout=2 * PATIENCE)
     assert first.returncode == 0
 
 
-def test_row_43_what_runs_from_a_checkout_goes_over_to_releases_and_drops_nobody() -> None:
+def test_row_43_a_checkout_switches_to_releases_without_closing_a_socket() -> None:
     with Site(in_place=True) as site:
         git(site, "init", "-q")
         (site.source / ".gitignore").write_text(".venv\n__pycache__\n")
@@ -219,7 +219,7 @@ def test_row_43_what_runs_from_a_checkout_goes_over_to_releases_and_drops_nobody
             assert "of a branch" in text(site, PAGE)
             assert is_whole(site) and site.folders(WORKERS) != {site.source}
             assert crowd.disconnects == 0
-        assert "no folder, no archive, and no revision" in site.release("nowhere", code=1)
+        assert "is not a folder, an archive or a revision" in site.release("nowhere", code=1)
         # After a reboot the service starts from `current`.
         site.stop()
         site.in_place, site.root = False, site.current
@@ -233,12 +233,12 @@ def test_row_43_make_run_serves_the_checkout_whatever_was_released() -> None:
             site.release()
         site.stop()
         site.start().wait_ready()
-        assert "no longer the release 0001-files" in site.output()
+        assert "instead of the release 0001-files" in site.output()
         assert "Voice room" in text(site, PAGE) and site.folders(WORKERS) == {site.source}
 
 
-def test_row_43_a_service_installed_before_goes_over_with_one_restart() -> None:
-    """As docs/deployment.md says, under From a checkout to releases."""
+def test_row_43_an_older_installation_switches_to_releases_with_one_restart() -> None:
+    """See docs/deployment.md, From a checkout to releases."""
     site = Site(in_place=True)
     new = {path: (site.source / path).read_text() for path in ("deploy/run.py", "supervisord.conf")}
     site.replace(
@@ -267,7 +267,7 @@ def git(site: Site, *arguments: str) -> None:
 
 
 def owners(folder: Path, but: str) -> set[int]:
-    """The user ids that own what lies in the folder, but for the files of one name."""
+    """The owners of the files in the folder, except those with the name `but`."""
     found = set()
     for path in folder.rglob("*"):
         with suppress(FileNotFoundError):  # a database's journal comes and goes
@@ -276,7 +276,7 @@ def owners(folder: Path, but: str) -> set[int]:
 
 
 def is_open(path: str) -> bool:
-    """Whether any user may run it."""
+    """Whether every user may execute it."""
     real = Path(path).resolve()
     return all(folder.stat().st_mode & 0o001 for folder in (real, *real.parents))
 

@@ -34,7 +34,7 @@ def test_a_rollback_goes_to_the_last_release_that_was_in_service(
     releases.make_folder("refused")
     third = serve(releases)
     assert releases.before(third) == first
-    # From a checkout, which `current` may lead to as well, to the newest.
+    # From a checkout, to which `current` may link too, it goes to the newest release.
     assert releases.before(Path("/a/checkout")) == third
 
 
@@ -70,7 +70,7 @@ def test_the_lock_names_its_holder_and_detects_one_that_was_killed(
     assert second.was_interrupted()
     second.take("deploy/release")
     assert second.unfinished
-    second.release()  # it was refused, and ended nothing
+    second.release()  # it failed and completed nothing
     assert second.was_interrupted()
     second.take("deploy/release --resume")
     second.unfinished = False
@@ -105,7 +105,7 @@ def test_a_folder_a_checkout_a_revision_and_an_archive_can_be_released(tmp_path:
     subprocess.run([*git, "commit", "-qm", "One"], check=True)
     committed = {".gitignore", "deploy/install.sh", "manage.py"}
     assert copied(Source.named("main", folder), tmp_path / "2", data) == committed
-    # What was changed and added, but not ignored files and not what was deleted.
+    # Changed and added files, without ignored and deleted ones.
     (folder / "manage.py").unlink()
     changed = Source.named(None, folder)
     assert copied(changed, tmp_path / "3", data) == CODE - {"manage.py"} | {".gitignore"}
@@ -122,5 +122,7 @@ def test_a_folder_a_checkout_a_revision_and_an_archive_can_be_released(tmp_path:
 @pytest.mark.parametrize("name", ["no-such-thing", "empty"])
 def test_a_source_that_cannot_be_released_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(Stopped, match="no revision of the checkout|does not hold this product"):
+    with pytest.raises(
+        Stopped, match="or a revision of the checkout|does not contain this product"
+    ):
         Source.named(str(tmp_path / name) if name == "empty" else name, tmp_path)

@@ -1,4 +1,4 @@
-"""supervisord.conf: its pools, what ends for good, its logs, and supervisorctl."""
+"""supervisord.conf: pools, permanent failures, logs and supervisorctl."""
 
 import json
 import os
@@ -11,7 +11,8 @@ from types import SimpleNamespace
 import pytest
 from channels_realtime.interface.command_line import OPTIONS
 from channels_realtime.interface.server import GRACE
-from harness.services import PATIENCE, free_port, wait_until
+from harness.network import free_port
+from harness.waiting import PATIENCE, wait_until
 from supervisor import events
 from supervisor.datatypes import InetStreamSocketConfig
 from supervisor.options import ServerOptions
@@ -99,7 +100,7 @@ def test_permanent_failures_are_not_retried_and_others_are(monkeypatch, tmp_path
 
 @pytest.mark.parametrize("end", ["sys.exit(0)", "sys.exit(1)", "sys.exit(2)", "1 / 0"])
 def test_a_program_that_ends_early_runs_until_supervisord_evaluates_its_code(end, tmp_path):
-    """Else supervisord gives a program up for good that cannot start for some seconds."""
+    """Otherwise supervisord would give up on a program that cannot start for some seconds."""
     script = tmp_path / "end.py"
     script.write_text(f"import sys\n{end}")
     done = subprocess.run(
@@ -114,7 +115,7 @@ def test_a_program_that_ends_early_runs_until_supervisord_evaluates_its_code(end
     assert until - began > STARTSECS
 
 
-# What would wait prints until when it would.
+# Prints the end of the wait instead of waiting.
 RUN = """
 import sys, time, runpy
 print(time.monotonic())
@@ -128,13 +129,13 @@ def test_a_worker_with_a_wrong_setting_is_started_once(site):
     guard = "import os, sys\nif os.environ.get('SUPERVISOR_PROCESS_NAME') == 'worker_01':\n"
     broken = f"{guard}    print('wrong setting', flush=True)\n    sys.exit(2)\n"
     setting = "from django.apps"
-    # In the very folder that it runs from: no release would let this pass.
+    # Changed in the current folder, because a release would refuse this code.
     with site.changed("proj/apps.py", setting, broken + setting, site.current.resolve()):
         site.run("deploy/ctl.sh", "restart", "workers:worker_01")
-        wait_until(lambda: "EXITED" in status(site, "workers:worker_01"), "its end for good")
+        wait_until(lambda: "EXITED" in status(site, "workers:worker_01"), "its permanent end")
         log = (Path(site.folder.name) / "log" / "worker_01.log").read_text()
         assert log.count("wrong setting") == 1
-        wait_until(lambda: "worker_01 ended and is not started again" in site.output(), "a line")
+        wait_until(lambda: "worker_01 exited and will not be restarted" in site.output(), "a line")
     site.run("deploy/ctl.sh", "start", "workers:worker_01")
     assert "RUNNING" in status(site, "workers:worker_01")
 
@@ -144,8 +145,8 @@ def status(site, name):
 
 
 def test_supervisorctl_works_out_of_the_box(site):
-    told = site.run("deploy/ctl.sh", "status")
-    names = {line.split()[0]: line.split()[1] for line in told.stdout.splitlines()}
+    done = site.run("deploy/ctl.sh", "status")
+    names = {line.split()[0]: line.split()[1] for line in done.stdout.splitlines()}
     assert names["interface:interface_01"] == names["workers:worker_00"] == "RUNNING"
     assert names["candidate"] == "STOPPED"
 
@@ -159,7 +160,7 @@ def test_a_connection_waits_while_no_interface_server_runs_and_is_served(site):
 
 
 class Process:
-    """What the holder and the events ask of one of supervisord's processes."""
+    """The attributes of supervisord's process that the holder and the events read."""
 
     pid = 1
     backoff = 0
@@ -171,7 +172,7 @@ class Process:
 
 @pytest.fixture
 def interfaces():
-    """A group of two that supervisord might run, and the port that it listens on."""
+    """A group of two processes, as supervisord runs it, and the port that it listens on."""
     port = free_port()
     manager = SocketManager(InetStreamSocketConfig("127.0.0.1", port))
     processes = [Process(), Process()]
@@ -213,7 +214,7 @@ def test_supervisorctl_reports_that_nothing_runs(tmp_path):
     done = subprocess.run(
         [ROOT / "deploy/ctl.sh", "status"], env=environ, capture_output=True, text=True
     )
-    assert done.returncode == 1 and done.stderr.startswith("Nothing runs with this DATA_DIR")
+    assert done.returncode == 1 and done.stderr.startswith("No site is running with this DATA_DIR")
     environ["WORKERS"] = "many"
     done = subprocess.run([ROOT / "deploy/ctl.sh"], env=environ, capture_output=True, text=True)
     assert done.returncode == 2 and done.stderr.startswith("WORKERS='many' is not allowed")
@@ -221,13 +222,13 @@ def test_supervisorctl_reports_that_nothing_runs(tmp_path):
 
 def test_log_lines_are_json_with_log_format_json(site):
     lines = (Path(site.folder.name) / "log" / "worker_00.log").read_text().splitlines()
-    said = [json.loads(line) for line in lines if line.startswith("{")]
-    assert len(said) == len(lines)
-    assert {"time", "level", "logger", "message", "process"} <= set(said[0])
-    assert any(line["message"].startswith("Listening on channels") for line in said)
+    records = [json.loads(line) for line in lines if line.startswith("{")]
+    assert len(records) == len(lines)
+    assert {"time", "level", "logger", "message", "process"} <= set(records[0])
+    assert any(line["message"].startswith("Listening on channels") for line in records)
 
 
-def test_the_systemd_unit_runs_what_is_here():
+def test_the_systemd_unit_names_files_and_settings_that_exist():
     unit = {}
     for line in (ROOT / "deploy" / "liveblog.service").read_text().splitlines():
         name, sign, value = line.partition("=")
@@ -239,5 +240,5 @@ def test_the_systemd_unit_runs_what_is_here():
     assert unit["EnvironmentFile"] == ["/etc/liveblog.env"]
     assert f"DATA_DIR=/var/lib/{unit['StateDirectory'][0]}" in unit["Environment"]
     assert unit["User"] and unit["Group"] and unit["RestartPreventExitStatus"] == ["2"]
-    # supervisord's own: interface servers drain for up to 30 s, then workers end.
+    # supervisord's shutdown: interface servers drain for up to 30 s, then workers end.
     assert int(unit["TimeoutStopSec"][0]) >= 60 and unit["KillMode"] == ["mixed"]

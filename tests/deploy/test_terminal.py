@@ -1,4 +1,4 @@
-"""`make run` on a terminal or pipe that is not read, or is closed: the site goes on (row 44)."""
+"""The site keeps running if the terminal or pipe of `make run` is not read or closed (row 44)."""
 
 import fcntl
 import os
@@ -13,19 +13,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness.services import http_request, stopped, wait_until
+from harness.network import http_request
+from harness.process import stopped
+from harness.waiting import wait_until
 
 from deploy.terminal import LogFiles
 from tests.e2e.stack import Stack
 
 LINE = 2000  # bytes of each forced log line
-REQUESTS = 400  # so many lines fill every pipe on the way from a worker to the terminal
-NOT_SHOWN = re.compile(r"(\d+) lines were not shown; they are in (\S+)")
+REQUESTS = 400  # that many lines fill every pipe between a worker and the terminal
+NOT_SHOWN = re.compile(r"(\d+) lines were not shown; see (\S+)")
 CTRL_S, CTRL_Q = b"\x13", b"\x11"
 
 
 class Attached(Stack):
-    """The product with its output on a file descriptor of the test's."""
+    """The product, with its output on a file descriptor of the test."""
 
     def __init__(self, output: int, *, controlling: bool = False, **environ: str) -> None:
         super().__init__(**environ)
@@ -61,7 +63,7 @@ class Screen:
         self.shown = b""
 
     def read(self) -> None:
-        """Read all there is, without waiting."""
+        """Read all that is available, without waiting."""
         while select.select([self.fd], [], [], 0)[0]:
             self.shown += os.read(self.fd, 1 << 16)
 
@@ -84,7 +86,7 @@ def open_pipe() -> tuple[int, int]:
 def on_screen(
     opener: Callable[[], tuple[int, int]], **options: bool
 ) -> Iterator[tuple[Attached, Screen]]:
-    """The product and what reads its output; the reading end is closed at the end."""
+    """The product and the reader of its output; the reading end is closed at the end."""
     reading, writing = opener()
     screen = Screen(reading)
     try:
@@ -96,7 +98,7 @@ def on_screen(
 
 
 def force_log_lines(stack: Stack, mark: str) -> None:
-    """Request pages that are not there: each is answered, and makes a worker write a long line."""
+    """Request pages that do not exist: each makes a worker write a long log line."""
 
     def request(number: int) -> int:
         path = f"/{mark}-{number}-{'x' * LINE}"
@@ -120,7 +122,7 @@ def test_row_44_output_that_nobody_reads_delays_no_request(
         force_log_lines(stack, "unread")
         assert stack.healthy()
         wait_until(lambda: everything_is_logged(stack, "unread"), "every line in the files")
-        # It is read again: what was not shown is counted, and the lines after it are shown.
+        # Once it is read again, the missed lines are counted and later lines are shown.
         screen.wait_for(lambda: NOT_SHOWN.search(screen.text()), "the number of lines not shown")
         http_request(stack.port, "GET", "/at-last", headers={"Host": "localhost"})
         screen.wait_for(lambda: "Not Found: /at-last" in screen.text(), "the lines after it")
@@ -131,13 +133,13 @@ def test_row_44_output_that_nobody_reads_delays_no_request(
         assert {place for _, place in NOT_SHOWN.findall(text)} == {f"{stack.folder.name}/log"}
 
 
-def test_row_44_a_terminal_stopped_by_ctrl_s_delays_no_request_and_no_end() -> None:
+def test_row_44_a_terminal_stopped_by_ctrl_s_delays_no_request_and_no_shutdown() -> None:
     with on_screen(os.openpty) as (stack, screen):
         screen.wait_for(lambda: "The live blog runs" in screen.text(), "the start's last line")
         os.write(screen.fd, CTRL_S)
         force_log_lines(stack, "held")
         assert stack.healthy()
-        # SIGTERM too must not wait for the terminal.
+        # Nor must SIGTERM wait for the terminal.
         assert stack.stop() == 0
 
 
@@ -153,8 +155,8 @@ def test_row_44_a_closed_terminal_or_pipe_delays_no_request(
         screen.fd = os.open(os.devnull, os.O_RDONLY)
 
 
-def test_row_44_the_window_is_closed_and_the_site_goes_on() -> None:
-    """Closing a window hangs the terminal up: the processes in it get SIGHUP."""
+def test_row_44_the_site_keeps_running_when_the_window_is_closed() -> None:
+    """Closing a window hangs up the terminal: its processes get SIGHUP."""
     with on_screen(os.openpty, controlling=True) as (stack, screen):
         os.close(screen.fd)
         force_log_lines(stack, "gone")
@@ -164,7 +166,7 @@ def test_row_44_the_window_is_closed_and_the_site_goes_on() -> None:
 
 
 def test_row_44_a_suspended_make_run_delays_no_request() -> None:
-    """Ctrl-Z stops what reads the logs; the lines are shown or counted when it goes on."""
+    """Ctrl-Z stops the process that reads the logs; later it shows or counts the lines."""
     with on_screen(open_pipe) as (stack, screen):
         screen.wait_for(lambda: "The live blog runs" in screen.text(), "the start's last line")
         with stopped(stack.process.pid):
@@ -193,7 +195,7 @@ def test_lines_in_any_script_are_shown_and_those_after_a_rotation(tmp_path: Path
     assert shown() == ["worker_00 | Not Found: /chat/中文/a/"]
     with log.open("a") as file:
         file.write(' line\n{"message": "JSON"}\nthe last of the first file\n')
-    # Rotated three times between two looks, as while `make run` is suspended.
+    # Rotated three times between two reads, as happens while `make run` is suspended.
     for number in range(3):
         for backup in (3, 2, 1):
             with suppress(FileNotFoundError):

@@ -1,9 +1,10 @@
-"""Two hosts with addresses of their own share one Redis and one PostgreSQL."""
+"""Two hosts with separate addresses share one Redis and one PostgreSQL."""
 
 import os
 
 import pytest
-from harness.services import RedisServer, wait_until
+from harness.redis_servers import RedisServer
+from harness.waiting import wait_until
 
 from tests.deploy.hosts import Host, Network
 from tests.postgresql import PostgresServer
@@ -11,7 +12,7 @@ from tests.postgresql import PostgresServer
 pytestmark = pytest.mark.alone
 
 
-def test_both_hosts_readers_get_every_post_and_one_host_goes_on_alone():
+def test_readers_of_both_hosts_get_every_post_and_one_host_continues_alone():
     with (
         Network() as network,
         PostgresServer(network.service) as database,
@@ -31,7 +32,7 @@ def test_both_hosts_readers_get_every_post_and_one_host_goes_on_alone():
             with first.reader("demo") as here:
                 here.frame(), there.frame()
                 for number in range(4):
-                    # Any worker of any host takes the post; both hosts' readers hear of it.
+                    # Any worker of any host may handle the post; readers of both hosts receive it.
                     post(first, f"Post {number}")
                     for reader in (here, there):
                         assert reader.frame()["content"] == f"<p>Post {number}</p>"
@@ -47,7 +48,7 @@ def test_both_hosts_readers_get_every_post_and_one_host_goes_on_alone():
 
 
 def post(host, text):
-    """From a third place, as an editor's machine would: the database and Redis are shared."""
+    """Post from one of the hosts, which share the database and Redis."""
     done = host.manage("post", "demo", text)
     assert done.returncode == 0, done.stderr
 

@@ -3,7 +3,7 @@
 import shutil
 from contextlib import contextmanager
 
-from harness.services import PATIENCE
+from harness.waiting import PATIENCE
 from playwright.sync_api import expect, sync_playwright
 
 ARGUMENTS = (

@@ -1,5 +1,5 @@
 import pytest
-from harness.services import free_port
+from harness.network import free_port
 
 from tests.e2e.browsing import PASSWORD, log_in, open_browser, watch
 from tests.e2e.stack import Stack

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from harness.services import PATIENCE, wait_until
+from harness.waiting import PATIENCE, wait_until
 from playwright.sync_api import expect
 
 from liveblog.stream.frames import LONGEST_REPLAY

@@ -5,7 +5,7 @@ import re
 import signal
 
 import pytest
-from harness.services import stopped
+from harness.process import stopped
 from playwright.sync_api import expect
 
 from tests.e2e.browsing import PHONE, connection, open_live, post, updates, was_reloaded, watch

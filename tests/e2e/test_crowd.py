@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from harness.services import wait_until
+from harness.waiting import wait_until
 
 from tests.chaos.clients.crowd import Crowd
 from tests.e2e.test_bad_lines import FIRST

@@ -15,7 +15,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from harness.services import PATIENCE, RedisServer, http_request, wait_until
+from harness.network import http_request
+from harness.redis_servers import RedisServer
+from harness.waiting import PATIENCE, wait_until
 
 from tests.e2e.stack import Stack
 

@@ -9,7 +9,9 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
-from harness.services import RedisServer, http_request, wait_until
+from harness.network import http_request
+from harness.redis_servers import RedisServer
+from harness.waiting import wait_until
 
 from tests.e2e.stack import Stack
 from tests.e2e.test_database_lock import TOKEN, add_user, bodies, log_in, post

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from harness.services import stopped
+from harness.process import stopped
 from playwright.sync_api import expect
 
 from tests.e2e.browsing import (

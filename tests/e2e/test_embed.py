@@ -5,7 +5,7 @@ import http.server
 import threading
 
 import pytest
-from harness.services import wait_until
+from harness.waiting import wait_until
 from playwright.sync_api import expect
 
 from tests.e2e.browsing import open_browser

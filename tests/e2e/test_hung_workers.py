@@ -7,7 +7,8 @@ import urllib.error
 from pathlib import Path
 
 import pytest
-from harness.services import stopped, wait_until
+from harness.process import stopped
+from harness.waiting import wait_until
 
 from tests.e2e.stack import Stack
 from tests.e2e.test_metrics import samples

@@ -1,7 +1,7 @@
 """What an operator sees: /metrics for Prometheus and `status` for the terminal."""
 
 import pytest
-from harness.services import wait_until
+from harness.waiting import wait_until
 from prometheus_client.parser import text_string_to_metric_families
 from websockets.exceptions import ConnectionClosed
 

@@ -18,7 +18,9 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from harness.services import PATIENCE, free_port, http_request, stopped, wait_until
+from harness.network import free_port, http_request
+from harness.process import stopped
+from harness.waiting import PATIENCE, wait_until
 from playwright.sync_api import expect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
@@ -29,6 +31,7 @@ from tests.nginx import NginxServer, replaced
 
 MIB = 1 << 20
 SILENT = 3000  # connections
+STALE_AT_MOST = 2  # s; the promised age of a poll's answer
 CONF = (ROOT / "nginx.conf").read_text()
 READER_SCRIPT = re.compile(rb'src="(/static/liveblog/reader/reader\.[0-9a-f]{12}\.js)"')
 
@@ -200,7 +203,7 @@ def test_row_49_a_lone_poll_is_answered_with_what_is_at_most_2_s_old(stack, ngin
     for number in range(3):  # each poll leaves a copy that must not be the next one's answer
         nginx.get(path)
         stack.shell(POST.format(slug=blog, body=f"Post {number}"))
-        time.sleep(2)  # the promised bound
+        wait_for_age(STALE_AT_MOST)
         assert f"Post {number}".encode() in nginx.get(path)[2]
 
 
@@ -208,13 +211,19 @@ def test_row_49_a_crowd_of_polls_after_a_pause_is_answered_by_few_requests(stack
     """A copy is there and has expired: not everybody who comes then asks the product."""
     path = f"/liveblog/{blog}/updates.json?after=0"
     nginx.get(path)
-    time.sleep(2)
+    wait_for_age(STALE_AT_MOST)
     before = requests_made(stack)
     with ThreadPoolExecutor(100) as pool:
         answers = list(pool.map(lambda _: nginx.get(path)[0], range(300)))
     assert answers == [200] * 300
     # One for each second that this takes, and health checks.
     assert requests_made(stack) - before < 20
+
+
+def wait_for_age(seconds: float) -> None:
+    """Let that much time pass: a request that looked at the copy would renew it."""
+    began = time.monotonic()
+    wait_until(lambda: time.monotonic() - began >= seconds, f"an age of {seconds} s")
 
 
 POST = (

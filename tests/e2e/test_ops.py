@@ -5,7 +5,7 @@ import urllib.error
 import urllib.request
 
 import pytest
-from harness.services import PATIENCE, wait_until
+from harness.waiting import PATIENCE, wait_until
 from playwright.sync_api import expect
 from websockets.exceptions import ConnectionClosed
 

@@ -17,7 +17,10 @@ from contextlib import AbstractContextManager, contextmanager
 
 import psycopg
 import pytest
-from harness.services import RedisServer, http_request, stopped, wait_until
+from harness.network import http_request
+from harness.process import stopped
+from harness.redis_servers import RedisServer
+from harness.waiting import wait_until
 
 from tests.deploy.hosts import BRIDGE, Network
 from tests.e2e.stack import Reader, Stack

@@ -7,7 +7,9 @@ import sys
 import urllib.request
 
 import pytest
-from harness.services import PATIENCE, RedisServer, free_port, wait_until
+from harness.network import free_port
+from harness.redis_servers import RedisServer
+from harness.waiting import PATIENCE, wait_until
 
 from tests.e2e.stack import Stack
 from tests.postgresql import PostgresServer
@@ -116,7 +118,7 @@ def test_a_taken_port_ends_the_start_with_one_sentence():
         taken.listen()
         port = taken.getsockname()[1]
         code, output = refusal(PORT=str(port))
-    assert code != 0 and f"PORT={port} cannot be listened on" in output
+    assert code != 0 and f"Cannot listen on HOST=127.0.0.1 PORT={port}" in output
     assert len(output.strip().splitlines()) == 1
 
 

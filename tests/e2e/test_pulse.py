@@ -11,7 +11,9 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from harness.services import PATIENCE, RedisServer, stopped, wait_until
+from harness.process import stopped
+from harness.redis_servers import RedisServer
+from harness.waiting import PATIENCE, wait_until
 from websockets.exceptions import ConnectionClosed
 
 from tests.e2e.stack import ROOT, Stack

@@ -4,7 +4,7 @@ import json
 import time
 
 import pytest
-from harness.services import wait_until
+from harness.waiting import wait_until
 
 from liveblog.stream.frames import LONGEST_REPLAY
 from liveblog.stream.replay import SOCKET

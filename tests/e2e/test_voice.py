@@ -1,7 +1,7 @@
 """Voice rooms in two and three browsers' pages, with Chromium's fake microphone."""
 
 import pytest
-from harness.services import PATIENCE
+from harness.waiting import PATIENCE
 from playwright.sync_api import expect
 
 from tests.e2e.browsing import open_browser, watch

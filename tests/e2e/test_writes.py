@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from http.cookiejar import CookieJar
 
 import pytest
-from harness.services import PATIENCE, wait_until
+from harness.waiting import PATIENCE, wait_until
 
 from tests.e2e.stack import Stack
 from tests.postgresql import PostgresServer

@@ -1,4 +1,4 @@
-// Who else is on an editor's page: pages say it again and again, and forget whom they do not hear.
+// Presence on the editor's page: pages announce themselves repeatedly, and silent ones expire.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";

@@ -273,7 +273,7 @@ def test_a_wrong_revision_is_400(call, blog, after):
     assert outcome(call("GET", f"{ADDRESS}?after={after}")) == (400, "bad_revision")
 
 
-# Who may
+# Permissions
 
 
 @pytest.mark.parametrize("given", ["", "Bearer", "Bearer wrong", "Basic another", "Bearer \xff"])

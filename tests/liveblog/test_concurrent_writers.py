@@ -5,7 +5,7 @@ import sys
 
 import pytest
 from harness.environment import redis_server
-from harness.services import PATIENCE
+from harness.waiting import PATIENCE
 
 from tests.e2e.stack import ROOT
 from tests.postgresql import PostgresServer

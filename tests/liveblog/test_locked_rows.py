@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from harness.environment import redis_server
-from harness.services import PATIENCE, wait_until
+from harness.waiting import PATIENCE, wait_until
 
 from tests.e2e.stack import ROOT
 from tests.liveblog.webhook_servers import Receiver, receiving

@@ -14,7 +14,7 @@ from django.db import OperationalError
 from django.db.models.signals import post_save
 from django.utils import timezone
 from harness.environment import redis_server
-from harness.services import wait_until
+from harness.waiting import wait_until
 
 from liveblog.models import BlogUpdate, LiveBlog, Write
 from liveblog.stream.lease import Lease

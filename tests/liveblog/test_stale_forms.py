@@ -40,7 +40,7 @@ def test_row_41_a_form_opened_before_the_end_does_not_reopen_the_coverage(admin_
     assert REFUSED in form.page and "State is now “Ended”." in form.page
     blog.refresh_from_db()
     assert (blog.state, blog.title) == ("ended", "Demo")
-    # What was typed is there, what was not is as it is now: saved once more, nothing is lost.
+    # Typed fields keep their text, the others show current values: saving again loses nothing.
     assert (form.fields["title"], form.fields["state"]) == ("Better", "ended")
     assert form.save()
     blog.refresh_from_db()

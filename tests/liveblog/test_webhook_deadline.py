@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from harness.services import free_port
+from harness.network import free_port
 
 from liveblog.models import BlogUpdate, Delivery, LiveBlog, Webhook
 from liveblog.webhooks import client

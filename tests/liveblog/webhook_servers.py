@@ -9,7 +9,7 @@ from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
 
-from harness.services import free_port
+from harness.network import free_port
 
 DRIP = 0.05  # s between two parts of a dripping answer
 

@@ -4,8 +4,8 @@ import signal
 
 import pytest
 from channels_realtime.layer.acknowledgements import CLAIM_FOR, MOST_DEAD_LETTERS
-from harness.services import wait_until
 from harness.stack import Stack
+from harness.waiting import wait_until
 
 KILLS = 10
 REDELIVERED = 15  # s after the death of a worker

@@ -14,7 +14,7 @@ from channels_realtime.interface.websocket.admission import (
 from channels_realtime.metrics.counters import Metrics
 from harness.environment import redis_server
 from harness.project import Board
-from harness.services import wait_until
+from harness.waiting import wait_until
 from harness.wire import handshake
 
 LEAVING = 20
@@ -46,7 +46,7 @@ def test_who_waits_gets_its_turn_and_who_has_left_costs_workers_nothing():
         staying = [come() for _ in range(LEAVING)]
         for client in leaving:
             client.close()
-        # Whoever is let in while the others wait would be in the list by the time of this answer.
+        # If a waiting handshake were admitted too early, it would be in the list by now.
         first.pop(0).close()
         wait_until(lambda: waiting() == AT_ONCE + 1, "the next one's turn")
         project.worker()

@@ -1,4 +1,4 @@
-"""One test a bridge: what broke works, on the legacy packages as they come."""
+"""One test per bridge: what was broken works, with the unmodified legacy packages."""
 
 import subprocess
 import sys

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from asgiref import conformance
 from channels_realtime.layer.channel_layer import RedisChannelLayer, RedisSentinelChannelLayer
 from harness.environment import redis_server
-from harness.services import RedisSentinel, RedisServer
+from harness.redis_servers import RedisSentinel, RedisServer
 
 
 class LayerConformance(conformance.ConformanceTestCase):

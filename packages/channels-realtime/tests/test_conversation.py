@@ -4,9 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 from channels import DEFAULT_CHANNEL_LAYER, Group, channel_layers
+from channels.exceptions import ConsumeLater
 from channels.message import Message
 from channels.routing import Router, route
-from channels.sessions import channel_session
+from channels.sessions import channel_session, enforce_ordering
+from channels_realtime.layer import receiving
 from channels_realtime.layer.channel_layer import PROCESS
 from channels_realtime.layer.receiving import Delivery
 from channels_realtime.sessions import SessionStore
@@ -31,7 +33,7 @@ def handle(layer, channel, consumer, **content):
     """Run the consumer in a worker, and send what it left to be sent."""
     worker = Worker(layer, signal_handlers=False)
     worker.channel_layer.router = Router([route(channel, consumer)])
-    content |= {"reply_channel": SOCKET, "order": 0}
+    content = {"reply_channel": SOCKET, "order": 0} | content
     worker.deliver(worker.handle(Delivery(channel, content)))
 
 
@@ -96,6 +98,56 @@ def test_a_disconnect_ends_the_session(layer):
     handle(layer, "websocket.connect", connect)
     handle(layer, "websocket.disconnect", lambda message: None)
     assert session_of(layer) == {}
+
+
+def test_a_disconnect_that_comes_before_its_turn_ends_nothing(layer):
+    taken = []
+
+    @enforce_ordering
+    def consumer(message: Message) -> None:
+        taken.append(message.channel.name)
+
+    handle(layer, "websocket.connect", consumer)
+    handle(layer, "websocket.disconnect", consumer, order=2)
+    handle(layer, "websocket.receive", consumer, order=1)
+    assert taken == ["websocket.connect", "websocket.receive"]
+    channel, content = layer.receive(["websocket.disconnect"])
+    assert (channel, content["order"]) == ("websocket.disconnect", 2)
+
+
+def test_a_disconnect_that_is_consumed_later_ends_nothing(layer):
+    @channel_session
+    def connect(message: Message) -> None:
+        message.channel_session["name"] = "somebody"
+
+    def later(message: Message) -> None:
+        raise ConsumeLater
+
+    handle(layer, "websocket.connect", connect)
+    handle(layer, "websocket.disconnect", later)
+    assert session_of(layer) == {"name": "somebody"}
+
+
+def test_a_request_that_has_waited_too_long_is_refused_unhandled(layer, monkeypatch):
+    handled = []
+
+    def serve(message: Message) -> None:
+        handled.append(message["path"])
+        message.reply_channel.send({"status": 200})
+
+    monkeypatch.setattr(receiving, "LONG_WAIT", -1.0)
+    layer.send("http.request", {"reply_channel": SOCKET, "path": "/late/"})
+    delivery = layer.channel_layer.take(["http.request"])
+    monkeypatch.setattr(receiving, "LONG_WAIT", 10.0)
+    layer.send("http.request", {"reply_channel": SOCKET, "path": "/soon/"})
+    worker = Worker(layer, signal_handlers=False)
+    worker.channel_layer.router = Router([route("http.request", serve)])
+    for each in (delivery, layer.channel_layer.take(["http.request"])):
+        worker.deliver(worker.handle(each))
+    assert handled == ["/soon/"]
+    replies = [layer.receive([f"{PROCESS}conversation!"])[1]["status"] for _ in range(2)]
+    assert replies == [503, 200]
+    assert worker.metrics.drops["request_waited"] == 1
 
 
 def test_a_discard_in_the_consumer_of_a_disconnect_is_left_to_the_interface_server(layer):

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import pytest
 from harness.environment import redis_server
 from harness.project import DAPHNE, Board
-from harness.services import PATIENCE, wait_until
+from harness.waiting import PATIENCE, wait_until
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 

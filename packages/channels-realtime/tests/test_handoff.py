@@ -9,7 +9,8 @@ from channels.message import Message
 from channels.routing import Router, route
 from channels_realtime.worker.handoff import MOST_WAITING, hand_off, is_worker
 from channels_realtime.worker.worker import Worker
-from harness.services import PATIENCE, wait_until
+from harness.environment import redis_server
+from harness.waiting import PATIENCE, wait_until
 
 
 class Desk:
@@ -74,6 +75,23 @@ def test_messages_are_handled_while_a_consumer_waits(desk: Desk) -> None:
         desk.waiting.clear(), desk.finished.clear()
     assert desk.refused == []
     assert desk.worker.spares.threads <= MOST_WAITING
+
+
+def test_threads_that_have_nothing_to_do_hold_no_connections(desk: Desk) -> None:
+    def clients() -> int:
+        with redis_server.client() as admin:
+            return len(admin.client_list())
+
+    desk.send("test.note", 0)
+    wait_until(lambda: desk.noted, "a message")
+    before = clients()
+    desk.send("test.wait", *range(MOST_WAITING))
+    wait_until(lambda: len(desk.waiting) == MOST_WAITING, "the waiting consumers")
+    assert clients() > before + MOST_WAITING // 2
+    desk.release.set()
+    wait_until(lambda: clients() <= before + 1, "their connections to end")
+    desk.send("test.wait", 8, 9)
+    wait_until(lambda: len(desk.finished) == MOST_WAITING + 2, "what comes after that")
 
 
 def test_one_too_many_is_refused_and_keeps_nobody_waiting(desk: Desk) -> None:

@@ -8,7 +8,7 @@ import pytest
 from channels_realtime.layer.channel_layer import PROCESS, RedisChannelLayer
 from channels_realtime.layer.envelope import LEAVE
 from harness.environment import redis_server
-from harness.services import wait_until
+from harness.waiting import wait_until
 
 
 @pytest.fixture

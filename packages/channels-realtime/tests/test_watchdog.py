@@ -7,7 +7,8 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from harness.services import PATIENCE, runs, wait_until
+from harness.process import runs
+from harness.waiting import PATIENCE, wait_until
 
 # A worker that dies while its watcher starts, on a Python that takes a second for it.
 WORKER = """

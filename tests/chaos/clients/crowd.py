@@ -1,22 +1,23 @@
-"""The readers: one Node process that runs the script of the reader's page many times."""
+"""The readers: one Node process that runs many copies of the reader page's script."""
 
 import json
 import shutil
 import subprocess
 import threading
 from pathlib import Path
+from typing import Any, Self
 
-from harness.services import PATIENCE
+from harness.waiting import PATIENCE
 
 SCRIPT = Path(__file__).with_name("readers.mjs")
 
 
 class Crowd:
-    """A context manager. A command is sent by tell(); its options are those in readers.mjs."""
+    """A context manager. readers.mjs lists the commands that tell() sends, with their options."""
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         node = shutil.which("node")
-        assert node, "There is no node; install it: apt-get install nodejs"
+        assert node, "Node was not found. Install it: apt-get install nodejs"
         self.number = 0
         self.lock = threading.Lock()
         self.process = subprocess.Popen(
@@ -24,12 +25,12 @@ class Crowd:
         )
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.process.stdin.close()
         self.process.wait(PATIENCE)
         self.process.stdout.close()
 
-    def tell(self, command, **options):
+    def tell(self, command: str, **options: object) -> Any:
         """Send a command and return its result."""
         with self.lock:
             self.number += 1

@@ -1,10 +1,9 @@
-"""The editors: a process that writes to one blog all the time and reports every acknowledgement.
+"""The editors: a process that keeps writing to one blog and reports every acknowledgement.
 
     python -m tests.chaos.clients.newsroom SLUG SEED ADDRESS
 
-Half of the writers use liveblog.editing.idempotency, as a script on the server would; the others
-post to the
-editor's page over HTTP. Whatever goes wrong, a write is sent again with the same key until it is
+Half of the writers call liveblog.editing.idempotency, as a script on the server would; the others
+post to the editor's page over HTTP. Every write is retried with the same key until it is
 acknowledged. Commands are words on standard input, reports are JSON lines on standard output.
 """
 
@@ -15,8 +14,9 @@ import random
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
+from typing import Any, NoReturn
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -40,26 +40,27 @@ from liveblog.editing import idempotency  # noqa: E402
 from liveblog.models import LiveBlog  # noqa: E402
 
 WRITERS = 4
-RATE = 8.0  # writes a second of all writers together
-FEWEST, MOST = 45, 80  # rows that are shown: about one page, so that its lower edge comes up
+RATE = 8.0  # writes per second of all writers together
+FEWEST, MOST = 45, 80  # visible rows: about one page, so that its end is exercised
 PINNED = 3
-ANSWER_WITHIN = 4  # s; then an editor's script sends it again
-AGAIN = 0.25  # s between two tries
+ANSWER_WITHIN = 4  # s, after which an editor's script retries
+RETRY_DELAY = 0.25  # s
 SCHEDULED_IN = 2  # s
 BURST = 210  # rows; more than a replay holds
 CSRF = "c" * 32
 
 report_lock = threading.Lock()
+Done = dict[str, Any]  # the fields of an idempotency.Acknowledgement
 
 
-def report(**value):
+def report(**value: object) -> None:
     with report_lock:
         print(json.dumps(value), flush=True)
 
 
 @dataclass
 class Row:
-    """An update as its writers know it. `version` is None where it is not theirs to change."""
+    """An update as its writers know it. `version` is None if they must not change it."""
 
     id: int
     key: str
@@ -70,35 +71,35 @@ class Row:
 
 @dataclass
 class Write:
-    """One write, the same however often it is sent."""
+    """One write; retries send it unchanged."""
 
     kind: str  # create, change, delete, title
     key: str
     row: Row | None = None
-    fields: dict = field(default_factory=dict)
+    fields: dict[str, Any] = field(default_factory=dict)
 
 
 class Refused(Exception):
-    """Not written, or nobody knows: to be sent again."""
+    """The write failed, or its result is unknown: retry it."""
 
 
 class Editors:
-    """Which rows there are, and who is at which."""
+    """The rows that exist, and the writers, each of which takes the row that it changes."""
 
-    def __init__(self, slug, seed, address):
+    def __init__(self, slug: str, seed: int, address: str) -> None:
         self.blog = LiveBlog.objects.get(slug=slug)
         self.random = random.Random(seed)
         self.address = address
-        self.lock = threading.Lock()
-        self.rows = {}  # those that nobody is at
+        self.lock = threading.Condition()  # notified when a writer becomes idle
+        self.rows: dict[int, Row] = {}  # those that no writer has taken
         self.pinned = 0
         self.writing = threading.Event()
         self.at_work = 0
         self.stopping = False
         self.cookie = f"{settings.SESSION_COOKIE_NAME}={login()}; csrftoken={CSRF}"
 
-    def run(self, via: Callable[[Write], dict]) -> None:
-        """One writer's day."""
+    def run(self, via: Callable[[Write], Done]) -> None:
+        """Write until the process ends."""
         while not self.stopping:
             if not self.writing.wait(0.1):
                 continue
@@ -113,10 +114,11 @@ class Editors:
             finally:
                 with self.lock:
                     self.at_work -= 1
+                    self.lock.notify_all()
             time.sleep(min(pause, 2))
 
-    def choose(self):
-        """The next write. Its row, if any, is its writer's until it is acknowledged."""
+    def choose(self) -> Write:
+        """The next write. Its row, if any, is taken until the write is acknowledged."""
         dice = self.random.random()
         if dice < 0.02:
             return Write("title", self.new_key())
@@ -135,25 +137,25 @@ class Editors:
         row.edits += 1
         return Write("change", self.new_key(), row, self.texts(row, row.pinned))
 
-    def creation(self, scheduled=False):
+    def creation(self, scheduled: bool = False) -> Write:
         key = self.new_key()
-        fields = {"body": body(key, 0), "pinned": False}
+        fields: dict[str, Any] = {"body": body(key, 0), "pinned": False}
         if scheduled:
             fields["publish_at"] = timezone.now() + timedelta(seconds=SCHEDULED_IN)
         return Write("create", key, fields=fields)
 
-    def texts(self, row, pinned):
+    def texts(self, row: Row, pinned: bool) -> dict[str, Any]:
         return {"body": body(row.key, row.edits), "pinned": pinned}
 
-    def new_key(self):
+    def new_key(self) -> str:
         return str(UUID(int=self.random.getrandbits(128), version=4))
 
-    def take(self, fits):
+    def take(self, fits: Callable[[Row], bool]) -> Row | None:
         fitting = [pk for pk, row in self.rows.items() if fits(row)]
         return self.rows.pop(self.random.choice(fitting)) if fitting else None
 
-    def carry_out(self, write, via):
-        """Send it until it is acknowledged."""
+    def carry_out(self, write: Write, via: Callable[[Write], Done]) -> None:
+        """Send the write until it is acknowledged."""
         tries = 0
         while not self.stopping:
             tries += 1
@@ -166,7 +168,7 @@ class Editors:
             except (DatabaseError, OSError, http.client.HTTPException, Refused) as error:
                 close_old_connections()
                 report(retry=write.key, why=f"{type(error).__name__}: {error}"[:200])
-                time.sleep(AGAIN)
+                time.sleep(RETRY_DELAY)
             except idempotency.Conflict as error:
                 report(violation=f"{write.kind} {write.key}: {error}")
                 return
@@ -176,8 +178,9 @@ class Editors:
             self.remember(write, done)
         report(**acknowledged(write, done, via.__name__), tries=tries)
 
-    def remember(self, write, done):
+    def remember(self, write: Write, done: Done) -> None:
         if write.kind == "delete":
+            assert write.row
             self.pinned -= write.row.pinned
             return
         row = write.row or Row(done["id"], write.key, None)
@@ -185,7 +188,7 @@ class Editors:
         row.version = None if done["action"] == "scheduled" else done["version"]
         self.rows[row.id] = row
 
-    def retitle(self, key):
+    def retitle(self, key: str) -> None:
         blog = LiveBlog.objects.get(pk=self.blog.pk)
         blog.title = f"Title {key[:8]}"
         blog.save()
@@ -193,20 +196,20 @@ class Editors:
 
     # The two ways to write
 
-    def script(self, write):
+    def script(self, write: Write) -> Done:
         if not connection.in_atomic_block:
             close_old_connections()
-        if write.kind == "create":
+        row = write.row
+        if row is None:
             done = idempotency.create(self.blog, write.key, **write.fields)
         elif write.kind == "change":
-            row = write.row
             done = idempotency.change(self.blog, write.key, row.id, row.version, **write.fields)
         else:
-            done = idempotency.delete(self.blog, write.key, write.row.id, write.row.version)
+            done = idempotency.delete(self.blog, write.key, row.id, row.version)
         return asdict(done)
 
-    def browser(self, write):
-        fields = {"key": write.key}
+    def browser(self, write: Write) -> Done:
+        fields: dict[str, Any] = {"key": write.key}
         path = f"/liveblog/{self.blog.slug}/edit/"
         if write.kind == "delete":
             fields["delete"] = write.row.id
@@ -228,7 +231,7 @@ class Editors:
         done = json.loads(answer)
         return {name: done[name] for name in ("id", "version", "key", "action")}
 
-    def post(self, path, fields):
+    def post(self, path: str, fields: dict[str, Any]) -> tuple[int, str]:
         client = http.client.HTTPConnection(self.address, timeout=ANSWER_WITHIN)
         headers = {
             "Cookie": self.cookie,
@@ -245,8 +248,8 @@ class Editors:
 
     # Commands
 
-    def burst(self):
-        """More changes than a replay holds, in one transaction, as an import would make them."""
+    def burst(self) -> None:
+        """Make more changes than a replay holds, in one transaction, as an import does."""
         with self.lock:
             self.at_work += 1
             keys = [(self.new_key(), self.new_key()) for _ in range(BURST)]
@@ -265,10 +268,11 @@ class Editors:
                 if done["id"] not in gone:
                     self.remember(write, done)
             self.at_work -= 1
+            self.lock.notify_all()
         report(done="burst")
 
-    def import_row(self, number, keys):
-        """Post an update; most of them go again, for a page must not grow without end."""
+    def import_row(self, number: int, keys: tuple[str, str]) -> Iterator[tuple[Write, Done]]:
+        """Post an update; delete most of them again, because a page must not grow without end."""
         write = Write("create", keys[0], fields={"body": body(keys[0], 0), "pinned": False})
         done = self.script(write)
         yield write, done
@@ -276,38 +280,38 @@ class Editors:
             write = Write("delete", keys[1], Row(done["id"], keys[0], done["version"]))
             yield write, self.script(write)
 
-    def pause(self):
+    def pause(self) -> None:
         self.writing.clear()
-        while self.at_work:
-            time.sleep(0.02)
+        with self.lock:
+            self.lock.wait_for(lambda: not self.at_work)
         report(done="pause")
 
 
-def acknowledged(write, done, via="script"):
-    """The report of an acknowledgement: what came, and what had been sent."""
+def acknowledged(write: Write, done: Done, via: str = "script") -> dict[str, Any]:
+    """The report of an acknowledgement: the response, and what had been sent."""
     sent = {"body": write.fields.get("body"), "pinned": write.fields.get("pinned")}
     return {"ack": done, "kind": write.kind, "sent": sent, "via": via}
 
 
-def body(key, edits):
-    """The first word says which creation made the row."""
+def body(key: str, edits: int) -> str:
+    """The text of a row; its first word is the key of the write that created it."""
     return f"{key} in version {edits}"
 
 
 class Conflicting(idempotency.Conflict):
-    def __init__(self, answer):
+    def __init__(self, answer: str) -> None:
         Exception.__init__(self, answer)
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.args[0]
 
 
-def raise_conflict(answer):
+def raise_conflict(answer: str) -> NoReturn:
     raise Conflicting(answer[:300])
 
 
-def login():
-    """The session of a superuser, as a login would make it."""
+def login() -> str:
+    """Create a superuser and a session as a login does. Returns the session key."""
     user = User.objects.create_superuser("chaos")
     session = import_module(settings.SESSION_ENGINE).SessionStore()
     session[SESSION_KEY] = str(user.pk)
@@ -317,7 +321,7 @@ def login():
     return session.session_key
 
 
-def main(slug, seed, address):
+def main(slug: str, seed: str, address: str) -> None:
     editors = Editors(slug, int(seed), address)
     for number in range(WRITERS):
         via = editors.browser if number % 2 else editors.script

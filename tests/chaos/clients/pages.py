@@ -1,6 +1,8 @@
 """Readers' pages in a real Chromium."""
 
-from harness.services import PATIENCE
+from typing import Any, Self
+
+from harness.waiting import PATIENCE
 from playwright.sync_api import sync_playwright
 
 from tests.e2e.browsing import ARGUMENTS, chromium
@@ -21,16 +23,16 @@ LOOK = """() => ({
 
 
 class Pages:
-    """A context manager: `count` open pages of the address, to be used from one thread."""
+    """A context manager: `count` open pages of the address, for use by a single thread."""
 
-    def __init__(self, address, count):
+    def __init__(self, address: str, count: int) -> None:
         self.address, self.count = address, count
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         self.playwright = sync_playwright().start()
-        options = {"executable_path": chromium(), "args": list(ARGUMENTS)}
-        options["timeout"] = PATIENCE * 1000
-        self.browser = self.playwright.chromium.launch(**options)
+        self.browser = self.playwright.chromium.launch(
+            executable_path=chromium(), args=list(ARGUMENTS), timeout=PATIENCE * 1000
+        )
         self.pages = []
         for _ in range(self.count):
             page = self.browser.new_context().new_page()
@@ -40,12 +42,12 @@ class Pages:
             self.pages.append(page)
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.browser.close()
         self.playwright.stop()
 
-    def sleep(self, asleep):
-        """Freeze the first page as a closed laptop does: no timer, no frame, no network."""
+    def sleep(self, asleep: bool) -> None:
+        """Freeze the first page, as a closed laptop does (no timers, no network), or wake it."""
         page = self.pages[0]
         session = page.context.new_cdp_session(page)
         if asleep:
@@ -56,8 +58,8 @@ class Pages:
             page.context.set_offline(False)
         session.detach()
 
-    def differences(self, expected):
-        """A sentence for each page that does not show what the database says."""
+    def differences(self, expected: dict[str, Any]) -> list[str]:
+        """A sentence for each page that differs from the database."""
         found = []
         for number, page in enumerate(self.pages):
             if reason := difference(page.evaluate(LOOK), expected):
@@ -65,8 +67,8 @@ class Pages:
         return found
 
 
-def difference(seen, expected):
-    assert seen["marked"], "a Chromium page was loaded again"
+def difference(seen: dict[str, Any], expected: dict[str, Any]) -> str | None:
+    assert seen["marked"], "a Chromium page was reloaded"
     if seen["title"] != expected["title"]:
         return f"title {seen['title']!r}, not {expected['title']!r}"
     floor = expected["created"].get(seen["floor"], ""), seen["floor"]
@@ -78,5 +80,5 @@ def difference(seen, expected):
     if seen["rows"] != wanted:
         odd = [row for row in seen["rows"] if row not in wanted][:2]
         lost = [row for row in wanted if row not in seen["rows"]][:2]
-        return f"{seen['status']}, shows {odd} that it should not, lacks {lost}"
+        return f"{seen['status']}, shows {odd} that it should not, and lacks {lost}"
     return None

@@ -1,4 +1,4 @@
-"""Asks for pages, posts and opens sockets while a fault lasts, and judges every answer."""
+"""Requests pages, posts, and opens sockets while a fault lasts, and judges every response."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import uuid4
 
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 from websockets.sync.client import connect
 
-EVERY = 0.5  # s between two questions of a kind
-PATIENCE = 15.0  # s; longer than any deadline of the product but --http-timeout
-SHORTEST = 12  # characters of a sentence
-# What a server may say when it closes a socket that was accepted.
+EVERY = 0.5  # s between two requests of a kind
+PATIENCE = 15.0  # s; longer than every deadline of the product except --http-timeout
+SHORTEST = 12  # characters of an error message
+# Close codes that are allowed for an accepted socket.
 CODES = {1001, 1009, 1012, 1013, 4401, 4403, 4404, 4410, 4429}
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a request.
+    """The result of a request.
 
     Args:
         began: Seconds from the first request.
@@ -40,18 +41,18 @@ class Outcome:
 
 @dataclass
 class Findings:
-    """All outcomes of one fault, and what was acknowledged meanwhile."""
+    """All outcomes during one fault, and the writes acknowledged meanwhile."""
 
     outcomes: list[Outcome] = field(default_factory=list)
-    acks: list[dict] = field(default_factory=list)
+    acks: list[dict[str, Any]] = field(default_factory=list)
 
     def served(self, since: float = 0.0) -> float | None:
-        """The share of requests that were served, of those that began later than `since` s."""
+        """The share of served requests, among those that began after `since` s."""
         counted = [each.verdict == "served" for each in self.outcomes if each.began >= since]
         return sum(counted) / len(counted) if counted else None
 
     def refusals(self) -> dict[str, int]:
-        """How often what was said instead of serving."""
+        """Each outcome other than served, with its number."""
         found = Counter(
             f"{each.kind}: {each.verdict} {each.detail}"[:120]
             for each in self.outcomes
@@ -60,17 +61,17 @@ class Findings:
         return dict(found.most_common())
 
     def violations(self, may_be_cut: bool, may_be_lost: bool) -> list[str]:
-        """Sentences about answers that no fault excuses.
+        """Sentences about outcomes that no fault excuses.
 
         Args:
             may_be_cut: Whether the fault ends the process that holds the connections.
-            may_be_lost: Whether the fault takes requests that are under way with it.
+            may_be_lost: Whether requests in progress may be lost.
         """
         excused = {"served", "refused"}
         excused |= {"silent"} if may_be_cut else set()
         excused |= {"late"} if may_be_cut or may_be_lost else set()
         bad = Counter(
-            f"{each.kind} was answered badly ({each.verdict}): {each.detail}"[:200]
+            f"{each.kind} got a bad response ({each.verdict}): {each.detail}"[:200]
             for each in self.outcomes
             if each.verdict not in excused
         )
@@ -78,9 +79,9 @@ class Findings:
 
 
 class Prober:
-    """A context manager: asks as long as it lasts, and then `findings` are complete."""
+    """A context manager: sends requests while it lasts; `findings` are complete after join()."""
 
-    def __init__(self, address: str, slug: str, token: str):
+    def __init__(self, address: str, slug: str, token: str) -> None:
         self.address, self.slug, self.token = address, slug, token
         self.findings = Findings()
         self.ended = threading.Event()
@@ -99,7 +100,7 @@ class Prober:
         self.ended.set()
 
     def join(self, patience: float) -> None:
-        """Wait for the answers that are under way; those that do not come are late."""
+        """Wait for the outstanding responses, at most `patience` s."""
         deadline = time.monotonic() + patience
         for thread in self.threads:
             thread.join(max(0.0, deadline - time.monotonic()))
@@ -114,7 +115,7 @@ class Prober:
             self.findings.outcomes.append(outcome)
             self.ended.wait(EVERY)
 
-    # The questions: (verdict, detail) of each
+    # The kinds of requests; each returns (verdict, detail)
 
     def page(self) -> tuple[str, str]:
         return judge(*self.request("GET", f"/liveblog/{self.slug}/"))
@@ -123,7 +124,7 @@ class Prober:
         return judge(*self.request("GET", f"/liveblog/{self.slug}/updates.json?after=0"))
 
     def missing(self) -> tuple[str, str]:
-        """An address without a page: answered, and logged."""
+        """Request a URL that does not exist: it is answered with 404 and logged."""
         verdict, detail = judge(*self.request("GET", "/missing/"))
         return ("served", "") if detail.startswith("404 ") else (verdict, detail)
 
@@ -133,11 +134,11 @@ class Prober:
             self.findings.acks.append(acknowledged(text))
         return judge(*answer)
 
-    def request(self, *request: object) -> tuple[int, str, str]:
-        return ask(self.address, *request, patience=PATIENCE)
+    def request(self, *request: Any) -> tuple[int, str, str]:
+        return ask(self.address, *request)
 
     def handshake(self) -> tuple[str, str]:
-        """Served is: accepted, and told what was missed."""
+        """Open a socket: served means accepted and sent a replay."""
         address = f"ws://{self.address}/channel/liveblog/{self.slug}/?after=0"
         try:
             with connect(address, open_timeout=PATIENCE, close_timeout=1, proxy=None) as socket:
@@ -152,13 +153,13 @@ class Prober:
             verdict = "refused" if code in CODES else "silent"
             return verdict, f"close code {code} {frame.reason if frame else ''}"
         except TimeoutError:
-            return "late", f"no answer within {PATIENCE:g} s"
+            return "late", f"no response within {PATIENCE:g} s"
         except (OSError, EOFError, InvalidHandshake) as error:
             return "silent", f"{type(error).__name__}: {error}"
 
 
 def posting(slug: str, token: str) -> tuple[str, str, str, dict[str, str]]:
-    """A request of the token API that makes an update, with a key of its own."""
+    """A request to the token API that creates an update with a new key."""
     key = str(uuid4())
     headers = {
         "Authorization": f"Bearer {token}",
@@ -169,8 +170,8 @@ def posting(slug: str, token: str) -> tuple[str, str, str, dict[str, str]]:
     return "POST", f"/api/liveblogs/{slug}/updates/", body, headers
 
 
-def acknowledged(text: str) -> dict:
-    """The answer to posting(), as Truth takes acknowledgements."""
+def acknowledged(text: str) -> dict[str, Any]:
+    """The response to posting(), in the form that Truth expects."""
     ack = json.loads(text)
     sent = {"body": f"{ack['key']} in version 0", "pinned": False}
     return {"ack": ack, "kind": "create", "sent": sent, "via": "api"}
@@ -184,20 +185,20 @@ def ask(
     headers: dict[str, str] | None = None,
     patience: float = PATIENCE,
 ) -> tuple[int, str, str]:
-    """(status, text, ""), or (0, "", what went wrong)."""
+    """Returns (status, text, ""), or (0, "", error)."""
     with contextlib.closing(http.client.HTTPConnection(address, timeout=patience)) as client:
         try:
             client.request(method, path, body, headers or {})
             response = client.getresponse()
             return response.status, response.read().decode(errors="replace"), ""
         except TimeoutError:
-            return 0, "", f"late: no answer within {patience:g} s"
+            return 0, "", f"late: no response within {patience:g} s"
         except (OSError, http.client.HTTPException) as error:
             return 0, "", f"{type(error).__name__}: {error}"
 
 
 def judge(status: int, text: str, error: str) -> tuple[str, str]:
-    """(verdict, detail) of an answer."""
+    """The (verdict, detail) of a response."""
     detail = f"{status} {' '.join(text.split())[:80]}"
     if error:
         return ("late" if error.startswith("late") else "silent"), error

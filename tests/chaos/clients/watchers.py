@@ -1,4 +1,4 @@
-"""Passive WebSocket clients: they never ask for anything, and note what comes and who closes."""
+"""Passive WebSocket clients: they request nothing and record frames and closes."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from websockets.exceptions import ConnectionClosed
 
 @dataclass
 class Watcher:
-    """`port` is its own end's; `closed` says how it ended."""
+    """`port` is the client's own port; `closed` the close code and reason."""
 
     number: int
     connection: ClientConnection
     port: int
-    revision: int = 0  # the newest that was said to it
+    revision: int = 0  # the newest one received
     closed: str | None = None
 
 
 class Watchers:
     """A context manager. `address` is that of the blog's socket."""
 
-    def __init__(self, address: str, count: int):
+    def __init__(self, address: str, count: int) -> None:
         self.address, self.count = address, count
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
@@ -49,7 +49,7 @@ class Watchers:
         await asyncio.gather(*(each.connection.close() for each in self.open))
 
     def refill(self) -> None:
-        """Replace those that were closed, so that there are `count`."""
+        """Replace closed sockets, so that `count` are open."""
         self.open = [watcher for watcher in self.open if watcher.closed is None]
         missing = self.count - len(self.open)
         asyncio.run_coroutine_threadsafe(self.fill(missing), self.loop).result(60)
@@ -58,7 +58,7 @@ class Watchers:
         self.open += await asyncio.gather(*(self.join() for _ in range(missing)))
 
     async def join(self) -> Watcher:
-        # No pings of ours: whether a socket lives is the server's to find out here.
+        # No client pings: the server has to detect dead sockets.
         connection = await connect(
             self.address, ping_interval=None, open_timeout=30, close_timeout=1, proxy=None
         )
@@ -80,9 +80,9 @@ class Watchers:
         watcher.closed = f"{received.code} {received.reason}".strip() if received else "1006"
 
     def behind(self, revision: int) -> list[str]:
-        """A sentence for each open socket to which this revision was not said."""
+        """A sentence for each open socket that has not received this revision."""
         return [
-            f"socket {watcher.number} was told revision {watcher.revision}, not {revision}"
+            f"socket {watcher.number} received revision {watcher.revision}, not {revision}"
             for watcher in self.open
             if watcher.closed is None and watcher.revision < revision
         ]
@@ -92,7 +92,7 @@ class Watchers:
 
 
 def ports_of(pids: Iterable[int]) -> set[int]:
-    """The clients' ports of the TCP connections that these processes hold."""
+    """The client ports of these processes' TCP connections."""
     inodes = set()
     for pid in pids:
         with suppress(OSError):

@@ -1,4 +1,4 @@
-"""How each pair of dependency and fault is produced; each module registers its own."""
+"""Produces each pair of dependency and fault; every module registers its own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 Producer = Callable[["Stage", Cell], Iterator[None]]
 
-WHOLE_WITHIN = 10.0  # s from the end of a fault, unless the fault says otherwise
+WHOLE_WITHIN = 10.0  # s from the end of a fault, unless the fault allows more
 
 
 @dataclass(frozen=True)
@@ -22,16 +22,16 @@ class Injector:
     """One fault of one dependency.
 
     Args:
-        produce: A context manager: hurts on entering, mends on leaving.
-        takes_sockets: Whether open sockets of the processes in `stage.hurt` may close.
-        cuts_requests: Whether requests under way may end without an answer.
-        loses_requests: Whether requests under way may vanish with what held them. Their clients
-            get 503 after the interface server's `--http-timeout`, which no trial waits for.
-        serves: The least share of requests that must be served meanwhile; 0: no promise.
-        heals_after: Seconds from its beginning after which everything must be served although it
-            lasts; None: no promise.
-        within: Seconds from its end until everything holds again.
-        what: What happens, for people.
+        produce: A context manager that begins the fault and ends it.
+        takes_sockets: Whether open sockets of one affected process may close.
+        cuts_requests: Whether requests in progress may end without a response.
+        loses_requests: Whether requests in progress may be lost. Their clients get 503 after the
+            interface server's `--http-timeout`, which no trial waits for.
+        serves: The minimum share of requests served meanwhile; 0: no promise.
+        heals_after: Seconds from its beginning after which requests must be served even though
+            the fault lasts; None: no promise.
+        within: Seconds from its end until every check must pass again.
+        what: A description.
     """
 
     produce: Callable[[Stage, Cell], AbstractContextManager[None]]
@@ -58,7 +58,7 @@ def fault(
     heals_after: float | None = None,
     within: float = WHOLE_WITHIN,
 ) -> Callable[[Producer], Producer]:
-    """Register a generator function; its docstring says what happens."""
+    """Register a generator function; its docstring is the description of the fault."""
     if isinstance(dependencies, Dependency):
         dependencies = (dependencies,)
 

@@ -1,4 +1,4 @@
-"""Faults of the readers and of their lines to the product."""
+"""Faults of the readers and of their connections to the product."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from tests.chaos.network.proxy import Mangling
 if TYPE_CHECKING:
     from tests.chaos.stage import Stage
 
-NOT_DISTURBED = 0.95  # of the requests of others are served
+NOT_DISTURBED = 0.95  # share of the others' requests that must be served
 
 
 def on_lines(stage: Stage, begin: str) -> Iterator[None]:
-    """A fault of the lanes of some readers and of a Chromium page."""
+    """A fault on the lanes of some readers and of a Chromium page."""
     lanes = (stage.rough, stage.web)
     for lane in lanes:
         getattr(lane, begin)()
@@ -35,7 +35,7 @@ def line_cut(stage: Stage, cell: Cell) -> Iterator[None]:
 
 @fault(Dependency.LINE, Fault.UNREACHABLE, serves=NOT_DISTURBED)
 def line_half_open(stage: Stage, cell: Cell) -> Iterator[None]:
-    """Packets vanish; the sockets of before stay half open for good, and nobody is told."""
+    """Packets are dropped; existing sockets stay half open, without notice to either side."""
     yield from on_lines(stage, "swallow")
 
 
@@ -53,7 +53,7 @@ def line_slow(stage: Stage, cell: Cell) -> Iterator[None]:
 
 @fault(Dependency.LINE, Fault.GARBAGE, serves=NOT_DISTURBED)
 def line_garbage(stage: Stage, cell: Cell) -> Iterator[None]:
-    """Messages to readers are dropped, doubled and reordered; other clients send garbage."""
+    """Messages to readers are dropped, duplicated and reordered; other clients send garbage."""
     stage.rough.mangling = Mangling(drop=0.25, double=0.25, delay=0.25, late=1.0)
     try:
         with stage.clients_that_send_garbage():
@@ -64,7 +64,7 @@ def line_garbage(stage: Stage, cell: Cell) -> Iterator[None]:
 
 @fault(Dependency.READER, Fault.SLOW, serves=NOT_DISTURBED)
 def reader_slow(stage: Stage, cell: Cell) -> Iterator[None]:
-    """Some readers read nothing while much is posted."""
+    """Some readers do not read from their sockets while many updates are posted."""
     stage.crowd.tell("slow", lane="slow", on=True)
     try:
         yield
@@ -74,7 +74,7 @@ def reader_slow(stage: Stage, cell: Cell) -> Iterator[None]:
 
 @fault(Dependency.READER, Fault.FROZEN, serves=NOT_DISTURBED)
 def laptop_sleep(stage: Stage, cell: Cell) -> Iterator[None]:
-    """Machines sleep, their sockets are forgotten, and more changes than a replay holds."""
+    """Machines sleep, their sockets are lost, and they miss more changes than a replay holds."""
     stage.sleep(True)
     stage.desk.burst()
     try:
@@ -85,6 +85,6 @@ def laptop_sleep(stage: Stage, cell: Cell) -> Iterator[None]:
 
 @fault(Dependency.READER, Fault.STALE, serves=NOT_DISTURBED)
 def stale_page(stage: Stage, cell: Cell) -> Iterator[None]:
-    """Readers open a page that a cache has kept since the run began."""
+    """Readers open a page that a cache has stored since the run began."""
     stage.open_stale_pages()
     yield

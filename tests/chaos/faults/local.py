@@ -1,4 +1,4 @@
-"""Faults of what the product keeps on its own disk."""
+"""Faults of the product's database file and disk."""
 
 from __future__ import annotations
 
@@ -39,6 +39,6 @@ def database_busy(stage: Stage, cell: Cell) -> Iterator[None]:
 
 @fault(Dependency.DISK, Fault.FULL)
 def disk_full(stage: Stage, cell: Cell) -> Iterator[None]:
-    """Not a byte is left in DATA_DIR."""
+    """The file system of DATA_DIR is full."""
     with stage.product.full_disk():
         yield

@@ -16,11 +16,11 @@ from tests.chaos.network.servers import RUNNING, STOPPED
 if TYPE_CHECKING:
     from tests.chaos.stage import Stage
 
-ONE_OF_TWO = 0.4  # of the requests at least, while one of two processes is away
+ONE_OF_TWO = 0.4  # minimum share of requests, while one of two processes is down
 
 
 def chosen(stage: Stage, cell: Cell) -> list[str]:
-    """The names of the processes that the cell hurts."""
+    """The names of the processes that the cell affects."""
     group = "workers" if cell.dependency is Dependency.WORKERS else str(cell.dependency)
     group = {"worker": "workers"}.get(group, group)
     names = sorted(stage.tree.members(group))
@@ -33,15 +33,15 @@ def chosen(stage: Stage, cell: Cell) -> list[str]:
 @fault(Dependency.INTERFACE, Fault.KILLED, takes_sockets=True, cuts_requests=True)
 @fault(Dependency.TERMINAL, Fault.KILLED)
 def process_killed(stage: Stage, cell: Cell) -> Iterator[None]:
-    """kill -9, and again whenever supervisord has started it anew, until the time is over."""
+    """kill -9, and again after each restart by supervisord, until the end."""
     with stage.tree.killing(chosen(stage, cell), stage.random):
         yield
 
 
 @fault(Dependency.WORKERS, Fault.KILLED, loses_requests=True)
 def workers_killed(stage: Stage, cell: Cell) -> Iterator[None]:
-    """Every worker is killed -9 in the middle of a consumer, and again until the time is over."""
-    # The database is held meanwhile, so that the posts that have come to the workers stay there.
+    """Every worker is killed in the middle of a consumer, and again until the end."""
+    # The database is locked meanwhile, so that the posts stay in the workers.
     with ExitStack() as killing:
         with stage.lock():
             stage.wait_for_posts_under_way()
@@ -51,7 +51,7 @@ def workers_killed(stage: Stage, cell: Cell) -> Iterator[None]:
 
 @fault(Dependency.PULSE, Fault.KILLED)
 def pulse_killed(stage: Stage, cell: Cell) -> Iterator[None]:
-    """kill -9, again and again, while half of all broadcasts are lost."""
+    """kill -9, repeatedly, while half of all broadcasts are lost."""
     stage.rough.mangling = Mangling(drop=0.5)
     with stage.tree.killing(chosen(stage, cell), stage.random):
         try:
@@ -73,12 +73,12 @@ def process_restarted(stage: Stage, cell: Cell) -> Iterator[None]:
     yield
 
 
-@fault(Dependency.WORKER, Fault.FROZEN)
-@fault(Dependency.WORKERS, Fault.FROZEN)
+@fault(Dependency.WORKER, Fault.FROZEN, loses_requests=True)
+@fault(Dependency.WORKERS, Fault.FROZEN, loses_requests=True)
 @fault(Dependency.INTERFACE, Fault.FROZEN, takes_sockets=True, cuts_requests=True)
 @fault(Dependency.PULSE, Fault.FROZEN)
 def process_frozen(stage: Stage, cell: Cell) -> Iterator[None]:
-    """SIGSTOP."""
+    """SIGSTOP. A worker that is frozen for long is killed with what it holds, and replaced."""
     names = chosen(stage, cell)
     with stopped(*stage.tree.pids_of(names)):
         yield
@@ -97,14 +97,14 @@ def process_slow(stage: Stage, cell: Cell) -> Iterator[None]:
 
 @fault(Dependency.TERMINAL, Fault.FROZEN, serves=0.95)
 def terminal_frozen(stage: Stage, cell: Cell) -> Iterator[None]:
-    """Nobody reads what the product prints (Ctrl-S)."""
+    """The product's output is not read (Ctrl-S)."""
     with stage.product.terminal.frozen():
         yield
 
 
 @fault(Dependency.TERMINAL, Fault.SLOW, serves=0.95)
 def terminal_slow(stage: Stage, cell: Cell) -> Iterator[None]:
-    """The terminal takes 1 kB a second."""
+    """The terminal reads 1 kB per second."""
     with stage.product.terminal.slow():
         yield
 
@@ -112,7 +112,7 @@ def terminal_slow(stage: Stage, cell: Cell) -> Iterator[None]:
 @fault(Dependency.CLOCK, Fault.AHEAD, serves=0.95)
 @fault(Dependency.CLOCK, Fault.BACK, serves=0.95)
 def clock_stepped(stage: Stage, cell: Cell) -> Iterator[None]:
-    """The wall clock of the product's host steps by a minute, and back at the end."""
+    """The wall clock of the product's host jumps by a minute, and back at the end."""
     seconds = 60.0 if cell.fault is Fault.AHEAD else -60.0
     with stage.product.clock.stepped(seconds):
         yield

@@ -1,4 +1,4 @@
-"""Faults of servers on machines of their own: Redis, PostgreSQL, mail server, webhook's host."""
+"""Faults of servers on separate machines: Redis, PostgreSQL, mail server, webhook host."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 SHARES = (Dependency.SHARD_1, Dependency.SHARD_2)
 PLAIN_REDIS = (Dependency.REDIS, *SHARES)
-# Sentinel promotes the replica after 2 s, and a client may need a few seconds to find out.
+# Sentinel promotes the replica after 2 s; a client may need a few more seconds to find it.
 PROMOTED_WITHIN = 15.0  # s
-OTHERS_SERVE = 0.95  # of the requests, while somebody else's server is away
+OTHERS_SERVE = 0.95  # minimum share of requests, while an external server is down
 
 
 @contextmanager
 def used(stage: Stage, cell: Cell) -> Iterator[None]:
-    """Mails and webhooks that keep a server of others busy, where the cell is about it."""
+    """Send mails or webhook deliveries if the cell affects their server."""
     with ExitStack() as using:
         if cell.dependency is Dependency.SMTP:
             using.enter_context(stage.mailing())
@@ -32,20 +32,20 @@ def used(stage: Stage, cell: Cell) -> Iterator[None]:
 
 
 def hurt(stage: Stage, cell: Cell) -> Iterator[None]:
-    """The fault that Server has under the same name."""
+    """The fault of Server with the same name."""
     server: Server = stage.server(cell.dependency)
     with used(stage, cell), getattr(server, cell.fault)():
         yield
 
 
 for kind in (Fault.KILLED, Fault.FROZEN, Fault.UNREACHABLE, Fault.SLOW):
-    # A Redis that is killed takes with it what waits in it; a promoted replica may lack the newest.
+    # A killed Redis loses its queued messages; a promoted replica may lack the newest ones.
     fault(PLAIN_REDIS, kind, loses_requests=kind is Fault.KILLED)(hurt)
     fault(
         Dependency.MASTER,
         kind,
         within=PROMOTED_WITHIN,
-        # Sentinel takes one that is slow for alive.
+        # Sentinel considers a slow master alive.
         heals_after=None if kind is Fault.SLOW else PROMOTED_WITHIN,
         loses_requests=True,
     )(hurt)
@@ -55,7 +55,7 @@ for kind in (Fault.KILLED, Fault.FROZEN, Fault.UNREACHABLE, Fault.SLOW):
 
 @fault(REDIS_LIKE, Fault.GARBAGE, loses_requests=True)
 def redis_garbage(stage: Stage, cell: Cell) -> Iterator[None]:
-    """Connections are cut; what is there instead answers garbage."""
+    """Connections are cut; another program on the port responds with garbage."""
     server = stage.server(cell.dependency)
     assert isinstance(server, RedisServer)
     with server.garbage(stage.random.getrandbits(32)):
@@ -82,7 +82,7 @@ def redis_emptied(stage: Stage, cell: Cell) -> Iterator[None]:
 
 @fault(REDIS_LIKE, Fault.EVICTING, loses_requests=True)
 def redis_evicting(stage: Stage, cell: Cell) -> Iterator[None]:
-    """`maxmemory` is below what is held, with allkeys-lru or allkeys-random."""
+    """`maxmemory` is below the memory in use, with allkeys-lru or allkeys-random."""
     server = stage.server(cell.dependency)
     assert isinstance(server, RedisServer)
     with server.evicting(stage.random.choice(("allkeys-lru", "allkeys-random"))):
@@ -91,7 +91,7 @@ def redis_evicting(stage: Stage, cell: Cell) -> Iterator[None]:
 
 @fault(Dependency.POSTGRES, Fault.GARBAGE)
 def postgres_garbage(stage: Stage, cell: Cell) -> Iterator[None]:
-    """It is stopped; what has its port answers garbage."""
+    """It is stopped; another program on its port responds with garbage."""
     server = stage.server(cell.dependency)
     assert isinstance(server, PostgresServer)
     with server.garbage(stage.random.getrandbits(32)):
@@ -100,7 +100,7 @@ def postgres_garbage(stage: Stage, cell: Cell) -> Iterator[None]:
 
 @fault(Dependency.POSTGRES, Fault.FULL)
 def postgres_full(stage: Stage, cell: Cell) -> Iterator[None]:
-    """Others hold every connection of `max_connections`."""
+    """Other clients hold all connections of `max_connections`."""
     server = stage.server(cell.dependency)
     assert isinstance(server, PostgresServer)
     with server.full():
@@ -109,7 +109,7 @@ def postgres_full(stage: Stage, cell: Cell) -> Iterator[None]:
 
 @fault(PEERS, Fault.GARBAGE, serves=OTHERS_SERVE)
 def peer_garbage(stage: Stage, cell: Cell) -> Iterator[None]:
-    """It answers garbage."""
+    """It responds with garbage."""
     port = SMTP_PORT if cell.dependency is Dependency.SMTP else HOOK_PORT
     with used(stage, cell), stage.outside.garbage(port, stage.random.getrandbits(32)):
         yield

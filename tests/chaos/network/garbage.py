@@ -1,4 +1,4 @@
-"""A server that answers whatever it is asked with garbage.
+"""A server that responds to everything with garbage.
 
     python -m tests.chaos.network.garbage ADDRESS PORT SEED
 
@@ -11,8 +11,8 @@ import asyncio
 import random
 import sys
 
-# What a parser of Redis's, PostgreSQL's, SMTP's or HTTP's protocol may meet when another program
-# has taken the port, or the line corrupts what it carries.
+# Input that a parser of the Redis, PostgreSQL, SMTP or HTTP protocol may get if another program has
+# taken the port, or the network corrupts data.
 ANSWERS = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<!doctype html><title>It works!</title>",
     b"+PONG\r\n" * 50,

@@ -1,4 +1,4 @@
-"""Machines of their own for what the product depends on: network namespaces on one bridge.
+"""Separate machines for the product's dependencies: network namespaces on one bridge.
 
 The whole run has namespaces of its own for networks, mounts and processes (`enter()`): nothing of
 it is visible outside, and nothing is left behind, however it ends.
@@ -24,17 +24,17 @@ MARK = "CHAOS_NAMESPACE"  # set in the environment of a run that is inside
 # When the first process of its own tree ends, the kernel ends all others.
 NAMESPACES = ["--net", "--mount", "--propagation", "private"]
 NAMESPACES += ["--pid", "--fork", "--kill-child", "--mount-proc"]
-TEMPORARY = "/mnt"  # of the file system of this run alone
+TEMPORARY = "/mnt"  # a private file system of this run
 NAMES = Path("/run/netns")  # where ip(8) keeps names of namespaces
 # What a line that is slow lets through. 256 kbit/s carry the product's traffic with delays: 64 kB
 # of buffer are up to 2 s.
 SLOW = ("tbf", "rate", "256kbit", "burst", "4kb", "limit", "64kb")
-# A queue of length 0: every packet is dropped, and neither side is told.
+# A queue of length 0 drops every packet, without notice to either side.
 DROP = ("pfifo", "limit", "0")
 
 
 def why_not() -> str | None:
-    """Why this process cannot make namespaces, as a sentence; None where it can."""
+    """The reason why this process cannot create namespaces, as a sentence; None if it can."""
     if os.getuid() != 0:
         return "The fault matrix makes network namespaces and mounts: run it as root."
     for command, package in (("ip", "iproute2"), ("tc", "iproute2"), ("unshare", "util-linux")):
@@ -44,7 +44,7 @@ def why_not() -> str | None:
 
 
 def enter() -> None:
-    """Run this program again in namespaces of its own, unless it is inside. Raises SystemExit."""
+    """Run this program again in new namespaces, unless it is inside. Raises SystemExit."""
     if MARK in os.environ:
         prepare()
         return
@@ -78,7 +78,7 @@ class Machine:
 
     last = 1  # the last byte of the newest machine's address
 
-    def __init__(self, name: str):
+    def __init__(self, name: str) -> None:
         Machine.last += 1
         self.name = name
         self.address = f"{NETWORK}.{self.last}"
@@ -107,13 +107,13 @@ class Machine:
 
     @contextmanager
     def unreachable(self) -> Iterator[None]:
-        """Packets to and from it vanish; nothing is refused and nothing is reset."""
+        """Drop packets in both directions; no connection is refused or reset."""
         with self.queues(DROP):
             yield
 
     @contextmanager
     def slow(self) -> Iterator[None]:
-        """A thin line with a long buffer."""
+        """A slow connection with a long buffer."""
         with self.queues(SLOW):
             yield
 

@@ -1,4 +1,4 @@
-"""The servers of others: a mail server and a host of webhooks, which take everything.
+"""External servers: a mail server and a webhook host, which accept everything.
 
     python -m tests.chaos.network.outside ADDRESS SMTP_PORT HOOK_PORT
 
@@ -56,7 +56,7 @@ Taking = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[None, 
 
 
 def quietly(take: Taking) -> Taking:
-    """Without a traceback where the client goes in the middle."""
+    """Prints no traceback if the client disconnects early."""
 
     async def taking(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

@@ -1,4 +1,4 @@
-"""Redis, PostgreSQL and the servers of others, each on a machine of its own, and their faults."""
+"""Redis, PostgreSQL and external servers, each on a separate machine, and their faults."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from tests.chaos.network.machines import Machine
 from tests.e2e.stack import ROOT
 
 REDIS_PORT, POSTGRES_PORT, SMTP_PORT, HOOK_PORT = 6379, 5432, 2525, 8080
-STOPPED, RUNNING = 0.2, 0.05  # s in turns: a process that is starved of CPU
+STOPPED, RUNNING = 0.2, 0.05  # s in turn, for a process that is starved of CPU
 EMPTY_EVERY = 5.0  # s
 SENTINEL_AGAIN = 1.0  # s
-CONNECTIONS = 40  # PostgreSQL's max_connections: the product takes about 10
+CONNECTIONS = 40  # PostgreSQL's max_connections: the product uses about 10
 
 
 class Server(AnyServer):
-    """One program on a machine of its own, and what can happen to it."""
+    """A program on a separate machine, and its faults."""
 
     machine: Machine
 
@@ -50,7 +50,7 @@ class Server(AnyServer):
         return self.process.pids() if self.process.is_running() else []
 
     def kill(self) -> None:
-        """kill -9 of everything that belongs to it, as a loss of power."""
+        """Kill all its processes, as a power failure does."""
         if self.process.is_running():
             self.process.kill()
 
@@ -76,13 +76,13 @@ class Server(AnyServer):
 
     @contextmanager
     def slow(self) -> Iterator[None]:
-        """A thin line, and a server that answers after up to 0.2 s."""
+        """A slow connection, and a server that responds after up to 0.2 s."""
         with self.machine.slow(), starved(self.pids, STOPPED, RUNNING):
             yield
 
     @contextmanager
     def speaking_garbage(self, port: int, seed: int) -> Iterator[None]:
-        """Another program has its port, and answers what no client can parse."""
+        """Another program on its port sends responses that no client can parse."""
         program = [sys.executable, "-m", "tests.chaos.network.garbage", self.machine.address]
         log = self.make_folder() / "garbage"
         log.unlink(missing_ok=True)
@@ -95,7 +95,7 @@ class Server(AnyServer):
 class RedisServer(Server, redis_servers.RedisServer):
     """`options` go to its command line. The tests use its unix socket, which no fault reaches."""
 
-    def __init__(self, name: str, *options: str):
+    def __init__(self, name: str, *options: str) -> None:
         self.machine = Machine(name)
         own = ["--unixsocket", "socket", "--protected-mode", "no", *options]
         address, prefix = self.machine.address, self.machine.prefix
@@ -105,13 +105,13 @@ class RedisServer(Server, redis_servers.RedisServer):
         return redis.Redis(unix_socket_path=f"{self.folder}/socket")
 
     def role(self) -> str:
-        """What it takes itself for: master or slave."""
+        """Its role as reported by itself: master or slave."""
         with self.client() as client:
             return str(client.info("replication")["role"])
 
     @contextmanager
     def garbage(self, seed: int) -> Iterator[None]:
-        """Its connections are cut, and who connects again gets garbage."""
+        """Cut its connections; clients that reconnect get garbage."""
         with self.client() as client, ExitStack() as ending:
             client.config_set("port", 0)
             ending.callback(client.config_set, "port", REDIS_PORT)
@@ -121,13 +121,13 @@ class RedisServer(Server, redis_servers.RedisServer):
 
     @contextmanager
     def full(self) -> Iterator[None]:
-        """No memory is left, and nothing may be evicted: every write is refused."""
+        """Leave no memory and forbid eviction, so that every write is refused."""
         with self.limited("noeviction", lambda used: 1):
             yield
 
     @contextmanager
     def evicting(self, policy: str) -> Iterator[None]:
-        """Half of what it holds must go, and it stays as small as that."""
+        """Limit its memory to half of what it uses, so that it evicts keys."""
         with self.client() as client:
             held = int(client.memory_stats()["dataset.bytes"])
         with self.limited(policy, lambda used: used - max(held // 2, 4096)):
@@ -145,7 +145,7 @@ class RedisServer(Server, redis_servers.RedisServer):
 
     @contextmanager
     def emptied(self, generator: random.Random) -> Iterator[None]:
-        """A random half of the keys is deleted, and again every few seconds."""
+        """Delete a random half of the keys, at once and then every few seconds."""
 
         def empty(ended: threading.Event) -> None:
             with self.client() as client:
@@ -173,7 +173,7 @@ class LastingSentinel(redis_servers.RedisSentinel):
 
 
 class SentinelMaster:
-    """A Redis, its replica and a Sentinel beside the product. `current` is the master of now."""
+    """A Redis, its replica and a Sentinel. `current` is the current master."""
 
     SERVICE = "chaos"
     SETTINGS = {"down-after-milliseconds": 2000, "failover-timeout": 6000}
@@ -211,7 +211,7 @@ class SentinelMaster:
 
     @property
     def current(self) -> RedisServer:
-        """The master of now; waits for a Sentinel that is just being started again."""
+        """The current master; waits for a Sentinel that is being restarted."""
         address = wait_until(self.sentinel.master, "an answer of the Sentinel")
         return next(server for server in self.servers if server.machine.address == address)
 
@@ -226,25 +226,25 @@ class PostgresServer(Server, postgresql.PostgresServer):
         super().__init__(self.machine.address, *limit, port=POSTGRES_PORT, namespace=namespace)
 
     def connect(self) -> psycopg.Connection:
-        """By its unix socket, which no fault of the network reaches."""
+        """Connect to its unix socket, which network faults do not affect."""
         return psycopg.connect(
             host=str(self.folder), port=self.port, user="liveblog", dbname="postgres"
         )
 
     @contextmanager
     def garbage(self, seed: int) -> Iterator[None]:
-        """It is stopped, and a program that talks garbage has its port."""
+        """Stop it, and run a program that sends garbage on its port."""
         with self.killed(), self.speaking_garbage(POSTGRES_PORT, seed):
             yield
 
     @contextmanager
     def full(self) -> Iterator[None]:
-        """Others hold all of its connections; those of the product are ended first."""
+        """Hold all of its connections, after closing those of the product."""
         held: list[psycopg.Connection] = []
         try:
             for _ in range(5):
                 self.fill(held)
-                # In one connection that is held: there is no free one to do it from.
+                # Use one of the held connections, because none is free.
                 own = [connection.info.backend_pid for connection in held]
                 held[0].execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
@@ -265,7 +265,7 @@ class PostgresServer(Server, postgresql.PostgresServer):
 
 
 class Outside(Server):
-    """The servers of others: a mail server and a host of webhooks. `mails` and `hooks` grow."""
+    """External servers: a mail server and a webhook host, with what they received."""
 
     def __init__(self) -> None:
         self.name = "outside"

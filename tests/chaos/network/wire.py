@@ -1,22 +1,22 @@
-"""What an interface server sends, cut where its WebSocket frames end (RFC 6455, section 5.2)."""
+"""Splits the output of an interface server into WebSocket frames (RFC 6455, section 5.2)."""
 
 TEXT = 0x81  # the first byte of a text frame that is a whole message
 
 
 class Pieces:
-    """Bytes in, whole pieces out: first the answer to the handshake, then one frame a piece.
+    """Bytes in, whole pieces out: first the answer to the handshake, then one frame per piece.
 
-    A connection that does not become a WebSocket is passed on as it comes.
+    The data of a connection that does not become a WebSocket is not split.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.buffer = b""
-        self.is_websocket = None  # until the handshake is answered
+        self.is_websocket: bool | None = None  # None: the handshake is not answered yet
 
     def feed(self, data: bytes) -> list[tuple[bytes, bool]]:
-        """(piece, is a text message) for all that is complete by now."""
+        """(piece, is a text message) for all complete pieces."""
         self.buffer += data
-        found = []
+        found: list[tuple[bytes, bool]] = []
         if self.is_websocket is None:
             end = self.buffer.find(b"\r\n\r\n")
             if end < 0:
@@ -32,15 +32,15 @@ class Pieces:
             found.append((piece, piece[0] == TEXT))
         return found
 
-    def take(self, length):
+    def take(self, length: int) -> bytes:
         piece, self.buffer = self.buffer[:length], self.buffer[length:]
         return piece
 
 
 def frame_length(data: bytes) -> int | None:
-    """The bytes of the frame that `data` begins with, header included; None if it cannot be said.
+    """The length of the first frame in bytes, including its header; None if it is not known yet.
 
-    A server's frames are not masked.
+    The frames of a server are not masked.
     """
     if len(data) < 2:
         return None

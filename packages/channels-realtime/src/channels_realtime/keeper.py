@@ -8,8 +8,8 @@ which ends; or it ends itself, and the first one serves on. So supervisord and s
 one process with one id. Its exit code is that of the last process, and every other signal is passed
 on.
 
-It need not be replaced itself: it holds no socket, knows nothing of the command, and imports nothing
-once it runs. A second SIGHUP while a new process starts changes nothing.
+It need not be replaced itself: it holds no socket, knows nothing of the command, and imports
+nothing once it runs. A second SIGHUP while a new process starts changes nothing.
 """
 
 import contextlib

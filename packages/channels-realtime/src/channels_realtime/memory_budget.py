@@ -1,7 +1,6 @@
-"""How much memory one interface server may need at worst: one number, divided in one place.
+"""The upper bound of an interface server's memory, and how it is divided.
 
 Each part bounds one kind of buffer that clients, stopped workers or a frozen Redis can fill.
-README.md shows the parts with their sizes; a test holds that table against this module.
 """
 
 import re

@@ -10,22 +10,19 @@ together with what is sent to the socket first; see channels_realtime.worker.con
 from typing import Any
 
 from channels import DEFAULT_CHANNEL_LAYER, channel_layers
-from channels.message import Message
 from django.conf import settings
 from django.contrib.sessions.backends.base import CreateError, SessionBase
 
 from channels_realtime.layer.channel_layer import Transport
 from channels_realtime.layer.commands import Command
 from channels_realtime.layer.envelope import MESSAGE, STAMP
-from channels_realtime.worker.conversation import new_conversation
+from channels_realtime.worker.conversation import ending, new_conversation
 
 
-def deletion(message: Message) -> Command[None] | None:
-    """The command that deletes the session of a socket whose disconnect this is, or None."""
-    if message.channel.name != "websocket.disconnect":
-        return None
-    name = message.content.get("reply_channel")
-    if not name or not is_our_engine():
+def deletion() -> Command[None] | None:
+    """The command that deletes the session of the socket whose disconnect was handled, if any."""
+    name = ending()
+    if name is None or not is_our_engine():
         return None
     return SessionStore(reply_channel=name).delete_command()
 

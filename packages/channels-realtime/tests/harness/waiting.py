@@ -12,12 +12,15 @@ PATIENCE = 60  # s: for a busy machine; nothing waits this long where all is wel
 POLL = 0.02  # s between two checks of a condition
 
 
-def wait_until(condition: Callable[[], T], what: str, patience: float = PATIENCE) -> T:
+def wait_until(
+    condition: Callable[[], T], what: str, patience: float = PATIENCE, poll: float = POLL
+) -> T:
     """Check the condition until it holds, and return its value.
 
     Args:
         what: the awaited thing, for the message of the failure.
         patience: seconds.
+        poll: seconds between two checks; longer ones for a condition that is costly to check.
 
     Raises:
         AssertionError: the condition has not held in time.
@@ -26,7 +29,7 @@ def wait_until(condition: Callable[[], T], what: str, patience: float = PATIENCE
     while time.monotonic() < deadline:
         if value := condition():
             return value
-        time.sleep(POLL)
+        time.sleep(poll)
     raise AssertionError(f"waited {patience} s in vain for {what}")
 
 

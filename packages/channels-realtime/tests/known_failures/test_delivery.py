@@ -6,8 +6,9 @@ from math import inf
 
 import pytest
 from channels_realtime.layer.channel_layer import HEARTBEAT
-from harness.services import stopped, wait_until
+from harness.process import stopped
 from harness.stack import Stack
+from harness.waiting import wait_until
 
 MANY = 300  # sockets of one process; the stock stack's capacity is 100
 

@@ -6,9 +6,9 @@ from contextlib import ExitStack
 
 import pytest
 from harness.clients import read_until, status_of
-from harness.process import Process
-from harness.services import stopped, wait_until
+from harness.process import Process, stopped
 from harness.stack import Stack
+from harness.waiting import wait_until
 
 HEALTH = ("--health-path", "/healthz", "--ready-path", "/ready/")
 

@@ -16,15 +16,16 @@ import pytest
 from channels_realtime.memory_budget import Budget
 from channels_realtime.metrics.counters import processes
 from harness.clients import handshake, read_until, status_of
-from harness.services import PATIENCE, stopped, wait_until
+from harness.process import stopped
 from harness.stack import Stack
+from harness.waiting import PATIENCE, wait_until
 
 MIB = 1 << 20
 BUDGET = 32 * MIB
 PARTS = Budget.of(BUDGET)
 LIMITS = {"max-upload": MIB, "max-message": MIB, "write-buffer": 256 << 10, "message-rate": 50}
 OPTIONS = [word for name, value in LIMITS.items() for word in (f"--{name}", str(value))]
-PROGRAM = 64 * MIB  # of the small project; README has the product's, which imports more
+PROGRAM = 64 * MIB  # of the small project; a site that imports more needs more
 BROADCAST = os.urandom(100_000)
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from channels_realtime.metrics.counters import Hung, hung_workers
 from harness.clients import status_of
-from harness.process import Process
-from harness.services import runs, stopped, wait_until
+from harness.process import Process, runs, stopped
 from harness.stack import Stack
+from harness.waiting import wait_until
 
 LIMIT = "4"  # s; CONSUMER_TIMEOUT in these tests: a busy machine may stop a worker for a while
 

@@ -11,8 +11,9 @@ from contextlib import ExitStack, suppress
 import pytest
 from harness.clients import read_until, status_of
 from harness.network import listening_ports
-from harness.services import PATIENCE, stopped, wait_until
+from harness.process import stopped
 from harness.stack import Stack
+from harness.waiting import PATIENCE, wait_until
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 # Row 4

@@ -15,8 +15,11 @@ import redis
 from channels_realtime.layer.channel_layer import RedisChannelLayer
 from channels_realtime.metrics.counters import processes
 from harness.clients import read_until
-from harness.services import PATIENCE, RedisSentinel, RedisServer, free_port, stopped, wait_until
+from harness.network import free_port
+from harness.process import stopped
+from harness.redis_servers import RedisSentinel, RedisServer
 from harness.stack import Stack
+from harness.waiting import PATIENCE, wait_until
 from websockets.exceptions import InvalidStatus
 
 OUTAGE = 30  # s: longer than any number of attempts that redis-py counts
@@ -212,6 +215,41 @@ def test_row_31_clients_that_wait_for_a_frozen_redis_are_told_503_within_15_s():
             )
 
         wait_until(lambda: drops() >= 3, "the drops in the counters")
+
+
+def test_row_31_a_client_whose_answer_a_full_redis_does_not_take_is_told_503_within_15_s():
+    with RedisServer() as full, Stack(url=full.url) as stack:
+        front = whole(stack)
+        with front.raw() as client, redis.Redis(port=full.port) as admin:
+            client.sendall(b"GET /held-view/ HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            stack.wait_for_lines("held", 1)
+            admin.config_set("maxmemory", 1)
+            since = time.monotonic()
+            stack.open_gate()
+            answer = read_until(client, b"please try again in a moment.")
+            assert answer.startswith(b"HTTP/1.1 503 ") and b"\r\nRetry-After: 5\r\n" in answer
+            assert time.monotonic() - since < UNANSWERED
+            admin.config_set("maxmemory", 0)
+            wait_until(lambda: answers(front), "a page once there is room", HEALED)
+
+
+def test_row_31_a_request_that_is_lost_with_redis_is_told_503_within_15_s():
+    with RedisServer() as killed, Stack(url=killed.url) as stack, ExitStack() as clients:
+        front = whole(stack)
+        at_worker, in_redis = (clients.enter_context(front.raw()) for _ in range(2))
+        at_worker.sendall(b"GET /held-view/ HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        stack.wait_for_lines("held", 1)
+        in_redis.sendall(b"GET /ready/ HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        layer = RedisChannelLayer(hosts=[killed.url])
+        wait_until(lambda: layer.channel_statistics("http.request")["messages_pending"], "it")
+        lost = time.monotonic()
+        killed.stop(signal.SIGKILL)
+        killed.start()
+        answer = read_until(in_redis, b"please try again in a moment.")
+        assert answer.startswith(b"HTTP/1.1 503 ") and b"\r\nRetry-After: 5\r\n" in answer
+        assert time.monotonic() - lost < UNANSWERED
+        stack.open_gate()
+        wait_until(lambda: answers(front), "a page after the restart")
 
 
 # Row 32

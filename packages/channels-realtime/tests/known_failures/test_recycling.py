@@ -4,8 +4,8 @@ import signal
 
 import pytest
 from harness.load import Load
-from harness.services import wait_until
 from harness.stack import Stack
+from harness.waiting import wait_until
 
 
 @pytest.mark.parametrize("threads", ["1", "3"])

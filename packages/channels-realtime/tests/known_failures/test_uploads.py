@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from channels_realtime.memory_budget import Budget
 from harness.clients import read_until, status_of
-from harness.services import PATIENCE, wait_until
 from harness.stack import Stack
+from harness.waiting import PATIENCE, wait_until
 
 MIB = 1 << 20
 BODY = bytes(10 * MIB)

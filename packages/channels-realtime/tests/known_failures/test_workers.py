@@ -6,8 +6,8 @@ import pytest
 from channels.sessions import wait_channel_name
 from harness.clients import status_of
 from harness.load import Load
-from harness.services import wait_until
 from harness.stack import Stack
+from harness.waiting import wait_until
 
 # Row 2
 

@@ -181,31 +181,34 @@ def test_a_response_under_way_goes_on(bare):
         assert receive(bare, "http.request")["path"] == "/again"
 
 
+CHUNKED = b"POST %s HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n"
+EXPECTING = b"POST %s HTTP/1.1\r\nHost: test\r\nExpect: 100-continue\r\nContent-Length: 7\r\n\r\n"
+# By path: what was sent before the takeover, what is sent after it, and the body of the request.
 REQUESTS = {
     "/line": (b"GET /li", b"ne HTTP/1.1\r\nHost: test\r\n\r\n", b""),
     "/header": (b"GET /header HTTP/1.1\r\nHost: te", b"st\r\n\r\n", b""),
     "/length": (
-        b"POST /length HTTP/1.1\r\nHost: test\r\nExpect: 100-continue\r\nContent-Length: 7\r\n\r\nabc",
+        EXPECTING % b"/length" + b"abc",
         b"defg",
         b"abcdefg",
     ),
     "/chunk": (
-        b"POST /chunk HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n5\r\ncd",
+        CHUNKED % b"/chunk" + b"2\r\nab\r\n5\r\ncd",
         b"efg\r\n0\r\n\r\n",
         b"abcdefg",
     ),
     "/chunk-length": (
-        b"POST /chunk-length HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0",
+        CHUNKED % b"/chunk-length" + b"2\r\nab\r\n0",
         b"5\r\ncdefg\r\n0\r\n\r\n",
         b"abcdefg",
     ),
     "/chunk-end": (
-        b"POST /chunk-end HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r",
+        CHUNKED % b"/chunk-end" + b"2\r\nab\r",
         b"\n0\r\n\r\n",
         b"ab",
     ),
     "/trailer": (
-        b"POST /trailer HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX: ",
+        CHUNKED % b"/trailer" + b"1\r\na\r\n0\r\nX: ",
         b"1\r\n\r\n",
         b"a",
     ),

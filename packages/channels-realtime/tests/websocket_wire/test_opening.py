@@ -5,7 +5,8 @@ import hashlib
 
 import pytest
 from harness.project import Board
-from harness.services import RedisServer, wait_until
+from harness.redis_servers import RedisServer
+from harness.waiting import wait_until
 from harness.wire import (
     BINARY,
     CLOSE,
@@ -140,16 +141,21 @@ def test_a_handshake_is_told_503_while_redis_is_away():
 # Headers
 
 
+def get_first(wire, unanswered):
+    """An HTTP request before the handshake on the same connection."""
+    wire.send(b"GET /first/ HTTP/1.1\r\nHost: test\r\n\r\n")
+    channel = unanswered.receive("http.request")["reply_channel"]
+    unanswered.layer.send(channel, {"status": 204, "headers": [], "content": b""})
+    assert wire.status() == 204
+
+
 @pytest.mark.parametrize("reused", [False, True], ids=["new", "reused"])
 @pytest.mark.parametrize("byte", [0x0B, 0x0C, 0x1C, 0x1D, 0x1E, 0x85, 0x0A, 0x0D], ids=hex)
 def test_a_header_value_with_a_line_end_is_refused_and_smuggles_nothing(unanswered, byte, reused):
     evil = b"kind" + bytes([byte]) + b"X-Forwarded-For: 6.6.6.6"
     with Wire(unanswered.interface) as wire:
         if reused:
-            wire.send(b"GET /first/ HTTP/1.1\r\nHost: test\r\n\r\n")
-            channel = unanswered.receive("http.request")["reply_channel"]
-            unanswered.layer.send(channel, {"status": 204, "headers": [], "content": b""})
-            assert wire.status() == 204
+            get_first(wire, unanswered)
         wire.send(handshake(X_Innocent=evil))
         assert wire.status() == 400
         assert unanswered.next() is None
@@ -159,10 +165,7 @@ def test_a_header_value_with_a_line_end_is_refused_and_smuggles_nothing(unanswer
 def test_the_consumer_gets_the_headers_that_were_sent(unanswered, reused):
     with Wire(unanswered.interface) as wire:
         if reused:
-            wire.send(b"GET /first/ HTTP/1.1\r\nHost: test\r\n\r\n")
-            channel = unanswered.receive("http.request")["reply_channel"]
-            unanswered.layer.send(channel, {"status": 204, "headers": [], "content": b""})
-            assert wire.status() == 204
+            get_first(wire, unanswered)
         wire.send(handshake("/a%20b/?q=%41", X_Grape="gr\xfcn", X_Under_Score="x"))
         message = unanswered.receive()
         unanswered.layer.send(message["reply_channel"], {"accept": False})

@@ -260,10 +260,10 @@ class Connections:
             connection.respond(message)
             self.writes.add(http_channel, len(message.get("content", b"")))
 
-    def redis_lost(self, since: float) -> None:
-        """Redis has been away since then (monotonic clock): refuse what waits for an answer.
+    def refuse_waiting(self, since: float) -> None:
+        """Refuse what has waited for an answer since before then (monotonic clock).
 
-        Only what was sent to the workers before: the outbox refuses what was sent later.
+        What was sent to the workers later is refused by the outbox where Redis does not take it.
         """
         for connection in tuple(self.by_reply_channel.values()):
             if connection.waits_since() < since:

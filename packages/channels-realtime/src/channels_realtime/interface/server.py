@@ -32,6 +32,7 @@ from channels_realtime.interface.takeover.state import SharedState
 from channels_realtime.interface.takeover.taking import Collected, Taker
 from channels_realtime.internals import keep_time_monotonically
 from channels_realtime.layer.channel_layer import HEARTBEAT, PROCESS, Transport
+from channels_realtime.layer.receiving import LONG_WAIT
 from channels_realtime.memory_budget import Budget
 from channels_realtime.metrics.counters import Metrics
 
@@ -40,10 +41,13 @@ logger = logging.getLogger("channels_realtime.interface")
 CHECK = 2  # s between checks of time limits and silent sockets
 LISTEN_WITHIN = 2  # s: clients should rather be told that Redis is away than kept waiting
 DRAIN_STEP = 0.05  # s between two batches of sockets that are closed
-# s from the loss of Redis until clients that wait for an answer are refused. It takes up to 8.5 s
-# to notice that Redis is frozen (shard.ANSWER_WITHIN and three heartbeats), and up to one heartbeat
-# more to refuse: 14 s in all. A restart takes 1 to 2 s, after which most clients get their answer.
+# s from the loss of a connection to Redis until clients that have waited for an answer since before
+# are refused, also where Redis is back: their request may be lost, or the answer. It takes up to
+# 8.5 s to notice that Redis is frozen (shard.ANSWER_WITHIN and three heartbeats), and up to one
+# heartbeat more to refuse: 14 s in all. A restart takes 1 to 2 s, after which most clients get
+# their answer.
 REFUSE_AFTER = 4.0
+SLOW = 1.0  # s for a heartbeat, which takes a millisecond
 GRACE = 3  # s for what should take milliseconds
 CANNOT_START = 3  # the exit code that supervisors do not restart
 
@@ -102,8 +106,8 @@ class Server:
         log_twisted_errors()
         for link in (*self.reading, *self.writing):
             reactor.callWhenRunning(link.open)
-        # Python's 700 suits short scripts. Here a few connections make as many objects, which
-        # stay: checking them again and again took a twentieth of a handshake.
+        # Python's default of 700 suits short scripts. A few connections create that many objects,
+        # which stay alive; scanning them repeatedly took 5 % of the CPU time per handshake.
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
         if self.taker is None:
@@ -200,13 +204,18 @@ class Server:
             logger.exception("Clients that wait for Redis could not be refused")
 
     def refuse_waiting(self, now: float) -> None:
-        """Refuse clients that wait for an answer through a Redis that is away for too long."""
+        """Refuse clients whose answer a lost connection took, or a full Redis does not take.
+
+        While Redis answers slowly, those that have waited for LONG_WAIT are refused.
+        """
         for link in self.writing + self.reading:
-            lost_at = link.lost_at
-            if lost_at is None or now - lost_at < REFUSE_AFTER or self.refused.get(link) == lost_at:
+            since = link.refused_since or link.lost_at
+            if since is None or now - since < REFUSE_AFTER or self.refused.get(link) == since:
                 continue
-            self.refused[link] = lost_at
-            self.connections.redis_lost(lost_at)
+            self.refused[link] = since
+            self.connections.refuse_waiting(since)
+        if any(link.is_open and link.round_trip > SLOW for link in self.writing):
+            self.connections.refuse_waiting(now - LONG_WAIT)
 
     # Between two processes: see channels_realtime.interface.takeover
 

@@ -1,14 +1,14 @@
 """Channels whose messages stay in Redis until a consumer has finished with them.
 
-The sender stores such a message twice: in the channel's list, from which workers take it as any
-other, and in a hash, from which the worker's next round trip removes it when the consumer has
-finished. A thread of each worker claims what its consumers have had in hand for longer than RENEW
-seconds. A message that is in no list and is not claimed belonged to a worker that died: it goes
-back to its channel. After ATTEMPTS such deaths it becomes a dead letter, and so does a message
-whose consumer raised an exception.
+The sender stores such a message twice: in the channel's list, from which workers take it like any
+other, and in a hash, from which the worker's next round trip removes it once the consumer has
+finished. A thread of each worker claims messages that its consumers have handled for longer than
+RENEW seconds. A message that is in no list and is not claimed belonged to a worker that died; it is
+put back into its channel. It becomes a dead letter after ATTEMPTS such deaths, or if its consumer
+raised an exception.
 
-Delivery is therefore at least once: a worker that froze for longer than its claim and then goes on
-finishes a message that another one has taken meanwhile.
+Delivery is therefore at least once: a worker that froze for longer than its claim and then
+continues finishes a message that another worker has taken meanwhile.
 """
 
 import logging

@@ -125,6 +125,12 @@ class Transport(BaseRedisChannelLayer):
         self.opened.append(connection)
         return connection
 
+    def disconnect(self) -> None:
+        """Close the calling thread's connections. None of them may wait for a message."""
+        for connection in [*self.local.__dict__.get("connections", {}).values()]:
+            connection.close()
+        self.receiver.disconnect()
+
     def shard_of(self, channel: str) -> int:
         """The shard for a message to the channel: by its name if only one process reads it."""
         if "!" in channel:
@@ -177,7 +183,7 @@ class Transport(BaseRedisChannelLayer):
         """Send (channel, message) pairs, those of one shard in one round trip and in order.
 
         Args:
-            messages: pairs of a channel and a message.
+            messages: (channel, content) pairs.
             before: commands that are run before, in the same round trips.
 
         Raises:

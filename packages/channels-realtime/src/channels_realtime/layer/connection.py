@@ -6,6 +6,7 @@ top would cost more than the commands.
 
 import select
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +25,10 @@ from channels_realtime.layer.shard import (
 )
 
 # hiredis's stub describes a tuple of one element.
+# s beyond the deadline that a wait for a message gets: TCP sends again after 0.2, 0.6, 1.4, 3 and
+# 6.2 s, and a message that Redis has sent to a connection is lost with it.
+LATE = 3.0
+
 pack: Callable[[tuple[Value, ...]], bytes] = hiredis.pack_command  # type: ignore[assignment]
 
 SCRIPTS = {path.stem: path.read_text() for path in (Path(__file__).parent / "lua").glob("*.lua")}
@@ -45,6 +50,7 @@ class Connection:
         self.wire: Wire | None = None
         self.hashes: dict[str, str] = {}
         self.client_id = 0
+        self.replaced: tuple[Value, ...] = ()  # names the connection before this one to Redis
         self.popping = False
 
     def open(self, patience: float = PATIENCE) -> Wire:
@@ -67,6 +73,7 @@ class Connection:
             self.wire = wire
             loads = [("SCRIPT", "LOAD", text) for text in SCRIPTS.values()]
             with garbage_refused(self.shard):
+                self.end_replaced()
                 *hashes, client_id, now = self.exchange([*loads, ("CLIENT", "ID"), ("TIME",)])
                 self.shard.clock.set(seconds(now))
                 parse_with_hiredis(wire)
@@ -75,7 +82,24 @@ class Connection:
             raise
         self.hashes = dict(zip(SCRIPTS, hashes, strict=True))
         self.client_id = client_id
+        name = take_socket(wire).getsockname()
+        if isinstance(name, tuple):  # no unix socket, which no network can cut
+            host, port, *_ = name
+            address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+            self.replaced = ("ID", client_id, "ADDR", address)
         return wire
+
+    def end_replaced(self) -> None:
+        """Have Redis drop the connection that was lost.
+
+        Where the network was cut, Redis goes on to hold it, and sends a message to it if it waits
+        for one. The address keeps another Redis, one that Sentinel promoted, from dropping a
+        client that has the same number there.
+        """
+        if self.replaced:
+            with suppress(redis.ResponseError):  # a user may be denied this command
+                self.exchange([("CLIENT", "KILL", *self.replaced)])
+            self.replaced = ()
 
     def close(self) -> None:
         self.popping = False
@@ -204,7 +228,7 @@ class Connection:
         """
         assert self.wire is not None, "begin_pop() comes before"
         try:
-            reply = read_reply(self.wire)
+            reply = read_reply(self.wire, LATE)
             if reply is None:
                 return None
             if not (isinstance(reply, list) and len(reply) == 2):
@@ -219,16 +243,17 @@ class Connection:
             self.popping = False
 
 
-def read_reply(wire: Wire) -> Any:
+def read_reply(wire: Wire, late: float = 0.0) -> Any:
     """The next reply. Raises redis.RedisError and OSError, error replies too.
 
-    A process that was stopped (SIGSTOP) and is then signalled finds that its deadline has passed,
-    although the reply is there. With the reply to a BLPOP a message would be lost.
+    It may come `late` seconds after the deadline. A process that was stopped (SIGSTOP) and is then
+    signalled finds that its deadline has passed, although the reply is there. With the reply to a
+    BLPOP a message would be lost.
     """
     try:
         return wire.read_response(disconnect_on_error=False)
     except redis.TimeoutError:
-        if not select.select([take_socket(wire)], [], [], 0)[0]:
+        if not select.select([take_socket(wire)], [], [], late)[0]:
             raise
     return wire.read_response(disconnect_on_error=False)
 

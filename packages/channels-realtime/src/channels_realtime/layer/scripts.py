@@ -176,8 +176,8 @@ class Scripts:
         """What send() needs of a channel.
 
         Args:
-            name: the channel, or the process of one that belongs to a process.
-            process: the same, or empty.
+            name: the channel; of a process-local channel, its process.
+            process: the process of a process-local channel, else empty.
             is_acknowledged: whether its messages stay until a consumer has finished.
             writes: the key of this process's writes.
             global_counts: how the keys of the layer's statistics begin.

@@ -3,7 +3,8 @@
 A BLPOP waits at one Redis only. With shards, one is sent to each and the first reply is taken. The
 others stay: what they bring is taken by the next call. So up to one message per shard is held
 while a consumer runs, and `leftover` must be called before the thread ends. A shard that is away
-is passed over until it is back.
+is passed over until it is back. A wait that had begun before stays until its reply is overdue:
+Redis may have sent it a message, which would be lost with the connection.
 """
 
 import select
@@ -13,7 +14,7 @@ from collections.abc import Iterator, Sequence
 import redis
 
 from channels_realtime.internals import take_socket
-from channels_realtime.layer.connection import Connection, Popped
+from channels_realtime.layer.connection import LATE, Connection, Popped
 from channels_realtime.layer.shard import ANSWER_WITHIN, ShardAway
 
 LOOK_AGAIN = 0.5  # s until a shard that was away is looked at again
@@ -40,7 +41,7 @@ class Waiting:
         }
         if not by_socket:
             raise ShardAway("no Redis of the ring answers")
-        complete = len(by_socket) == len(self.connections)
+        complete = not any(connection.shard.is_away for connection in self.connections)
         # Redis answers after `wait`; it gets a second's grace.
         ready, _, _ = select.select(by_socket, [], [], wait + 1 if complete else LOOK_AGAIN)
         self.turn += 1
@@ -57,20 +58,20 @@ class Waiting:
     def begin(self, connection: Connection, wait: int) -> bool:
         """Whether the connection waits for an entry, perhaps since now."""
         shard = connection.shard
-        if connection.popping and time.monotonic() > self.due[connection]:
+        if connection.popping:
+            if time.monotonic() <= self.due[connection]:
+                return True
+            connection.close()
             shard.lost(redis.TimeoutError("no reply to BLPOP"))
         if shard.is_away:
-            connection.close()
             return False
-        if connection.popping:
-            return True
         try:
             if connection.wire is None:
                 connection.open(patience=0)
             connection.begin_pop(self.lists, wait)
         except (redis.RedisError, OSError):
             return False
-        self.due[connection] = time.monotonic() + wait + ANSWER_WITHIN
+        self.due[connection] = time.monotonic() + wait + ANSWER_WITHIN + LATE
         return True
 
     def leftover(self) -> Iterator[Popped]:

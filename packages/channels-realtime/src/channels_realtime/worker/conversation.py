@@ -34,15 +34,23 @@ class Conversation:
         reply_channel: of the socket.
         is_new: whether nothing has been sent to it, so that it cannot be accepted yet.
         is_closed: whether it has left its groups, and is gone.
+        is_ending: whether its session ends with the message.
         writes: of its session, to be sent before anything else is sent to it.
     """
 
-    __slots__ = ("is_closed", "is_new", "reply_channel", "writes")
+    __slots__ = ("is_closed", "is_ending", "is_new", "reply_channel", "writes")
 
-    def __init__(self, reply_channel: str, is_new: bool, is_closed: bool) -> None:
+    def __init__(
+        self,
+        reply_channel: str,
+        is_new: bool = False,
+        is_closed: bool = False,
+        is_ending: bool = False,
+    ) -> None:
         self.reply_channel = reply_channel
         self.is_new = is_new
         self.is_closed = is_closed
+        self.is_ending = is_ending
         self.writes: list[Command[None]] = []
 
     def take_writes(self) -> list[Command[None]]:
@@ -62,9 +70,10 @@ def begin(message: Message) -> None:
     content, channel = message.content, message.channel.name
     name = content.get("reply_channel")
     if name and channel == "websocket.connect":
-        _thread.conversation = Conversation(name, "__retries__" not in content, False)
+        _thread.conversation = Conversation(name, is_new="__retries__" not in content)
     elif name and channel == "websocket.disconnect":
-        _thread.conversation = Conversation(name, False, name.startswith(PROCESS))
+        is_ours = name.startswith(PROCESS)
+        _thread.conversation = Conversation(name, is_closed=is_ours, is_ending=True)
     else:
         _thread.conversation = None
 
@@ -72,6 +81,18 @@ def begin(message: Message) -> None:
 def end() -> None:
     """The consumer has finished, and what it sent was taken."""
     _thread.conversation = None
+
+
+def postpone() -> None:
+    """The message was put back, for this worker or another: its conversation goes on."""
+    if _thread.conversation is not None:
+        _thread.conversation.is_ending = False
+
+
+def ending() -> str | None:
+    """The reply channel of the socket whose session ends with the message."""
+    conversation = _thread.conversation
+    return conversation.reply_channel if conversation and conversation.is_ending else None
 
 
 def take_writes() -> list[Command[None]]:

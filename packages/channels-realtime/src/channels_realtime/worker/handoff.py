@@ -1,13 +1,13 @@
 """Hands a worker's messages to a spare thread while a consumer waits for something.
 
 A worker is one loop: while its consumer waits, for a lock of the database for example, no message
-is taken. Code that is about to wait calls hand_off() first. A spare thread of the same
-process then receives until the consumer has finished. The consumer itself goes on where it is, so
-nothing is executed twice.
+is taken. Code that is about to wait calls hand_off() first. A spare thread of the same process
+then receives until the consumer has finished. The consumer itself goes on where it is, so nothing
+is executed twice.
 
 An idle worker has no spare threads. They are started when they are needed, are kept for the next
-time, and are at most MOST_WAITING. When that many consumers wait, hand_off() returns False, and
-its caller refuses the request instead of waiting.
+time, without connections after IDLE seconds, and are at most MOST_WAITING. When that many consumers
+wait, hand_off() returns False, and its caller refuses the request instead of waiting.
 """
 
 import logging
@@ -18,7 +18,8 @@ from typing import Protocol
 
 logger = logging.getLogger("django.channels")
 
-MOST_WAITING = 8  # consumers of a process; each holds a thread and two connections
+MOST_WAITING = 8  # consumers per process; each holds a thread and two connections
+IDLE = 5.0  # s until a thread with nothing to do closes its connections
 
 
 class HandingOver(Protocol):
@@ -61,10 +62,16 @@ def hand_off() -> bool:
 
 
 class SpareThreads:
-    """Keeps one thread of a worker receiving. `serve` runs a loop until park() tells it to end."""
+    """Keeps one thread of a worker receiving.
 
-    def __init__(self, serve: Callable[[], None]) -> None:
+    Args:
+        serve: runs a loop until park() tells it to end.
+        disconnect: closes the connections of the calling thread.
+    """
+
+    def __init__(self, serve: Callable[[], None], disconnect: Callable[[], None]) -> None:
         self.serve = serve
+        self.disconnect = disconnect
         self.changed = threading.Condition()
         self.receiving = 1  # threads that take messages: the worker's own, for a start
         self.threads = 0  # spare threads, of which `parked` have nothing to do
@@ -107,6 +114,8 @@ class SpareThreads:
                 with self.changed:
                     self.parked += 1
                     self.changed.notify_all()
+                    if not self.changed.wait_for(lambda: self.wanted, IDLE):
+                        self.disconnect()
                     self.changed.wait_for(lambda: self.wanted)
                     self.wanted -= 1
                     self.parked -= 1

@@ -21,6 +21,7 @@ from channels.sessions import (
 )
 
 from channels_realtime.close_codes import TRY_AGAIN_LATER
+from channels_realtime.worker.conversation import postpone
 from channels_realtime.worker.sending import flush
 
 logger = logging.getLogger("channels_realtime.ordering")
@@ -81,6 +82,7 @@ def enforce_ordering(func: Consumer | None = None, slight: bool = False) -> Cons
 def wait(message: Message, order: int, expected: int) -> None:
     """Put the message aside until the ones before it have run."""
     name = message.reply_channel.name
+    postpone()
     message.content["original_channel"] = message.channel.name
     message.channel_layer.send(wait_channel_name(name), message.content)
     # The one before may have ended while this one was put aside.

@@ -47,7 +47,7 @@ UNAVAILABLE = {
     "content": b"Busy; please try again in a moment.\n",
 }
 CONVERSATION = ("websocket.connect", "websocket.receive")  # whose clients wait for a reply
-NUDGE = 0.2  # s between two attempts to end a worker's wait for a message
+NUDGE = 0.2  # s between two attempts to interrupt a worker's wait
 
 
 class RoutingMessage(Message):
@@ -103,7 +103,7 @@ class Worker(ChannelsWorker):
         self.slot = unwatched()
         self.spare_slots: list[Slot] = []
         self.spare_loops: list[Worker] = []
-        self.spares = handoff.SpareThreads(self.run_spare)
+        self.spares = handoff.SpareThreads(self.run_spare, self.disconnect)
         self.is_waiting = False  # the consumer that runs has handed off
         self.layer.metrics = self.metrics
 
@@ -225,13 +225,17 @@ class Worker(ChannelsWorker):
         finally:
             self.spare_loops.remove(spare)
             self.spare_slots.append(spare.slot)
-            connections.close_all()  # it may be a long time until the thread is needed again
+
+    def disconnect(self) -> None:
+        """Close the calling thread's connections; they open again when they are needed."""
+        connections.close_all()
+        self.layer.disconnect()
 
     def handle_messages(self, channels: Iterable[str]) -> None:
         channels = tuple(channels)
         layer = self.layer
         failures = 0
-        unsent: list[Outgoing] = []  # goes in one round trip with the next wait for a message
+        unsent: list[Outgoing] = []  # sent in the same round trip as the next wait
         while self.wanted():
             try:
                 if self.held or layer.has_shard_away():
@@ -297,7 +301,7 @@ class Worker(ChannelsWorker):
 
     def handle(self, delivery: Delivery) -> list[Outgoing]:
         """Run the consumer of one message. Returns what is left to be sent. Never raises."""
-        channel, content, receipt = delivery
+        channel, content, receipt, has_waited = delivery
         message = Message(content=content, channel_name=channel, channel_layer=self.channel_layer)
         if content.get("__retries__", 0) == self.message_retries:
             message.__doomed__ = True
@@ -309,8 +313,11 @@ class Worker(ChannelsWorker):
             self.in_hand = receipt
             consumer_started.send(sender=self.__class__, environ={})
             conversation.begin(message)
-            failure = self.consume(message)
-            unsent = self.flush(message)
+            if has_waited and channel == "http.request":
+                self.refuse_late(message)
+            else:
+                failure = self.consume(message)
+            unsent = self.flush()
         except BaseException as error:
             failure = error
             self.metrics.count("consumer_errors")
@@ -371,6 +378,15 @@ class Worker(ChannelsWorker):
         elif message.channel.name == "http.request":
             message.reply_channel.send(UNAVAILABLE)
 
+    def refuse_late(self, message: Message) -> None:
+        """Workers are behind: who asked long ago is told so, and who asked just now is served.
+
+        Otherwise the worker would prepare pages that nobody waits for any more.
+        """
+        self.metrics.drop("request_waited")
+        logger.warning("A request for %s had waited too long for a worker", message.get("path"))
+        message.reply_channel.send(UNAVAILABLE)
+
     def run_consumer(
         self, consumer: Callable[..., Any], arguments: Mapping[str, Any], message: Message
     ) -> None:
@@ -395,12 +411,13 @@ class Worker(ChannelsWorker):
             self.metrics.drop("retries_exhausted")
             logger.warning("Gave up a message on %s after many tries", message.channel.name)
         else:
+            conversation.postpone()
             message.channel.send(content)
 
-    def flush(self, message: Message) -> list[Outgoing]:
+    def flush(self) -> list[Outgoing]:
         """Send what the consumer sent to groups; return what it sent to channels after that."""
         writes = conversation.take_writes()
-        if deletion := sessions.deletion(message):
+        if deletion := sessions.deletion():
             writes.append(deletion)
         outcome = send_groups(self.layer, writes, take_pending())
         if outcome.undelivered:

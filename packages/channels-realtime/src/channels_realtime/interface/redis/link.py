@@ -55,15 +55,19 @@ class Link(FileDescriptor):
         on_open: called with the link after each opening, before anything else is sent.
 
     Attributes:
-        lost_at: when the connection ended, on the monotonic clock; None while it is open, and
-            before it was opened for the first time.
+        round_trip: seconds that the last heartbeat took to be answered.
+        refused_since: since when Redis has refused the heartbeat, as with a full memory.
+        lost_at: when a connection ended last, on the monotonic clock; None if none did.
     """
 
     def __init__(self, shard: Shard, on_open: Callable[["Link"], None]) -> None:
         super().__init__()
         self.shard = shard
         self.on_open = on_open
+        self.connection = Connection(shard)
         self.socket: socket.socket | None = None
+        self.round_trip = 0.0
+        self.refused_since: float | None = None
         self.lost_at: float | None = None
         self.awaited: deque[Awaited] = deque()
         self.unwritten: list[bytes] = []
@@ -76,7 +80,6 @@ class Link(FileDescriptor):
     # Opening and closing
 
     def open(self) -> None:
-        self.connection = Connection(self.shard)
         deferToThread(self.connection.dial).addCallbacks(self.opened, self.refused)
 
     def opened(self, _: object) -> None:
@@ -89,7 +92,6 @@ class Link(FileDescriptor):
         self.connected = True
         self.disconnected = False
         self.overdue = False
-        self.lost_at = None
         self.reader = hiredis.Reader(protocolError=redis.ConnectionError)
         assert self.connection.wire is not None, "dial() has connected it"
         self.socket = take_socket(self.connection.wire)
@@ -143,7 +145,9 @@ class Link(FileDescriptor):
         A Redis that accepts connections and answers nothing is away from the moment when the last
         one was given up, not from the first attempt that fails.
         """
-        return self.shard.away_since if self.lost_at is None else self.lost_at
+        if self.is_open or self.lost_at is None:
+            return self.shard.away_since
+        return self.lost_at
 
     @property
     def backlog(self) -> int:

@@ -1,6 +1,7 @@
 """What Redis stores about this process: its lease, its counters, the members of its groups."""
 
 import logging
+import time
 from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple, Protocol
 
@@ -75,12 +76,17 @@ class Registration:
         """Renew the lease on one shard. `gauges`: what is published with the counters."""
         index, scripts = link.shard.index, self.layer.scripts
 
+        sent_at = time.monotonic()
+
         def renewed(reply: HeartbeatReply | Exception) -> None:
             if isinstance(reply, Lost):
                 return
+            link.round_trip = time.monotonic() - sent_at
             if isinstance(reply, Exception):
                 logger.error("%s refuses the heartbeat: %s", link.shard, reply)
+                link.refused_since = link.refused_since or time.monotonic()
                 return
+            link.refused_since = None
             link.shard.clock.set(reply.time)
             if reply.was_lost:
                 self.register_all(link)
