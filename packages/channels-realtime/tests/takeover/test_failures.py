@@ -18,6 +18,7 @@ CHANGED = (
     "from channels_realtime.interface import command_line\n"
     "from channels_realtime.interface import server\n"
     "from channels_realtime.interface.takeover import giving, messages, taking\n"
+    "from channels_realtime.interface.websocket.protocol import WebSocket\n"
     "{}\n"
     "command_line.main()\n"
 )
@@ -27,6 +28,17 @@ HANGS = "server.restore_shared = lambda *_: os.kill(os.getpid(), signal.SIGSTOP)
 NEWER = "taking.FORMAT = 99"
 KILLED = "giving.export_shared = lambda *_: os.kill(os.getpid(), signal.SIGKILL)"
 FAILS = "giving.export_shared = lambda *_: 1 / 0"
+
+
+# As for a socket with TLS, for which Twisted needs packages that are not installed here.
+STAYS = """
+export = WebSocket.export
+def refuse(socket):
+    if socket.path == "/group/staying/":
+        raise ValueError("it is one of those")
+    return export(socket)
+WebSocket.export = refuse
+"""
 
 
 def changed(line):
@@ -106,6 +118,26 @@ def test_without_redis_nothing_is_handed_over():
             assert client.ask("after") == "after"
             serving.replace()
             assert client.ask("again") == "again"
+
+
+def test_only_what_cannot_be_moved_is_closed(stack):
+    stack.clear_book()
+    serving = Serving(stack, "--drain", "0.1", **changed(STAYS))
+    old = serving.interface
+    with old.websocket("/group/moving/") as moved, old.websocket("/group/staying/") as closed:
+        assert closed.ask("before") == moved.ask("before") == "before"
+        name = closed.ask("name")
+        serving.replace()
+        assert closed.close_code() == 1012
+        assert "Closing 1 connections that could not be moved" in old.output()
+        assert moved.ask("after") == "after"
+        assert stack.wait_for_lines("disconnects", 1) == [name]
+        wait_until(lambda: not stack.layer.group_channels("staying"), "the disconnect")
+        stack.layer.send_group("moving", {"text": "to the group"})
+        assert moved.recv() == "to the group"
+        with serving.interface.websocket() as new:
+            assert new.ask("new") == "new"
+    serving.interface.stop()
 
 
 def test_a_process_that_ends_is_not_taken_over(serving, stack, client):

@@ -40,6 +40,7 @@ logger = logging.getLogger("channels_realtime.interface")
 
 CHECK = 2  # s between checks of time limits and silent sockets
 LISTEN_WITHIN = 2  # s: clients should rather be told that Redis is away than kept waiting
+LISTEN_AGAIN = 10.0  # s in which an endpoint that is not handed over must become free
 DRAIN_STEP = 0.05  # s between two batches of sockets that are closed
 # s from the loss of a connection to Redis until clients that have waited for an answer since before
 # are refused, also where Redis is back: their request may be lost, or the answer. It takes up to
@@ -135,26 +136,35 @@ class Server:
         self.listening = True
         factory = Factory(self.connections)
         for description in self.options.endpoints:
-            if description in self.listeners:  # taken over
-                continue
-
-            def listens(port: object, description: str = description) -> None:
-                self.listeners[description] = port
-
-            def failed(failure: Failure, description: str = description) -> None:
-                self.cannot_listen(description, failure.value)
-
-            try:
-                listening = serverFromString(reactor, description).listen(factory)
-            except Exception as error:
-                self.cannot_listen(description, error)
-                return
-            listening.addCallbacks(listens, failed)
+            if description not in self.listeners:  # else it was taken over
+                self.listen_on(description, factory, time.monotonic() + LISTEN_AGAIN)
         if self.giver is not None:
             try:
                 self.giver.listen()
             except OSError as error:
                 self.cannot_listen(self.giver.path, error)
+
+    def listen_on(self, description: str, factory: Factory, deadline: float) -> None:
+        """Listen on one endpoint; after a takeover try until `deadline` on the monotonic clock."""
+
+        def listens(port: object) -> None:
+            self.listeners[description] = port
+
+        def failed(failure: Failure) -> None:
+            if self.taker is None:
+                self.cannot_listen(description, failure.value)
+            elif time.monotonic() < deadline:
+                # One with TLS is not handed over: the other process is about to close its own.
+                reactor.callLater(DRAIN_STEP, self.listen_on, description, factory, deadline)
+            else:
+                logger.error("Cannot listen on %s: %s", description, failure.value)
+
+        try:
+            listening = serverFromString(reactor, description).listen(factory)
+        except Exception as error:
+            self.cannot_listen(description, error)
+            return
+        listening.addCallbacks(listens, failed)
 
     def cannot_listen(self, description: str, error: BaseException | None) -> None:
         """End: a server that does not listen is of no use."""
@@ -222,6 +232,8 @@ class Server:
     def restore(self, collected: Collected) -> None:
         """Build everything that another process has sent. Nothing is read or sent here."""
         factory = Factory(self.connections)
+        for description in self.options.endpoints:
+            serverFromString(reactor, description)  # raises ValueError while nothing is lost yet
         gc.disable()
         try:
             for state, descriptor in collected.connections:

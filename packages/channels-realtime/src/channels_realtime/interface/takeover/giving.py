@@ -133,7 +133,7 @@ class Giver(FileDescriptor):
                 return other.close()
             other.allow(READY_WITHIN)
             other.receive()
-        except (OSError, TransferError) as error:
+        except Exception as error:  # it may send anything
             logger.warning("A process that wanted to take over has given up: %s", error)
             return other.close()
         reactor.callFromThread(self.begin, other)

@@ -1,6 +1,6 @@
 """Reaches into Twisted and autobahn as channels_realtime.internals does, for what is half-received.
 
-tests/takeover/test_takeover_internals.py notices when one of these changes.
+tests/takeover/test_state.py notices when one of these changes.
 """
 
 import socket
