@@ -93,10 +93,12 @@ def test_after_a_kill_of_the_old_process_the_new_one_starts_as_if_it_were_the_fi
     serving = Serving(stack, server=("-c", CHANGED.format(KILLED)))
     with serving.interface.websocket("/ordered/") as client:
         assert client.ask("before") == "before"
+        names = stack.registered()
         new = serving.start()
         assert client.close_code() is None
         assert serving.interface.wait() == -signal.SIGKILL
     serving.interface = new
+    new.wait_ready(lambda: stack.registered() - names, "the registration of another name")
     serving.wait_until_it_listens()
     assert "has ended" in new.output() and TOOK not in new.output()
     with new.websocket("/ordered/") as client:
