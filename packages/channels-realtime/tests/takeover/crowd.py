@@ -26,13 +26,13 @@ class Crowd:
         self.received: list[list[str]] = [[] for _ in range(readers)]
         self.answered = [0] * askers
         self.closed = 0
-        self.open = 0
+        self.connections: list[ClientConnection] = []
 
     def __enter__(self) -> Self:
         self.thread = threading.Thread(target=asyncio.run, args=[self.run()], daemon=True)
         self.thread.start()
         number = len(self.received) + len(self.answered)
-        wait_until(lambda: self.open == number, f"{number} open sockets")
+        wait_until(lambda: len(self.connections) == number, f"{number} open sockets")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -49,12 +49,14 @@ class Crowd:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for connection in self.connections:
+            connection.transport.abort()
 
     async def connect(self, path: str) -> ClientConnection:
         async with self.gate:
             options = {"ping_interval": None, "open_timeout": PATIENCE, "proxy": None}
             connection = await connect(self.url + path, compression=None, **options)
-        self.open += 1
+        self.connections.append(connection)
         return connection
 
     async def read(self, texts: list[str]) -> None:
