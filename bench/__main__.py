@@ -16,10 +16,9 @@ from bench.errors import BenchError
 from bench.plan import FULL, QUICK
 from bench.progress import Progress
 from bench.report import markdown
-from bench.results import Results, describe_machine
+from bench.results import FOLDER, RESULTS, Results, describe_machine
 from bench.session import run, wanted
 
-FOLDER = Path(__file__).with_name("results")
 # Open files per process besides its sockets: libraries, logs, pipes, Redis.
 FILES_BESIDE_SOCKETS = 500
 
@@ -32,7 +31,7 @@ def raise_file_limit(wanted: int) -> None:
     if hard != resource.RLIM_INFINITY and hard < wanted:
         raise BenchError(
             f"The largest crowd needs {wanted} open files per process, but the limit is {hard}; "
-            f"raise it (ulimit -Hn {wanted}) or leave the crowd scenario out with --scenarios."
+            f"raise it (ulimit -Hn {wanted}) or leave the largest crowds out with --scenarios."
         )
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
@@ -51,6 +50,11 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--repetitions", type=int, help="instead of the plan's")
     parser.add_argument(
+        "--update",
+        action="store_true",
+        help="keep what the folder's results.json has of other systems and scenarios",
+    )
+    parser.add_argument(
         "--output", type=Path, default=FOLDER, help="folder of the three result files"
     )
     return parser.parse_args(arguments)
@@ -64,7 +68,13 @@ def main(arguments: Sequence[str]) -> int:
         plan = dataclasses.replace(plan, repetitions=options.repetitions)
     chosen_systems = systems.choose([name for name in options.only.split(",") if name])
     chosen = scenarios.choose([name for name in options.scenarios.split(",") if name])
-    sockets = {"crowd": plan.crowd_readers, "herd": plan.herd_readers}
+    sockets = {
+        "crowd": plan.crowd_readers,
+        "herd": plan.herd_readers,
+        "idle-crowd": max(plan.idle_crowds),
+        "jitter": plan.jitter_clients,
+        "large-crowd": -(-max(plan.large_crowds) // systems.Ours.interfaces),
+    }
     if most := max((sockets.get(scenario.name, 0) for scenario in chosen), default=0):
         raise_file_limit(most + FILES_BESIDE_SOCKETS)
     progress = Progress(sum(len(part.scenarios) for part in wanted(chosen_systems, chosen, plan)))
@@ -82,12 +92,16 @@ def main(arguments: Sequence[str]) -> int:
     finally:
         processes.stop_all()
         progress.clear()
+    failed = bool(results.errors)
     options.output.mkdir(parents=True, exist_ok=True)
-    (options.output / "results.json").write_text(results.as_json())
+    if options.update:
+        later, results = results, Results.load(options.output / RESULTS)
+        results.update(later, list(systems.SYSTEMS))
+    (options.output / RESULTS).write_text(results.as_json())
     (options.output / "results.md").write_text(markdown(results))
     (options.output / "chart.svg").write_text(chart(results))
     print(markdown(results))
-    return 1 if results.errors else 0
+    return 1 if failed else 0
 
 
 def stop(signal_number: int, frame: FrameType | None) -> None:

@@ -10,7 +10,6 @@ import gc
 import hashlib
 import itertools
 import json
-import os
 import socket
 import struct
 import sys
@@ -23,10 +22,10 @@ import httptools
 import uvloop
 
 from bench import messages
+from bench.messages import client_frame, read_header
 from bench.results import percentile
 
 TEXT, CLOSE, PING, PONG = 0x1, 0x8, 0x9, 0xA  # RFC 6455, section 5.2
-MASK = os.urandom(4)
 # One key for all connections. It protects against caching proxies, which loopback does not have,
 # and a random key per connection would cost the client more than the rest of the handshake.
 KEY = base64.b64encode(b"liveblog-bench-1")
@@ -50,24 +49,19 @@ class Target(TypedDict):
     path: str
 
 
-class Payload(NamedTuple):
-    """A text frame's payload: where it starts in the data, and its length, if it is known."""
-
-    start: int
-    length: int | None
-
-
 class FrameCounter:
     """Counts the frames of a server's byte stream, whatever pieces it comes in.
 
     A frame counts as expected when it starts with `prefix` (its header included) and is `size`
-    bytes long in all; any other data frame counts in `others`. Control frames wait in `control`
-    as (opcode, payload) until the caller takes them. At most one incomplete frame is held.
+    bytes long in all, or has any size and a payload that starts with `mark`; any other data frame
+    counts in `others`. Control frames wait in `control` as (opcode, payload) until the caller takes
+    them. At most one incomplete frame is held.
     """
 
-    __slots__ = ("prefix", "size", "expected", "others", "control", "rest")
+    __slots__ = ("prefix", "size", "mark", "expected", "others", "control", "rest")
 
-    def __init__(self, payload_size: int) -> None:
+    def __init__(self, payload_size: int, mark: bytes | None = None) -> None:
+        self.mark = mark
         self.prefix = messages.frame_prefix(payload_size)
         self.size = len(messages.frame_header(payload_size)) + payload_size
         self.expected = 0
@@ -94,39 +88,14 @@ class FrameCounter:
                 opcode = data[position] & 0x0F
                 if opcode & 0x8:
                     self.control.append((opcode, data[start : start + length]))
+                elif self.mark and data.startswith(self.mark, start):
+                    count += 1
                 else:
                     self.others += 1
                 position = start + length
         self.rest = data[position:]
         self.expected += count
         return count
-
-
-def read_header(data: bytes, position: int) -> Payload:
-    """The payload of the unmasked frame that begins at `position`."""
-    available = len(data) - position
-    if available < 2:
-        return Payload(position, None)
-    length = data[position + 1]
-    if length < 126:
-        return Payload(position + 2, length)
-    width = 2 if length == 126 else 8
-    start = position + 2 + width
-    if available < 2 + width:
-        return Payload(position, None)
-    return Payload(start, int.from_bytes(data[position + 2 : start], "big"))
-
-
-def client_frame(opcode: int, payload: bytes) -> bytes:
-    """A final frame from client to server, masked (RFC 6455, section 5.3)."""
-    length = len(payload)
-    if length < 126:
-        header = bytes((0x80 | opcode, 0x80 | length))
-    elif length < 65536:
-        header = bytes((0x80 | opcode, 0x80 | 126)) + length.to_bytes(2, "big")
-    else:
-        header = bytes((0x80 | opcode, 0x80 | 127)) + length.to_bytes(8, "big")
-    return header + MASK + bytes(byte ^ MASK[index & 3] for index, byte in enumerate(payload))
 
 
 def handshake(target: Target) -> bytes:
@@ -157,9 +126,15 @@ class Socket(asyncio.Protocol):
 
     transport: asyncio.Transport
 
-    def __init__(self, request: bytes, payload_size: int, opened: "asyncio.Future[str | None]"):
+    def __init__(
+        self,
+        request: bytes,
+        payload_size: int,
+        opened: "asyncio.Future[str | None]",
+        mark: bytes | None = None,
+    ):
         self.request = request
-        self.counter = FrameCounter(payload_size)
+        self.counter = FrameCounter(payload_size, mark)
         self.opened = opened
         self.head: bytes | None = b""  # until the handshake is over
 
@@ -183,6 +158,7 @@ class Socket(asyncio.Protocol):
             self.head = None
             if not self.opened.done():
                 self.opened.set_result(None)
+            self.on_open()
         if count := self.counter.receive_data(data):
             self.on_frames(count)
         for opcode, payload in self.counter.control:
@@ -202,6 +178,9 @@ class Socket(asyncio.Protocol):
             self.fail("connection closed during the handshake")
         else:
             self.on_lost()
+
+    def on_open(self) -> None:
+        """The handshake has succeeded."""
 
     def on_frames(self, count: int) -> None:
         """So many more expected frames have arrived."""
@@ -225,11 +204,21 @@ class Opened(NamedTuple):
         }
 
 
+def source(number: int, network: int = 0) -> tuple[str, int] | None:
+    """The local address of socket `number`, whose port the kernel chooses; None for the usual one.
+
+    Clients that run at the same time take a `network` (0 to 255) each, so that they share no ports.
+    """
+    address = number // SOCKETS_PER_ADDRESS
+    return (f"127.0.{network}.{1 + address}", 0) if address or network else None
+
+
 async def open_sockets(
     count: int,
     in_flight: int,
     target: Target,
     make: "Callable[[bytes, asyncio.Future[str | None]], Socket]",
+    network: int = 0,
 ) -> Opened:
     """Open `count` sockets, `in_flight` at a time; a refused one is tried again, twice."""
     loop = asyncio.get_running_loop()
@@ -238,12 +227,12 @@ async def open_sockets(
     refusals: Counter[str] = Counter()
     numbers = iter(range(count))
 
-    async def open_one(source: tuple[str, int] | None) -> bool:
+    async def open_one(address: tuple[str, int] | None) -> bool:
         opened: asyncio.Future[str | None] = loop.create_future()
         made = make(request, opened)
         try:
             await loop.create_connection(
-                lambda: made, target["host"], target["port"], local_addr=source
+                lambda: made, target["host"], target["port"], local_addr=address
             )
             async with asyncio.timeout(HANDSHAKE_TIMEOUT):
                 reason = await opened
@@ -260,10 +249,8 @@ async def open_sockets(
 
     async def opener() -> None:
         for number in numbers:
-            address = number // SOCKETS_PER_ADDRESS
-            source = (f"127.0.0.{1 + address}", 0) if address else None
             for _ in range(TRIES):
-                if await open_one(source):
+                if await open_one(source(number, network)):
                     break
 
     started = time.monotonic()
@@ -275,7 +262,7 @@ class Reader(Socket):
     """A reader of a live blog: it listens, and counts into its crowd."""
 
     def __init__(self, crowd: "Crowd", request: bytes, opened: "asyncio.Future[str | None]"):
-        super().__init__(request, crowd.payload_size, opened)
+        super().__init__(request, crowd.payload_size, opened, crowd.mark)
         self.crowd = crowd
         self.received = 0
 
@@ -290,17 +277,22 @@ class Reader(Socket):
 class Crowd:
     """All readers of one server, told what to expect before each broadcast."""
 
-    def __init__(self, payload_size: int) -> None:
+    def __init__(self, payload_size: int, mark: bytes | None = None) -> None:
         self.payload_size = payload_size
+        self.mark = mark
         self.readers: list[Reader] = []
         self.lost = self.received = self.wanted = self.messages_each = 0
         self.last = self.pace = 0.0
         self.complete = asyncio.Event()
         self.said = itertools.count(FIRST_SAID)
 
-    async def open(self, count: int, in_flight: int, target: Target) -> dict[str, Any]:
+    async def open(
+        self, count: int, in_flight: int, target: Target, network: int = 0
+    ) -> dict[str, Any]:
         """Add `count` readers."""
-        opened = await open_sockets(count, in_flight, target, lambda *each: Reader(self, *each))
+        opened = await open_sockets(
+            count, in_flight, target, lambda *each: Reader(self, *each), network
+        )
         self.readers += opened.sockets
         return opened.answer()
 
@@ -366,6 +358,11 @@ class Crowd:
             "lost_sockets": self.lost,
             "last": self.last,
         }
+
+    def census(self) -> dict[str, int]:
+        """How many sockets were lost, and how many data frames have come in all."""
+        frames = sum(each.counter.expected + each.counter.others for each in self.readers)
+        return {"lost": self.lost, "frames": frames}
 
     def close(self) -> None:
         """Drop every socket."""
@@ -511,11 +508,20 @@ class Client:
     echo: EchoLoad
 
     async def open_readers(
-        self, count: int, in_flight: int, payload_size: int, target: Target
+        self,
+        count: int,
+        in_flight: int,
+        payload_size: int,
+        target: Target,
+        mark: str = "",
+        network: int = 0,
     ) -> dict[str, Any]:
         if self.crowd is None:
-            self.crowd = Crowd(payload_size)
-        return await self.crowd.open(count, in_flight, target)
+            self.crowd = Crowd(payload_size, mark.encode())
+        return await self.crowd.open(count, in_flight, target, network)
+
+    async def census(self) -> dict[str, Any]:
+        return self.crowd.census() if self.crowd else Crowd(0).census()
 
     async def expect(self, messages_each: int, pace: float) -> dict[str, Any]:
         assert self.crowd
@@ -558,11 +564,11 @@ class Client:
         return await HttpLoad(target, headers or {}).run(connections, seconds)
 
 
-async def main() -> None:
+async def serve(client: object) -> None:
+    """Carry out the commands on standard input, each by the client's method of that name."""
     loop = asyncio.get_running_loop()
     commands = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
-    client = Client()
     while line := await commands.readline():
         command = json.loads(line)
         answer = await getattr(client, command.pop("do"))(**command)
@@ -572,4 +578,4 @@ async def main() -> None:
 if __name__ == "__main__":
     # A garbage collection during a broadcast would traverse thousands of sockets.
     gc.disable()
-    uvloop.run(main())
+    uvloop.run(serve(Client()))

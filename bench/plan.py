@@ -18,11 +18,19 @@ class Plan:
     burst_seconds: float = 5  # a slower system gets only as many messages as take about this long
     crowd_readers: int = 10_000
     crowd_messages: int = 10
+    idle_crowds: tuple[int, ...] = (1_000, 10_000)
+    # 25 s: the interface server's interval between pings, so that each socket is pinged once.
+    idle_seconds: float = 25
+    large_crowds: tuple[int, ...] = (1_000, 10_000, 48_000, 90_000)  # steps of one crowd
+    hold_seconds: float = 300  # of the largest step, with posts going on
+    post_interval: float = 5  # s, meanwhile
+    jitter_clients: int = 10_000
+    jitter_messages: int = 120
     herd_readers: int = 5000
     echo_clients: int = 100
     http_connections: int = 16
     seconds: float = 3  # of echo, http, page and an idle stack
-    long_repetitions: int = 3  # of what takes long: crowd, by-hand, page, herd
+    long_repetitions: int = 3  # of what takes long: crowds, jitter, by-hand, page, herd
     # 5 ms: see `bench.load.Crowd.expect`; short compared with a burst, and at most 60 KB of frames
     # per reader, which its receive buffer holds.
     pace: float = 0.005
@@ -40,6 +48,9 @@ QUICK = dataclasses.replace(
     burst_messages=100,
     burst_seconds=2,
     crowd_messages=3,
+    hold_seconds=30,
+    jitter_clients=2000,
+    jitter_messages=60,
     seconds=1.5,
     long_repetitions=1,
     quiet_seconds=1.0,

@@ -143,13 +143,17 @@ class Talker(Process):
 
     def ask(self, line: str, timeout: float) -> dict[str, Any]:
         """Send one line; return the answer, waited for so many seconds. Raises ProcessFailed."""
+        self.tell(line)
+        return self.answer(timeout)
+
+    def tell(self, line: str) -> None:
+        """Send one line, whose answer must be fetched by `answer`. Raises ProcessFailed."""
         assert self.popen.stdin
         try:
             self.popen.stdin.write(line.encode() + b"\n")
             self.popen.stdin.flush()
         except BrokenPipeError:
             raise self.fail("ended before its work was done") from None
-        return self.answer(timeout)
 
     def answer(self, timeout: float) -> dict[str, Any]:
         """The next answer. Raises ProcessFailed after `timeout` seconds without one."""

@@ -3,12 +3,12 @@
 It runs in the environment of the measured system, so each kind imports its own libraries. Each line
 of standard input is a number of messages to publish. The reply is one line of JSON: `first` is when
 publishing began, `last` is when the server had accepted all of them, both in seconds of the
-machine's monotonic clock, which the load client uses too.
+machine's monotonic clock, which the load client uses too. `number` is the number of the last
+message; posts have its `revision` too.
 """
 
 import asyncio
 import http.client
-import itertools
 import json
 import socket
 import sys
@@ -17,7 +17,8 @@ from collections.abc import Callable
 
 from bench.messages import payload
 
-Publish = Callable[[list[str]], object]
+# Returns what else belongs into the answer, if anything.
+Publish = Callable[[list[str]], dict[str, int] | None]
 
 
 def channels1(group: str) -> Publish:
@@ -45,9 +46,11 @@ def posts(slug: str) -> Publish:
 
     blog = LiveBlog.objects.get(slug=slug)
 
-    def publish(texts: list[str]) -> None:
+    def publish(texts: list[str]) -> dict[str, int]:
+        update = None
         for text in texts:
-            BlogUpdate.objects.create(blog=blog, body=text)
+            update = BlogUpdate.objects.create(blog=blog, body=text)
+        return {"revision": update.revision} if update else {}
 
     return publish
 
@@ -120,13 +123,16 @@ KINDS: dict[str, Callable[..., Publish]] = {
 
 def main(kind: str, size: str, *arguments: str) -> None:
     publish = KINDS[kind](*arguments)
-    sequence = itertools.count(1)
+    number = 0
     print(json.dumps({"ready": True}), flush=True)
     for line in sys.stdin:
-        texts = [payload(next(sequence), int(size)) for _ in range(int(line))]
+        numbers = range(number + 1, number + int(line) + 1)
+        texts = [payload(each, int(size)) for each in numbers]
         first = time.monotonic()
-        publish(texts)
-        print(json.dumps({"first": first, "last": time.monotonic()}), flush=True)
+        more = publish(texts) or {}
+        number += len(texts)
+        answer = {"first": first, "last": time.monotonic(), "number": number}
+        print(json.dumps(answer | more), flush=True)
 
 
 if __name__ == "__main__":

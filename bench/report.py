@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from bench import product
+from bench.crowds import idle, jitter, large
 from bench.metrics import Metric
 from bench.results import Results, Summary, ratio
 from bench.scenarios import BY_HAND, SCENARIOS, WAYS
@@ -43,6 +44,14 @@ TARGETS = (
     Target("reader page against a static file", "page", "plain_ratio", ">=", 0.8, unit="×"),
     Target("the same page, compressed", "page", "gzip_rate", ">=", 10_000, unit="/s"),
     Target("herd: the last is live again", "herd", "last_back", "<=", 2.5, unit="s"),
+    Target("handshakes/s, equal ones", "handshake", "rate", ">=", 5000, unit="/s"),
+    Target("idle crowd, CPU per socket and s", "idle-crowd", "large_cpu", "<=", 2.2, unit="µs"),
+    Target("CPU per handshake as a crowd grows", "large-crowd", "flat", "<=", 1.3, unit="×"),
+    Target("largest crowd held, delivered", "large-crowd", "hold_delivered", ">=", 100, unit="%"),
+    Target("largest crowd held, last reader", "large-crowd", "hold_worst", "<=", 2000, unit="ms"),
+    Target("largest crowd held, sockets lost", "large-crowd", "hold_lost", "<=", 0),
+    Target("jitter, received", "jitter", "received", ">=", 100, unit="%"),
+    Target("jitter, replay, 99th percentile", "jitter", "replay_p99", "<=", 3, unit="s"),
     Target("idle stack, CPU", "idle", "cpu", "<", 1, unit="% of a core"),
     Target("idle stack, Redis commands/s", "idle", "redis_commands", "<", 5),
 )
@@ -121,6 +130,9 @@ def markdown(results: Results) -> str:
         *by_hand_part(results),
         *page_part(results),
         *herd_part(results),
+        *idle_part(results),
+        *large_part(results),
+        *jitter_part(results),
         "## Versions",
         versions(results),
     ]
@@ -143,8 +155,16 @@ def introduction(about: dict[str, Any]) -> str:
         "CPU per delivery is the server process's own (user and system); CPU per handshake is that "
         "of server, worker and Redis together. The load client shares the cores, so CPU figures "
         "hold better than times; in a burst it looks at its sockets every "
-        f"{1e3 * plan['pace']:g} ms."
+        f"{1e3 * plan['pace']:g} ms." + "".join(map(later_run, about.get("later", [])))
     )
+
+
+def later_run(run: dict[str, Any]) -> str:
+    """A paragraph about a run that has replaced a part of the figures."""
+    times = run["repetitions"]
+    repeated = "one repetition" if times == 1 else f"{times} repetitions"
+    kind = f"{repeated}{', a quick look' if run['quick'] else ''}"
+    return f"\n\nMeasured on {run['date']} ({kind}): {', '.join(run['measured'])}."
 
 
 def number(value: float, digits: int) -> str:
@@ -185,6 +205,7 @@ def measured_table(results: Results) -> str:
     rows = [
         [about["title"], *(cell(results, name, each.scenario, each.metric) for each in columns)]
         for name, about in results.systems.items()
+        if any(results.summary(name, each.scenario, each.metric) for each in columns)
     ]
     return table(["system", *(column.heading for column in columns)], rows)
 
@@ -231,11 +252,16 @@ def target_table(results: Results) -> str:
 
 def crowd_table(results: Results) -> str:
     """The largest crowd, for those who had to carry it."""
-    metrics = SCENARIOS["crowd"].metrics
+    return systems_table(results, "crowd", "delivered")
+
+
+def systems_table(results: Results, scenario: str, proof: str) -> str:
+    """All figures of a scenario, one row per system that has the metric `proof`."""
+    metrics = SCENARIOS[scenario].metrics
     rows = [
-        [about["title"], *(cell(results, name, "crowd", metric.key) for metric in metrics)]
+        [about["title"], *(cell(results, name, scenario, metric.key) for metric in metrics)]
         for name, about in results.systems.items()
-        if results.summary(name, "crowd", "delivered")
+        if results.summary(name, scenario, proof)
     ]
     return table(["system", *(metric.heading for metric in metrics)], rows)
 
@@ -281,16 +307,62 @@ def page_part(results: Results) -> list[str]:
 
 def herd_part(results: Results) -> list[str]:
     """The herd, a row a figure."""
-    rows = [
-        [metric.heading, cell(results, OURS, "herd", metric.key)]
-        for metric in product.HERD_METRICS
-        if results.summary(OURS, "herd", metric.key)
-    ]
     what = (
         f"{results.about['plan']['herd_readers']:,} readers of one interface server that is "
         "killed -9; their pages come back by themselves, through nginx."
     )
-    return part("A herd after a kill -9", what, table(["figure", "this live blog"], rows))
+    measured = figures_table(results, "herd", product.HERD_METRICS)
+    return part("A herd after a kill -9", what, measured)
+
+
+def figures_table(results: Results, scenario: str, metrics: Sequence[Metric]) -> str:
+    """Figures of ours alone, one row per figure."""
+    rows = [
+        [metric.heading, cell(results, OURS, scenario, metric.key)]
+        for metric in metrics
+        if results.summary(OURS, scenario, metric.key)
+    ]
+    return table(["figure", "this live blog"], rows)
+
+
+def idle_part(results: Results) -> list[str]:
+    """Silent sockets on one process."""
+    titles = {size: f"{size} crowd" for size in idle.SIZES}
+    rows = row_each(results, "idle-crowd", titles, idle.IDLE_FIGURES)
+    empty = cell(results, OURS, "idle-crowd", "empty_server")
+    what = (
+        "Silent sockets on one interface process, with the pulse going. Without sockets the "
+        f"process takes {empty} % of a core, which is included."
+    )
+    headings = ["", *(metric.heading for metric in idle.IDLE_FIGURES)]
+    return part("An idle crowd", what, table(headings, rows))
+
+
+def large_part(results: Results) -> list[str]:
+    """The largest crowd on several interface processes: as it grows, and as it is held."""
+    titles = {step: step for step in large.STEPS}
+    rows = row_each(results, "large-crowd", titles, large.STEP_FIGURES)
+    what = (
+        "One crowd that grows, spread over several interface processes with one load client each. "
+        "CPU per handshake is of those who came with the step, while the others were there. Slab "
+        "and TCP buffers are the kernel's, half of what both ends of a connection take. "
+        "Each delivery is one post's frame to one reader. Below: the largest crowd as it is held."
+    )
+    headings = ["crowd", *(metric.heading for metric in large.STEP_FIGURES)]
+    measured = part("The largest crowd on several processes", what, table(headings, rows))
+    held = figures_table(results, "large-crowd", large.HOLD_METRICS)
+    return [*measured, held] if measured else []
+
+
+def jitter_part(results: Results) -> list[str]:
+    """Readers on a bad network, one row per system."""
+    what = (
+        f"Messages at {jitter.RATE:g} per second; each client is cut off for {jitter.CUT_FOR:g} s "
+        f"every {jitter.CUT_EVERY:g} s and comes back as its system's own client does. A message "
+        "counts as replayed when it was published before the client was back; latencies are from "
+        "publishing to receipt, so the cut is part of them."
+    )
+    return part("A bad network", what, systems_table(results, "jitter", "received"))
 
 
 def versions(results: Results) -> str:

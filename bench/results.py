@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+FOLDER = Path(__file__).with_name("results")
+RESULTS = "results.json"
+
 
 class Summary(NamedTuple):
     """One metric over all repetitions, in the metric's unit: a single run is never reported."""
@@ -40,6 +43,38 @@ class Results:
     systems: dict[str, dict[str, Any]]  # name -> title, label, versions
     values: dict[Key, list[float]] = field(default_factory=dict)
     errors: list[dict[str, str]] = field(default_factory=list)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """What as_json() wrote; each figure has three values, the median, lowest and highest."""
+        stored = json.loads(path.read_text())
+        values = {
+            Key(system, scenario, metric): figures
+            for system, scenarios in stored["measured"].items()
+            for scenario, metrics in scenarios.items()
+            for metric, figures in metrics.items()
+        }
+        return cls(stored["about"], stored["systems"], values, stored["errors"])
+
+    def update(self, later: "Results", order: Sequence[str]) -> None:
+        """Replace what a later run has measured, scenario by scenario; systems come in `order`."""
+        again = {(key.system, key.scenario) for key in later.values}
+        again |= {(error["system"], error["scenario"]) for error in later.errors}
+        kept = {key: values for key, values in self.values.items() if key[:2] not in again}
+        self.values = kept | later.values
+        self.errors = later.errors + [
+            error for error in self.errors if (error["system"], error["scenario"]) not in again
+        ]
+        systems = self.systems | later.systems
+        self.systems = {name: systems[name] for name in order if name in systems}
+        names = sorted(map(": ".join, again))
+        runs = []
+        for run in self.about.get("later", []):
+            if left := [name for name in run["measured"] if name not in names]:
+                runs.append(run | {"measured": left})
+        about = {key: later.about[key] for key in ("date", "quick")}
+        about |= {"repetitions": later.about["plan"]["repetitions"], "measured": names}
+        self.about["later"] = [*runs, about]
 
     def add(self, system: str, scenario: str, figures: dict[str, float]) -> None:
         """Take the figures of one repetition, {metric: number}."""

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from bench import product
+from bench.crowds import idle as idle_crowds
+from bench.crowds import jitter, large
 from bench.errors import BenchError, HandshakesFailed, UnknownName
 from bench.metrics import Figures, Metric
 from bench.plan import Plan
@@ -359,6 +361,27 @@ ALL = (
         is_long=True,
     ),
     Scenario("herd", "a herd after a kill -9", product.herd, product.HERD_METRICS, is_long=True),
+    Scenario(
+        "idle-crowd",
+        "silent sockets with the pulse going",
+        idle_crowds.idle_crowd,
+        idle_crowds.IDLE_METRICS,
+        is_long=True,
+    ),
+    Scenario(
+        "jitter",
+        "readers on a bad network",
+        jitter.jitter,
+        jitter.JITTER_METRICS,
+        is_long=True,
+    ),
+    Scenario(
+        "large-crowd",
+        "the largest crowd on several interface processes",
+        large.large_crowd,
+        large.LARGE_METRICS,
+        is_long=True,
+    ),
 )
 SCENARIOS = {scenario.name: scenario for scenario in ALL}
 

@@ -30,6 +30,9 @@ PEERS = REPOSITORY / "bench" / "peers"
 INSTALLED = REPOSITORY / "var" / "bench"
 GROUP = "liveblog-demo"
 BROADCASTS = frozenset(("handshake", "memory", "broadcast", "burst"))
+CROWDS = frozenset(("idle-crowd", "large-crowd", "jitter"))
+LARGE = "product with many interface processes"
+PULSING = frozenset(("product with pulse", LARGE))  # stacks whose messages are posts
 FRAMEWORK = BROADCASTS | {"idle", "echo", "http"}
 MAKE_DEMO = (
     "from liveblog.models import LiveBlog;"
@@ -46,14 +49,21 @@ class Target(TypedDict):
 
 
 class Stack:
-    """The processes of one system. `server` holds the sockets; `helpers` are the rest."""
+    """The processes of one system. `server` holds the sockets; `helpers` are the rest.
+
+    Where several processes hold sockets, `servers` and `ports` have all of them, `server` first.
+    `protocol` is what a reader speaks who comes back (`bench.crowds.jitter_client.READERS`).
+    """
 
     reader_path = "/channel/liveblog/demo/"
+    protocol = "plain"
     server: Process
 
     def __init__(self, payload_size: int) -> None:
         self.payload_size = payload_size
         self.port = free_port()
+        self.ports = [self.port]
+        self.servers: list[Process] = []
         self.folder = Path(tempfile.mkdtemp(prefix="liveblog-bench-"))
         self.helpers: list[Process] = []
         self.redis: redis.Redis | None = None
@@ -84,8 +94,16 @@ class Stack:
     def start_server(self, name: str, command: Command, **options: Any) -> None:
         """Start the process that holds the sockets and wait until it listens."""
         self.server = Process(name, command, **options)
+        self.servers.append(self.server)
         self.exits.callback(self.server.stop)
         self.server.wait_listening(self.port)
+
+    def add_server(self, name: str, command: Command, port: int, **options: Any) -> None:
+        """Start one more process that holds sockets and wait until it listens on its port."""
+        process = self.add_helper(name, command, **options)
+        process.wait_listening(port)
+        self.servers.append(process)
+        self.ports.append(port)
 
     def publish_with(
         self, kind: str, *arguments: object, python: str | Path = sys.executable, **options: Any
@@ -195,6 +213,11 @@ def endpoint(port: int) -> str:
     return f"tcp:port={port}:interface={HOST}:backlog={BACKLOG}"
 
 
+def project_options(env: Mapping[str, str]) -> dict[str, Any]:
+    """How a process of a project in this repository is started."""
+    return {"cwd": REPOSITORY, "env": {"PYTHONPATH": str(REPOSITORY)} | env}
+
+
 class Channels1(System):
     """Redis, an interface server and one worker of a Channels 1.x project."""
 
@@ -215,7 +238,7 @@ class Channels1(System):
         env: Mapping[str, str],
     ) -> None:
         """Start the worker and the interface server of a project whose environment is `env`."""
-        options = {"cwd": REPOSITORY, "env": {"PYTHONPATH": str(REPOSITORY)} | env}
+        options = project_options(env)
         stack.add_helper("runworker", worker, **options)
         command = [*interface, "-v", "0", "-e", endpoint(stack.port), layer]
         stack.start_server("interface server", command, **options)
@@ -251,11 +274,14 @@ class Ours(Channels1):
     name = "ours"
     label = "this live blog"
     title = "this live blog"
-    scenarios = FRAMEWORK | {"crowd", "by-hand", "page", "herd"}
+    scenarios = FRAMEWORK | {"crowd", "by-hand", "page", "herd"} | CROWDS
+    interfaces = 6  # processes that hold the largest crowd: a process may open 20,000 files here
 
     def stack_for(self, scenario: str) -> str:
         if scenario in ("echo", "http"):
             return "small project"
+        if scenario in CROWDS:
+            return LARGE if scenario == "large-crowd" else "product with pulse"
         return "whole product" if scenario in ("page", "herd") else "product"
 
     def assemble(self, stack: Stack, stack_name: str) -> None:
@@ -273,7 +299,19 @@ class Ours(Channels1):
         manage = [sys.executable, "manage.py"]
         for command in (["migrate", "-v", "0"], ["shell", "-c", MAKE_DEMO]):
             run(self, [*manage, *command], cwd=REPOSITORY, env=os.environ | env)
-        self.serve(stack, interface, "proj.asgi:channel_layer", [*manage, "runworker"], env)
+        layer = "proj.asgi:channel_layer"
+        self.serve(stack, interface, layer, [*manage, "runworker"], env)
+        if stack_name in PULSING:
+            options = project_options(env)
+            stack.add_helper("pulse", [*manage, "pulse"], **options)
+            stack.publish_with("posts", "demo", **options)
+            stack.protocol = "live-blog"
+        if stack_name == LARGE:
+            for number in range(2, self.interfaces + 1):
+                port = free_port()
+                command = [*interface, "-v", "0", "-e", endpoint(port), layer]
+                name = f"interface server {number}"
+                stack.add_server(name, command, port, **project_options(env))
 
     def environment(self, redis_url: str, stack: Stack) -> dict[str, str]:
         """The environment variables that the product reads."""
@@ -354,15 +392,12 @@ class Channels4Uvicorn(Channels4):
         return [*address, *fast, "--log-level", "warning", self.application]
 
 
-class NodeWs(System):
-    """What a JavaScript house would build."""
+class NodePeer(System):
+    """A server in JavaScript with its packages from npm, behind Redis pub/sub."""
 
-    name = "node-ws"
-    label = "Node ws"
-    title = "Node ws, Redis pub/sub"
-    scenarios = BROADCASTS | {"idle", "crowd"}
-    source = PEERS / "node_ws"
-    modules = INSTALLED / "node_ws"
+    source: Path  # of server.js and package.json
+    modules: Path  # where npm installs
+    package: str  # the one that proves that the others are there too
 
     def prepare(self) -> None:
         require_redis(self)
@@ -370,7 +405,7 @@ class NodeWs(System):
         npm = require(self, "npm", "npm")
         wanted = (self.source / "package.json").read_text()
         installed = self.modules / "package.json"
-        complete = (self.modules / "node_modules" / "ws").exists()
+        complete = (self.modules / "node_modules" / self.package).exists()
         if complete and installed.read_text() == wanted:
             return
         shutil.rmtree(self.modules, ignore_errors=True)
@@ -391,6 +426,35 @@ class NodeWs(System):
         command = ["node", self.source / "server.js", HOST, stack.port, BACKLOG, redis_url]
         stack.start_server("node", command, env=env)
         stack.publish_with("redis_publish", redis_url, GROUP)
+
+
+class NodeWs(NodePeer):
+    """What a JavaScript house would build."""
+
+    name = "node-ws"
+    label = "Node ws"
+    title = "Node ws, Redis pub/sub"
+    scenarios = BROADCASTS | {"idle", "crowd", "jitter"}
+    source = PEERS / "node_ws"
+    modules = INSTALLED / "node_ws"
+    package = "ws"
+
+
+class SocketIo(NodePeer):
+    """Socket.IO with connection state recovery: what was missed is kept in its memory."""
+
+    name = "socket-io"
+    label = "Socket.IO"
+    title = "Socket.IO with connection state recovery, Redis pub/sub"
+    scenarios = frozenset(("jitter",))
+    source = PEERS / "socket_io"
+    modules = INSTALLED / "socket_io"
+    package = "socket.io"
+
+    def assemble(self, stack: Stack, stack_name: str) -> None:
+        super().assemble(stack, stack_name)
+        stack.reader_path = "/socket.io/?EIO=4&transport=websocket"
+        stack.protocol = "socket.io"
 
 
 class Nchan(System):
@@ -458,7 +522,7 @@ class TwistedLoop(System):
         stack.publish_with("lines", publish_port)
 
 
-CLASSES = (Ours, Stock, Channels4Daphne, Channels4Uvicorn, NodeWs, Nchan, TwistedLoop)
+CLASSES = (Ours, Stock, Channels4Daphne, Channels4Uvicorn, NodeWs, SocketIo, Nchan, TwistedLoop)
 SYSTEMS: dict[str, System] = {system.name: system() for system in CLASSES}
 
 

@@ -5,6 +5,7 @@ from urllib.parse import parse_qs
 
 from channels import Group
 from channels.message import Message
+from channels_realtime.sharing import share_reply
 
 from consumers.refusals import refuse, same_origin_only
 from conversations.json_text import expected
@@ -65,4 +66,8 @@ def reply_replay(
         group_of(slug).discard(message.reply_channel)
         refuse(message, unknown_blog())
         return
-    message.reply_channel.send(answer)
+    reply = answer.message
+    if handshake and answer.is_shareable:
+        # It depends on the path, the query and the Origin alone: on no cookie, user or language.
+        reply = share_reply(message, reply, LiveBlog.group_name_of(slug), vary=())
+    message.reply_channel.send(reply)

@@ -2,6 +2,9 @@
 # One interface server. supervisord passes it the listening socket as file descriptor 0.
 cd -P "$(dirname "$0")/.."
 export DJANGO_SETTINGS_MODULE=proj.settings
+# A server that is killed is back sooner: channels imports distutils, for which setuptools would load
+# all of itself first (Python 3.11).
+export SETUPTOOLS_USE_DISTUTILS=stdlib
 # Trust the X-Forwarded-For and X-Forwarded-Proto headers of the last TRUSTED_HOPS proxies.
 if [ "${TRUSTED_HOPS:-0}" != 0 ]; then
     set -- --proxy-headers --trusted-hops "$TRUSTED_HOPS" "$@"
@@ -11,4 +14,4 @@ fi
 set -- --max-anonymous-upload 262144 --session-cookie sessionid "$@"
 exec .venv/bin/python deploy/launch.py channels_realtime.interface -v 0 -e fd:fileno=0 \
     --health-path /healthz --ready-path /readyz \
-    --memory-budget "${MEMORY_BUDGET:-1G}" "$@" proj.asgi:channel_layer
+    --memory-budget "${MEMORY_BUDGET:-1G}" --compression "${WS_COMPRESSION:-1}" "$@" proj.asgi:channel_layer

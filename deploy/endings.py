@@ -1,8 +1,13 @@
-"""Logs which programs supervisord does not restart; its own log does not say so.
+"""Restarts programs without delay, and logs which ones supervisord does not restart.
+
+supervisord checks its programs once a second: it notices an exit in one pass and starts the program
+in the next. When an interface server is killed, its readers wait for that second.
 
 An extension of supervisord, like deploy/listening.py; it offers no methods.
 """
 
+import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from supervisor import events
@@ -12,19 +17,61 @@ if TYPE_CHECKING:  # it runs as __main__, which another import would load again
     from supervisor.supervisord import Supervisor
 
 
+class Wakeup:
+    """A pipe that supervisord polls with its other files. A byte in it ends the wait at once."""
+
+    def __init__(self, supervisord: "Supervisor") -> None:
+        self.reading, self.writing = os.pipe()
+        os.set_blocking(self.reading, False)
+        os.set_blocking(self.writing, False)
+        self.polled = supervisord.options.get_socket_map()
+        self.polled[self.reading] = self
+
+    def wake(self) -> None:
+        if self.reading in self.polled:
+            with suppress(BlockingIOError):  # full: supervisord is about to read it
+                os.write(self.writing, b"!")
+
+    def close(self) -> None:
+        """supervisord ends, or reads its configuration again, which makes another."""
+        if self.polled.pop(self.reading, None) is not None:
+            os.close(self.reading)
+            os.close(self.writing)
+
+    # What supervisord calls
+
+    def readable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return False
+
+    def handle_read_event(self) -> None:
+        os.read(self.reading, 1 << 12)
+
+    def handle_error(self) -> None:
+        """There was nothing to read."""
+
+
 class Endings:
     """Listens for processes that exit."""
 
     def __init__(self, supervisord: "Supervisor") -> None:
         self.logger = supervisord.options.logger
+        self.wakeup = Wakeup(supervisord)
         events.subscribe(events.ProcessStateExitedEvent, self.exited)
         events.subscribe(events.ProcessStateFatalEvent, self.gave_up)
+        events.subscribe(events.SupervisorStoppingEvent, self.stopping)
 
     def exited(self, event: events.ProcessStateExitedEvent) -> None:
         """supervisord itself logs unexpected exits."""
+        self.wakeup.wake()
         process = event.process.config
         if event.expected and process.autorestart is not RestartUnconditionally:
             self.logger.warn(f"{process.name} exited and will not be restarted; see its last lines")
+
+    def stopping(self, event: events.SupervisorStoppingEvent) -> None:
+        self.wakeup.close()
 
     def gave_up(self, event: events.ProcessStateFatalEvent) -> None:
         name = event.process.config.name

@@ -241,6 +241,7 @@ class Tree:
             **{f"POOL_{p.upper()}": str(environment.WORKER_POOLS.get(p, 0)) for p in POOLS},
             "TRUSTED_HOPS": str(environment.TRUSTED_HOPS),
             "MEMORY_BUDGET": str(environment.MEMORY_BUDGET),
+            "WS_COMPRESSION": str(int(environment.WS_COMPRESSION)),
             "RUN_UID": str(os.getuid()),
             "MINFDS": str(minfds),
             "PYTHONUNBUFFERED": "1",

@@ -190,6 +190,12 @@ class Environment:
         "a number of bytes from 256M to 1024G, such as 512M or 2G",
         "upper bound for the memory of one interface process's connections and buffers",
     )
+    WS_COMPRESSION = Variable(
+        flag(),
+        "1",
+        "0 or 1",
+        "compresses what is sent to all readers of a blog; `0` where CPU is dearer than traffic",
+    )
     TRUSTED_HOPS = Variable(
         Integer(validate=Range(0, 8)),
         "0",

@@ -12,8 +12,11 @@ from channels.message import Message
 from channels_realtime import close_codes, compat
 from channels_realtime.interface.command_line import OPTIONS
 from channels_realtime.management.commands.runworker import Command as Runworker
+from channels_realtime.metrics.latency import BOUNDS, STAGES
+from channels_realtime.metrics.prometheus import COUNTERS, GAUGES, Snapshot
 from django.core.management import get_commands
 from django.urls import URLPattern, URLResolver, get_resolver, resolve
+from prometheus_client import CollectorRegistry, generate_latest
 
 from consumers import not_found, raw
 from liveblog.models import BlogUpdate, LiveBlog
@@ -98,6 +101,25 @@ def test_options_of_the_interface_server_are_documented():
     assert set(re.findall("`(--[a-z-]+)`", section("docs/security.md", "Bad input"))) <= options
 
 
+def test_the_stages_of_latency_are_documented():
+    assert first_column(section("docs/operations.md", "Latency")) == list(STAGES)
+
+
+def test_the_dashboard_draws_metrics_and_stages_that_exist():
+    empty = {"counts": [0] * (len(BOUNDS) + 1), "seconds": 0.0}
+    report = {"values": dict.fromkeys((*GAUGES, *COUNTERS), 0), "drops": {"any": 0}, "times": {}}
+    report |= {"latencies": dict.fromkeys(STAGES, empty)}
+    registry = CollectorRegistry()
+    registry.register(Snapshot({"any": report}, {}, 0, {}))
+    exposed = set(re.findall(r"^# TYPE (\w+)", generate_latest(registry).decode(), re.M))
+    expressions = re.findall(r'"expr": "(.*)"', (ROOT / "docs" / "grafana.json").read_text())
+    drawn = {name for text in expressions for name in re.findall(r"realtime_\w+", text)}
+    assert len(expressions) > 6
+    assert {name.removesuffix("_bucket") for name in drawn} <= exposed
+    chosen = re.findall(r'stage=~\\"(.*?)\\"', "".join(expressions))
+    assert {stage for stages in chosen for stage in stages.split("|")} == set(STAGES)
+
+
 def test_options_of_the_worker_exist():
     text = section(TRANSPORT, "Options").split("`runworker`:")[1].split("\n\n")[1]
     parser = Runworker().create_parser("manage.py", "runworker")
@@ -173,7 +195,7 @@ def test_the_fields_of_frames_are_those_that_are_sent(client):
     assert fields_of("replay") == set(replay) | {"head"}
     assert fields_of("update") == set(replay["updates"][0])
     assert fields_of("blog") == set(blog_frame(blog))
-    assert fields_of("pulse") == set(pulse_frame(1, 1))
+    assert fields_of("pulse") == set(pulse_frame(1, 1, 2.0))
     assert fields_of("ended") == set(ended_frame(1))
 
 

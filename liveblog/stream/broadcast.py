@@ -4,15 +4,18 @@ Best effort: a client that misses a change catches up from the database.
 """
 
 import logging
+import time
 from functools import partial
 
 from channels import Group
 from channels_realtime.close_codes import ENDED, NOT_FOUND
+from channels_realtime.layer.envelope import Mark
 from django.db import transaction
 from django.db.models.signals import post_delete, post_save, pre_save
 from django.dispatch import receiver
 
 from conversations.json_text import encode
+from conversations.redis_store import layer
 from liveblog.models import BlogUpdate, LiveBlog
 from liveblog.stream.frames import (
     Frame,
@@ -116,10 +119,12 @@ def close_pages(slug: str) -> None:
 
 def send(blog: LiveBlog, frame: Frame, close: int | None = None) -> None:
     """Send the frame to every open page of the blog. Never raises: the change is committed."""
+    committed = time.monotonic()
     try:
-        # At once: what a consumer sends waits for its end, and is lost if it is killed before.
         message = {"text": encode(frame)} | ({} if close is None else {"close": close})
-        Group(blog.group_name).send(message, immediately=True)
+        # Not by Group: what a consumer sends waits for its end, and is lost if it is killed before.
+        layer().send_group(blog.group_name, message, Mark(str(frame["revision"])))
+        layer().observe("commit_to_layer", time.monotonic() - committed)
     except Exception:
         logger.exception(
             "Revision %s of %s was not broadcast; readers catch up by replay.",

@@ -121,9 +121,10 @@ def page_of_updates(blog: LiveBlog) -> list[BlogUpdate]:
     return newest + [row for row in visible.filter(pinned=True) if row.pk not in shown]
 
 
-def pulse_frame(revision: int, readers: int) -> Frame:
-    """The blog's head revision, and the number of its readers' open sockets."""
-    return {"type": "pulse", "revision": revision, "readers": readers}
+def pulse_frame(revision: int, readers: int, interval: float) -> Frame:
+    """The blog's head revision, the number of its readers' open sockets, and the seconds within
+    which the next pulse follows."""
+    return {"type": "pulse", "revision": revision, "readers": readers, "interval": interval}
 
 
 def ended_frame(revision: int) -> Frame:

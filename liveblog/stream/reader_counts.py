@@ -1,6 +1,6 @@
 """Counts each blog's readers. The cost grows with neither readers nor blogs without readers."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -13,9 +13,15 @@ from liveblog.models import LiveBlog
 
 @dataclass(frozen=True)
 class Readers:
-    """`counts`: slug -> open sockets, for the blogs that have any. `errors`: of shards of Redis."""
+    """Who reads what.
+
+    `counts`: slug -> open sockets, for the blogs that have any. `crowds`: slug -> the readers of
+    all blogs on that one of the blog's interface servers that has most. `errors`: of shards of
+    Redis.
+    """
 
     counts: dict[str, int]
+    crowds: dict[str, int]
     errors: list[Exception]
 
 
@@ -29,15 +35,21 @@ def count_readers(layer: Transport, slugs: Iterable[str]) -> Readers:
     for slug in slugs:
         group = LiveBlog.group_name_of(slug)
         shards[layer.consistent_hash(group)][layer.group_key(group)] = slug
-    counts: dict[str, int] = {}
+    sizes: dict[str, dict[str, int]] = {}  # slug -> process -> open sockets
     errors: list[Exception] = []
     for shard, names in shards.items():
         try:
             read = [names[key] for key in existing(layer.shard(shard), names)]
-            counts |= {slug: layer.group_size(LiveBlog.group_name_of(slug)) for slug in read}
+            sizes |= {slug: layer.group_sizes(LiveBlog.group_name_of(slug)) for slug in read}
         except (redis.RedisError, OSError) as error:
             errors.append(error)
-    return Readers({slug: count for slug, count in counts.items() if count}, errors)
+    processes: Counter[str] = Counter()
+    for size in sizes.values():
+        processes.update(size)
+    counts = {slug: sum(size.values()) for slug, size in sizes.items() if any(size.values())}
+    del processes[""]  # channels that are no sockets
+    crowds = {slug: max(processes[process] for process in sizes[slug]) for slug in counts}
+    return Readers(counts, crowds, errors)
 
 
 def existing(connection: Connection, keys: Iterable[str]) -> list[str]:

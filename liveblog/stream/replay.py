@@ -8,6 +8,7 @@ Replays have limits of their own, in bytes: a request of 15 bytes may have a rep
 """
 
 import logging
+import time
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
@@ -38,6 +39,9 @@ UNLIMITED = {"127.0.0.1", "::1"}
 # A handshake or poll that has missed at most so many revisions is not counted: when many readers
 # reconnect at once they have missed few, and each would cost Redis two round trips.
 UNCOUNTED_REVISIONS = 20
+# Bytes of a replay that other readers who ask the same may get without being counted: a part of a
+# long one. At the 50 handshakes per second that nginx allows an address, it stays within ADDRESS.
+SHAREABLE = 40 << 10
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,13 @@ class Head(NamedTuple):
     id: int
     revision: int
     state: str
+
+
+class ReplayReply(NamedTuple):
+    """A reply to a reader. `is_shareable`: whether others who ask the same may get it, too."""
+
+    message: dict[str, Any]
+    is_shareable: bool = False
 
 
 class Replay(NamedTuple):
@@ -93,25 +104,27 @@ def replay_at(blog_id: int, revision: int, after: int, in_parts: bool) -> Replay
 
 def replay(
     slug: str, after: int, in_parts: bool, client: ReplayClient, handshake: bool = False
-) -> dict[str, Any] | None:
+) -> ReplayReply | None:
     """The reply with the `replay` frame, or None where there is no such blog.
 
     For a client that has used up its limit it is an `error` frame with the seconds to `wait`. If
     the coverage has ended, the reply also closes the socket: nothing will follow.
     """
+    started = time.monotonic()
     found = head(slug)
     if found is None:
         return None
     is_counted = not handshake or has_missed_much(found.revision, after)
     if is_counted and (wait := seconds_to_wait(client)):
-        return {"accept": True, "text": encode(too_many_replays(wait))}
+        return ReplayReply({"accept": True, "text": encode(too_many_replays(wait))})
     answer = replay_at(found.id, found.revision, after, in_parts)
+    layer().observe("replay", time.monotonic() - started)
     if is_counted:
         charge(client, answer.size)
     reply = {"accept": True, "text": answer.text}
     if found.state == LiveBlog.State.ENDED and answer.is_whole:
         reply["close"] = ENDED
-    return reply
+    return ReplayReply(reply, not is_counted or answer.size <= SHAREABLE)
 
 
 def has_missed_much(revision: int, after: int) -> bool:

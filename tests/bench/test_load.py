@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench import load, messages, publishers
-from bench.load import CLOSE, MASK, PING, Crowd, FrameCounter, client_frame, read_header
+from bench.load import CLOSE, PING, Crowd, FrameCounter
+from bench.messages import MASK, client_frame, read_header
 
 SIZE = 300
 
@@ -50,6 +51,20 @@ def test_other_data_frames_are_kept_apart() -> None:
     other_of_the_same_size = server_frame(b"y" * SIZE)
     assert frames.receive_data(pulse + expected_frame() + other_of_the_same_size) == 1
     assert (frames.expected, frames.others) == (1, 2)
+
+
+def test_frames_with_a_mark_count_whatever_their_size() -> None:
+    frames = FrameCounter(SIZE, b'{"type":"update",')
+    post = server_frame(b'{"type":"update","revision":7}')
+    longer = server_frame(b'{"type":"update","revision":' + b"1" * 300 + b"}")
+    assert frames.receive_data(post + server_frame(b'{"type":"pulse"}') + longer) == 2
+    assert (frames.expected, frames.others) == (2, 1)
+
+
+def test_clients_in_networks_of_their_own_share_no_source_address() -> None:
+    assert load.source(0) is None and load.source(load.SOCKETS_PER_ADDRESS)
+    addresses = {load.source(number, network) for network in (1, 2) for number in (0, 14_999)}
+    assert len(addresses) == 4 and None not in addresses
 
 
 def test_control_frames_wait_for_their_answer() -> None:

@@ -1,46 +1,78 @@
 """The plan for large crowds: arithmetic and simulation agree, with each other and with what was
 measured."""
 
+import dataclasses
+
 import pytest
 
-from bench.simulation import PROCESS_SOCKETS, READERS, Crowd, plan, simulate, table
-from tests.e2e.stack import ROOT
+from bench.report import OURS
+from bench.results import FOLDER, RESULTS, Results
+from bench.simulation import (
+    PAGE,
+    PROCESS_SOCKETS,
+    READERS,
+    Crowd,
+    measured,
+    plan,
+    simulate,
+    table,
+    with_table,
+)
 
-# `make bench` on two cores. At 10,000 the load client and others shared the cores, so that only
-# the server's own CPU counts there.
-LAST_READER_MS = {1_000: 12.6}
-BROADCAST_CPU_MS = {1_000: 7.1, 10_000: 102.3}
+RUN = Results.load(FOLDER / RESULTS)
+COSTS = measured(RUN)
+LARGE = {
+    "largest_delivery": 20.0,
+    "largest_handshake": 0.5,
+    "largest_stack_handshake": 1.25,
+    "largest_idle": 2.0,
+    "largest_memory": 5.0,
+    "largest_slab": 4.0,
+    "largest_buffers": 1.0,
+}
 
 
-@pytest.mark.parametrize("readers", LAST_READER_MS)
-def test_the_last_reader_is_where_it_was_measured(readers: int) -> None:
-    seen = simulate(Crowd(readers), 1)
-    assert 0.6 < seen.median_ms / LAST_READER_MS[readers] < 1.6
+def test_the_last_reader_is_where_it_was_measured() -> None:
+    crowd = RUN.summary(OURS, "crowd", "last_reader")
+    assert crowd
+    seen = simulate(Crowd(RUN.about["plan"]["crowd_readers"]), 1, COSTS)
+    assert 0.6 < seen.median_ms / crowd.median < 1.6
 
 
-@pytest.mark.parametrize("readers", BROADCAST_CPU_MS)
-def test_a_broadcast_costs_what_was_measured(readers: int) -> None:
-    crowd = Crowd(readers, posts=1.0, stay=1e9)
-    seen = simulate(crowd, 1)
-    cost = 1e3 * seen.utilisation * 600 / seen.posts
-    assert 0.6 < cost / BROADCAST_CPU_MS[readers] < 1.6
+def test_the_costs_are_those_of_the_largest_crowd() -> None:
+    results = Results(RUN.about, RUN.systems, dict(RUN.values))
+    results.add(OURS, "large-crowd", LARGE)
+    costs = measured(results)
+    assert costs.delivery == pytest.approx(20e-6)
+    assert costs.handshake == pytest.approx(0.5e-3)
+    assert costs.handshake_elsewhere == pytest.approx(0.75e-3)
+    assert (costs.idle, costs.socket_kib) == pytest.approx((2e-6, 10.0))
 
 
+@pytest.mark.parametrize("idle", [0.0, 2e-6, 12e-6])
 @pytest.mark.parametrize("readers", READERS)
-def test_the_simulation_agrees_with_the_arithmetic(readers: int) -> None:
-    crowd = Crowd(readers)
-    wanted = plan(crowd)
-    seen = simulate(crowd, wanted.processes)
+def test_the_simulation_agrees_with_the_arithmetic(readers: int, idle: float) -> None:
+    crowd, costs = Crowd(readers), dataclasses.replace(COSTS, idle=idle)
+    wanted = plan(crowd, costs)
+    seen = simulate(crowd, wanted.processes, costs)
     assert seen.utilisation == pytest.approx(wanted.utilisation, rel=0.3)
     assert readers / wanted.processes <= PROCESS_SOCKETS
 
 
 def test_more_posts_than_a_process_can_write_pile_up() -> None:
-    """10,000 sockets take 102 ms a post: 20 a second are more than a core has time for."""
+    costs = dataclasses.replace(COSTS, delivery=10e-6)
     crowd = Crowd(10_000, posts=20.0)
-    assert plan(crowd).utilisation > 1
-    assert simulate(crowd, 1, seconds=60).worst_ms > 5_000
+    assert plan(crowd, costs).utilisation > 1
+    assert simulate(crowd, 1, costs, seconds=60).worst_ms > 5_000
 
 
-def test_the_docs_show_the_table_that_the_simulation_prints() -> None:
-    assert table() in (ROOT / "docs" / "scaling.md").read_text()
+def test_the_docs_show_the_plan_that_follows_from_the_results() -> None:
+    """`python -m bench.simulation --write` brings the page up to date."""
+    assert table(COSTS) in PAGE.read_text()
+
+
+def test_a_new_plan_replaces_the_table_of_the_page_and_nothing_else() -> None:
+    page = PAGE.read_text()
+    doubled = with_table(page, dataclasses.replace(COSTS, delivery=2 * COSTS.delivery))
+    assert doubled != page
+    assert with_table(doubled, COSTS) == page

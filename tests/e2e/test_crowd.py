@@ -16,7 +16,7 @@ from conversations.json_text import encode
 from liveblog.stream.frames import pulse_frame
 from liveblog.models import LiveBlog
 blog = LiveBlog.objects.get(slug={slug!r})
-frame = pulse_frame(blog.revision - 1, {readers})
+frame = pulse_frame(blog.revision - 1, {readers}, 2.0)
 Group(blog.group_name).send({{"text": encode(frame)}}, immediately=True)
 """
 LOST_BROADCAST = """

@@ -39,8 +39,11 @@ def test_metrics_and_status_show_sockets_broadcasts_queues_and_drops(stack, blog
         assert seen[("realtime_broadcasts_total", "interface")] >= 1
         assert seen[("realtime_queue_length", "websocket.connect")] == 0
         assert ("realtime_queue_age_seconds", "http.request") in seen
+        for stage in ("layer_to_interface", "interface_to_sockets", "handshake"):
+            assert seen[("realtime_latency_seconds_count", *sorted((stage, "interface")))] >= 1
         handled = ("realtime_consumer_seconds_count", "websocket.connect", "worker")
-        wait_until(lambda: samples(stack).get(handled, 0) >= 2, "the workers' counters")
+        wait_until(lambda: samples(stack).get(handled, 0) >= 1, "the workers' counters")
+        assert samples(stack)[("realtime_latency_seconds_count", "replay", "worker")] >= 1
         table = stack.manage("status").stdout
     assert "interface@" in table and "worker@" in table and "flood 1" in table
     assert any(line.startswith("websocket.receive") for line in table.splitlines())

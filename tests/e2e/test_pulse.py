@@ -27,6 +27,18 @@ with connection.cursor() as cursor:
         "UPDATE liveblog_blogupdate SET body = 'Unheard', revision = revision + 1"
         " WHERE blog_id = (SELECT id FROM liveblog_liveblog WHERE slug = %s)", [SLUG])
 """
+A_CROWD = """
+from conversations.redis_store import layer
+from liveblog.models import LiveBlog
+group = LiveBlog.group_name_of(SLUG)
+for number in range(20):
+    names = [f"{number}-{name}" for name in range(1000)]
+    layer().run(layer().scripts.register(0, group, "realtime.crowd!", names))
+"""
+NO_CROWD = """
+from conversations.redis_store import layer
+layer().run(layer().scripts.remove_process(0, "realtime.crowd!", dead_after=0))
+"""
 SCHEDULE = """
 from datetime import timedelta
 from django.utils import timezone
@@ -67,7 +79,7 @@ def expect_line(process, words):
 def test_readers_are_told_the_head_and_how_many_they_are(stack, blog):
     stack.manage("post", blog, "One")
     with stack.reader(blog) as one:
-        assert one.pulse() == {"type": "pulse", "revision": 1, "readers": 1}
+        assert one.pulse() == {"type": "pulse", "revision": 1, "readers": 1, "interval": 2.0}
         with stack.reader(blog):
             one.next(lambda frame: frame["type"] == "pulse" and frame["readers"] == 2)
         one.next(lambda frame: frame["type"] == "pulse" and frame["readers"] == 1)
@@ -82,6 +94,23 @@ def test_a_lost_broadcast_is_noticed_by_the_pulse_and_made_good(stack, blog):
         reader.send({"after": 1})
         (update,) = reader.frame()["updates"]
         assert (update["content"], update["revision"]) == ("<p>Unheard</p>", 2)
+
+
+def test_in_a_large_crowd_pulses_are_rare_and_a_lost_broadcast_is_noticed_as_soon(stack, blog):
+    stack.manage("post", blog, "One")
+    stack.shell(f"SLUG = {blog!r}" + A_CROWD)  # on an interface server of which only Redis tells
+    try:
+        with stack.reader(blog) as reader:
+            pulse = reader.pulse()
+            assert (pulse["readers"], pulse["interval"]) == (20_001, 20.0)
+            with stack.reader(blog) as other:  # a new reader need not wait for so long
+                assert other.pulse()["readers"] == 20_002
+            stack.shell(f"SLUG = {blog!r}" + LOSE_A_BROADCAST)
+            started = time.monotonic()
+            assert reader.pulse()["revision"] == 2  # all the others were spared
+            assert time.monotonic() - started < 5
+    finally:
+        stack.shell(NO_CROWD)
 
 
 def test_a_scheduled_update_appears_when_it_is_due_and_takes_its_revision_then(stack, blog):

@@ -1,7 +1,14 @@
 """From a post to every open page, over real WebSockets, Redis, Daphne and workers."""
 
+from contextlib import ExitStack
+
 import pytest
+from harness.services import wait_until
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from tests.e2e.test_metrics import samples
+
+CROWD = 20  # readers
 
 
 def test_two_readers_get_the_post_made_from_the_shell(stack, blog):
@@ -14,6 +21,31 @@ def test_two_readers_get_the_post_made_from_the_shell(stack, blog):
             assert (frame["type"], frame["action"], frame["revision"]) == ("update", "created", 1)
             assert frame["content"] == "<p>Hello <strong>world</strong></p>"
             assert (frame["headline"], frame["key_event"]) == ("News", True)
+
+
+def test_readers_who_come_together_share_a_replay_and_miss_nothing(stack, blog):
+    stack.manage("post", blog, "First")
+    before = shared_handshakes(stack)
+    with ExitStack() as exits:
+        # The visitors' cookies and languages differ; what they read does not.
+        headers = [{"Cookie": f"visitor={n}", "Accept-Language": "de, en"} for n in range(CROWD)]
+        readers = [exits.enter_context(stack.reader(blog, additional_headers=h)) for h in headers]
+        for reader in readers:
+            [update] = reader.frame()["updates"]
+            assert update["content"] == "<p>First</p>"
+        stack.manage("post", blog, "Second")
+        for reader in readers:
+            assert reader.frame()["content"] == "<p>Second</p>"
+        assert readers[-1].pulse()["readers"] == CROWD
+        readers[-1].send({"after": 1})
+        assert [u["content"] for u in readers[-1].frame()["updates"]] == ["<p>Second</p>"]
+        # Each pulse ends a reply.
+        most = CROWD - 5
+        wait_until(lambda: shared_handshakes(stack) - before >= most, "their number in /metrics")
+
+
+def shared_handshakes(stack):
+    return samples(stack).get(("realtime_handshakes_shared_total", "interface"), 0)
 
 
 def test_edits_and_deletions_arrive(stack, blog):

@@ -8,8 +8,9 @@ from datetime import timedelta
 
 import pytest
 import redis
-from channels import Group, channel_layers
+from channels import channel_layers
 from channels_realtime.close_codes import ENDED
+from channels_realtime.layer.envelope import Mark
 from django.db import OperationalError
 from django.db.models.signals import post_save
 from django.utils import timezone
@@ -70,7 +71,26 @@ class TestBeat:
         for name in ("listener", "another"):
             layer.group_add(blog.group_name, name)
         assert pulse.beat() == INTERVAL
-        assert heard(layer) == [{"type": "pulse", "revision": 1, "readers": 2}]
+        assert heard(layer) == [
+            {"type": "pulse", "revision": 1, "readers": 2, "interval": INTERVAL}
+        ]
+
+    def test_readers_of_a_large_crowd_are_told_that_pulses_are_rarer(
+        self, layer, blog, pulse, monkeypatch
+    ):
+        monkeypatch.setattr("liveblog.stream.pulse.READERS_PER_PULSE", 2)
+        process = "realtime.process!"
+        for number in range(5):
+            layer.group_add(blog.group_name, f"{process}{number}")
+        layer.group_add(blog.group_name, "listener")
+        assert pulse.beat() == INTERVAL  # a lost broadcast is noticed as soon as ever
+        BlogUpdate.objects.create(blog=blog, body="One")
+        pulse.beat()
+        assert [frame.get("interval") for frame in heard(layer)] == [6.0, None, 6.0]
+        with redis.Redis(port=redis_server.port) as client:
+            entries = client.lrange(layer.prefix + process, 0, -1)
+        marks = [layer.codec.unpack(entry).mark for entry in entries]
+        assert [mark for mark in marks if mark] == [Mark("0", 3), Mark("1"), Mark("1", 3)]
 
     def test_a_blog_without_readers_is_told_nothing(self, layer, blog, pulse):
         mars = LiveBlog.objects.create(slug="mars", title="To Mars")
@@ -219,16 +239,16 @@ class TestTrouble:
     def test_row_40_a_blog_that_cannot_be_told_keeps_no_other_from_it(
         self, layer, blog, pulse, monkeypatch
     ):
-        def send(self, *args, **kwargs):
-            if self.name == blog.group_name:
+        def send(group, *args, **kwargs):
+            if group == blog.group_name:
                 raise ValueError("broken")
-            return whole(self, *args, **kwargs)
+            return whole(group, *args, **kwargs)
 
         mars = LiveBlog.objects.create(slug="mars", title="To Mars")
         for group in (blog.group_name, mars.group_name):
             layer.group_add(group, "listener")
-        whole = Group.send
-        monkeypatch.setattr(Group, "send", send)
+        whole = layer.send_group
+        monkeypatch.setattr(layer.channel_layer, "send_group", send)
         assert pulse.attempt() > 0
         assert len(heard(layer)) == 1
 
@@ -291,7 +311,18 @@ class TestCounting:
             for number in range(readers):
                 layer.group_add(f"liveblog-{slug}", f"realtime.process!{slug}{number}")
         assert count_readers(layer, slugs).counts == {"blog-3": 1, "blog-39": 2}
-        assert count_readers(layer, []) == Readers({}, [])
+        assert count_readers(layer, []) == Readers({}, {}, [])
+
+    def test_the_crowd_of_a_blog_is_that_of_its_busiest_interface_server(self, layer):
+        members = {"moon": ("a!1", "a!2", "b!1"), "mars": ("b!2",), "venus": ("c!1", "listener")}
+        for slug, channels in members.items():
+            for channel in channels:
+                layer.group_add(
+                    f"liveblog-{slug}", f"realtime.{channel}" if "!" in channel else channel
+                )
+        found = count_readers(layer, members)
+        assert found.counts == {"moon": 3, "mars": 1, "venus": 2}
+        assert found.crowds == {"moon": 2, "mars": 2, "venus": 1}
 
     def test_few_among_many_are_found_with_few_questions(self, layer, commands):
         found = []

@@ -5,12 +5,25 @@ import json
 
 import pytest
 import redis
+from channels import Channel, channel_layers
+from channels.message import Message
+from channels_realtime.sharing import SHARED, SHARES_REPLIES
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
+from consumers import liveblog
 from conversations.json_text import encode
 from liveblog.models import BlogUpdate, LiveBlog
 from liveblog.stream import replay
 from liveblog.stream.frames import LONGEST_REPLAY, PART, replay_frame
-from liveblog.stream.replay import ADDRESS, SOCKET, ReplayClient, charge, seconds_to_wait
+from liveblog.stream.replay import (
+    ADDRESS,
+    SHAREABLE,
+    SOCKET,
+    ReplayClient,
+    charge,
+    seconds_to_wait,
+)
 
 pytestmark = pytest.mark.django_db
 JSON = "/liveblog/demo/updates.json"
@@ -136,4 +149,38 @@ def test_a_handshake_that_has_missed_little_costs_redis_nothing(blog, requester,
     monkeypatch.setattr(replay, "seconds_to_wait", pytest.fail)
     monkeypatch.setattr(replay, "charge", pytest.fail)
     reply = replay.replay("demo", blog.revision - 5, False, requester, handshake=True)
-    assert len(json.loads(reply["text"])["updates"]) == 5
+    assert len(json.loads(reply.message["text"])["updates"]) == 5
+    assert reply.is_shareable
+
+
+def test_a_long_replay_is_not_shared_because_it_counts_for_each_reader(blog, requester):
+    whole = replay.replay("demo", 0, False, requester, handshake=True)
+    assert len(whole.message["text"]) > SHAREABLE
+    assert not whole.is_shareable
+    part = replay.replay("demo", 0, True, requester, handshake=True)
+    assert part.is_shareable
+
+
+class ReplyChannel(Channel):
+    """Keeps what is sent to it."""
+
+    def send(self, content, immediately=False):
+        self.sent = content
+
+
+def test_the_queries_of_a_connect_are_few_and_its_reply_is_for_all(blog):
+    """So the queries of a herd do not grow with it."""
+    content = {
+        "reply_channel": "realtime.one!1",
+        "query_string": b"after=99",
+        "headers": [(b"cookie", b"sessionid=any")],
+        SHARES_REPLIES: True,
+    }
+    for most in (5, 1):  # the blog is known from the first on, and so is the replay
+        message = Message(content, "websocket.connect", channel_layers["default"])
+        message.reply_channel = ReplyChannel(content["reply_channel"])
+        with CaptureQueriesContext(connection) as captured:
+            liveblog.ws_connect(message, "demo")
+        assert 0 < len(captured) <= most
+        mark = message.reply_channel.sent[SHARED]
+        assert mark == {"group": blog.group_name, "vary": []}

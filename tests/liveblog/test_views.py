@@ -9,6 +9,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from conversations.json_text import encode
+from conversations.redis_store import layer
 from liveblog.models import BlogUpdate, LiveBlog
 from liveblog.stream.frames import LONGEST_REPLAY, PAGE, replay_frame
 
@@ -379,8 +380,9 @@ class TestEditor:
     def test_what_is_published_is_broadcast(self, editor, blog, monkeypatch):
         frames = []
         monkeypatch.setattr(
-            "liveblog.stream.broadcast.Group.send",
-            lambda group, content, **options: frames.append((group.name, content["text"])),
+            layer().channel_layer,
+            "send_group",
+            lambda group, content, mark: frames.append((group, content["text"])),
         )
         editor.post(EDITOR, {"body": "Hello"})
         ((group, text),) = frames

@@ -3,9 +3,11 @@
 from datetime import timedelta
 
 import pytest
+from channels_realtime.metrics.counters import Metrics
 from django.utils import timezone
 
 from conversations.json_text import encode
+from conversations.redis_store import layer
 from liveblog.editing import idempotency
 from liveblog.models import BlogUpdate, LiveBlog, Write
 from liveblog.stream.frames import replay_frame
@@ -166,6 +168,14 @@ class TestHiddenText:
         update.delete()
         hidden.save()
         assert sent == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_time_from_commit_to_layer_is_observed(blog, monkeypatch):
+    metrics = Metrics("worker")
+    monkeypatch.setattr(layer().channel_layer, "metrics", metrics)
+    BlogUpdate.objects.create(blog=blog, body="One")
+    assert sum(metrics.latencies["commit_to_layer"].counts) == 1
 
 
 class TestPublishing:

@@ -18,6 +18,11 @@ def test_it_hands_on_the_memory_budget_whose_default_is_the_variable_s():
     assert "| `MEMORY_BUDGET` | `1G` |" in section(CONFIGURATION, "Environment variables")
 
 
+def test_it_hands_on_compression_whose_default_is_the_variable_s():
+    assert '--compression "${WS_COMPRESSION:-1}"' in SCRIPT
+    assert "| `WS_COMPRESSION` | `1` |" in section(CONFIGURATION, "Environment variables")
+
+
 def test_the_docs_say_how_long_an_anonymous_body_may_be():
     assert "--max-anonymous-upload 262144" in SCRIPT
     assert "Anonymous requests may have bodies of 256 KiB" in section(CONFIGURATION, "Memory")

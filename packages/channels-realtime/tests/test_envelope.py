@@ -14,6 +14,7 @@ from channels_realtime.layer.envelope import (
     STAMP,
     BadEnvelope,
     Codec,
+    Mark,
     stamp,
 )
 from cryptography.fernet import MultiFernet
@@ -72,7 +73,15 @@ def entry(packed, at=0.0):
 @codecs
 @given(kind=st.sampled_from(KINDS), name=st.none() | texts, content=values)
 def test_any_value_comes_out_as_it_went_in(codec, kind, name, content):
-    assert equal(list(codec.unpack(entry(codec.pack(kind, name, content)))), [kind, name, content])
+    envelope = codec.unpack(entry(codec.pack(kind, name, content)))
+    assert equal(list(envelope), [kind, name, content, None])
+
+
+@codecs
+@given(version=texts, every=st.integers(0, 1 << 31))
+def test_a_mark_comes_out_as_it_went_in(codec, version, every):
+    mark = Mark(version, every)
+    assert codec.unpack(entry(codec.pack(GROUP, "group", {}, mark))).mark == mark
 
 
 @given(st.floats(allow_nan=False), st.binary())
@@ -86,7 +95,7 @@ def test_the_stamp_is_read_whatever_follows_it(at, packed):
 @example(data=b"short")
 def test_any_bytes_are_an_envelope_or_refused(codec, data):
     try:
-        kind, name, content = codec.unpack(data)
+        kind, name, *_ = codec.unpack(data)
     except BadEnvelope:
         return
     assert kind in KINDS
@@ -147,4 +156,5 @@ def test_what_another_key_has_encrypted_is_refused():
 
 def test_what_an_old_key_has_encrypted_is_read():
     old = Codec(crypter("an old key"))
-    assert ENCRYPTED.unpack(entry(old.pack(JOIN, "group", "a!b"))) == (JOIN, "group", "a!b")
+    unpacked = ENCRYPTED.unpack(entry(old.pack(JOIN, "group", "a!b")))
+    assert unpacked == (JOIN, "group", "a!b", None)

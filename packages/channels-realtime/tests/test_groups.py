@@ -71,7 +71,7 @@ class Interface:
         connection = self.layer.connection(0)
         delivered = []
         while entry := connection.lpop(self.layer.prefix + self.name):
-            kind, group, content = self.layer.codec.unpack(entry)
+            kind, group, content, _ = self.layer.codec.unpack(entry)
             if kind == JOIN:
                 self.groups.join(group, content)
             elif kind == LEAVE:

@@ -9,6 +9,7 @@ import redis
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
 from channels_realtime import internals
 from harness.environment import redis_server
+from harness.wire import CONTINUATION, TEXT, frame
 from twisted.internet import tcp, unix
 from twisted.internet.base import ReactorBase
 from twisted.internet.protocol import Protocol
@@ -89,6 +90,34 @@ def test_a_protocol_begins_without_a_description_of_its_transport():
     internals.connect_protocol(protocol)
     begun = connected(WebSocketServerProtocol)
     assert set(vars(begun)) - set(vars(protocol)) == {"peer", "connected"}
+
+
+def test_a_compressed_message_is_held_as_it_came_until_it_is_complete():
+    class Client(WebSocketServerProtocol):
+        def onMessageBegin(self, isBinary):
+            super().onMessageBegin(isBinary)
+            assert internals.is_compressed(self)
+            internals.begin_compressed(self, 2)
+
+        def onMessage(self, payload, isBinary):
+            received.append(payload)
+
+    received, factory = [], WebSocketServerFactory()
+    factory.setProtocolOptions(maxMessagePayloadSize=5, failByDrop=False)
+    protocol = Client()
+    protocol.factory = factory
+    protocol.makeConnection(StringTransport())
+    internals.take_compressed(protocol)
+    protocol.state, protocol.websocket_version = protocol.STATE_OPEN, 13
+    protocol.inside_message, protocol.current_frame = False, None
+    protocol.dataReceived(frame(TEXT, b"\xff" * 7, fin=False, reserved=4))
+    assert (
+        internals.half_received(protocol) - internals.PIECE == 5
+    )  # without the 2 that it may exceed
+    protocol.dataReceived(frame(CONTINUATION))
+    assert received == [b"\xff" * 7]
+    internals.fail(protocol, 1007, "corrupt")
+    assert protocol.failedByMe and protocol.state == protocol.STATE_CLOSING
 
 
 def test_options_are_shared_with_one_class_only():

@@ -6,7 +6,7 @@ import uuid
 import asgi_redis
 import pytest
 from channels_realtime.layer.channel_layer import PROCESS, RedisChannelLayer
-from channels_realtime.layer.envelope import LEAVE
+from channels_realtime.layer.envelope import LEAVE, Mark
 from harness.environment import redis_server
 from harness.waiting import wait_until
 
@@ -248,8 +248,24 @@ def test_a_discard_reaches_the_process_even_where_redis_has_lost_the_group(layer
     layer.group_discard("crowd", f"{process}socket")
     entries = layer.connection(0).lrange(f"{layer.prefix}{process}", 0, -1)
     assert [layer.codec.unpack(entry) for entry in entries] == [
-        (LEAVE, "crowd", f"{process}socket")
+        (LEAVE, "crowd", f"{process}socket", None)
     ]
+
+
+def test_members_that_are_no_sockets_of_ours_get_a_marked_message_as_any_other(layer):
+    layer.group_add("crowd", "worker")
+    layer.group_add("crowd", "stock.daphne!socket")
+    layer.send_group("crowd", {"text": "hello"}, Mark("7", every=5))
+    for channel in ("worker", "stock.daphne!"):
+        assert layer.receive([channel])[1] == {"text": "hello"}
+
+
+def test_members_are_counted_by_process(layer):
+    layer.group_add("crowd", "worker")
+    for channel in ("one!a", "one!b", "two!a"):
+        layer.group_add("crowd", channel)
+    assert layer.group_sizes("crowd") == {"one!": 2, "two!": 1, "": 1}
+    assert layer.group_sizes("nobody") == {}
 
 
 def test_a_group_message_that_does_not_fit_is_counted_and_logged(make_layer, caplog):

@@ -32,6 +32,7 @@ const OPEN_WITHIN_POLLING = 10_000; // polls do not wait for it
 const ANSWER_WITHIN = 3000; // after the second time the connection is given up
 const PROBE_WITHIN = 2000; // for a connection that may be dead
 const PULSES = 2.5; // silence, in pulses: another host takes over within that
+const LONGEST_INTERVAL = 120; // s between two pulses
 const SILENCE_SPREAD = 2000;
 const QUIET = 20_000; // the same if there are no pulses
 
@@ -50,8 +51,8 @@ const TOO_MANY_REQUESTS = 429;
  *
  * `rows` need id, revision, created (ISO 8601, UTC) and pinned. `floor` and `ceiling`,
  * {created, id}, bound the page: the oldest row on it, and the one above it; null where the stream
- * ends. `stage` is the blog's state, `pulse` the ms between two pulses. `stay` polls after the
- * coverage has ended, for editors.
+ * ends. `stage` is the blog's state, `pulse` the ms between two pulses unless they say otherwise.
+ * `stay` polls after the coverage has ended, for editors.
  */
 export function begin(page) {
   const { revision, rows = [], floor = null, ceiling = null, pageSize, pulse } = page;
@@ -67,7 +68,8 @@ export function begin(page) {
     floor,
     ceiling,
     pageSize,
-    silence: pulse * PULSES, // ms
+    pulse, // ms
+    silence: pulse * PULSES, // ms; as the last pulse of this connection says
     blogRevision: revision,
     phase: "idle", // or connecting, open, waiting, ended, stopped
     attempt: 0, // reconnects since the last replay
@@ -163,6 +165,7 @@ function connect(turn) {
   state.phase = "connecting";
   state.awaiting = true;
   state.asked = state.head;
+  state.silence = state.pulse * PULSES;
   effects.push({ connect: { after: state.head } });
   const ms = state.polling ? OPEN_WITHIN_POLLING : OPEN_WITHIN;
   effects.push({ schedule: "answer", ms });
@@ -419,8 +422,10 @@ function ended(turn, frame) {
   end(turn);
 }
 
-function pulse(turn, { revision, readers }) {
+function pulse(turn, { revision, readers, interval }) {
   const { state } = turn;
+  // Pulses are rarer where one server has many readers.
+  if (interval > 0) state.silence = Math.min(interval, LONGEST_INTERVAL) * 1000 * PULSES;
   const below = revision < state.head; // once: it was late; twice: the server was restored
   Object.assign(state, { pulsed: true, suspect: below && state.below, below });
   state.target = Math.max(state.target, revision);
@@ -442,7 +447,7 @@ function replay(turn, frame) {
     return;
   }
   if (frame.head && frame.revision <= state.head && !state.fresh) return; // a duplicate
-  if (!state.pulsed) listen(turn, state.fresh ? state.silence : QUIET);
+  if (!state.pulsed) listen(turn, state.fresh ? state.silence : Math.max(QUIET, state.silence));
   effects.push({ cancel: "answer" });
   Object.assign(state, { awaiting: false, attempt: 0, suspect: false, fresh: false });
   stopPolling(turn);

@@ -7,6 +7,7 @@ packages/channels-realtime/tests/test_internals.py notices when one of these cha
 """
 
 import ctypes
+import math
 import socket
 import time
 from collections.abc import Sequence
@@ -148,6 +149,52 @@ def drop_half_received(protocol: autobahn.websocket.protocol.WebSocketProtocol) 
         protocol.data = b""
 
 
+class Postponed:
+    """Takes the place of autobahn's decompressor: leaves a message compressed until it is complete.
+
+    autobahn's own keeps some 40 KiB per socket, and inflates what arrives before the rest is there.
+    """
+
+    EXTENSION_NAME = "permessage-deflate"
+
+    def start_decompress_message(self) -> None:
+        pass
+
+    def decompress_message_data(self, data: bytes, max_output_len: int | None = None) -> bytes:
+        return data
+
+    def end_decompress_message(self) -> None:
+        pass
+
+
+POSTPONED = Postponed()
+
+
+def take_compressed(protocol: autobahn.websocket.protocol.WebSocketProtocol) -> None:
+    """Have autobahn accept messages with RSV1 set, and leave them compressed."""
+    # autobahn declares no base class of what has these methods.
+    vars(protocol)["_perMessageCompress"] = POSTPONED
+
+
+def is_compressed(protocol: autobahn.websocket.protocol.WebSocketProtocol) -> bool:
+    """Whether the message that is being received was sent compressed."""
+    compressed: bool = vars(protocol)["_isMessageCompressed"]  # mypy finds no type for it
+    return compressed
+
+
+def begin_compressed(
+    protocol: autobahn.websocket.protocol.WebSocketProtocol, allowance: int
+) -> None:
+    """A compressed message begins: it is no text yet, and may be longer than allowed by so much."""
+    protocol.utf8validateIncomingCurrentMessage = False
+    protocol.message_data_total_length = -allowance
+
+
+def fail(protocol: autobahn.websocket.protocol.WebSocketProtocol, code: int, reason: str) -> None:
+    """Close the connection as autobahn does where a client breaks the protocol."""
+    protocol._fail_connection(code, reason)
+
+
 def free(protocol: autobahn.websocket.protocol.WebSocketProtocol) -> None:
     """Let go of what an autobahn protocol holds, after its connection has ended.
 
@@ -179,6 +226,20 @@ def unparsed(channel: http.HTTPChannel) -> int:
 def raw_socket(transport: interfaces.ITransport) -> socket.socket | None:
     """The socket under a plain TCP or unix transport, or None under anything else (TLS)."""
     return transport.socket if isinstance(transport, tcp.Connection) else None
+
+
+def limit_unacknowledged(port: object, seconds: float) -> None:
+    """Have the kernel end connections that Twisted's port accepts once something that was sent to
+    them has been unacknowledged, or has waited for a reader, for so long (RFC 5482).
+
+    A connection inherits the option from the port, so that it costs none of them a system call.
+    Does nothing for a port that is no TCP port, and where the system has no such option.
+    """
+    if isinstance(port, tcp.Port) and port.addressFamily != socket.AF_UNIX and seconds > 0:
+        with suppress(AttributeError, OSError):
+            port.socket.setsockopt(
+                socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, math.ceil(seconds * 1000)
+            )
 
 
 def has_hung_up(transport: interfaces.ITransport) -> bool:

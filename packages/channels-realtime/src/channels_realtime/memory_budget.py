@@ -59,7 +59,8 @@ class Budget:
             messages=4 * part,
             # Request headers of which only a part has arrived; a client has 10 s for one.
             headers=2 * part,
-            # Handshakes that wait until workers have time: 16,000 of 2 KiB, by default.
+            # Handshakes that wait until workers have time: 16,000 of 2 KiB, by default. A quarter
+            # of it may hold replies that equal handshakes share.
             handshakes=2 * part,
             # Disconnects that workers must still get: 60,000 of some 500 bytes, by default.
             disconnects=2 * part,

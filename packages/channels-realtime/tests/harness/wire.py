@@ -136,15 +136,15 @@ class Wire:
     def status(self) -> int:
         return self.response()[0]
 
-    def open(self, path: str = "/echo/") -> Self:
-        self.send(handshake(path))
+    def open(self, path: str = "/echo/", **headers: str) -> Self:
+        self.send(handshake(path, **headers))
         assert self.status() == 101
         return self
 
-    def frame(self) -> tuple[int, bytes]:
+    def frame(self, reserved: int = 0) -> tuple[int, bytes]:
         """(opcode, payload) of the server's next frame: it sends whole and unmasked ones."""
         first, second = self.exactly(2)
-        assert first & 0x80 and not first & 0x70 and not second & 0x80
+        assert first & 0x80 and (first & 0x70) == reserved << 4 and not second & 0x80
         length = second
         if second == 126:
             [length] = struct.unpack(">H", self.exactly(2))

@@ -100,6 +100,15 @@ def test_a_pong_that_nobody_asked_for_is_ignored(echo):
     assert echo.frame() == (PONG, b"asked")
 
 
+def test_an_answered_ping_may_come_between_fragments(echo):
+    echo.send(frame(TEXT, b"one ", fin=False), frame(PING, b"first"))
+    assert echo.frame() == (PONG, b"first")
+    echo.send(frame(PONG))  # alone, as a silent client sends it
+    echo.send(frame(PING, b"second"))
+    assert echo.frame() == (PONG, b"second")
+    assert echo.send(frame(CONTINUATION, b"two")).frame() == (TEXT, b"one two")
+
+
 def test_pongs_to_a_client_that_does_not_read_are_bounded(strict):
     with Wire(strict, receive_buffer=4096) as wire:
         wire.open()

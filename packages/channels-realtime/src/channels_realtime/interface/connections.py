@@ -1,7 +1,7 @@
 """All connections of one interface server, by their reply channels and by their groups."""
 
 import itertools
-import logging
+import time
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
@@ -15,16 +15,20 @@ from channels_realtime.interface.http_errors import Refused
 from channels_realtime.interface.liveness import Liveness
 from channels_realtime.interface.new_connection import NewConnection
 from channels_realtime.interface.options import Options
+from channels_realtime.interface.redis.heartbeats import Heartbeats
 from channels_realtime.interface.redis.outbox import Message, Outbox
+from channels_realtime.interface.redis.registration import Registration
+from channels_realtime.interface.timer_wheel import TimerWheel
 from channels_realtime.interface.websocket.admission import Admission, Transport, UnreadHandshake
+from channels_realtime.interface.websocket.coalescing import Coalescing
+from channels_realtime.interface.websocket.compression import Histories, History, compress_frame
 from channels_realtime.interface.websocket.factory import WebSocketFactory
-from channels_realtime.interface.websocket.handshake import read_handshake
+from channels_realtime.interface.websocket.handshake import Handshake
 from channels_realtime.interface.websocket.protocol import WebSocket
 from channels_realtime.internals import share_options, trim_memory
+from channels_realtime.layer.envelope import Mark
 from channels_realtime.memory_budget import Budget
 from channels_realtime.metrics.counters import Metrics
-
-logger = logging.getLogger("channels_realtime.connections")
 
 # Called with the protocol ("http" or "websocket"), what happened, and its details.
 ActionLogger = Callable[[str, str, dict[str, Any]], None]
@@ -37,7 +41,7 @@ class Connections:
         process: begins the reply channels of this process; ends with "!".
         outbox: where messages to workers go.
         groups: in which WebSockets and requests are members.
-        forget_member: called with a reply channel and the groups that it has left for good.
+        registration: of the groups' members in Redis.
         action_logger: writes the access log.
     """
 
@@ -48,7 +52,7 @@ class Connections:
         process: str,
         outbox: Outbox,
         groups: Groups[WebSocket | Request],
-        forget_member: Callable[[str, Collection[str]], None],
+        registration: Registration,
         liveness: Liveness,
         metrics: Metrics,
         action_logger: ActionLogger | None = None,
@@ -58,18 +62,30 @@ class Connections:
         self.process = process
         self.outbox = outbox
         self.groups = groups
-        self.forget_member = forget_member
+        self.registration = registration
         self.liveness = liveness
         self.metrics = metrics
         self.action_logger = action_logger
         self.number_open = 0
-        self.new: set[NewConnection] = set()
+        self.wheel = TimerWheel(time.monotonic())
+        self.number_of_sockets = 0
+        self.heartbeats: Heartbeats[WebSocket | Request] = Heartbeats()
         self.by_reply_channel: dict[str, WebSocket | Request] = {}
         self.numbers = itertools.count(1)
         self.websocket_factory = WebSocketFactory(options)
+        self.histories = Histories()
         share_options(WebSocket, self.websocket_factory)
         patience = options.websocket_connect_timeout
-        self.admission = Admission(self.admit, patience, budget.handshakes, metrics)
+        self.admission = Admission(
+            self.admit,
+            patience,
+            budget.handshakes,
+            metrics,
+            lambda transport: self.coalescing.abandoned(transport),
+        )
+        self.coalescing = Coalescing(
+            self.admission, self.begin, self.add_member, groups, registration, metrics
+        )
         self.bodies = Bodies(budget, outbox, metrics)
         self.writes: Buffers[WebSocket | Channel] = Buffers(
             "writes",
@@ -99,20 +115,19 @@ class Connections:
         """A connection was opened. Returns whether there is room for it."""
         self.number_open += 1
         if self.number_open <= self.budget.connections:
-            self.new.add(connection)
             return True
         self.metrics.drop("connections_full")
         return False
 
     def decided(self, connection: NewConnection) -> None:
         """Its first header has arrived, or it has ended. Calling it again does nothing."""
-        self.new.discard(connection)
+        self.wheel.remove(connection)
 
     def closed(self, connection: WebSocket | Channel | NewConnection) -> None:
         """A connection has ended."""
         self.number_open -= 1
         if isinstance(connection, NewConnection):
-            self.new.discard(connection)
+            self.wheel.remove(connection)
             self.headers.remove(connection)
         else:
             self.writes.remove(connection)
@@ -120,21 +135,29 @@ class Connections:
 
     def upgrade(self, transport: Transport, data: bytes, end: int) -> None:
         """A client requests a WebSocket; `data` holds a header that ends at `end`."""
-        self.admission.submit(transport, UnreadHandshake(data[:end], data[end + 4 :]))
+        self.coalescing.submit(transport, UnreadHandshake(data[:end], data[end + 4 :]))
 
     def admit(self, transport: Transport, received: UnreadHandshake) -> None:
-        """Make a connection a WebSocket."""
+        """Send a handshake to the workers, unless a shared reply answers it."""
         try:
-            handshake = read_handshake(received.header)
+            handshake = self.coalescing.admitted(transport, received)
         except Refused as refused:
             self.metrics.drop("bad_header")
             transport.write(refused.answer)
             transport.loseConnection()
             return
+        if handshake is not None:
+            socket = self.begin(transport, handshake, received.rest)
+            self.coalescing.sent(transport, socket)
+            socket.send_connect(handshake)
+
+    def begin(self, transport: Transport, handshake: Handshake, rest: bytes) -> WebSocket:
+        """Make a connection a WebSocket; `rest`: bytes that came right behind the handshake."""
         socket = WebSocket(self)
         transport.protocol = socket
         socket.makeConnection(transport)
-        socket.begin(handshake, received.rest)
+        socket.begin(handshake, rest)
+        return socket
 
     # Reply channels
 
@@ -142,11 +165,17 @@ class Connections:
         """Give a connection a reply channel; returns its name."""
         reply_channel = f"{self.process}{next(self.numbers):x}"
         self.by_reply_channel[reply_channel] = connection
+        self.number_of_sockets += isinstance(connection, WebSocket)
         return reply_channel
 
     def unregister(self, reply_channel: str) -> bool:
-        """Take a reply channel away; returns whether it was there."""
-        return self.by_reply_channel.pop(reply_channel, None) is not None
+        """Take a reply channel and its deadlines away; returns whether it was there."""
+        connection = self.by_reply_channel.pop(reply_channel, None)
+        if connection is None:
+            return False
+        self.number_of_sockets -= isinstance(connection, WebSocket)
+        self.wheel.remove(connection)
+        return True
 
     def has(self, reply_channel: str) -> bool:
         return reply_channel in self.by_reply_channel
@@ -154,25 +183,25 @@ class Connections:
     def forget(self, connection: WebSocket | Request) -> None:
         """Take its reply channel and its groups away, also in Redis."""
         self.admission.finished(connection)
-        self.by_reply_channel.pop(connection.reply_channel, None)
+        self.coalescing.forget(connection)
+        self.unregister(connection.reply_channel)
         self.leave_groups(connection)
 
     def leave_groups(self, connection: WebSocket | Request) -> None:
         groups = self.groups.forget(connection)
         if groups:
-            self.forget_member(connection.reply_channel, groups)
+            self.registration.forget(connection.reply_channel, groups)
 
     def forget_moved(self, transports: Collection[Transport]) -> None:
         """Forget connections that another process has, and what waits there for them."""
         for connection in list(self.by_reply_channel.values()):
             if connection.transport in transports:
-                del self.by_reply_channel[connection.reply_channel]
+                self.unregister(connection.reply_channel)
                 self.groups.forget(connection)
                 self.admission.under_way.discard(connection)
         for holders in (self.writes.holders, self.messages.holders):
             holders -= {each for each in holders if each.transport in transports}
         self.headers.holders.clear()
-        self.new = {each for each in self.new if each.transport not in transports}
         self.admission.waiting = deque(
             each for each in self.admission.waiting if each.transport not in transports
         )
@@ -202,26 +231,69 @@ class Connections:
     def join(self, group: str, channel: str) -> None:
         connection = self.by_reply_channel.get(channel)
         if connection is not None and not connection.muted:
-            self.groups.join(group, connection)
+            self.add_member(group, connection)
+            self.coalescing.joined(group, connection)
         else:
             # Its disconnect overtook its connect: nothing else would remove it from the group.
-            self.forget_member(channel, {group})
+            self.registration.forget(channel, {group})
+
+    def add_member(self, group: str, connection: WebSocket | Request) -> None:
+        self.groups.join(group, connection)
+        self.heartbeats.join(group, connection)
+        connection.history = None  # it may have missed broadcasts of the group
 
     def leave(self, group: str, channel: str) -> None:
         connection = self.by_reply_channel.get(channel)
         if connection is not None:
             self.groups.leave(group, connection)
 
+    def receive_marked(self, group: str, mark: Mark, frame: bytes) -> bool:
+        """A marked message has come. Returns whether it was sent to those who still need it;
+        otherwise it is for all members of the group."""
+        new = self.heartbeats.receive(group, mark, time.monotonic())
+        if new is None:
+            return False
+        self.metrics.count("heartbeats_held")
+        members = self.groups.members.get(group, set())
+        for member in new:
+            if member in members:
+                self.metrics.count("frames_sent")
+                member.send_frames(frame)
+        return True
+
+    def may_have_missed(self) -> None:
+        """Messages to groups may have been lost."""
+        self.heartbeats.forget_all()
+
     def broadcast(self, group: str, frames: Sequence[bytes]) -> None:
-        """Write frames, each a whole message, to every socket of the group: one write each."""
+        """Write frames, each a whole message, to every socket of the group: one write each.
+
+        They are compressed for the first socket that takes them so: by themselves, and for sockets
+        that have received what the group was sent before, by reference to that.
+        """
+        self.coalescing.message_arrived(group)
         members = self.groups.members.get(group)
         if not members:
             return
-        data = frames[0] if len(frames) == 1 else b"".join(frames)
-        size = len(data)
+        plain = frames[0] if len(frames) == 1 else b"".join(frames)
+        alone = continued = b""
+        history: History | None = None
+        newcomers: list[Any] = []
+        continuing = 0  # sockets that get what refers to earlier broadcasts
         open_state = WebSocket.STATE_OPEN
         for member in tuple(members):
             transport = member.transport
+            data = plain
+            if member.extension:
+                if history is None:
+                    history = self.histories.of(group)
+                    first = history.first
+                if member.history is history and member.since <= first:
+                    data = continued = continued or history.continue_with(frames)
+                    continuing += 1
+                else:
+                    data = alone = alone or b"".join(map(compress_frame, frames))
+                    newcomers.append(member)
             # The common case, spelled out: a function call here costs a tenth of the delivery.
             if (
                 member.state == open_state
@@ -234,17 +306,23 @@ class Connections:
                     sent = 0
                 except OSError:
                     continue  # the reactor is about to notice that the peer is gone
-                if sent != size:
+                if sent != len(data):
                     transport.write(data[sent:])
-                    self.writes.add(member, size - sent)
+                    self.writes.add(member, len(data) - sent)
             else:
                 member.send_frames(data)
         self.metrics.count("broadcasts", len(frames))
         self.metrics.count("frames_sent", len(frames) * len(members))
-        self.metrics.count("bytes_sent", size * len(members))
+        saved = len(newcomers) * (len(plain) - len(alone))
+        saved += continuing * (len(plain) - len(continued))
+        if history is not None:
+            history.append(frames, (each for each in newcomers if each.state == open_state))
+        self.metrics.count("bytes_sent", len(plain) * len(members) - saved)
+        self.metrics.count("bytes_saved", saved)
 
     def deliver_to_group(self, group: str, message: Message) -> None:
         """A group message that is more than text or bytes: deliver it to each member."""
+        self.coalescing.message_arrived(group)
         for member in tuple(self.groups.members.get(group, ())):
             self.deliver(member.reply_channel, message)
 
@@ -252,6 +330,7 @@ class Connections:
         """A reply for one connection, ignored where that has ended. Raises ValueError."""
         connection = self.by_reply_channel.get(channel)
         if isinstance(connection, WebSocket):
+            self.coalescing.replied(connection, message)
             connection.deliver(message)
             return
         self.bodies.release(channel)  # a worker has it, whether or not its client is still there
@@ -273,17 +352,15 @@ class Connections:
     # Time and figures
 
     def check_time(self, now: float) -> None:
-        """Called every 2 s with the monotonic clock."""
+        """Called every CHECK seconds with the monotonic clock."""
         self.admission.check_time(now)
+        self.coalescing.check_time(now)
         self.bodies.check_time(now)
         for buffers in (self.writes, self.messages, self.headers):
             buffers.check()
         self.trim_memory()
-        for connection in (*self.by_reply_channel.values(), *self.new):
-            try:
-                connection.check_time(now)
-            except Exception:
-                logger.exception("A connection's time limits could not be checked")
+        self.wheel.advance(now)
+        self.heartbeats.check_time(now)
 
     def trim_memory(self) -> None:
         """Return memory to the system once buffers that held much are empty again."""
@@ -298,9 +375,9 @@ class Connections:
     def gauges(self) -> dict[str, int]:
         """What is there now, by the names of channels_realtime.metrics.prometheus."""
         return {
-            "sockets": len(self.sockets()),
+            "sockets": self.number_of_sockets,
             "groups": len(self.groups.members),
-            "handshakes_waiting": len(self.admission.waiting),
+            "handshakes_waiting": len(self.admission.waiting) + self.coalescing.waiting,
             "connections": self.number_open,
             "disconnects_waiting": len(self.outbox.disconnects),
             "requests_bytes": self.bodies.held,

@@ -1,5 +1,6 @@
 """Connections whose first request header has not arrived: it tells a WebSocket from HTTP."""
 
+import math
 import re
 import time
 from typing import TYPE_CHECKING, Any
@@ -41,6 +42,7 @@ class NewConnection(Protocol):
     transport: Any  # Twisted declares it by a zope interface, whose methods have no `self`
     head = b""
     is_refused = False
+    wheel_slot = 0
 
     def __init__(self, connections: "Connections") -> None:
         self.connections = connections
@@ -48,7 +50,9 @@ class NewConnection(Protocol):
     def connectionMade(self) -> None:
         # The HTTP channel has a timeout of its own.
         self.opened_at = time.monotonic()
-        if not self.connections.opened(self):
+        if self.connections.opened(self):
+            self.connections.wheel.schedule(self, self.opened_at + HEADER_WITHIN)
+        else:
             self.refuse(503, BUSY, RETRY_AFTER)
 
     def dataReceived(self, data: bytes) -> None:
@@ -82,11 +86,14 @@ class NewConnection(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.connections.closed(self)
 
-    def check_time(self, now: float) -> None:
-        """Called every 2 s: ends a connection whose first request header is overdue."""
-        if now - self.opened_at > HEADER_WITHIN:
-            self.connections.metrics.drop("slow_header")
-            self.transport.abortConnection()
+    def check_time(self, now: float) -> float:
+        """End the connection if its first request header is overdue. See timer_wheel.Timed."""
+        due = self.opened_at + HEADER_WITHIN
+        if now < due:
+            return due
+        self.connections.metrics.drop("slow_header")
+        self.transport.abortConnection()
+        return math.inf
 
     def received_bytes(self) -> int:
         return len(self.head)
@@ -105,7 +112,7 @@ class NewConnection(Protocol):
         self.is_refused = state["is_refused"]
         self.head = state["received"]
         if not self.is_refused:
-            self.connections.new.add(self)
+            self.connections.wheel.schedule(self, self.opened_at + HEADER_WITHIN)
         if self.head:
             self.connections.headers.add(self, len(self.head))
 

@@ -23,6 +23,7 @@ class Options:
     max_message: int
     write_buffer: int
     message_rate: float  # messages per second and socket; 0: unlimited
+    compression: bool  # permessage-deflate, where clients offer it
     max_upload: int
     max_anonymous_upload: int
     session_cookie: bytes

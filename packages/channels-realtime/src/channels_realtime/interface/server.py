@@ -30,7 +30,7 @@ from channels_realtime.interface.takeover.internals import adopt_port, let_go
 from channels_realtime.interface.takeover.restoring import restore_connection, restore_shared
 from channels_realtime.interface.takeover.state import SharedState
 from channels_realtime.interface.takeover.taking import Collected, Taker
-from channels_realtime.internals import keep_time_monotonically
+from channels_realtime.internals import keep_time_monotonically, limit_unacknowledged
 from channels_realtime.layer.channel_layer import HEARTBEAT, PROCESS, Transport
 from channels_realtime.layer.receiving import LONG_WAIT
 from channels_realtime.memory_budget import Budget
@@ -38,9 +38,10 @@ from channels_realtime.metrics.counters import Metrics
 
 logger = logging.getLogger("channels_realtime.interface")
 
-CHECK = 2  # s between checks of time limits and silent sockets
+CHECK = 1  # s between checks of time limits and silent sockets
 LISTEN_WITHIN = 2  # s: clients should rather be told that Redis is away than kept waiting
 LISTEN_AGAIN = 10.0  # s in which an endpoint that is not handed over must become free
+LAG_CHECK = 0.25  # s between two looks at how late the event loop runs its timers
 DRAIN_STEP = 0.05  # s between two batches of sockets that are closed
 # s from the loss of a connection to Redis until clients that have waited for an answer since before
 # are refused, also where Redis is back: their request may be lost, or the answer. It takes up to
@@ -84,7 +85,7 @@ class Server:
             process,
             self.outbox,
             groups,
-            self.registration.forget,
+            self.registration,
             self.liveness,
             metrics,
             action_logger,
@@ -126,6 +127,7 @@ class Server:
     def begin(self) -> None:
         """Be the process of this name: renew its lease, and watch the connections."""
         self.beating.start(HEARTBEAT, now=False)
+        reactor.callLater(0, self.check_lag)
         self.checking.start(CHECK, now=False)
 
     # Listening
@@ -148,7 +150,7 @@ class Server:
         """Listen on one endpoint; after a takeover try until `deadline` on the monotonic clock."""
 
         def listens(port: object) -> None:
-            self.listeners[description] = port
+            self.listens(description, port)
 
         def failed(failure: Failure) -> None:
             if self.taker is None:
@@ -166,12 +168,28 @@ class Server:
             return
         listening.addCallbacks(listens, failed)
 
+    def listens(self, description: str, port: object) -> None:
+        """A port is open. `port`: of Twisted."""
+        # A dead peer to which something was sent need not be pinged to be found.
+        limit_unacknowledged(port, self.options.ping_timeout)
+        self.listeners[description] = port
+
     def cannot_listen(self, description: str, error: BaseException | None) -> None:
         """End: a server that does not listen is of no use."""
         logger.error("Cannot listen on %s: %s", description, error)
         self.exit_code = CANNOT_START
         if reactor.running:
             reactor.stop()
+
+    def check_lag(self) -> None:
+        """Observe how late the timers run, again and again."""
+        due = time.monotonic() + LAG_CHECK
+
+        def observe() -> None:
+            self.connections.metrics.observe("event_loop_lag", time.monotonic() - due)
+            self.check_lag()
+
+        reactor.callLater(LAG_CHECK, observe)
 
     def check_time(self) -> None:
         """Called every CHECK seconds."""
@@ -243,7 +261,7 @@ class Server:
             gc.enable()
         for description, (family, descriptor) in collected.listeners.items():
             if description in self.options.endpoints:
-                self.listeners[description] = adopt_port(descriptor, family, factory, BACKLOG)
+                self.listens(description, adopt_port(descriptor, family, factory, BACKLOG))
             os.close(descriptor)  # the port has a copy
 
     def serve(self, shared: SharedState) -> None:
@@ -287,6 +305,7 @@ class Server:
             return  # it was about to take over, and never served
         for listener in self.listeners.values():
             yield defer.maybeDeferred(listener.stopListening)
+        self.connections.coalescing.end_all()
         self.connections.admission.refuse_all()
         deadline = time.monotonic() + self.options.drain
         yield from self.close_sockets()

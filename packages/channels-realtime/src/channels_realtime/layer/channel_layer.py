@@ -36,6 +36,7 @@ from channels_realtime.layer.envelope import (  # noqa: E402
     MESSAGE,
     Codec,
     Content,
+    Mark,
     stamp,
 )
 from channels_realtime.layer.receiving import Delivery, Receiver  # noqa: E402
@@ -322,16 +323,23 @@ class Transport(BaseRedisChannelLayer):
 
     def group_size(self, group: str) -> int:
         """How many channels are in the group; costs one step per process, not per channel."""
-        return self.run(self.scripts.group_size(self.consistent_hash(group), group))
+        return sum(self.group_sizes(group).values())
 
-    def send_group(self, group: str, message: Content) -> None:
-        """Send the message to every member of the group. Never raises ChannelFull."""
+    def group_sizes(self, group: str) -> dict[str, int]:
+        """How many channels of each process are in the group; "" for those without a process."""
+        return self.run(self.scripts.group_sizes(self.consistent_hash(group), group))
+
+    def send_group(self, group: str, message: Content, mark: Mark | None = None) -> None:
+        """Send the message to every member of the group. Never raises ChannelFull.
+
+        `mark`: with it, interface servers may thin out heartbeats. No member sees it.
+        """
         assert self.valid_group_name(group), "Group name not valid"
         assert isinstance(message, dict), "message is not a dict"
         command = self.scripts.send_group(
             self.consistent_hash(group),
             group,
-            self.codec.pack(GROUP, group, message),
+            self.codec.pack(GROUP, group, message, mark),
             self.next_write(),
             # The script does not know capacities of single channels, other shards and
             # acknowledgements.
@@ -362,6 +370,11 @@ class Transport(BaseRedisChannelLayer):
         """Count an event, where the process publishes metrics."""
         if self.metrics is not None:
             self.metrics.count(name, number)
+
+    def observe(self, stage: str, seconds: float) -> None:
+        """Count how long a stage has taken, where the process publishes metrics."""
+        if self.metrics is not None:
+            self.metrics.observe(stage, seconds)
 
     def drop(self, reason: str, number: int = 1) -> None:
         """Count messages that were lost."""

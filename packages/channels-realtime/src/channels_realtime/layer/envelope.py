@@ -8,6 +8,8 @@ it there, and then the envelope: MessagePack, encrypted as a whole where the lay
     [JOIN, group, channel]        the channel is now in the group
     [LEAVE, group, channel]       the channel is no longer in the group
     [ACKNOWLEDGED, id, message]   for the list's channel, whose messages are acknowledged
+
+A GROUP may have a fourth element, a Mark as [version, every].
 """
 
 import struct
@@ -27,12 +29,27 @@ class BadEnvelope(Exception):
     """An entry that is no envelope, or that none of our keys decrypts."""
 
 
+class Mark(NamedTuple):
+    """What its sender says of a message to a group.
+
+    Args:
+        version: names the state of a member that has received this message and all before it.
+        every: 0 for a message that brings the version about. Otherwise the message is a heartbeat,
+            which only repeats the version: where an interface server has missed nothing, every n-th
+            one is enough for its sockets.
+    """
+
+    version: str
+    every: int = 0
+
+
 class Envelope(NamedTuple):
     """`name`: a channel, a group or an id, as the kind says."""
 
     kind: int
     name: str | None
     content: Any
+    mark: Mark | None = None
 
 
 class Codec:
@@ -41,8 +58,9 @@ class Codec:
     def __init__(self, crypter: "MultiFernet | None" = None) -> None:
         self.crypter = crypter
 
-    def pack(self, kind: int, name: str | None, content: object) -> bytes:
-        packed: bytes = msgpack.packb([kind, name, content], use_bin_type=True)
+    def pack(self, kind: int, name: str | None, content: object, mark: Mark | None = None) -> bytes:
+        parts = [kind, name, content] if mark is None else [kind, name, content, mark]
+        packed: bytes = msgpack.packb(parts, use_bin_type=True)
         return self.crypter.encrypt(packed) if self.crypter else packed
 
     def unpack(self, entry: bytes) -> Envelope:
@@ -53,13 +71,16 @@ class Codec:
                 packed = self.crypter.decrypt(packed)
             # ASGI allows any key that MessagePack can hold.
             parts = msgpack.unpackb(packed, strict_map_key=False)
-            kind, name, content = parts
+            kind, name, content, *marks = parts
+            mark = Mark(*marks[0]) if marks else None
         except Exception as error:
             raise BadEnvelope(repr(error)) from error
         known = type(parts) is list and kind in (MESSAGE, GROUP, JOIN, LEAVE, ACKNOWLEDGED)
         if not known or not isinstance(name, str | None):
             raise BadEnvelope(f"kind {kind!r} of {name!r}")
-        return Envelope(kind, name, content)
+        if mark is not None and not (type(mark.version) is str and type(mark.every) is int):
+            raise BadEnvelope(f"mark {mark!r} of {name!r}")
+        return Envelope(kind, name, content, mark)
 
 
 def stamp(entry: bytes) -> float:

@@ -223,7 +223,7 @@ class Receiver:
         layer = self.layer
         name = self.name_of(popped)
         try:
-            kind, channel, content = layer.codec.unpack(popped.entry)
+            kind, channel, content, _ = layer.codec.unpack(popped.entry)
         except BadEnvelope as reason:
             layer.drop("unreadable")
             logger.error("Dropped an entry of %s that cannot be read: %s", name, reason)

@@ -92,10 +92,6 @@ def parse_nothing(reply: object) -> None:
     return None
 
 
-def parse_number(reply: int) -> int:
-    return reply
-
-
 def parse_flag(reply: int) -> bool:
     return reply == 1
 
@@ -106,6 +102,11 @@ def parse_bytes(reply: bytes | None) -> bytes | None:
 
 def parse_names(reply: Sequence[bytes]) -> list[str]:
     return [name.decode() for name in reply]
+
+
+def parse_sizes(reply: Sequence[Any]) -> dict[str, int]:
+    names = parse_names(reply[::2])
+    return dict(zip(names, reply[1::2], strict=True))
 
 
 def parse_group(reply: Sequence[Sequence[bytes]]) -> GroupReply:
@@ -250,9 +251,10 @@ class Scripts:
         keys, arguments = self._members_of(group, count_only=False)
         return Command(shard, "group_members", keys, arguments, parse_names)
 
-    def group_size(self, shard: int, group: str) -> Command[int]:
+    def group_sizes(self, shard: int, group: str) -> Command[dict[str, int]]:
+        """process -> number of members; "" for members without a process."""
         keys, arguments = self._members_of(group, count_only=True)
-        return Command(shard, "group_members", keys, arguments, parse_number)
+        return Command(shard, "group_members", keys, arguments, parse_sizes)
 
     def _members_of(
         self, group: str, count_only: bool
@@ -339,6 +341,17 @@ class Scripts:
         keys = (self.group_key(group),)
         arguments: tuple[Value, ...] = (self.prefix, group, process, int(replace), *members)
         return Command(shard, "register", keys, arguments, parse_nothing)
+
+    def join(
+        self, shard: int, group: str, process: str, witness: str, members: Sequence[str]
+    ) -> Command[bool]:
+        """Join members of the process to a group that the `witness`, another one, is in.
+
+        The reply is false, and nothing is stored, where Redis has lost the group or the witness.
+        """
+        keys = (self.group_key(group),)
+        arguments: tuple[Value, ...] = (self.prefix, group, process, witness, *members)
+        return Command(shard, "join", keys, arguments, parse_flag)
 
     def remove_process(
         self, shard: int, process: str, dead_after: float = DEAD_AFTER

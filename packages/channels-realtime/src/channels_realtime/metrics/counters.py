@@ -18,6 +18,7 @@ import redis
 
 from channels_realtime.layer.commands import Command
 from channels_realtime.layer.shard import to_text
+from channels_realtime.metrics.latency import Histogram, LatencyReport
 
 if TYPE_CHECKING:
     from channels_realtime.layer.channel_layer import ChannelStatistics, Transport
@@ -51,14 +52,15 @@ class AtHandReport(TypedDict):
 class Report(TypedDict):
     """What a process has published of itself.
 
-    `times`: channel -> [number, seconds]. `ended`: it has said that it ends. `published` and
-    `age`: whole seconds by Redis's clock. `name`: as supervisord calls it. `at_hand`: what a
-    worker's threads handle.
+    `times`: channel -> [number, seconds]. `latencies`: stage -> its histogram. `ended`: it has said
+    that it ends. `published` and `age`: whole seconds by Redis's clock. `name`: as supervisord
+    calls it. `at_hand`: what a worker's threads handle.
     """
 
     values: dict[str, int]
     drops: dict[str, int]
     times: dict[str, list[float]]
+    latencies: NotRequired[dict[str, LatencyReport]]  # absent from a process of an older release
     ended: bool
     published: int
     age: int
@@ -72,13 +74,14 @@ class MetricsState(TypedDict):
     process: str
     values: dict[str, int]
     drops: dict[str, int]
-    times: dict[str, list[float]]
+    latencies: dict[str, LatencyReport]
 
 
 class Metrics:
     """Counts since the process started, kept by the thread that does the work.
 
-    `values`: name -> number, `drops`: reason -> number, `times`: channel -> [number, seconds].
+    `values`: name -> number, `drops`: reason -> number, `times`: channel -> [number, seconds],
+    `latencies`: stage -> durations.
     """
 
     def __init__(self, kind: str) -> None:
@@ -86,6 +89,7 @@ class Metrics:
         self.values: Counter[str] = Counter()
         self.drops: Counter[str] = Counter()
         self.times: dict[str, list[float]] = {}
+        self.latencies: dict[str, Histogram] = {}
         self.published = time.monotonic()
         self.at_hand: Callable[[], list[AtHand]] | None = None  # set by a worker that runs
         self.ended = False
@@ -105,23 +109,28 @@ class Metrics:
         total[0] += 1
         total[1] += seconds
 
+    def observe(self, stage: str, seconds: float, number: int = 1) -> None:
+        """A stage of `number` messages has taken so long; see latency.STAGES."""
+        histogram = self.latencies.get(stage)
+        if histogram is None:
+            histogram = self.latencies[stage] = Histogram()
+        histogram.observe(seconds, number)
+
     def export(self) -> MetricsState:
         """The counts, for another process that goes on with them."""
         return {
             "process": self.process,
             "values": dict(self.values),
             "drops": dict(self.drops),
-            "times": self.times,
+            "latencies": {stage: each.report() for stage, each in self.latencies.items()},
         }
 
     def restore(self, state: MetricsState) -> None:
         """Go on with the counts of another process; the own ones so far are added."""
         self.values.update(state["values"])
         self.drops.update(state["drops"])
-        for channel, (number, seconds) in state["times"].items():
-            total = self.times.setdefault(channel, [0, 0.0])
-            total[0] += number
-            total[1] += seconds
+        for stage, report in state["latencies"].items():
+            self.latencies.setdefault(stage, Histogram()).add(report)
 
     def is_due(self) -> bool:
         """Whether nothing has been published for PUBLISH seconds."""
@@ -131,6 +140,7 @@ class Metrics:
         """All of it, and these gauges, as what a process publishes of itself."""
         values = {**self.values, **gauges}
         snapshot: dict[str, Any] = {"values": values, "drops": self.drops, "times": self.times}
+        snapshot["latencies"] = {name: one.report() for name, one in self.latencies.items()}
         snapshot["ended"] = self.ended
         if name := os.environ.get("SUPERVISOR_PROCESS_NAME"):
             snapshot["name"] = name

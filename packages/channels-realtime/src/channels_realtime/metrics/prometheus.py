@@ -9,6 +9,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
+    HistogramMetricFamily,
     Metric,
     SummaryMetricFamily,
 )
@@ -16,6 +17,7 @@ from prometheus_client.registry import Collector
 
 from channels_realtime.layer.channel_layer import ChannelStatistics, Transport
 from channels_realtime.metrics.counters import Hung, Report, hung_workers, processes, queues
+from channels_realtime.metrics.latency import buckets
 
 GAUGES = {
     "sockets": "Open WebSockets",
@@ -27,7 +29,7 @@ GAUGES = {
     "writes_bytes": "What slow clients have not taken yet",
     "messages_bytes": "WebSocket messages and pipelined requests that are not complete",
     "headers_bytes": "Request headers that are not complete",
-    "handshakes_bytes": "Handshakes that are not with workers yet",
+    "handshakes_bytes": "Handshakes that are not with workers yet, and the replies they share",
     "outbox_bytes": "Messages that wait for Redis to come back",
     "links_bytes": "Commands that Redis has not taken yet",
     "budget_bytes": "The memory budget of the process",
@@ -36,8 +38,12 @@ COUNTERS = {
     "frames_sent": "WebSocket messages sent to clients",
     "frames_received": "WebSocket messages received from clients",
     "bytes_sent": "Bytes of broadcast frames sent to clients",
+    "bytes_saved": "Bytes of broadcast frames that compression has saved",
     "broadcasts": "Group messages spread over the process's sockets",
     "websockets_opened": "WebSockets accepted",
+    "heartbeats_held": "Heartbeats of groups that only new members got, as nothing was missed",
+    "pings": "Pings sent to silent sockets",
+    "handshakes_shared": "Handshakes that got the reply to an equal one",
     "http_requests": "HTTP requests passed to workers",
     "consumer_errors": "Exceptions in consumers",
     "redelivered": "Acknowledged messages of dead workers that were delivered again",
@@ -96,13 +102,19 @@ class Snapshot(Collector):
         times = SummaryMetricFamily(
             "realtime_consumer_seconds", "Time in consumers", labels=["process", "channel"]
         )
+        latencies = HistogramMetricFamily(
+            "realtime_latency_seconds", "Time that a stage takes", labels=["process", "stage"]
+        )
         for process, snapshot in self.processes.items():
+            for stage, report in snapshot.get("latencies", {}).items():
+                latencies.add_metric([process, stage], buckets(report), report["seconds"])
             for reason, number in snapshot["drops"].items():
                 drops.add_metric([process, reason], number)
             for channel, (count, seconds) in snapshot["times"].items():
                 times.add_metric([process, channel], int(count), seconds)
         yield drops
         yield times
+        yield latencies
         length = GaugeMetricFamily(
             "realtime_queue_length", "Messages that wait in the channel", labels=["channel"]
         )

@@ -29,6 +29,7 @@ from channels_realtime.layer.commands import Command
 from channels_realtime.layer.envelope import Content
 from channels_realtime.layer.receiving import Delivery
 from channels_realtime.metrics.counters import Metrics
+from channels_realtime.sharing import unshared
 from channels_realtime.worker import conversation, handoff, ordering
 from channels_realtime.worker.activity import Activity, Slot, unwatched
 from channels_realtime.worker.recycling import Limits, Recycling
@@ -417,9 +418,13 @@ class Worker(ChannelsWorker):
     def flush(self) -> list[Outgoing]:
         """Send what the consumer sent to groups; return what it sent to channels after that."""
         writes = conversation.take_writes()
+        pending = take_pending()
+        if writes:
+            # Further sockets would get the reply without the session.
+            pending = [(sender, unshared(content)) for sender, content in pending]
         if deletion := sessions.deletion():
             writes.append(deletion)
-        outcome = send_groups(self.layer, writes, take_pending())
+        outcome = send_groups(self.layer, writes, pending)
         if outcome.undelivered:
             self.report(outcome.undelivered)
         return outcome.unsent

@@ -85,3 +85,4 @@ class Channel(http.HTTPChannel):
             self.dataReceived(state["received"])
         if self.requests and state["request"] is None and state["started_at"] is not None:
             self.requests[0].started_at = state["started_at"]
+            self.connections.wheel.schedule(self.requests[0], self.requests[0].due())

@@ -57,6 +57,9 @@ class Request(http.Request):
     # a socket that is not open.
     muted = False
     state = send_now = None
+    wheel_slot = 0
+    extension = b""
+    history, since = None, 0
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         # Workers parse forms; the interface server would do it for nothing, and stand still for it.
@@ -64,6 +67,7 @@ class Request(http.Request):
         self.connections = self.channel.connections
         self.reply_channel = self.connections.register(self)
         self.started_at = time.monotonic()
+        self.connections.wheel.schedule(self, self.due())
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if self.connections.unregister(self.reply_channel):
@@ -172,6 +176,8 @@ class Request(http.Request):
         self.content = BytesIO()  # the message has it
         self.connections.metrics.count("http_requests")
         self.is_sent = True
+        if self.is_ready_check:
+            self.connections.wheel.schedule(self, self.due())
         self.connections.bodies.send(
             READY_CHANNEL if self.is_ready_check else "http.request",
             {
@@ -283,25 +289,31 @@ class Request(http.Request):
         """End the connection at once."""
         self.channel.transport.abortConnection()
 
-    def check_time(self, now: float) -> None:
-        """Called every 2 s: ends a request that takes too long."""
-        waited = now - self.started_at
-        if self.is_ready_check and not self.has_response and waited > READY_WITHIN:
+    def due(self) -> float:
+        """When the request will have taken too long, on the monotonic clock."""
+        limit = self.connections.options.http_timeout
+        limit = math.inf if limit < 0 else limit
+        if self.is_ready_check and not self.has_response:
+            limit = min(limit, READY_WITHIN)
+        return self.started_at + limit
+
+    def check_time(self, now: float) -> float:
+        """End a request that takes too long. See timer_wheel.Timed."""
+        if now < self.due():
+            return self.due()
+        if self.is_ready_check and not self.has_response:
             problem = f"No worker has answered this check within {READY_WITHIN:g} s."
             self.answer_json(unanswered(problem))
-            return
-        limit = self.connections.options.http_timeout
-        if limit < 0 or waited <= limit:
-            return
-        if self.path is None:  # Twisted sets it once the body is complete
+        elif self.path is None:  # Twisted sets it once the body is complete
             self.refuse("slow_body", 408, "The request did not arrive in time.")
-            return
-        self.connections.metrics.drop("http_timeout")
-        if self.has_response:
-            # Half a response was sent: only a cut tells the client that the rest is missing.
-            self.cut()
         else:
-            self.answer_error(503, "The workers did not answer in time.")
+            self.connections.metrics.drop("http_timeout")
+            if self.has_response:
+                # Half a response was sent: only a cut tells the client that the rest is missing.
+                self.cut()
+            else:
+                self.answer_error(503, "The workers did not answer in time.")
+        return math.inf
 
     # Between two processes: see channels_realtime.interface.takeover
 
@@ -344,6 +356,7 @@ class Request(http.Request):
             self.responseHeaders.addRawHeader(name, value)
         if state["started_writing"]:
             resume_response(self)
+        self.connections.wheel.schedule(self, self.due())
 
     def log_action(self) -> None:
         if not self.connections.action_logger:

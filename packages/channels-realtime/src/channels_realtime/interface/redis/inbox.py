@@ -1,6 +1,7 @@
 """Reads what workers send to this interface server from its list in Redis."""
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -9,7 +10,15 @@ from channels_realtime.interface.redis.link import Link, Lost, RawReply
 from channels_realtime.interface.redis.outbox import Message
 from channels_realtime.interface.websocket.framing import encode_message
 from channels_realtime.layer.channel_layer import Transport
-from channels_realtime.layer.envelope import GROUP, JOIN, LEAVE, MESSAGE, BadEnvelope, stamp
+from channels_realtime.layer.envelope import (
+    GROUP,
+    JOIN,
+    LEAVE,
+    MESSAGE,
+    BadEnvelope,
+    Mark,
+    stamp,
+)
 from channels_realtime.layer.shard import seconds
 from channels_realtime.metrics.counters import Metrics
 
@@ -28,6 +37,8 @@ class Recipients(Protocol):
 
     def deliver(self, channel: str, message: Message) -> None: ...
     def broadcast(self, group: str, frames: Sequence[bytes]) -> None: ...
+    def receive_marked(self, group: str, mark: Mark, frame: bytes) -> bool: ...
+    def may_have_missed(self) -> None: ...
     def deliver_to_group(self, group: str, message: Message) -> None: ...
     def join(self, group: str, channel: str) -> None: ...
     def leave(self, group: str, channel: str) -> None: ...
@@ -54,6 +65,7 @@ class Inbox:
         if self.paused:
             return
         if self.lost:
+            self.recipients.may_have_missed()
             # Joins may have been lost with the last reply; Redis holds them, if it kept its keys.
             link.run(self.rejoin, self.layer.scripts.memberships(link.shard.index, self.process))
         self.wait()
@@ -138,11 +150,13 @@ class Inbox:
 
     def handle(self, entries: Sequence[bytes]) -> None:
         """Pass the entries on in their order, runs of broadcasts to one group as one write."""
-        oldest = self.link.shard.clock.now() - self.layer.expiry
+        started = time.monotonic()
+        now = self.link.shard.clock.now()
+        oldest = now - self.layer.expiry
         runs: dict[str, list[bytes]] = {}  # group -> frames to write together
         for entry in entries:
             try:
-                kind, name, content = self.layer.codec.unpack(entry)
+                kind, name, content, mark = self.layer.codec.unpack(entry)
                 if name is None:
                     raise BadEnvelope("it names no channel")
             except BadEnvelope as reason:
@@ -150,15 +164,22 @@ class Inbox:
                 logger.error("Dropped an entry that cannot be read: %s", reason)
                 continue
             if kind in (GROUP, MESSAGE):
-                if stamp(entry) < oldest:
+                stamped = stamp(entry)
+                if stamped < oldest:
                     self.layer.drop_expired(1, name)
                     continue
+                self.metrics.observe("layer_to_interface", now - stamped)
                 frame = encode_message(content) if kind == GROUP else None
                 if frame is not None:
+                    if mark is not None:
+                        if mark.every:  # before a heartbeat that only some members get
+                            self.broadcast(runs, started)
+                        if self.recipients.receive_marked(name, mark, frame):
+                            continue
                     runs.setdefault(name, []).append(frame)
                     continue
             # All other entries keep their place among the broadcasts.
-            self.broadcast(runs)
+            self.broadcast(runs, started)
             try:
                 if kind == JOIN:
                     self.recipients.join(name, content)
@@ -171,10 +192,12 @@ class Inbox:
             except Exception:
                 self.metrics.drop("refused")
                 logger.exception("A reply for %s was refused", name)
-        self.broadcast(runs)
+        self.broadcast(runs, started)
 
-    def broadcast(self, runs: dict[str, list[bytes]]) -> None:
-        """Write what has been collected for each group, and clear it."""
+    def broadcast(self, runs: dict[str, list[bytes]], started: float) -> None:
+        """Write what has been collected for each group since `started`, and clear it."""
         for group, frames in runs.items():
             self.recipients.broadcast(group, frames)
+            taken = time.monotonic() - started
+            self.metrics.observe("interface_to_sockets", taken, len(frames))
         runs.clear()

@@ -58,6 +58,7 @@ class Registration:
         self.metrics = metrics
         self.suspects: dict[str, int] = {}  # group -> members that Redis held at the last check
         self.unforgotten: dict[int, list[Departure]] = {}  # shard -> what it has not processed
+        self.repairs = 0  # how often Redis had lost members
         self.beats = 0
 
     # The lease
@@ -76,8 +77,6 @@ class Registration:
         """Renew the lease on one shard. `gauges`: what is published with the counters."""
         index, scripts = link.shard.index, self.layer.scripts
 
-        sent_at = time.monotonic()
-
         def renewed(reply: HeartbeatReply | Exception) -> None:
             if isinstance(reply, Lost):
                 return
@@ -87,7 +86,9 @@ class Registration:
                 link.refused_since = link.refused_since or time.monotonic()
                 return
             link.refused_since = None
-            link.shard.clock.set(reply.time)
+            self.metrics.observe("redis_round_trip", link.round_trip)
+            # Redis read its clock about halfway.
+            link.shard.clock.set(reply.time + link.round_trip / 2)
             if reply.was_lost:
                 self.register_all(link)
             for process in reply.dead:
@@ -103,6 +104,7 @@ class Registration:
             if index == self.layer.home(self.metrics.process):
                 about = self.metrics.process
                 counters = self.metrics.snapshot(**gauges())
+        sent_at = time.monotonic()
         link.run(
             renewed,
             scripts.heartbeat(
@@ -144,6 +146,7 @@ class Registration:
 
     def register(self, link: Link, group: str, replace: bool = False) -> None:
         """Store the members of a group; with `replace`, remove all others."""
+        self.repairs += 1
         names = self.names(group)
         for start in range(0, len(names), BATCH_SIZE):
             batch = names[start : start + BATCH_SIZE]
@@ -153,6 +156,26 @@ class Registration:
                     link.shard.index, group, self.process, batch, replace and start == 0
                 ),
             )
+
+    def join(
+        self, group: str, witness: str, members: Sequence[str], joined: Callable[[bool], None]
+    ) -> None:
+        """Store new members of a group, as long as Redis holds the group and its `witness`.
+
+        Args:
+            witness: the reply channel of a member.
+            members: reply channels.
+            joined: called with whether they are stored; false also where the reply was lost.
+        """
+
+        def replied(reply: bool | Exception) -> None:
+            log_refusal(reply)
+            joined(reply is True)
+
+        index = self.layer.consistent_hash(group)
+        local = [name.partition("!")[2] for name in (witness, *members)]
+        command = self.layer.scripts.join(index, group, self.process, local[0], local[1:])
+        self.links[index].run(replied, command)
 
     def verify(self, link: Link) -> None:
         """Compare the groups of this process with what the shard holds, and repair them.

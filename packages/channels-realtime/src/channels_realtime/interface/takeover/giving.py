@@ -162,6 +162,7 @@ class Giver(FileDescriptor):
         self.busy = True
         self.began = time.monotonic()
         server = self.server
+        server.connections.coalescing.release_all()
         self.reading = [
             selectable
             for selectable in reactor.getReaders()
@@ -183,11 +184,7 @@ class Giver(FileDescriptor):
             self.resume(other, Refusal("This interface server is about to end."))
         elif not all(link.is_open for link in links) or server.outbox.waiting:
             self.resume(other, Refusal("The interface server that serves has lost Redis."))
-        elif (
-            not server.connections.bodies.sending
-            and not any(inbox.is_reading for inbox in server.inboxes)
-            and not any(link.awaited or link.backlog for link in links)
-        ):
+        elif self.is_settled():
             self.hand_over(other)
         elif time.monotonic() - self.began > QUIET_WITHIN:
             sentence = f"Redis has not replied to everything within {QUIET_WITHIN:g} s."
@@ -201,6 +198,16 @@ class Giver(FileDescriptor):
                     client = reading.connection.client_id
                     writing.command(ignore, "CLIENT", "UNBLOCK", client)
             reactor.callLater(LOOK, self.wait, other)
+
+    def is_settled(self) -> bool:
+        """Whether nothing is under way that would change what is handed over."""
+        server = self.server
+        return not (
+            server.connections.bodies.sending
+            or server.connections.coalescing.joining
+            or any(inbox.is_reading for inbox in server.inboxes)
+            or any(link.awaited or link.backlog for link in (*server.reading, *server.writing))
+        )
 
     def hand_over(self, other: MessageSocket) -> None:
         """Send everything. Until this returns, nothing else happens in this process."""
@@ -230,7 +237,9 @@ class Giver(FileDescriptor):
                 listeners.append({"description": description, "family": family})
                 descriptors.append(port.fileno())
         other.send({"listeners": listeners}, descriptors)
-        reading = {each for each in self.reading if isinstance(each, tcp.Server)}
+        # Some may have begun to read since: handshakes that were admitted, for example.
+        all_reading = (*self.reading, *reactor.getReaders())
+        reading = {each for each in all_reading if isinstance(each, tcp.Server)}
         moved = []
         batch: list[Exported] = []
 

@@ -15,6 +15,7 @@ from twisted.web import http
 
 from channels_realtime.interface.reactor import reactor
 from channels_realtime.interface.takeover.state import Ending
+from channels_realtime.internals import is_compressed
 
 # Of a socket that is being closed, in autobahn's words.
 CLOSE_ATTRIBUTES = (
@@ -29,6 +30,7 @@ CLOSE_ATTRIBUTES = (
     "remoteCloseReason",
 )
 NO_MASK = bytes(4)
+RSV1 = 0x40  # of a compressed message's first frame, RFC 7692, section 6
 CONTROL = 8  # opcodes from here on are control frames
 CHUNK_LENGTH, CRLF, BODY, TRAILER = "CHUNK_LENGTH", "CRLF", "BODY", "TRAILER"
 
@@ -53,18 +55,15 @@ def masked(payload: bytes, mask: bytes) -> bytes:
 def unfinished_frames(protocol: autobahn.websocket.protocol.WebSocketProtocol) -> bytes:
     """What an open socket has received of a message that is not complete, as frames of a client.
 
-    A parser that reads them is in the state of this one. Raises ValueError for a message that is
-    compressed, because this parser keeps only its inflated beginning.
+    A parser that reads them is in the state of this one. A message that is compressed is kept
+    compressed until it is complete: see channels_realtime.internals.Postponed.
     """
     frame: Any = protocol.current_frame
     found = b""
-    if protocol.inside_message:
-        if getattr(protocol, "_isMessageCompressed", False):
-            raise ValueError("It is in the middle of a compressed message.")
-        if frame is None or frame.opcode == 0 or frame.opcode >= CONTROL:
-            before = b"".join(protocol.message_data)
-            opcode = 2 if protocol.message_is_binary else 1
-            found += frame_header(opcode, len(before), NO_MASK) + before
+    if protocol.inside_message and (frame is None or frame.opcode == 0 or frame.opcode >= CONTROL):
+        before = b"".join(protocol.message_data)
+        first_byte = (2 if protocol.message_is_binary else 1) | RSV1 * is_compressed(protocol)
+        found += frame_header(first_byte, len(before), NO_MASK) + before
     if frame is not None:
         pieces = protocol.control_frame_data if frame.opcode >= CONTROL else protocol.frame_data
         first_byte = frame.fin << 7 | frame.rsv << 4 | frame.opcode

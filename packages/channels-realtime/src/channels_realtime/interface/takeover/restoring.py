@@ -73,7 +73,7 @@ def restore_shared(connections: "Connections", state: SharedState) -> None:
         for channel in channels:
             connection = connections.by_reply_channel.get(channel)
             if connection is not None:
-                connections.groups.join(group, connection)
+                connections.add_member(group, connection)
     connections.metrics.restore(state["metrics"])
 
     def refused(channel: str) -> Callable[[], None] | None:

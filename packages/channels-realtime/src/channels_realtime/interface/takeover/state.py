@@ -83,7 +83,8 @@ class WebSocketState(TypedDict):
     muted: bool
     early: list[bytes]
     bucket: BucketState | None
-    ping: bytes | None
+    pinged_at: float
+    extension: bytes  # the header that accepts permessage-deflate
     received: bytes
     discards: bool  # the rest of a message that was refused
     closing_since: float | None

@@ -42,8 +42,9 @@ class Admission:
 
     Args:
         admit: begins a handshake; calls started(), and finished() once it is answered.
+        abandoned: called where a handshake is refused or its client gone before its turn.
         patience: seconds that a handshake may wait, below 0 without limit.
-        memory: bytes that all waiting handshakes may take.
+        memory: bytes that all waiting handshakes may take, with the replies that they share.
         metrics: counts the handshakes that are refused.
     """
 
@@ -53,20 +54,22 @@ class Admission:
         patience: float,
         memory: int,
         metrics: Metrics,
+        abandoned: Callable[[Transport], None] = lambda transport: None,
     ) -> None:
         self.admit = admit
+        self.abandoned = abandoned
         self.patience = patience
         self.memory = memory
         self.metrics = metrics
         self.under_way: set[Hashable] = set()
         self.waiting: deque[Waiting] = deque()
-        self.held = 0  # bytes of those that wait
+        self.held = 0  # bytes of those that wait, and of what Coalescing holds
         self.admitting = False
 
     def submit(self, transport: Transport, handshake: UnreadHandshake) -> None:
         """A handshake has arrived whole: admit it, queue it or refuse it."""
         if not self.waiting and len(self.under_way) < AT_ONCE:
-            self.begin(transport, handshake)
+            self.begin(transport, handshake, 0.0)
         elif len(self.waiting) >= MOST_WAITING:
             self.refuse(transport, "too_many_handshakes")
         elif self.held + handshake.size() > self.memory:
@@ -82,10 +85,13 @@ class Admission:
         self.held -= first.handshake.size()
         return first
 
-    def begin(self, transport: Transport, handshake: UnreadHandshake) -> None:
+    def begin(self, transport: Transport, handshake: UnreadHandshake, waited: float) -> None:
+        """Admit a handshake that has waited for so many seconds."""
+        self.metrics.observe("admission", waited)
         if has_hung_up(transport):
             self.metrics.drop("gone_before_handshake")
             transport.loseConnection()
+            self.abandoned(transport)
         else:
             self.admit(transport, handshake)
 
@@ -107,7 +113,7 @@ class Admission:
             while self.waiting and len(self.under_way) < AT_ONCE:
                 first = self.take_first()
                 first.transport.resumeProducing()
-                self.begin(first.transport, first.handshake)
+                self.begin(first.transport, first.handshake, time.monotonic() - first.since)
         finally:
             self.admitting = False
 
@@ -130,3 +136,4 @@ class Admission:
         self.metrics.drop(reason)
         transport.write(refusal(503, BUSY, RETRY_AFTER))
         transport.loseConnection()
+        self.abandoned(transport)

@@ -14,9 +14,9 @@ class WebSocketFactory(WebSocketServerFactory):
         super().__init__(protocols=list(options.subprotocols), server="Daphne")
         self.setProtocolOptions(
             allowNullOrigin=True,  # consumers decide about Origins
-            openHandshakeTimeout=0,  # none of its own: check_time() watches the handshake
-            autoPingTimeout=options.ping_timeout,
-            maxFramePayloadSize=options.max_message,
+            # None of its own: check_time() watches the handshake and pings.
+            openHandshakeTimeout=0,
+            maxFramePayloadSize=0,  # no frame is longer than its message
             maxMessagePayloadSize=options.max_message,
             utf8validateIncoming=True,
             echoCloseCodeReason=True,

@@ -6,6 +6,9 @@ from typing import Any
 
 TEXT, BINARY = 0x81, 0x82  # FIN set, and the opcode
 CONTINUATION = 0  # the opcode of a message's later frames
+PING = b"\x89\x00"  # a whole frame; one without a payload is answered by the shortest pong
+PONG = b"\x8a\x80"  # how a client begins it (section 5.5.3): masked, without a payload
+PONG_LENGTH = 6  # bytes, the mask included
 
 
 def encode_frame(first_byte: int, payload: bytes) -> bytes:

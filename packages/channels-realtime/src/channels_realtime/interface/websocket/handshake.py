@@ -11,6 +11,7 @@ from hashlib import sha1
 from typing import NamedTuple
 
 from channels_realtime.interface.http_errors import Refused
+from channels_realtime.interface.websocket.compression import negotiate
 
 # What str.splitlines takes for a line end: a consumer that splits lines would see two headers where
 # one was sent (CVE-2026-44546).
@@ -23,7 +24,7 @@ MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 ACCEPTED = (
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    b"Sec-WebSocket-Accept: %s\r\n%s\r\n"
+    b"Sec-WebSocket-Accept: %s\r\n%s%s\r\n"
 )
 
 
@@ -35,6 +36,7 @@ class Handshake(NamedTuple):
     headers: list[tuple[bytes, bytes]]
     protocols: list[str]  # the subprotocols that the client offers
     key: bytes
+    extension: bytes  # what accepts the compression that the client offers
 
 
 def read_handshake(head: bytes) -> Handshake:
@@ -64,7 +66,8 @@ def read_handshake(head: bytes) -> Handshake:
     if not KEY.fullmatch(key):
         raise Refused(400, "The sec-websocket-key header must be 16 bytes in base64.")
     protocols = [name.decode("latin1") for name in listed(headers, b"sec-websocket-protocol")]
-    return Handshake(path.decode(), query_string, headers, protocols, key)
+    offers = b",".join(v for name, v in headers if name == b"sec-websocket-extensions")
+    return Handshake(path.decode(), query_string, headers, protocols, key, negotiate(offers))
 
 
 def read_target(request_line: bytes) -> bytes:
@@ -98,8 +101,14 @@ def listed(headers: Sequence[tuple[bytes, bytes]], name: bytes) -> list[bytes]:
     return [part.strip() for other, value in headers if other == name for part in value.split(b",")]
 
 
-def accept_handshake(key: bytes, protocol: str | None = None) -> bytes:
-    """The response that opens the socket. `protocol`: one of those offered."""
+def accept_handshake(key: bytes, protocol: str | None = None, extension: bytes = b"") -> bytes:
+    """The response that opens the socket.
+
+    Args:
+        protocol: one of those offered.
+        extension: what accepts an offered extension.
+    """
     accept = b64encode(sha1(key + MAGIC).digest())
     chosen = b"Sec-WebSocket-Protocol: %s\r\n" % protocol.encode("latin1") if protocol else b""
-    return ACCEPTED % (accept, chosen)
+    extended = b"Sec-WebSocket-Extensions: %s\r\n" % extension if extension else b""
+    return ACCEPTED % (accept, chosen, extended)

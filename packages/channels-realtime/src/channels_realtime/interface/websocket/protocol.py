@@ -2,6 +2,7 @@
 
 import logging
 import math
+import random
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,26 +13,46 @@ from autobahn.twisted.websocket import WebSocketServerProtocol
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
-from channels_realtime.close_codes import FLOOD, GOING_DOWN, TRY_AGAIN_LATER
+from channels_realtime.close_codes import FLOOD, GOING_DOWN, TOO_BIG, TRY_AGAIN_LATER
 from channels_realtime.interface.http_errors import BUSY, RETRY_AFTER, refusal
 from channels_realtime.interface.proxy import Address, client_address
 from channels_realtime.interface.redis.outbox import FOREVER, Message
 from channels_realtime.interface.takeover.internals import CLOSE_ATTRIBUTES, unfinished_frames
 from channels_realtime.interface.takeover.state import WebSocketState
-from channels_realtime.interface.websocket.framing import BINARY, CONTINUATION, TEXT, encode_frame
+from channels_realtime.interface.websocket.compression import (
+    Corrupt,
+    History,
+    TooLong,
+    inflate,
+    longest_compressed,
+)
+from channels_realtime.interface.websocket.framing import (
+    BINARY,
+    CONTINUATION,
+    PING,
+    PONG,
+    PONG_LENGTH,
+    TEXT,
+    encode_frame,
+)
 from channels_realtime.interface.websocket.handshake import Handshake, accept_handshake
 from channels_realtime.interface.websocket.rate_limit import TokenBucket
 from channels_realtime.internals import (
     PIECE,
+    begin_compressed,
     buffered,
     connect_protocol,
     drop_half_received,
+    fail,
     free,
     half_received,
+    is_compressed,
     join_pieces,
     raw_socket,
+    take_compressed,
     unsent,
 )
+from channels_realtime.sharing import SHARES_REPLIES
 
 if TYPE_CHECKING:
     from channels_realtime.interface.connections import Connections
@@ -41,8 +62,17 @@ logger = logging.getLogger("channels_realtime.websocket")
 
 CLOSE_WITHIN = 5  # s between a close frame and the end of the connection
 RECEIVE_PATIENCE = 20  # s that a client's message may wait for Redis before its socket is closed
+WEBSOCKET_SCHEMES = {"http": "ws", "https": "wss"}
 MOST_EARLY = 100  # frames kept for a socket whose handshake is not answered yet
 ANY_RATE = 1e9  # frames per second: no limit
+
+# Of --ping-interval, by which a ping may come early: thousands of sockets that were opened within a
+# second would else be pinged within a second, for ever.
+PING_JITTER = 0.25
+# Bytes of an inflated message that count as another message: it costs workers and Redis as much as
+# one that was sent in full, and its sender a thousandth.
+INFLATED = 16 << 10
+INVALID_PAYLOAD = 1007  # as autobahn closes where a text is no UTF-8
 
 
 class WebSocket(WebSocketServerProtocol):
@@ -54,6 +84,7 @@ class WebSocket(WebSocketServerProtocol):
     data: bytes  # received and not parsed yet
     path: str
     client_addr: Address | None
+    forwarded_scheme: str | None  # as a proxy says
     protocol_to_accept: str | None
     connect_sent = False  # only what was connected can disconnect
     muted = False
@@ -61,10 +92,16 @@ class WebSocket(WebSocketServerProtocol):
     early_size = 0  # bytes of them
     rate_limit: TokenBucket | None = None
     key = b""  # of the handshake, until it is answered
+    extension = b""  # the header that accepts permessage-deflate, where the client offers it
+    # Which broadcasts this socket has received compressed; see compression.History.
+    history: History | None = None
+    since = 0
     websocket_version = 13
     answering_close = False
     discards = False  # whatever else arrives: it is the rest of a message that was refused
     closing_since: float | None = None
+    pinged_at = 0.0  # 0: never
+    wheel_slot = 0
     send_now: Callable[[bytes], int] | None = None  # the kernel's send, for a plain transport
     held: list[bytes] | None = None  # sent together: the handshake's answer, the first message
     inside_message = False  # autobahn's frame parser, before it begins
@@ -87,7 +124,7 @@ class WebSocket(WebSocketServerProtocol):
         connect_protocol(self)
 
     def begin(self, handshake: Handshake, rest: bytes) -> None:
-        """Send a handshake to the workers; `rest`: the bytes that arrived right behind it."""
+        """Take a handshake, which waits for its answer; `rest`: bytes that came right behind it."""
         connections = self.connections
         if rest:
             connections.messages.add(self, len(rest))
@@ -96,6 +133,9 @@ class WebSocket(WebSocketServerProtocol):
         self.opened_at = self.last_data = time.monotonic()
         self.data = rest
         self.key = handshake.key
+        if handshake.extension and connections.options.compression:
+            self.extension = handshake.extension
+            take_compressed(self)
         self.path = unquote(handshake.path)
         self.protocol_to_accept = next(
             (name for name in handshake.protocols if name in self.factory.protocols), None
@@ -103,13 +143,19 @@ class WebSocket(WebSocketServerProtocol):
         self.reply_channel = connections.register(self)
         raw = raw_socket(self.transport)
         self.send_now = raw.send if raw is not None else None
-        peer, host = self.transport.getPeer(), self.transport.getHost()
+        peer = self.transport.getPeer()
         address = [peer.host, peer.port] if hasattr(peer, "port") else None
-        self.client_addr, scheme = client_address(
+        self.client_addr, self.forwarded_scheme = client_address(
             connections.options.proxies, handshake.headers, address
         )
+        connections.wheel.schedule(self, self.handshake_due())
+        self.connect_sent = True  # or another socket's, whose reply this one shares
+        self.log_action("connecting")
+
+    def send_connect(self, handshake: Handshake) -> None:
+        """Send the handshake to the workers."""
+        connections, host = self.connections, self.transport.getHost()
         # Before sending: where Redis is away, the refusal is immediate.
-        self.connect_sent = True
         connections.admission.started(self)
         connections.outbox.send(
             "websocket.connect",
@@ -121,13 +167,23 @@ class WebSocket(WebSocketServerProtocol):
                 "headers": handshake.headers,
                 "client": self.client_addr,
                 "server": [host.host, host.port] if hasattr(host, "port") else None,
-                "scheme": {"http": "ws", "https": "wss"}.get(scheme or "", "ws"),
+                "scheme": WEBSOCKET_SCHEMES.get(self.forwarded_scheme or "", "ws"),
+                SHARES_REPLIES: True,
             },
             self.connect_refused,
         )
-        self.log_action("connecting")
 
     def dataReceived(self, data: bytes) -> None:
+        self.last_data = time.monotonic()
+        # What a silent crowd sends: autobahn would take three times as long for it.
+        if (
+            len(data) == PONG_LENGTH
+            and data.startswith(PONG)
+            and not self.data
+            and self.current_frame is None
+            and self.state == self.STATE_OPEN
+        ):
+            return
         self._dataReceived(data)
         if self.inside_message or self.data:
             join_pieces(self)
@@ -166,16 +222,39 @@ class WebSocket(WebSocketServerProtocol):
         """The workers are behind, or Redis is away: the client may try again later."""
         self.deny(503, BUSY)
 
+    def is_connecting(self) -> bool:
+        """Whether the handshake waits for its answer."""
+        return self.state == self.STATE_CONNECTING and self.connections.has(self.reply_channel)
+
     def waits_since(self) -> float:
         """When the handshake was sent to the workers, on the monotonic clock; infinite once it is
         answered."""
         return self.opened_at if self.state == self.STATE_CONNECTING else math.inf
+
+    def onMessageBegin(self, isBinary: bool) -> None:
+        super().onMessageBegin(isBinary)
+        if is_compressed(self):
+            limit = self.connections.options.max_message
+            begin_compressed(self, longest_compressed(limit) - limit)
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         if self.muted:
             return
         self.connections.metrics.count("frames_received")
         if not self.is_within_rate():
+            return
+        try:
+            if is_compressed(self):
+                payload = inflate(payload, self.connections.options.max_message)
+                if self.rate_limit is not None:
+                    self.rate_limit.charge(len(payload) // INFLATED)
+            text = None if isBinary else payload.decode()
+        except TooLong:
+            self.connections.metrics.drop("inflates_too_long")
+            fail(self, TOO_BIG, "the message is too long once it is inflated")
+            return
+        except (Corrupt, UnicodeDecodeError) as error:
+            fail(self, INVALID_PAYLOAD, f"the message cannot be inflated to a text: {error}")
             return
         self.packets_received += 1
         message: Message = {
@@ -184,10 +263,10 @@ class WebSocket(WebSocketServerProtocol):
             "order": self.packets_received,
             "client": self.client_addr,  # not in the spec: for limits by address
         }
-        if isBinary:
+        if text is None:
             message["bytes"] = payload
         else:
-            message["text"] = payload.decode()
+            message["text"] = text
         self.connections.outbox.send(
             "websocket.receive", message, self.receive_refused, RECEIVE_PATIENCE
         )
@@ -200,7 +279,6 @@ class WebSocket(WebSocketServerProtocol):
 
     def is_within_rate(self) -> bool:
         """Count a frame; close the socket where there are too many."""
-        self.last_data = time.monotonic()
         rate = self.connections.options.message_rate
         if not rate:
             return True
@@ -224,13 +302,10 @@ class WebSocket(WebSocketServerProtocol):
         if not self.muted and self.is_within_rate():
             self.sendPong(payload)
 
-    def onPong(self, payload: bytes) -> None:
-        self.last_data = time.monotonic()
-
     def onCloseFrame(self, code: int, reasonRaw: bytes) -> bool | None:
         """autobahn answers a bad close frame, and then takes that frame for the peer's answer."""
         self.answering_close = True
-        self.closing_since = self.closing_since or time.monotonic()
+        self.expect_end()
         try:
             return super().onCloseFrame(code, reasonRaw)
         finally:
@@ -287,11 +362,13 @@ class WebSocket(WebSocketServerProtocol):
             self.close_with(1000 if close is True else close)
 
     def accept(self) -> None:
-        self.sendData(accept_handshake(self.key, self.protocol_to_accept))
+        self.sendData(accept_handshake(self.key, self.protocol_to_accept, self.extension))
         self.key = b""
         self.state = self.STATE_OPEN
         self.inside_message, self.current_frame = False, None  # autobahn's frame parser
+        self.connections.wheel.schedule(self, self.open_due())
         self.connections.metrics.count("websockets_opened")
+        self.connections.metrics.observe("handshake", time.monotonic() - self.opened_at)
         self.log_action("connected")
         early, self.early, self.early_size = self.early, None, 0
         if early:
@@ -385,7 +462,7 @@ class WebSocket(WebSocketServerProtocol):
     def close_with(self, code: int) -> None:
         """Send a close frame, nothing after it, and take no more messages."""
         self.muted = True
-        self.closing_since = self.closing_since or time.monotonic()
+        self.expect_end()
         self.connections.leave_groups(self)
         if self.state != self.STATE_CONNECTING:
             self.sendCloseFrame(code=code)
@@ -400,22 +477,71 @@ class WebSocket(WebSocketServerProtocol):
 
     # Time
 
-    def check_time(self, now: float) -> None:
-        """Called every 2 s: ends a handshake without an answer, pings a socket that is silent."""
+    def handshake_due(self) -> float:
+        """When the handshake must be answered."""
+        limit = self.connections.options.websocket_connect_timeout
+        return math.inf if limit < 0 else self.opened_at + limit
+
+    def open_due(self) -> float:
+        """When an open socket has lasted long enough, is pinged, or is given up."""
         options = self.connections.options
-        if self.state == self.STATE_CONNECTING:
-            if 0 <= options.websocket_connect_timeout < now - self.opened_at:
-                self.connections.metrics.drop("handshake_timeout")
-                # A worker that handles the connect later finds that the socket is gone.
-                self.deny(503, "The workers did not answer in time.")
-        elif self.state == self.STATE_OPEN:
-            if 0 <= options.websocket_timeout < now - self.opened_at:
-                self.close_with(1000)
-            elif now - self.last_data > options.ping_interval and not self.autoPingPending:
-                # Only what the peer sends counts as life, not what is sent to it.
-                self._sendAutoPing()
-        if self.closing_since is not None and now - self.closing_since > CLOSE_WITHIN:
+        longest = options.websocket_timeout
+        end = math.inf if longest < 0 else self.opened_at + longest
+        if options.ping_interval < 0:
+            return end
+        if options.ping_timeout > 0 and self.pinged_at > self.last_data:
+            return min(end, self.pinged_at + options.ping_timeout)
+        silent_since = max(self.last_data, self.pinged_at)
+        early = PING_JITTER * random.random()
+        return min(end, silent_since + options.ping_interval * (1 - early))
+
+    def expect_end(self) -> None:
+        """The closing handshake has begun: the client has CLOSE_WITHIN seconds for its part."""
+        if self.closing_since is None:
+            self.closing_since = time.monotonic()
+            self.connections.wheel.schedule(self, self.closing_since + CLOSE_WITHIN)
+
+    def check_time(self, now: float) -> float:
+        """End what takes too long, and ping a silent socket. See timer_wheel.Timed."""
+        if self.closing_since is not None:
+            due = self.closing_since + CLOSE_WITHIN
+            if now < due:
+                return due
             self.transport.abortConnection()
+            return math.inf
+        if self.state == self.STATE_CONNECTING:
+            due = self.handshake_due()
+            if now < due:
+                return due
+            self.connections.metrics.drop("handshake_timeout")
+            # A worker that handles the connect later finds that the socket is gone.
+            self.deny(503, "The workers did not answer in time.")
+            return math.inf
+        if self.state != self.STATE_OPEN:
+            return math.inf
+        if 0 <= self.connections.options.websocket_timeout <= now - self.opened_at:
+            self.close_with(1000)
+            return math.inf
+        return self.keep_alive(now)
+
+    def keep_alive(self, now: float) -> float:
+        """Ping a client that has been silent, give up one that has not answered.
+
+        Only what the client sends proves that it lives, not what is sent to it. Returns when to
+        call it again.
+        """
+        options = self.connections.options
+        if self.pinged_at > self.last_data:
+            if 0 < options.ping_timeout <= now - self.pinged_at:
+                self.connections.metrics.drop("ping_timeout")
+                self.wasNotCleanReason = "the client answers no ping"  # for autobahn's log
+                self.cut()
+                return math.inf
+        elif 0 <= options.ping_interval * (1 - PING_JITTER) <= now - self.last_data:
+            self.pinged_at = now
+            self.connections.metrics.count("pings")
+            self.sendData(PING)
+        return self.open_due()
 
     # Between two processes: see channels_realtime.interface.takeover
 
@@ -440,7 +566,8 @@ class WebSocket(WebSocketServerProtocol):
             "muted": self.muted,
             "early": self.early or [],
             "bucket": self.rate_limit.export() if self.rate_limit else None,
-            "ping": self.autoPingPending,
+            "pinged_at": self.pinged_at,
+            "extension": self.extension,
             "received": received,
             "discards": discards,
             "closing_since": self.closing_since,
@@ -454,12 +581,16 @@ class WebSocket(WebSocketServerProtocol):
         self.reply_channel = state["reply_channel"]
         if state["is_registered"]:
             connections.by_reply_channel[self.reply_channel] = self
+            connections.number_of_sockets += 1
         self.path = state["path"]
         self.client_addr = state["client_addr"]
         self.packets_received = state["order"]
         self.opened_at = state["opened_at"]
         self.key = state["key"]
         self.protocol_to_accept = state["protocol_to_accept"]
+        if state["extension"]:
+            self.extension = state["extension"]
+            take_compressed(self)
         raw = raw_socket(self.transport)
         self.send_now = raw.send if raw is not None else None
         if state["early"]:
@@ -477,22 +608,19 @@ class WebSocket(WebSocketServerProtocol):
         self.state = state["state"]
         self.discards = state["discards"]
         self.last_data = state["last_data"]
+        self.pinged_at = state["pinged_at"]
         rate, bucket = connections.options.message_rate, state["bucket"]
         self.rate_limit = TokenBucket.restore(bucket, rate) if bucket and rate else None
         self.connect_sent = state["connect_sent"]
         self.muted = state["muted"]
         self.closing_since = state["closing_since"]
         vars(self).update(state["close"])
-        if state["ping"] is not None:
-            self.restore_ping(state["ping"])
-
-    def restore_ping(self, payload: bytes) -> None:
-        """A ping was sent whose pong is still to come; it gets the whole time limit again."""
-        vars(self)["autoPingPending"] = payload
-        if self.factory.autoPingTimeout:
-            self.autoPingTimeoutCall = self.factory._batched_timer.call_later(
-                self.factory.autoPingTimeout, self.onAutoPingTimeout
-            )
+        if self.closing_since is not None:
+            connections.wheel.schedule(self, self.closing_since + CLOSE_WITHIN)
+        elif self.state == self.STATE_CONNECTING:
+            connections.wheel.schedule(self, self.handshake_due())
+        else:
+            connections.wheel.schedule(self, self.open_due())
 
     def log_action(self, action: str) -> None:
         if not self.connections.action_logger:

@@ -38,3 +38,7 @@ class TokenBucket:
         bucket = cls(rate, state["filled"])
         bucket.tokens = min(bucket.tokens, state["tokens"])
         return bucket
+
+    def charge(self, number: int) -> None:
+        """An event was worth so many more, which are allowed now and missing later."""
+        self.tokens -= number

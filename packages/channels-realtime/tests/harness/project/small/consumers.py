@@ -7,6 +7,7 @@ import time
 
 from channels import Channel, Group
 from channels.sessions import channel_session
+from channels_realtime.sharing import share_reply
 from django.conf import settings
 
 from small import book
@@ -27,6 +28,39 @@ def tool_connect(message):
 def group_connect(message, name):
     Group(name).add(message.reply_channel)
     message.reply_channel.send({"accept": True})
+
+
+def write_run(message, name):
+    """Join the group; returns a reply that tells what news there is."""
+    cookies = [value.decode() for header, value in message["headers"] if header == b"cookie"]
+    book.write("runs", " ".join(cookies))
+    Group(name).add(message.reply_channel)
+    return {"accept": True, "text": book.text("news")}
+
+
+def shared_connect(message, name):
+    """The reply is another one for each user."""
+    message.reply_channel.send(share_reply(message, write_run(message, name), name))
+
+
+def public_connect(message, name):
+    """The reply is the same for everybody."""
+    message.reply_channel.send(share_reply(message, write_run(message, name), name, vary=()))
+
+
+def unshared_connect(message, name):
+    message.reply_channel.send(write_run(message, name))
+
+
+@channel_session
+def remembering_connect(message, name):
+    message.channel_session["name"] = name
+    public_connect(message, name)
+
+
+def two_groups_connect(message, name):
+    Group(f"{name}-more").add(message.reply_channel)
+    public_connect(message, name)
 
 
 def tool_receive(message):

@@ -1,0 +1,80 @@
+"""Heartbeats of groups: what all members have already is not sent to all of them again.
+
+A sender that repeats the newest version of something, so that a lost message is noticed, would make
+an idle crowd pay for each repetition. But a message is hardly ever lost between an interface server
+and a socket that stays open: it is lost on the way to the interface server. So this process
+compares the version of each heartbeat with that of the last message that reached it. Where they
+differ, something was missed, and the heartbeat goes to all members at once. Where they agree, only
+every n-th goes to all, and the others to members that have joined since.
+
+The sender names the versions. Numbers given by Redis would not show a message whose sender was
+killed before it could send it.
+"""
+
+from collections.abc import Hashable, Set
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from channels_realtime.layer.envelope import Mark
+
+# s: a sender that was silent for longer has been restarted, or its Redis has, so its next heartbeat
+# goes to all members.
+FORGET_AFTER = 10.0
+
+Member = TypeVar("Member", bound=Hashable)
+
+
+@dataclass
+class Followed(Generic[Member]):
+    """A group whose members get heartbeats."""
+
+    version: str  # of the last message that reached this process
+    every: int  # as the last heartbeat said that went to all members
+    seen_at: float  # when the last heartbeat came, on the monotonic clock
+    held: int = 0  # heartbeats since the last one that went to all members
+    new: set[Member] = field(default_factory=set)  # members that have had none yet
+
+
+class Heartbeats(Generic[Member]):
+    """Decides who gets a heartbeat. Plain values: no Redis, no socket."""
+
+    def __init__(self) -> None:
+        self.groups: dict[str, Followed[Member]] = {}
+
+    def receive(self, group: str, mark: Mark, now: float) -> Set[Member] | None:
+        """A marked message has come. Returns the members that it is for, None for all.
+
+        Args:
+            now: seconds on the monotonic clock.
+        """
+        followed = self.groups.get(group)
+        if not mark.every:
+            if followed is not None:
+                followed.version = mark.version
+            return None
+        if (
+            followed is None
+            or followed.version != mark.version
+            or followed.held + 1 >= min(followed.every, mark.every)
+            or now - followed.seen_at > FORGET_AFTER
+        ):
+            self.groups[group] = Followed(mark.version, mark.every, now)
+            return None
+        followed.held += 1
+        followed.seen_at = now
+        new, followed.new = followed.new, set()
+        return new
+
+    def join(self, group: str, member: Member) -> None:
+        """A member that gets the next heartbeat in any case."""
+        if group in self.groups:
+            self.groups[group].new.add(member)
+
+    def forget_all(self) -> None:
+        """Messages may have been lost: the next heartbeat of each group goes to all members."""
+        self.groups.clear()
+
+    def check_time(self, now: float) -> None:
+        """Forget groups without heartbeats, and with them members that have gone since."""
+        for group in [g for g, f in self.groups.items() if now - f.seen_at > FORGET_AFTER]:
+            del self.groups[group]
