@@ -1,6 +1,7 @@
 """Every kind of connection goes on in the next process exactly where it was."""
 
 import struct
+import zlib
 
 import pytest
 from harness.clients import handshake, read_until
@@ -106,6 +107,27 @@ def test_messages_of_which_a_part_has_arrived_are_completed(bare):
     assert receive(bare, "websocket.receive")["text"] == "ab"
     for wire in (*wires.values(), pinged):
         wire.__exit__()
+
+
+def test_a_compressed_message_of_which_a_part_has_arrived_is_completed(bare):
+    offer = {"Sec-WebSocket-Extensions": "permessage-deflate; client_no_context_takeover"}
+    wire = Wire(bare.interface)
+    wire.send(handshake(bare.port, "/tool/", offer))
+    connect = receive(bare, "websocket.connect")
+    reply(bare, connect, accept=True)
+    status, headers, _ = wire.response()
+    assert status == 101 and "permessage-deflate" in headers["sec-websocket-extensions"]
+    deflater = zlib.compressobj(wbits=-15)
+    text = "compressed " * 40
+    data = (deflater.compress(text.encode()) + deflater.flush(zlib.Z_SYNC_FLUSH))[:-4]
+    first = frame(TEXT, data[:10], fin=False, reserved=4)
+    second = frame(CONTINUATION, data[10:])
+    wire.send(first, second[:9])
+    wire.wait_until_read()
+    bare.replace()
+    wire.send(second[9:])
+    assert receive(bare, "websocket.receive")["text"] == text
+    wire.__exit__()
 
 
 def test_what_a_slow_reader_has_not_taken_arrives_once(bare):
