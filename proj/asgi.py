@@ -6,6 +6,7 @@ sooner without them.
 """
 
 import os
+from typing import Any
 
 from django.conf import settings
 from django.utils.log import configure_logging
@@ -14,5 +15,5 @@ from django.utils.module_loading import import_string
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proj.settings")
 
 configure_logging(settings.LOGGING_CONFIG, settings.LOGGING)
-configured = settings.CHANNEL_LAYERS["default"]
+configured: dict[str, Any] = settings.CHANNEL_LAYERS["default"]
 channel_layer = import_string(configured["BACKEND"])(**configured["CONFIG"])

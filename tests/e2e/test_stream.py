@@ -3,7 +3,7 @@
 from contextlib import ExitStack
 
 import pytest
-from harness.services import wait_until
+from harness.waiting import wait_until
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.e2e.test_metrics import samples

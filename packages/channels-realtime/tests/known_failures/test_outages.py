@@ -233,6 +233,27 @@ def test_row_31_a_client_whose_answer_a_full_redis_does_not_take_is_told_503_wit
             wait_until(lambda: answers(front), "a page once there is room", HEALED)
 
 
+def test_row_31_clients_whose_answer_one_full_shard_does_not_take_are_told_503_within_15_s():
+    with RedisServer() as first, RedisServer() as second, ExitStack() as clients:
+        stack = clients.enter_context(Stack(url=f"{first.url},{second.url}"))
+        front = whole(stack)
+        with front.websocket() as socket:
+            name = socket.ask("name")
+        layer = RedisChannelLayer(hosts=[first.url, second.url])
+        home = (first, second)[layer.home(layer.non_local_name(name))]
+        with redis.Redis(port=home.port) as admin:
+            admin.config_set("maxmemory", 1)
+        front.wait_for_output("refuses the heartbeat")
+        asking = [clients.enter_context(front.raw()) for _ in range(4)]
+        since = time.monotonic()
+        for client in asking:  # every other request reaches a worker through the other shard
+            client.sendall(b"GET /ready/ HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        for client in asking:
+            answer = read_until(client, b"please try again in a moment.")
+            assert answer.startswith(b"HTTP/1.1 503 ")
+        assert time.monotonic() - since < UNANSWERED
+
+
 def test_row_31_a_request_that_is_lost_with_redis_is_told_503_within_15_s():
     with RedisServer() as killed, Stack(url=killed.url) as stack, ExitStack() as clients:
         front = whole(stack)

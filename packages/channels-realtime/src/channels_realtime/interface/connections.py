@@ -264,6 +264,7 @@ class Connections:
     def may_have_missed(self) -> None:
         """Messages to groups may have been lost."""
         self.heartbeats.forget_all()
+        self.coalescing.messages_missed()
 
     def broadcast(self, group: str, frames: Sequence[bytes]) -> None:
         """Write frames, each a whole message, to every socket of the group: one write each.

@@ -49,7 +49,6 @@ DRAIN_STEP = 0.05  # s between two batches of sockets that are closed
 # heartbeat more to refuse: 14 s in all. A restart takes 1 to 2 s, after which most clients get
 # their answer.
 REFUSE_AFTER = 4.0
-SLOW = 1.0  # s for a heartbeat, which takes a millisecond
 GRACE = 3  # s for what should take milliseconds
 CANNOT_START = 3  # the exit code that supervisors do not restart
 
@@ -234,7 +233,8 @@ class Server:
     def refuse_waiting(self, now: float) -> None:
         """Refuse clients whose answer a lost connection took, or a full Redis does not take.
 
-        While Redis answers slowly, those that have waited for LONG_WAIT are refused.
+        While Redis answers slowly, or one of several is full, those that have waited for LONG_WAIT
+        are refused.
         """
         for link in self.writing + self.reading:
             since = link.refused_since or link.lost_at
@@ -242,7 +242,7 @@ class Server:
                 continue
             self.refused[link] = since
             self.connections.refuse_waiting(since)
-        if any(link.is_open and link.round_trip > SLOW for link in self.writing):
+        if any(link.is_open and link.is_ill for link in self.writing):
             self.connections.refuse_waiting(now - LONG_WAIT)
 
     # Between two processes: see channels_realtime.interface.takeover

@@ -25,6 +25,7 @@ from channels_realtime.layer.shard import ANSWER_WITHIN, Reminder, Shard, delays
 
 logger = logging.getLogger("channels_realtime.link")
 
+SLOW = 1.0  # s for a heartbeat, which takes a millisecond
 READ = 1 << 18  # bytes per read: a burst of broadcasts comes in one
 AGAIN = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 # Error replies after which the connection is opened again: this is the wrong server, or it has
@@ -137,6 +138,11 @@ class Link(FileDescriptor):
     @property
     def is_open(self) -> bool:
         return self.socket is not None
+
+    @property
+    def is_ill(self) -> bool:
+        """Whether Redis answered the last heartbeat slowly, or refused it."""
+        return self.refused_since is not None or self.round_trip > SLOW
 
     @property
     def away_since(self) -> float | None:

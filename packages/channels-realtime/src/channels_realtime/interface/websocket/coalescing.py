@@ -435,6 +435,11 @@ class Coalescing:
         for first in self.firsts_in.get(group, ()):
             first.is_stale = True
 
+    def messages_missed(self) -> None:
+        """Messages to any group may have been lost on their way to this process."""
+        for group in {*self.replies_of, *self.firsts_in}:
+            self.message_arrived(group)
+
 
 def only_opens(message: Message) -> bool:
     """Whether a reply only accepts a handshake, with at most one message behind it."""
