@@ -27,6 +27,7 @@ sys.path.insert(0, str(ROOT))
 from deploy.control import (  # noqa: E402
     Supervisor,
     as_caller,
+    children,
     folder_of,
     is_ready,
     wait_until,
@@ -294,6 +295,7 @@ class Activation:
         main = self.supervisor.main_pid()
         parent = int(Path(f"/proc/{main}/stat").read_text().rpartition(")")[2].split()[1])
         pids = [*self.supervisor.pids(), main, parent]
+        pids += [child for pid in pids for child in children(pid)]  # of the keepers
         return {folder for pid in pids if (folder := folder_of(pid))}
 
     def is_well(self) -> bool:
@@ -304,11 +306,15 @@ class Activation:
     # Interface servers
 
     def replace_interfaces(self) -> None:
-        """Drain and replace the interface servers one by one. Raises Stopped."""
+        """Replace one after the other, with its sockets where that is possible. Raises Stopped."""
         before = self.sockets()
         say(f"{before} open sockets")
         try:
-            self.drain_and_start(self.supervisor.names("interface"))
+            names = self.supervisor.names("interface")
+            for number, name in enumerate(names, 1):
+                place = f"{number} of {len(names)}"
+                if not self.take_over(name, place):
+                    self.drain_and_start(name, place)
         finally:
             supervisor = Supervisor(self.run_dir)
             for name in supervisor.names("interface"):
@@ -317,23 +323,58 @@ class Activation:
         say(f"done in {time.monotonic() - self.started:.1f} s")
         say(f"{before} sockets before, {self.sockets(published_after=time.time())} after")
 
-    def drain_and_start(self, names: list[str]) -> None:
-        for number, name in enumerate(names, 1):
-            began = time.monotonic()
-            self.supervisor.stop(name)
-            drained = time.monotonic()
-            say(f"{name} was drained, {drained - began:.1f} s")
-            known = self.living_interfaces()
-            self.supervisor.start(name)
-            if not wait_until(
-                lambda: self.living_interfaces() - known and self.is_well(),  # noqa: B023
-                READY_WITHIN,
-            ):
-                for line in self.supervisor.last_lines(name):
-                    print(f"    {name} | {line}", file=sys.stderr)
-                raise Stopped(f"{name} did not become ready; the remaining ones were not replaced.")
-            took = time.monotonic() - drained
-            say(f"{name} is ready ({number} of {len(names)}), {took:.1f} s")
+    def take_over(self, name: str, place: str) -> bool:
+        """Have a new process take over from this one; False where it must be drained instead.
+
+        Raises Stopped where the new process does not take over; the old one serves on then.
+        """
+        from channels_realtime.interface.takeover.messages import TransferError
+        from channels_realtime.interface.takeover.taking import ask
+
+        began = time.monotonic()
+        try:
+            refusal = ask(str(self.run_dir / name.partition(":")[2]), self.layer)
+        except (OSError, TransferError) as error:
+            refusal = f"It does not answer on its takeover socket: {error}."
+        keeper = self.supervisor.pid(name)
+        if refusal is not None or keeper is None:
+            say(f"{name} has to be drained. {refusal or 'It does not run.'}")
+            return False
+        before = children(keeper)
+        self.supervisor.signal(name, "HUP")
+        started = False
+
+        def is_decided() -> bool:
+            nonlocal started
+            now = children(keeper)
+            started = started or bool(set(now) - set(before))
+            return started and len(now) == 1
+
+        wait_until(is_decided, READY_WITHIN)
+        after = children(keeper)
+        if len(after) != 1 or after == before or not wait_until(self.is_well, READY_WITHIN):
+            for line in self.supervisor.last_lines(name):
+                print(f"    {name} | {line}", file=sys.stderr)
+            raise Stopped(f"{name} was not replaced; it and the remaining ones serve on.")
+        say(f"{name} was replaced under its sockets ({place}), {time.monotonic() - began:.1f} s")
+        return True
+
+    def drain_and_start(self, name: str, place: str) -> None:
+        """Close the sockets of this one (1012), and start it again. Raises Stopped."""
+        began = time.monotonic()
+        self.supervisor.stop(name)
+        drained = time.monotonic()
+        say(f"{name} was drained, {drained - began:.1f} s")
+        known = self.living_interfaces()
+        self.supervisor.start(name)
+        if not wait_until(
+            lambda: self.living_interfaces() - known and self.is_well(),
+            READY_WITHIN,
+        ):
+            for line in self.supervisor.last_lines(name):
+                print(f"    {name} | {line}", file=sys.stderr)
+            raise Stopped(f"{name} did not become ready; the remaining ones were not replaced.")
+        say(f"{name} is ready ({place}), {time.monotonic() - drained:.1f} s")
 
     def living_interfaces(self) -> set[bytes]:
         """The names of all interface servers in Redis, including those of other hosts."""

@@ -119,6 +119,10 @@ class Supervisor:
                     raise
         wait_until(lambda: all(self.is_stopped(name) for name in names), STOPPED_WITHIN)
 
+    def signal(self, name: str, signum: str) -> None:
+        """Send it a signal, such as HUP."""
+        self.rpc.signalProcess(name, signum)
+
     def start(self, name: str) -> None:
         """Start the process without waiting for it."""
         self.rpc.startProcess(name, False)
@@ -126,6 +130,14 @@ class Supervisor:
     def last_lines(self, name: str, number: int = 12) -> list[str]:
         text: str = self.rpc.tailProcessStdoutLog(name, 0, 8192)[0]
         return text.strip().splitlines()[-number:]
+
+
+def children(pid: int) -> list[int]:
+    """The ids of its child processes, the oldest first; none where it has ended."""
+    with suppress(OSError):
+        listed = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+        return [int(child) for child in listed.split()]
+    return []
 
 
 def folder_of(pid: int) -> Path | None:

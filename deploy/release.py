@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--interface",
         action="store_true",
-        help="drain and replace the interface servers; with a source, after the workers",
+        help="replace the interface servers under their sockets; with a source, after the workers",
     )
     parser.add_argument("--rollback", action="store_true", help="go back to the previous release")
     parser.add_argument(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from harness.waiting import PATIENCE
 
+from deploy.control import Supervisor
 from tests.e2e.stack import ROOT, Stack
 
 # Some of these folders are written to by other tests at the same time.
@@ -97,6 +98,11 @@ class Site(Stack):
     def names(self) -> list[str]:
         """The names of the releases' folders, oldest first."""
         return sorted(path.name for path in self.releases.glob("0*"))
+
+    def interfaces(self) -> dict[str, int]:
+        """name -> process id of the interface servers, as supervisord sees them."""
+        infos = Supervisor(Path(self.folder.name) / "run").infos()
+        return {info["name"]: info["pid"] for info in infos if info["group"] == "interface"}
 
     def folders(self, words: str) -> set[Path]:
         """The working folders of the processes whose command line contains the words."""

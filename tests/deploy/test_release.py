@@ -11,8 +11,11 @@ from tests.deploy.newsroom import Newsroom
 READERS = int(os.environ.get("READERS", 300))
 RELEASES = int(os.environ.get("RELEASES", 2))
 BACK_WITHIN = 10  # s between the close of a reader's socket and its next replay; usually 1
+# A longer run: TAKEOVERS=10
+TAKEOVERS = int(os.environ.get("TAKEOVERS", 2))
 WORKERS = "runworker"
 INTERFACES = "channels_realtime.interface"
+STATE = "packages/channels-realtime/src/channels_realtime/interface/takeover/state.py"
 
 pytestmark = pytest.mark.timeout(300 + 30 * RELEASES)
 
@@ -74,11 +77,50 @@ def test_code_that_cannot_be_loaded_is_noticed_before_anything_changes(site):
     assert "nothing" in output and set(site.pids(WORKERS)) == old
 
 
-def test_interface_servers_are_replaced_and_every_reader_comes_back(site):
+def test_interface_servers_are_replaced_under_their_sockets(site):
+    """Several times while a newsroom posts: no socket is closed and no post is missed."""
+    supervised = site.interfaces()
+    with Crowd(site.address, number=READERS) as crowd:
+        with Newsroom(site) as newsroom:
+            for _ in range(TAKEOVERS):
+                old = set(site.pids(INTERFACES))
+                output = site.release("--interface")
+                assert output.count("was replaced under its sockets") == 2
+                assert not old & set(site.pids(INTERFACES))
+                assert f"{READERS} after" in output
+        crowd.wait_for(newsroom.head)
+        assert crowd.disconnects == 0
+    assert site.interfaces() == supervised, "supervisord has started none of them again"
+
+
+def test_an_interface_server_that_does_not_start_replaces_none(site):
     old = set(site.pids(INTERFACES))
+    broken = "raise RuntimeError('of the new interface server')\n"
+    asgi = site.current.resolve() / "proj" / "asgi.py"
+    before = asgi.read_text()
+    with Crowd(site.address, number=10) as crowd:
+        asgi.write_text(before + broken)
+        try:
+            output = site.release("--interface", code=1)
+        finally:
+            asgi.write_text(before)
+        assert "interface:interface_00 was not replaced" in output
+        assert "of the new interface server" in output
+        assert set(site.pids(INTERFACES)) == old
+        assert site.healthy() and crowd.disconnects == 0
+
+
+def test_an_interface_server_whose_state_the_new_one_cannot_read_is_drained(site):
+    """Every reader comes back."""
+    old = set(site.pids(INTERFACES))
+    state = site.current.resolve() / STATE
+    before = state.read_text()
     with Crowd(site.address, number=READERS, comes_back=True) as crowd:
         with Newsroom(site) as newsroom:
-            site.release("--interface")
+            state.write_text(before.replace("FORMAT = 1\n", "FORMAT = 99\n"))
+            output = site.release("--interface")
+        assert output.count("has to be drained") == 2
+        assert "in format 1, which the new version cannot read" in output
         assert not old & set(site.pids(INTERFACES))
         crowd.wait_for_live()
         crowd.wait_for(newsroom.head)
@@ -86,6 +128,8 @@ def test_interface_servers_are_replaced_and_every_reader_comes_back(site):
         assert crowd.codes == {1012}
         assert crowd.longest_away < BACK_WITHIN
         print(f"the longest time away: {crowd.longest_away:.1f} s")
+        state.write_text(before)
+        site.release("--interface")  # drained again, to what the other tests expect
 
 
 def test_without_a_running_tree_a_release_is_refused(site, tmp_path):

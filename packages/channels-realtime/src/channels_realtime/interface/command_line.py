@@ -15,6 +15,7 @@ from daphne.access import AccessLogGenerator  # noqa: E402
 from daphne.cli import DEFAULT_HOST, DEFAULT_PORT, CommandLineInterface  # noqa: E402
 from daphne.server import build_endpoint_description_strings  # noqa: E402
 
+from channels_realtime.interface.options import BACKLOG  # noqa: E402
 from channels_realtime.memory_budget import DEFAULT, Budget, parse_size  # noqa: E402
 
 if TYPE_CHECKING:
@@ -22,12 +23,10 @@ if TYPE_CHECKING:
     from channels_realtime.interface.options import Options
     from channels_realtime.layer.channel_layer import Transport
 
+
 # s, instead of Daphne's 20, by which silent sockets cost a quarter more. Proxies end a connection
 # that was silent for 60 s, and networks that translate addresses forget some after 30 s.
 PING_INTERVAL = 25
-BACKLOG = 4096  # connections that wait to be accepted; Twisted's 50 drops them in a burst
-
-
 Number = TypeVar("Number", int, float)
 
 
@@ -116,6 +115,13 @@ OPTIONS = (
         "bytes, such as 512M, that all connections and buffers may take (status 503, close 1013)",
     ),
     Option(
+        "--takeover",
+        "",
+        path,
+        "unix socket on which another process with this option takes over all connections; where a"
+        " server listens there already, this one takes over from it",
+    ),
+    Option(
         "--trusted-hops", 1, whole, "proxies that append to X-Forwarded-For, with --proxy-headers"
     ),
 )
@@ -180,6 +186,7 @@ def read_options(parsed: Namespace) -> "Options":
     anonymous_upload = parsed.max_anonymous_upload
     return Options(
         endpoints=endpoints(parsed),
+        takeover=parsed.takeover,
         memory_budget=parsed.memory_budget,
         drain=parsed.drain,
         http_timeout=parsed.http_timeout,

@@ -2,7 +2,8 @@
 
 import itertools
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from channels_realtime.interface.buffers import Buffers
@@ -190,6 +191,27 @@ class Connections:
         groups = self.groups.forget(connection)
         if groups:
             self.registration.forget(connection.reply_channel, groups)
+
+    def forget_moved(self, transports: Collection[Transport]) -> None:
+        """Forget connections that another process has, and what waits there for them."""
+        for connection in list(self.by_reply_channel.values()):
+            if connection.transport in transports:
+                self.unregister(connection.reply_channel)
+                self.groups.forget(connection)
+                self.admission.under_way.discard(connection)
+        for holders in (self.writes.holders, self.messages.holders):
+            holders -= {each for each in holders if each.transport in transports}
+        self.headers.holders.clear()
+        self.admission.waiting = deque(
+            each for each in self.admission.waiting if each.transport not in transports
+        )
+        self.number_open -= len(transports)
+        self.bodies.uploads.clear()
+        self.bodies.charges.clear()
+        # Answers to what was requested on connections that stay will arrive at the other process.
+        for connection in tuple(self.by_reply_channel.values()):
+            if isinstance(connection, Request) and connection.is_sent:
+                connection.refuse_busy()
 
     def is_any_open(self) -> bool:
         """Whether there are WebSockets, handshakes or requests under way."""

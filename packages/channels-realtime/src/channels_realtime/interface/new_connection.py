@@ -11,6 +11,7 @@ from twisted.python.failure import Failure
 
 from channels_realtime.interface.http.channel import LONGEST_HEADER, Channel
 from channels_realtime.interface.http_errors import BUSY, RETRY_AFTER, refusal
+from channels_realtime.interface.takeover.state import NewState
 
 if TYPE_CHECKING:
     from channels_realtime.interface.connections import Connections
@@ -96,6 +97,24 @@ class NewConnection(Protocol):
 
     def received_bytes(self) -> int:
         return len(self.head)
+
+    def export(self) -> NewState:
+        """Its state, for another process."""
+        return {
+            "received": self.head,
+            "opened_at": self.opened_at,
+            "is_refused": self.is_refused,
+        }
+
+    def restore(self, state: NewState) -> None:
+        """Go on with what another process has exported. The transport is connected."""
+        self.opened_at = state["opened_at"]
+        self.is_refused = state["is_refused"]
+        self.head = state["received"]
+        if not self.is_refused:
+            self.connections.wheel.schedule(self, self.opened_at + HEADER_WITHIN)
+        if self.head:
+            self.connections.headers.add(self, len(self.head))
 
     def close_unfinished(self) -> None:
         """Unfinished headers of all connections take too much memory, this one most of it."""

@@ -4,12 +4,15 @@ from dataclasses import dataclass
 
 from channels_realtime.interface.proxy import TrustedProxies
 
+BACKLOG = 4096  # connections that wait to be accepted; Twisted's 50 drops them in a burst
+
 
 @dataclass(frozen=True)
 class Options:
     """Sizes are in bytes, times in seconds; a time below 0 means without limit."""
 
     endpoints: tuple[str, ...]  # Twisted's descriptions of where to listen
+    takeover: str  # path of the unix socket on which another process may take over; empty: none
     memory_budget: int
     drain: float  # how long sockets are closed for on SIGTERM
     http_timeout: float

@@ -2,12 +2,13 @@
 
 import gc
 import logging
+import os
 import secrets
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator
 from typing import Any
 
-from twisted.internet import defer
+from twisted.internet import defer, tcp
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.task import LoopingCall
 from twisted.logger import LogEvent, STDLibLogObserver, globalLogBeginner
@@ -18,12 +19,17 @@ from channels_realtime.interface.connections import ActionLogger, Connections
 from channels_realtime.interface.groups import Groups
 from channels_realtime.interface.liveness import Liveness
 from channels_realtime.interface.new_connection import Factory
-from channels_realtime.interface.options import Options
+from channels_realtime.interface.options import BACKLOG, Options
 from channels_realtime.interface.reactor import reactor
 from channels_realtime.interface.redis.inbox import Inbox
 from channels_realtime.interface.redis.link import Link
 from channels_realtime.interface.redis.outbox import Outbox
 from channels_realtime.interface.redis.registration import Registration
+from channels_realtime.interface.takeover.giving import Giver
+from channels_realtime.interface.takeover.internals import adopt_port, let_go
+from channels_realtime.interface.takeover.restoring import restore_connection, restore_shared
+from channels_realtime.interface.takeover.state import SharedState
+from channels_realtime.interface.takeover.taking import Collected, Taker
 from channels_realtime.internals import keep_time_monotonically, limit_unacknowledged
 from channels_realtime.layer.channel_layer import HEARTBEAT, PROCESS, Transport
 from channels_realtime.layer.receiving import LONG_WAIT
@@ -34,6 +40,7 @@ logger = logging.getLogger("channels_realtime.interface")
 
 CHECK = 1  # s between checks of time limits and silent sockets
 LISTEN_WITHIN = 2  # s: clients should rather be told that Redis is away than kept waiting
+LISTEN_AGAIN = 10.0  # s in which an endpoint that is not handed over must become free
 LAG_CHECK = 0.25  # s between two looks at how late the event loop runs its timers
 DRAIN_STEP = 0.05  # s between two batches of sockets that are closed
 # s from the loss of a connection to Redis until clients that have waited for an answer since before
@@ -57,8 +64,12 @@ class Server:
         keep_time_monotonically(reactor)
         self.layer = layer
         self.options = options
+        path = options.takeover
+        self.taker = Taker.find(path, layer) if path else None
+        self.giver = Giver(self, path) if path else None
         # Unguessable: two processes must never share a name, whatever hosts they run on.
-        process = f"{PROCESS}{secrets.token_hex(6)}!"
+        process = self.taker.process if self.taker else f"{PROCESS}{secrets.token_hex(6)}!"
+        self.process = process
         metrics = Metrics("interface")
         layer.metrics = metrics
         budget = Budget.of(options.memory_budget)
@@ -78,15 +89,17 @@ class Server:
             metrics,
             action_logger,
         )
+        self.inboxes = [Inbox(layer, process, self.connections, metrics) for _ in layer.ring]
         self.reading = [
-            Link(shard, Inbox(layer, process, self.connections, metrics).listen)
-            for shard in layer.ring
+            Link(shard, inbox.listen) for shard, inbox in zip(layer.ring, self.inboxes, strict=True)
         ]
         self.beating = LoopingCall(self.beat)
         self.checking = LoopingCall(self.check_time)
         # Twisted declares ports by a zope interface, whose methods have no `self`.
-        self.listeners: list[Any] = []
+        self.listeners: dict[str, Any] = {}  # by Twisted's description
         self.listening = False
+        self.is_quiet = False  # while another process takes over, nothing is begun
+        self.is_handed_over = False
         self.refused: dict[Link, float] = {}  # the loss of each link for which clients were refused
 
     def run(self) -> int:
@@ -98,14 +111,23 @@ class Server:
         # which stay alive; scanning them repeatedly took 5 % of the CPU time per handshake.
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
-        self.beating.start(HEARTBEAT, now=False)
-        reactor.callWhenRunning(self.check_lag)
-        self.checking.start(CHECK, now=False)
-        # Clients that connect before Redis is there would be refused; the backlog keeps them.
-        reactor.callLater(LISTEN_WITHIN, self.listen)
+        if self.taker is None:
+            self.begin()
+            # Clients that connect before Redis is there would be refused; the backlog keeps them.
+            reactor.callLater(LISTEN_WITHIN, self.listen)
+        else:
+            for inbox in self.inboxes:
+                inbox.pause()
+            reactor.callWhenRunning(self.taker.start, self)
         reactor.addSystemEventTrigger("before", "shutdown", self.drain)
         reactor.run()
         return self.exit_code
+
+    def begin(self) -> None:
+        """Be the process of this name: renew its lease, and watch the connections."""
+        self.beating.start(HEARTBEAT, now=False)
+        reactor.callLater(0, self.check_lag)
+        self.checking.start(CHECK, now=False)
 
     # Listening
 
@@ -115,22 +137,41 @@ class Server:
         self.listening = True
         factory = Factory(self.connections)
         for description in self.options.endpoints:
-
-            def failed(failure: Failure, description: str = description) -> None:
-                self.cannot_listen(description, failure.value)
-
+            if description not in self.listeners:  # else it was taken over
+                self.listen_on(description, factory, time.monotonic() + LISTEN_AGAIN)
+        if self.giver is not None:
             try:
-                listening = serverFromString(reactor, description).listen(factory)
-            except Exception as error:
-                self.cannot_listen(description, error)
-                return
-            listening.addCallbacks(self.listens, failed)
+                self.giver.listen()
+            except OSError as error:
+                self.cannot_listen(self.giver.path, error)
 
-    def listens(self, listener: Any) -> None:
-        """A port is open. `listener`: of Twisted."""
+    def listen_on(self, description: str, factory: Factory, deadline: float) -> None:
+        """Listen on one endpoint; after a takeover try until `deadline` on the monotonic clock."""
+
+        def listens(port: object) -> None:
+            self.listens(description, port)
+
+        def failed(failure: Failure) -> None:
+            if self.taker is None:
+                self.cannot_listen(description, failure.value)
+            elif time.monotonic() < deadline:
+                # One with TLS is not handed over: the other process is about to close its own.
+                reactor.callLater(DRAIN_STEP, self.listen_on, description, factory, deadline)
+            else:
+                logger.error("Cannot listen on %s: %s", description, failure.value)
+
+        try:
+            listening = serverFromString(reactor, description).listen(factory)
+        except Exception as error:
+            self.cannot_listen(description, error)
+            return
+        listening.addCallbacks(listens, failed)
+
+    def listens(self, description: str, port: object) -> None:
+        """A port is open. `port`: of Twisted."""
         # A dead peer to which something was sent need not be pinged to be found.
-        limit_unacknowledged(listener, self.options.ping_timeout)
-        self.listeners.append(listener)
+        limit_unacknowledged(port, self.options.ping_timeout)
+        self.listeners[description] = port
 
     def cannot_listen(self, description: str, error: BaseException | None) -> None:
         """End: a server that does not listen is of no use."""
@@ -151,12 +192,16 @@ class Server:
 
     def check_time(self) -> None:
         """Called every CHECK seconds."""
+        if self.is_quiet:
+            return
         self.connections.check_time(time.monotonic())
 
     # Redis
 
     def writing_opened(self, link: Link) -> None:
         """Redis is there, or there again."""
+        if not self.beating.running:
+            return  # another process of this name serves, or this one ends
         self.registration.opened(link, self.connections.gauges)
         self.outbox.opened()
         if not self.listening and all(link.is_open for link in self.writing):
@@ -164,6 +209,8 @@ class Server:
 
     def beat(self) -> None:
         """Called every HEARTBEAT seconds."""
+        if self.is_quiet:
+            return
         self.registration.beat()
         now = time.monotonic()
         for writing, reading in zip(self.writing, self.reading, strict=True):
@@ -198,13 +245,65 @@ class Server:
         if any(link.is_open and link.is_ill for link in self.writing):
             self.connections.refuse_waiting(now - LONG_WAIT)
 
+    # Between two processes: see channels_realtime.interface.takeover
+
+    def restore(self, collected: Collected) -> None:
+        """Build everything that another process has sent. Nothing is read or sent here."""
+        factory = Factory(self.connections)
+        for description in self.options.endpoints:
+            serverFromString(reactor, description)  # raises ValueError while nothing is lost yet
+        gc.disable()
+        try:
+            for state, descriptor in collected.connections:
+                restore_connection(self.connections, descriptor, state)
+            restore_shared(self.connections, collected.shared)
+        finally:
+            gc.enable()
+        for description, (family, descriptor) in collected.listeners.items():
+            if description in self.options.endpoints:
+                self.listens(description, adopt_port(descriptor, family, factory, BACKLOG))
+            os.close(descriptor)  # the port has a copy
+
+    def serve(self, shared: SharedState) -> None:
+        """Go on in place of the other process, which has sent this."""
+        self.begin()
+        self.registration.restore(shared["departures"], shared["metrics"]["process"])
+        for inbox, link in zip(self.inboxes, self.reading, strict=True):
+            inbox.resume(link)
+        self.beat()
+        self.connections.bodies.send_next()
+        self.connections.admission.admit_waiting()
+        self.listen()
+
+    def end_without_registration(self, moved: Collection[tcp.Server]) -> None:
+        """Another process has these connections and the name: close the others, and end."""
+        self.is_handed_over = True
+        self.beating.stop()
+        for description, port in list(self.listeners.items()):
+            if isinstance(port, tcp.Port) and isinstance(port.factory, Factory):
+                let_go(port)
+                del self.listeners[description]
+        for link in self.reading:
+            link.close()
+        self.connections.forget_moved(set(moved))
+        self.outbox.disconnects.clear()
+        self.registration.unforgotten.clear()
+        self.is_quiet = False
+        reactor.stop()
+
     # The end
 
     @defer.inlineCallbacks
     def drain(self) -> Generator[defer.Deferred[Any], Any, None]:
         """Accept nobody, close all sockets a few at a time, deliver every disconnect."""
         self.liveness.is_draining = True
-        for listener in self.listeners:
+        if self.giver is not None:
+            self.giver.close()
+        if not self.beating.running and not self.is_handed_over:
+            for link in self.writing + self.reading:
+                link.close()
+            return  # it was about to take over, and never served
+        for listener in self.listeners.values():
             yield defer.maybeDeferred(listener.stopListening)
         self.connections.coalescing.end_all()
         self.connections.admission.refuse_all()
@@ -217,8 +316,9 @@ class Server:
         yield from wait_while(lambda: not self.outbox.is_empty(), deadline + 2 * GRACE)
         if self.outbox.undelivered:
             logger.error("%d messages could not be delivered", self.outbox.undelivered)
-        self.beating.stop()
-        self.registration.end()
+        if not self.is_handed_over:
+            self.beating.stop()
+            self.registration.end()
         yield from wait_while(
             lambda: any(link.awaited for link in self.writing), deadline + 3 * GRACE
         )

@@ -68,6 +68,15 @@ class Report(TypedDict):
     at_hand: NotRequired[list[AtHandReport]]
 
 
+class MetricsState(TypedDict):
+    """The counts of a process. `process`: the name under which they were published."""
+
+    process: str
+    values: dict[str, int]
+    drops: dict[str, int]
+    latencies: dict[str, LatencyReport]
+
+
 class Metrics:
     """Counts since the process started, kept by the thread that does the work.
 
@@ -106,6 +115,22 @@ class Metrics:
         if histogram is None:
             histogram = self.latencies[stage] = Histogram()
         histogram.observe(seconds, number)
+
+    def export(self) -> MetricsState:
+        """The counts, for another process that goes on with them."""
+        return {
+            "process": self.process,
+            "values": dict(self.values),
+            "drops": dict(self.drops),
+            "latencies": {stage: each.report() for stage, each in self.latencies.items()},
+        }
+
+    def restore(self, state: MetricsState) -> None:
+        """Go on with the counts of another process; the own ones so far are added."""
+        self.values.update(state["values"])
+        self.drops.update(state["drops"])
+        for stage, report in state["latencies"].items():
+            self.latencies.setdefault(stage, Histogram()).add(report)
 
     def is_due(self) -> bool:
         """Whether nothing has been published for PUBLISH seconds."""

@@ -10,6 +10,7 @@ from twisted.internet.threads import deferToThread
 from twisted.python.failure import Failure
 
 from channels_realtime.interface.redis.outbox import Message, Outbox, OutgoingMessage
+from channels_realtime.interface.takeover.state import BodiesState
 from channels_realtime.layer.commands import Command
 from channels_realtime.layer.scripts import SendReply
 from channels_realtime.layer.shard import PATIENCE
@@ -69,6 +70,7 @@ class Bodies:
         self.large = 0  # bytes of large bodies
         self.uploads: deque[Upload] = deque()
         self.sending = False  # whether one of them is being packed, or sent to Redis
+        self.paused = False  # the others wait: another process may take over
 
     # Counting
 
@@ -155,7 +157,7 @@ class Bodies:
         refused()
 
     def send_next(self) -> None:
-        while self.uploads and not self.sending:
+        while self.uploads and not self.sending and not self.paused:
             upload = self.uploads.popleft()
             if upload.channel not in self.charges:
                 continue  # the client has gone
@@ -198,3 +200,49 @@ class Bodies:
     def next_turn(self) -> None:
         self.sending = False
         self.send_next()
+
+    # Between two processes: see channels_realtime.interface.takeover
+
+    def export(self) -> BodiesState:
+        """Its state, for another process. Bodies of which a part has arrived are not in it."""
+        uploads = {upload.channel: upload.message for upload in self.uploads}
+        return {
+            "charges": [
+                {
+                    "channel": channel,
+                    "size": charge.size,
+                    "body": charge.body,
+                    "sent": charge.sent,
+                    "expires": charge.expires,
+                }
+                for channel, charge in self.charges.items()
+                if charge.sent or channel in uploads
+            ],
+            "uploads": [
+                {"channel": channel, "message": message}
+                for channel, message in uploads.items()
+                if channel in self.charges
+            ],
+        }
+
+    def restore(
+        self, state: BodiesState, refused: Callable[[str], Callable[[], None] | None]
+    ) -> None:
+        """Go on with what another process has exported.
+
+        `refused`: by reply channel, what is called where the message cannot be sent; None where the
+        client is gone.
+        """
+        for item in state["charges"]:
+            charge = Charge(item["size"], item["body"], item["sent"], item["expires"])
+            self.charges[item["channel"]] = charge
+            self.held += charge.size
+            if charge.body > LARGE:
+                self.large += charge.body
+        self.peak = max(self.peak, self.held)
+        for upload in state["uploads"]:
+            on_refusal = refused(upload["channel"])
+            if on_refusal is None:
+                self.release(upload["channel"])
+            else:
+                self.uploads.append(Upload(upload["channel"], upload["message"], on_refusal))

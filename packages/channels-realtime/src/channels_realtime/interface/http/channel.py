@@ -7,6 +7,8 @@ from twisted.python.failure import Failure
 from twisted.web import http
 
 from channels_realtime.interface.http.requests import Request
+from channels_realtime.interface.takeover.internals import resume_request, unfinished_request
+from channels_realtime.interface.takeover.state import ChannelState
 from channels_realtime.internals import buffered, unparsed
 
 if TYPE_CHECKING:
@@ -54,3 +56,33 @@ class Channel(http.HTTPChannel):
         self.transport.abortConnection()
 
     close_unfinished = close_slow = close
+
+    # Between two processes: see channels_realtime.interface.takeover
+
+    def export(self) -> ChannelState:
+        """Its state, for another process."""
+        request = self.requests[0] if self.requests else None
+        state: ChannelState = {
+            "received": b"",
+            "is_persistent": bool(self.persistent),
+            "started_at": request.started_at if request else None,
+            "request": None,
+        }
+        if request is not None and self._handlingRequest:
+            state["request"] = request.export()
+            state["received"] = b"".join(self._dataBuffer)
+        else:
+            state["received"] = unfinished_request(self)
+        return state
+
+    def restore(self, state: ChannelState) -> None:
+        """Go on with what another process has exported. The transport is connected."""
+        if state["request"] is not None:
+            request = Request(self, 0)
+            request.restore(state["request"])
+            resume_request(self, request, state["is_persistent"])
+        if state["received"]:
+            self.dataReceived(state["received"])
+        if self.requests and state["request"] is None and state["started_at"] is not None:
+            self.requests[0].started_at = state["started_at"]
+            self.connections.wheel.schedule(self.requests[0], self.requests[0].due())

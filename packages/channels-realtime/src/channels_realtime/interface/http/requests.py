@@ -29,6 +29,8 @@ from channels_realtime.interface.liveness import (
 from channels_realtime.interface.proxy import Address, client_address
 from channels_realtime.interface.reactor import reactor
 from channels_realtime.interface.redis.outbox import Message
+from channels_realtime.interface.takeover.internals import resume_response
+from channels_realtime.interface.takeover.state import RequestState
 from channels_realtime.internals import header_size
 
 if TYPE_CHECKING:
@@ -312,6 +314,49 @@ class Request(http.Request):
             else:
                 self.answer_error(503, "The workers did not answer in time.")
         return math.inf
+
+    # Between two processes: see channels_realtime.interface.takeover
+
+    def export(self) -> RequestState:
+        """Its state, for another process: it is complete and waits for its response."""
+        headers = self.responseHeaders.getAllRawHeaders()
+        return {
+            "reply_channel": self.reply_channel,
+            "method": self.method,
+            "uri": self.uri,
+            "version": self.clientproto,
+            "client_addr": self.client_addr,
+            "is_sent": self.is_sent,
+            "started_at": self.started_at,
+            "has_response": self.has_response,
+            "started_writing": bool(self.startedWriting),
+            "chunked": bool(self.chunked),
+            "sent_length": self.sentLength,
+            "code": self.code,
+            "reason": self.code_message,
+            "headers": [(name, value) for name, values in headers for value in values],
+        }
+
+    def restore(self, state: RequestState) -> None:
+        """Go on with what another process has exported."""
+        self.connections.unregister(self.reply_channel)  # that of __init__
+        self.reply_channel = state["reply_channel"]
+        self.connections.by_reply_channel[self.reply_channel] = self
+        self.method, self.uri, self.clientproto = state["method"], state["uri"], state["version"]
+        self.path = self.uri.partition(b"?")[0]
+        self.content = BytesIO()
+        self.client_addr = state["client_addr"]
+        self.is_sent = state["is_sent"]
+        self.started_at = state["started_at"]
+        self.has_response = state["has_response"]
+        self.chunked = int(state["chunked"])
+        self.sentLength = state["sent_length"]
+        self.code, self.code_message = state["code"], state["reason"]
+        for name, value in state["headers"]:
+            self.responseHeaders.addRawHeader(name, value)
+        if state["started_writing"]:
+            resume_response(self)
+        self.connections.wheel.schedule(self, self.due())
 
     def log_action(self) -> None:
         if not self.connections.action_logger:

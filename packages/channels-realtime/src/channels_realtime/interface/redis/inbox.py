@@ -54,12 +54,16 @@ class Inbox:
         self.process = process
         self.list = layer.prefix + process
         self.lost = False  # whether a reply was lost with a connection
+        self.paused = False  # entries wait in Redis: another process may take over
+        self.is_reading = False  # whether it waits for a reply of Redis, or soon will
         self.recipients = recipients
         self.metrics = metrics
 
     def listen(self, link: Link) -> None:
         """Begin to read, on a link that was just opened."""
         self.link = link
+        if self.paused:
+            return
         if self.lost:
             self.recipients.may_have_missed()
             # Joins may have been lost with the last reply; Redis holds them, if it kept its keys.
@@ -72,12 +76,26 @@ class Inbox:
                 for name in names:
                     self.recipients.join(group, self.process + name)
 
+    def pause(self) -> None:
+        """Read no more; `is_reading` is false once the last reply was handled."""
+        self.paused = True
+
+    def resume(self, link: Link) -> None:
+        """Read again, now where the link is open, otherwise when it opens."""
+        self.paused = False
+        if not self.is_reading and link.is_open:
+            self.listen(link)
+
     def wait(self) -> None:
+        if self.paused:
+            self.is_reading = False
+            return
+        self.is_reading = True
         self.link.command(self.woken, "BLPOP", self.list, BLOCK, wait=BLOCK)
 
     def woken(self, reply: RawReply) -> None:
         if isinstance(reply, Lost):
-            self.lost = True  # the link opens again and calls listen()
+            self.lose()
         elif reply is None:
             self.wait()
         elif isinstance(reply, Exception):
@@ -87,15 +105,23 @@ class Inbox:
             self.take([reply[1]], lambda: reactor.callLater(PAUSE, self.drain))
 
     def drain(self) -> None:
+        if self.paused:
+            self.is_reading = False
+            return
         self.link.command(self.drained, "LPOP", self.list, BATCH)
 
     def drained(self, reply: RawReply) -> None:
         if isinstance(reply, list):
             self.take(reply, self.drain if len(reply) == BATCH else self.wait)
         elif isinstance(reply, Lost):
-            self.lost = True
+            self.lose()
         else:
             self.wait()
+
+    def lose(self) -> None:
+        """The link has ended; it opens again and calls listen()."""
+        self.lost = True
+        self.is_reading = False
 
     def take(self, entries: Sequence[bytes], then: Callable[[], object]) -> None:
         """Handle the entries and go on with `then`.
@@ -116,7 +142,7 @@ class Inbox:
                 clock.set(seconds(reply))
             self.handle(entries)
             if isinstance(reply, Lost):
-                self.lost = True
+                self.lose()
             else:
                 then()
 

@@ -14,6 +14,7 @@ from twisted.internet.base import DelayedCall
 
 from channels_realtime.interface.reactor import reactor
 from channels_realtime.interface.redis.link import Link, Lost
+from channels_realtime.interface.takeover.state import MessageState
 from channels_realtime.layer.channel_layer import Transport
 from channels_realtime.layer.commands import Command
 from channels_realtime.layer.scripts import SendReply
@@ -181,6 +182,23 @@ class Outbox:
     def undelivered(self) -> int:
         """How many messages Redis has not taken."""
         return len(self.waiting) + len(self.disconnects)
+
+    def export(self) -> list[MessageState]:
+        """The disconnects that wait for room in their channel, for another process."""
+        return [
+            {"channel": outgoing.channel, "message": outgoing.message}
+            for outgoing in self.disconnects
+        ]
+
+    def restore(self, disconnects: Sequence[MessageState]) -> None:
+        """Go on with what another process has exported."""
+        now = time.monotonic()
+        for item in disconnects:
+            self.disconnects.append(
+                OutgoingMessage(item["channel"], item["message"], now, FOREVER, None)
+            )
+        if self.disconnects:
+            self.retry_later()
 
     def is_empty(self) -> bool:
         """Whether everything was sent, and Redis has replied to it."""

@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 
 from channels_realtime.interface.groups import Groups
 from channels_realtime.interface.redis.link import Link, Lost
+from channels_realtime.interface.takeover.state import DepartureState
 from channels_realtime.layer.channel_layer import Transport
 from channels_realtime.layer.scripts import Difference, HeartbeatReply
 from channels_realtime.metrics.counters import Metrics
@@ -245,6 +246,26 @@ class Registration:
 
         command = self.layer.scripts.forget(index, self.process, departure.name, departure.groups)
         self.links[index].run(forgotten, command)
+
+    # Between two processes: see channels_realtime.interface.takeover
+
+    def export(self) -> list[DepartureState]:
+        """What Redis has not removed from groups yet, for another process."""
+        return [
+            {"shard": index, "name": departure.name, "groups": list(departure.groups)}
+            for index, departures in self.unforgotten.items()
+            for departure in departures
+        ]
+
+    def restore(self, departures: Sequence[DepartureState], reporter: str) -> None:
+        """Go on with what another process has exported, in its place.
+
+        `reporter`: the name under which it has published its counters, which are ours now.
+        """
+        for item in departures:
+            self.forget_on(item["shard"], Departure(item["name"], item["groups"]))
+        key = self.layer.scripts.metrics_key
+        self.links[self.layer.home(reporter)].command(log_refusal, "HDEL", key, reporter)
 
 
 def log_refusal(reply: object) -> None:

@@ -117,6 +117,11 @@ class Admission:
         finally:
             self.admitting = False
 
+    def restore(self, transport: Transport, since: float, handshake: UnreadHandshake) -> None:
+        """Append one that waited in another process. Its transport does not read."""
+        self.waiting.append(Waiting(since, transport, handshake))
+        self.held += handshake.size()
+
     def check_time(self, now: float) -> None:
         """Called every 2 s: refuses handshakes that have waited for longer than `patience`."""
         while 0 <= self.patience and self.waiting and now - self.waiting[0].since > self.patience:

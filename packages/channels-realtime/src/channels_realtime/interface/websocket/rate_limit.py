@@ -1,5 +1,7 @@
 """A bound on how often something may happen."""
 
+from channels_realtime.interface.takeover.state import BucketState
+
 BURST = 2  # s worth of messages that may arrive at once
 
 
@@ -25,6 +27,17 @@ class TokenBucket:
             return False
         self.tokens -= 1
         return True
+
+    def export(self) -> BucketState:
+        """Its state, for another process."""
+        return {"rate": self.rate, "tokens": self.tokens, "filled": self.filled}
+
+    @classmethod
+    def restore(cls, state: BucketState, rate: float) -> "TokenBucket":
+        """A bucket as full as it was; `rate` may have changed."""
+        bucket = cls(rate, state["filled"])
+        bucket.tokens = min(bucket.tokens, state["tokens"])
+        return bucket
 
     def charge(self, number: int) -> None:
         """An event was worth so many more, which are allowed now and missing later."""

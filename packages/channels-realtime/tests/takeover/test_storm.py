@@ -1,0 +1,48 @@
+"""Ten takeovers in a row, with broadcasts and messages from clients all the time."""
+
+import json
+
+from channels_realtime.metrics.counters import processes
+from harness.waiting import meanwhile, wait_until
+
+from takeover.crowd import Crowd
+
+READERS, ASKERS = 150, 50
+TAKEOVERS = 10
+
+
+def test_ten_takeovers_lose_nothing_and_close_nothing(serving, stack):
+    posted = 0
+
+    def post(ended):
+        nonlocal posted
+        while not ended.wait(0.05):
+            stack.layer.send_group("crowd", {"text": str(posted)})
+            posted += 1
+
+    def report():
+        """What the interface server that serves has published of itself."""
+        found = processes(stack.layer)
+        pid = serving.interface.pid
+        return next((found[name] for name in found if name.endswith(f":{pid}")), None)
+
+    with Crowd(serving.interface.url, READERS, ASKERS) as crowd:
+        members = set(stack.layer.group_channels("crowd"))
+        assert len(members) == READERS
+        with meanwhile(post):
+            for _ in range(TAKEOVERS):
+                before = min(crowd.answered)
+                old = serving.interface.pid
+                serving.replace()
+                wait_until(lambda: min(crowd.answered) > before, "an answer to every asker")  # noqa: B023
+                assert not any(name.endswith(f":{old}") for name in processes(stack.layer))
+        expected = [str(number) for number in range(posted)]
+        wait_until(lambda: all(len(r) >= posted for r in crowd.received), "every broadcast")
+        assert all(texts == expected for texts in crowd.received)
+        assert crowd.closed == 0
+        assert set(stack.layer.group_channels("crowd")) == members
+        published = wait_until(report, "the counters")
+        assert published["values"]["websockets_opened"] == READERS + ASKERS
+        assert published["values"]["sockets"] == READERS + ASKERS
+        assert not published["drops"], json.dumps(published["drops"])
+    wait_until(lambda: not stack.layer.group_channels("crowd"), "the group to be empty")
