@@ -266,12 +266,12 @@ describe("the connection", () => {
   test("where pulses are rarer, as in a large crowd, the page waits longer for the next", () => {
     const pulse = (interval) => ({ type: "pulse", revision: 0, readers: 1, interval });
     const page = live().frame(pulse(10));
-    assert.ok(page.scheduled("silence") >= 25_000);
+    assert.ok(page.scheduled("silence") >= 18_000);
     assert.ok(page.frame(pulse(2)).scheduled("silence") < 10_000);
     for (const nonsense of [undefined, null, "ten", -1, 0, NaN]) {
       assert.ok(page.frame(pulse(nonsense)).scheduled("silence") < 10_000, String(nonsense));
     }
-    assert.ok(page.frame(pulse(1e9)).scheduled("silence") <= 310_000);
+    assert.ok(page.frame(pulse(1e9)).scheduled("silence") <= 140_000);
     // The next server may have few readers: its first pulse tells.
     page.close(1006).timer("retry").open().frame(replay(0));
     assert.ok(page.scheduled("silence") < 10_000);
@@ -280,7 +280,7 @@ describe("the connection", () => {
   test("where rare pulses have died, the next one is awaited before the page asks again", () => {
     const pulse = { type: "pulse", revision: 0, readers: 1, interval: 30 };
     const page = live().frame(pulse).timer("silence").frame(replay(0));
-    assert.ok(page.scheduled("silence") >= 75_000);
+    assert.ok(page.scheduled("silence") >= 38_000);
   });
 
   test("a page that is looked at again checks at once, once", () => {

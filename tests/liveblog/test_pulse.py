@@ -78,6 +78,7 @@ class TestBeat:
     def test_readers_of_a_large_crowd_are_told_that_pulses_are_rarer(
         self, layer, blog, pulse, monkeypatch
     ):
+        monkeypatch.setattr("liveblog.stream.pulse.SMALL_CROWD", 2)
         monkeypatch.setattr("liveblog.stream.pulse.READERS_PER_PULSE", 2)
         process = "realtime.process!"
         for number in range(5):

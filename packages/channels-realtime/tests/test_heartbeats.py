@@ -1,8 +1,12 @@
 """Heartbeats of groups: all members get one where something was missed, else every n-th."""
 
+from types import SimpleNamespace
+
 import pytest
 from channels_realtime.interface.redis.heartbeats import FORGET_AFTER, Heartbeats
-from channels_realtime.layer.envelope import Mark
+from channels_realtime.interface.redis.inbox import Inbox
+from channels_realtime.layer.envelope import GROUP, STAMP, Codec, Mark
+from channels_realtime.metrics.counters import Metrics
 from harness.stack import Stack
 from harness.waiting import wait_until
 
@@ -91,6 +95,33 @@ def test_groups_without_heartbeats_take_no_memory(group):
     assert group.heartbeats.groups
     group.heartbeats.check_time(group.now + FORGET_AFTER + 1)
     assert not group.heartbeats.groups
+
+
+class Recipients:
+    """What reaches the sockets of a group that nobody has joined lately."""
+
+    def __init__(self):
+        self.heartbeats = Heartbeats()
+        self.writes = []
+
+    def receive_marked(self, group, mark, frame):
+        return self.heartbeats.receive(group, mark, 0.0) is not None
+
+    def broadcast(self, group, frames):
+        self.writes.append([frame[2:].decode() for frame in frames])
+
+
+def test_marked_changes_of_a_burst_are_one_write_as_others_are():
+    recipients, codec = Recipients(), Codec()
+    inbox = Inbox(
+        SimpleNamespace(codec=codec, expiry=60, prefix=""), "", recipients, Metrics("test")
+    )
+    inbox.link = SimpleNamespace(shard=SimpleNamespace(clock=SimpleNamespace(now=lambda: 0.0)))
+    burst = [("a", Mark("1")), ("b", Mark("2")), ("c", None), ("beat", Mark("2", 9)), ("d", None)]
+    inbox.handle(
+        [STAMP.pack(0) + codec.pack(GROUP, "group", {"text": text}, mark) for text, mark in burst]
+    )
+    assert recipients.writes == [["a", "b", "c"], ["beat", "d"]]
 
 
 # With a real interface server

@@ -32,6 +32,7 @@ const OPEN_WITHIN_POLLING = 10_000; // polls do not wait for it
 const ANSWER_WITHIN = 3000; // after the second time the connection is given up
 const PROBE_WITHIN = 2000; // for a connection that may be dead
 const PULSES = 2.5; // silence, in pulses: another host takes over within that
+const LATE = 8000; // where pulses are rare, none is later than that
 const LONGEST_INTERVAL = 120; // s between two pulses
 const SILENCE_SPREAD = 2000;
 const QUIET = 20_000; // the same if there are no pulses
@@ -425,7 +426,10 @@ function ended(turn, frame) {
 function pulse(turn, { revision, readers, interval }) {
   const { state } = turn;
   // Pulses are rarer where one server has many readers.
-  if (interval > 0) state.silence = Math.min(interval, LONGEST_INTERVAL) * 1000 * PULSES;
+  if (interval > 0) {
+    const ms = Math.min(interval, LONGEST_INTERVAL) * 1000;
+    state.silence = Math.min(ms * PULSES, ms + LATE);
+  }
   const below = revision < state.head; // once: it was late; twice: the server was restored
   Object.assign(state, { pulsed: true, suspect: below && state.below, below });
   state.target = Math.max(state.target, revision);
