@@ -24,6 +24,8 @@ CHANGED = (
 )
 DIES = "server.restore_shared = lambda *_: os._exit(9)"
 HANGS = "server.restore_shared = lambda *_: os.kill(os.getpid(), signal.SIGSTOP)"
+# The seconds are as few as a test needs.
+IMPATIENT = "giving.TAKE_WITHIN = 1.0; taking.REDIS_WITHIN = 1.0"
 NEWER = "taking.FORMAT = 99"
 KILLED = "giving.export_shared = lambda *_: os.kill(os.getpid(), signal.SIGKILL)"
 FAILS = "giving.export_shared = lambda *_: 1 / 0"
@@ -51,8 +53,24 @@ def client(serving):
         yield client
 
 
+@pytest.fixture
+def impatient(stack):
+    """One that does not wait for long until another has taken over."""
+    serving = Serving(stack, **changed(IMPATIENT))
+    yield serving
+    serving.interface.stop()
+
+
 @pytest.mark.parametrize("line", [DIES, HANGS], ids=["dies", "hangs"])
-def test_a_new_process_that_fails_leaves_the_old_one_serving(serving, client, line):
+def test_a_new_process_that_fails_leaves_the_old_one_serving(impatient, line):
+    serving = impatient
+    with serving.interface.websocket("/ordered/") as client:
+        assert client.ask("before") == "before"
+        fail_once(serving, client, line)
+
+
+def fail_once(serving, client, line):
+    """A new process fails, the old one serves on, and the next takeover succeeds."""
     new = serving.start(**changed(line))
     client.send("meanwhile")
     serving.fail_to_replace(new)
@@ -113,7 +131,7 @@ def test_without_redis_nothing_is_handed_over():
         with serving.interface.websocket() as client:
             assert client.ask("before") == "before"
             with stopped(stack.redis_server.process.pid):
-                new = serving.start()
+                new = serving.start(**changed(IMPATIENT))
                 assert new.wait() == REFUSED, new.output()
             assert "Redis was not reached" in new.output()
             assert client.ask("after") == "after"
