@@ -305,8 +305,8 @@ class Server:
             return  # it was about to take over, and never served
         for listener in self.listeners.values():
             yield defer.maybeDeferred(listener.stopListening)
-        self.connections.coalescing.end_all()
         self.connections.admission.refuse_all()
+        self.connections.coalescing.release_all()
         deadline = time.monotonic() + self.options.drain
         yield from self.close_sockets()
         # Responses under way may end; peers that answer no close frame are cut.

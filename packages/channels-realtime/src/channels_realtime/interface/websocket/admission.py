@@ -65,10 +65,13 @@ class Admission:
         self.waiting: deque[Waiting] = deque()
         self.held = 0  # bytes of those that wait, and of what Coalescing holds
         self.admitting = False
+        self.is_ending = False
 
     def submit(self, transport: Transport, handshake: UnreadHandshake) -> None:
         """A handshake has arrived whole: admit it, queue it or refuse it."""
-        if not self.waiting and len(self.under_way) < AT_ONCE:
+        if self.is_ending:
+            self.refuse(transport, "going_down")
+        elif not self.waiting and len(self.under_way) < AT_ONCE:
             self.begin(transport, handshake, 0.0)
         elif len(self.waiting) >= MOST_WAITING:
             self.refuse(transport, "too_many_handshakes")
@@ -128,7 +131,8 @@ class Admission:
             self.refuse(self.take_first().transport, "handshake_timeout")
 
     def refuse_all(self) -> None:
-        """The server shuts down: the clients may try the next one."""
+        """The server shuts down: these clients, and those that still come, may try the next one."""
+        self.is_ending = True
         while self.waiting:
             self.refuse(self.take_first().transport, "going_down")
 

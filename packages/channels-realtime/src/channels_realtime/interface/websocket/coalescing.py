@@ -169,7 +169,6 @@ class Coalescing:
         self.replies_of: dict[str, set[SharedReply]] = {}
         self.firsts_in: dict[str, set[FirstHandshake]] = {}
         self.waiting = 0  # handshakes; their bytes are among those that admission holds
-        self.is_ending = False
 
     # Handshakes
 
@@ -183,7 +182,7 @@ class Coalescing:
         rule = self.rules.get(target)
         if rule is not None and rule.until < now:
             rule = None
-        if self.is_ending or attempts >= ATTEMPTS or (rule and rule.compared is None):
+        if self.admission.is_ending or attempts >= ATTEMPTS or (rule and rule.compared is None):
             self.admission.submit(transport, received)
             return
         try:
@@ -298,11 +297,6 @@ class Coalescing:
         self.metrics.drop("gone_before_handshake")
         transport.loseConnection()
         return True
-
-    def end_all(self) -> None:
-        """The server shuts down: those that wait go to admission, which refuses them."""
-        self.is_ending = True
-        self.release_all()
 
     def release_all(self) -> None:
         """Pass all that wait on to admission."""
