@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -160,10 +161,14 @@ class Reader:
         return self.next(lambda frame: frame["type"] == "pulse")
 
     def next(self, wanted: Callable[[Frame], bool]) -> Frame:
-        """The next frame that is wanted; others are passed over."""
-        while not wanted(frame := json.loads(self.socket.recv(timeout=PATIENCE))):
-            pass
-        return frame
+        """The next frame that is wanted; others are passed over. Raises TimeoutError."""
+        deadline, passed_over = time.monotonic() + PATIENCE, []
+        while (left := deadline - time.monotonic()) > 0:
+            frame: Frame = json.loads(self.socket.recv(timeout=left))
+            if wanted(frame):
+                return frame
+            passed_over.append(frame)
+        raise TimeoutError(f"passed over {passed_over[-5:]}")
 
     def send(self, value: object) -> None:
         self.socket.send(value if isinstance(value, str | bytes) else json.dumps(value))

@@ -23,7 +23,7 @@ from harness.redis_servers import RedisServer
 from harness.waiting import wait_until
 
 from tests.deploy.hosts import BRIDGE, Network
-from tests.e2e.stack import Reader, Stack
+from tests.e2e.stack import Frame, Reader, Stack
 from tests.postgresql import PostgresServer
 
 TOKEN = "a token of the tests"
@@ -173,8 +173,13 @@ def see_equal(stack: Stack, watching: Reader, acknowledged: list[str]) -> None:
         return None
 
     head = wait_until(head_of_blog, "the blog's head", BACK_WITHIN)
-    watching.send({"after": head - 1})
-    assert watching.next(lambda f: f["type"] == "replay")["revision"] == head
+
+    def replay() -> Frame | None:
+        watching.send({"after": head - 1})
+        frame = watching.next(lambda f: f["type"] in ("replay", "error"))
+        return frame if frame["type"] == "replay" else None
+
+    assert wait_until(replay, "a replay", BACK_WITHIN)["revision"] == head
     keys = stack.shell(
         "from liveblog.models import BlogUpdate;"
         "print(*BlogUpdate.objects.values_list('body', flat=True))"
