@@ -8,7 +8,6 @@ from channels.exceptions import ConsumeLater
 from channels.message import Message
 from channels.routing import Router, route
 from channels.sessions import channel_session, enforce_ordering
-from channels_realtime.layer import receiving
 from channels_realtime.layer.channel_layer import PROCESS
 from channels_realtime.layer.receiving import Delivery
 from channels_realtime.sessions import SessionStore
@@ -126,28 +125,6 @@ def test_a_disconnect_that_is_consumed_later_ends_nothing(layer):
     handle(layer, "websocket.connect", connect)
     handle(layer, "websocket.disconnect", later)
     assert session_of(layer) == {"name": "somebody"}
-
-
-def test_a_request_that_has_waited_too_long_is_refused_unhandled(layer, monkeypatch):
-    handled = []
-
-    def serve(message: Message) -> None:
-        handled.append(message["path"])
-        message.reply_channel.send({"status": 200})
-
-    monkeypatch.setattr(receiving, "LONG_WAIT", -1.0)
-    layer.send("http.request", {"reply_channel": SOCKET, "path": "/late/"})
-    delivery = layer.channel_layer.take(["http.request"])
-    monkeypatch.setattr(receiving, "LONG_WAIT", 10.0)
-    layer.send("http.request", {"reply_channel": SOCKET, "path": "/soon/"})
-    worker = Worker(layer, signal_handlers=False)
-    worker.channel_layer.router = Router([route("http.request", serve)])
-    for each in (delivery, layer.channel_layer.take(["http.request"])):
-        worker.deliver(worker.handle(each))
-    assert handled == ["/soon/"]
-    replies = [layer.receive([f"{PROCESS}conversation!"])[1]["status"] for _ in range(2)]
-    assert replies == [503, 200]
-    assert worker.metrics.drops["request_waited"] == 1
 
 
 def test_a_discard_in_the_consumer_of_a_disconnect_is_left_to_the_interface_server(layer):

@@ -1,7 +1,6 @@
 // The reader's side of the stream: which rows to believe, when to request more, when to reconnect.
 //
-// Pure: `step` takes a state, an event and a source of randomness, and returns the next state and
-// a list of effects.
+// Pure: `step` takes a state, an event and randomness, and returns the next state and effects.
 //
 // Events   {type: "start" | "sleep" | "hide"}  {type: "wake", hidden}  {type: "timer", timer}
 //          {type: "open"}  {type: "frame", frame}  {type: "close", duty, code}
@@ -15,8 +14,8 @@
 // `head` is the revision up to which all is known. A row is believed if it is newer than head and
 // than the known row with its id, so duplicates, late frames and reordering change nothing.
 //
-// A page is complete again within 5 s after a fault ends: a lost request is given up after 4 s and
-// repeated within 1 s, a refused one is repeated within 4 s, or 10 s if the server was overloaded.
+// A lost request is given up after 4 s and repeated within 1 s; a refused one is repeated within 4 s,
+// or 10 s if the server was overloaded.
 
 // All in ms.
 export const FIRST_DELAY = 1000; // bound of the first reconnect's delay, doubled each time
@@ -25,14 +24,14 @@ export const LATER_DELAY = 5000; // the same if the server asks to come back lat
 export const LONGEST_LATER_DELAY = 7000;
 export const LASTING = 600; // a gap that lasts longer is not a frame that was only overtaken
 export const ASK_SPREAD = 400; // over which few readers request what all of them missed
-export const SPREAD_PER_READER = 0.8; // 1,250 requests per second, which two workers can answer
+export const SPREAD_PER_READER = 0.8; // 1,250 requests per second: two workers answer these
 export const LONGEST_SPREAD = 30_000;
 const OPEN_WITHIN = 4000;
 const OPEN_WITHIN_POLLING = 10_000; // polls do not wait for it
 const ANSWER_WITHIN = 3000; // after the second time the connection is given up
 const PROBE_WITHIN = 2000; // for a connection that may be dead
 const PULSES = 2.5; // silence, in pulses: another host takes over within that
-const LATE = 8000; // where pulses are rare, none is later than that
+const LATE = 8000; // the most that a rare pulse may be late
 const LONGEST_INTERVAL = 120; // s between two pulses
 const SILENCE_SPREAD = 2000;
 const QUIET = 20_000; // the same if there are no pulses
@@ -52,8 +51,8 @@ const TOO_MANY_REQUESTS = 429;
  *
  * `rows` need id, revision, created (ISO 8601, UTC) and pinned. `floor` and `ceiling`,
  * {created, id}, bound the page: the oldest row on it, and the one above it; null where the stream
- * ends. `stage` is the blog's state, `pulse` the ms between two pulses unless they say otherwise.
- * `stay` polls after the coverage has ended, for editors.
+ * ends. `stage` is the blog's state, `pulse` the ms between two pulses. `stay` polls after the
+ * coverage has ended, for editors.
  */
 export function begin(page) {
   const { revision, rows = [], floor = null, ceiling = null, pageSize, pulse } = page;
@@ -70,7 +69,7 @@ export function begin(page) {
     ceiling,
     pageSize,
     pulse, // ms
-    silence: pulse * PULSES, // ms; as the last pulse of this connection says
+    silence: 0, // ms
     blogRevision: revision,
     phase: "idle", // or connecting, open, waiting, ended, stopped
     attempt: 0, // reconnects since the last replay
@@ -313,7 +312,7 @@ function probe(turn) {
 function awaitAnswer(turn, patience, ms) {
   const { state } = turn;
   state.awaiting = true;
-  // On a slow line a second request would only delay the first answer.
+  // On a slow line a second request would delay the first answer.
   state.patience = patience ?? (state.slow ? 0 : 1);
   turn.effects.push({ schedule: "answer", ms: ms ?? ANSWER_WITHIN * 2 ** state.slow });
 }
@@ -394,7 +393,6 @@ function stopPolling({ state, effects }) {
 
 function receive(turn, { frame }) {
   const { state } = turn;
-  // Later versions may add types.
   if (state.phase !== "open" || !Object.hasOwn(FRAMES, frame.type)) return;
   FRAMES[frame.type](turn, frame);
   if (state.phase !== "open") return;
@@ -425,7 +423,6 @@ function ended(turn, frame) {
 
 function pulse(turn, { revision, readers, interval }) {
   const { state } = turn;
-  // Pulses are rarer where one server has many readers.
   if (interval > 0) {
     const ms = Math.min(interval, LONGEST_INTERVAL) * 1000;
     state.silence = Math.min(ms * PULSES, ms + LATE);

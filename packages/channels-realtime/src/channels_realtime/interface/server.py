@@ -32,7 +32,6 @@ from channels_realtime.interface.takeover.state import SharedState
 from channels_realtime.interface.takeover.taking import Collected, Taker
 from channels_realtime.internals import keep_time_monotonically, limit_unacknowledged
 from channels_realtime.layer.channel_layer import HEARTBEAT, PROCESS, Transport
-from channels_realtime.layer.receiving import LONG_WAIT
 from channels_realtime.memory_budget import Budget
 from channels_realtime.metrics.counters import Metrics
 
@@ -49,6 +48,7 @@ DRAIN_STEP = 0.05  # s between two batches of sockets that are closed
 # heartbeat more to refuse: 14 s in all. A restart takes 1 to 2 s, after which most clients get
 # their answer.
 REFUSE_AFTER = 4.0
+LONG_WAIT = 10.0  # s that a client waits while Redis is slow, or one of several is full
 GRACE = 3  # s for what should take milliseconds
 CANNOT_START = 3  # the exit code that supervisors do not restart
 

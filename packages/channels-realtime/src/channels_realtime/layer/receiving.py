@@ -26,20 +26,15 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("channels_realtime.layer")
 
-LONG_WAIT = 10.0  # s in Redis; the clients of such requests have given up, or will soon
 MAX_KNOWN = 1000  # sets of channels whose lists are kept; all are forgotten above that
 
 
 class Delivery(NamedTuple):
-    """A message for a consumer.
-
-    `has_waited`: whether it lay in Redis for more than LONG_WAIT.
-    """
+    """A message for a consumer."""
 
     channel: str
     content: Content
     receipt: Receipt | None = None
-    has_waited: bool = False
 
 
 class ThreadState(threading.local):
@@ -172,14 +167,6 @@ class Receiver:
         self.layer.drop_expired(1, name)
         return True
 
-    def has_waited(self, popped: Popped) -> bool:
-        """Whether the entry lay in Redis for more than LONG_WAIT."""
-        clock, since = popped.connection.shard.clock, stamp(popped.entry)
-        if clock.now() - since <= LONG_WAIT:
-            return False
-        popped.connection.read_clock()  # Redis's clock may have been set
-        return clock.now() - since > LONG_WAIT
-
     def name_of(self, popped: Popped) -> str:
         """The channel, or the process, whose list the entry lay in."""
         return popped.list.decode()[len(self.layer.prefix) :]
@@ -229,7 +216,7 @@ class Receiver:
             logger.error("Dropped an entry of %s that cannot be read: %s", name, reason)
             return None
         if kind == MESSAGE:
-            return Delivery(channel or name, content, None, self.has_waited(popped))
+            return Delivery(channel or name, content)
         if kind == ACKNOWLEDGED and channel is not None:
             return Delivery(name, content, Receipt(popped.connection.shard.index, name, channel))
         if kind != GROUP or channel is None:

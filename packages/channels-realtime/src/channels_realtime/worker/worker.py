@@ -302,7 +302,7 @@ class Worker(ChannelsWorker):
 
     def handle(self, delivery: Delivery) -> list[Outgoing]:
         """Run the consumer of one message. Returns what is left to be sent. Never raises."""
-        channel, content, receipt, has_waited = delivery
+        channel, content, receipt = delivery
         message = Message(content=content, channel_name=channel, channel_layer=self.channel_layer)
         if content.get("__retries__", 0) == self.message_retries:
             message.__doomed__ = True
@@ -314,10 +314,7 @@ class Worker(ChannelsWorker):
             self.in_hand = receipt
             consumer_started.send(sender=self.__class__, environ={})
             conversation.begin(message)
-            if has_waited and channel == "http.request":
-                self.refuse_late(message)
-            else:
-                failure = self.consume(message)
+            failure = self.consume(message)
             unsent = self.flush()
         except BaseException as error:
             failure = error
@@ -378,15 +375,6 @@ class Worker(ChannelsWorker):
             message.reply_channel.send({"close": TRY_AGAIN_LATER})
         elif message.channel.name == "http.request":
             message.reply_channel.send(UNAVAILABLE)
-
-    def refuse_late(self, message: Message) -> None:
-        """Workers are behind: who asked long ago is told so, and who asked just now is served.
-
-        Otherwise the worker would prepare pages that nobody waits for any more.
-        """
-        self.metrics.drop("request_waited")
-        logger.warning("A request for %s had waited too long for a worker", message.get("path"))
-        message.reply_channel.send(UNAVAILABLE)
 
     def run_consumer(
         self, consumer: Callable[..., Any], arguments: Mapping[str, Any], message: Message
