@@ -87,8 +87,8 @@ def test_threads_that_have_nothing_to_do_hold_no_connections(desk: Desk) -> None
     before = clients()
     desk.send("test.wait", *range(MOST_WAITING))
     wait_until(lambda: len(desk.waiting) == MOST_WAITING, "the waiting consumers")
+    wait_until(lambda: len(clients() - before) >= MOST_WAITING, "their connections")
     theirs = clients() - before
-    assert len(theirs) >= MOST_WAITING
     desk.release.set()
     wait_until(lambda: len(clients() & theirs) <= 1, "their connections to end")
     desk.send("test.wait", 8, 9)
