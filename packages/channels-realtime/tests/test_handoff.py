@@ -9,7 +9,6 @@ from channels.message import Message
 from channels.routing import Router, route
 from channels_realtime.worker.handoff import MOST_WAITING, hand_off, is_worker
 from channels_realtime.worker.worker import Worker
-from harness.environment import redis_server
 from harness.waiting import PATIENCE, wait_until
 
 
@@ -79,8 +78,8 @@ def test_messages_are_handled_while_a_consumer_waits(desk: Desk) -> None:
 
 def test_threads_that_have_nothing_to_do_hold_no_connections(desk: Desk) -> None:
     def clients() -> set[str]:
-        with redis_server.client() as admin:
-            return {client["id"] for client in admin.client_list()}
+        admin = desk.layer.channel_layer.ring[0].client
+        return {client["id"] for client in admin.client_list()}
 
     desk.send("test.note", 0)
     wait_until(lambda: desk.noted, "a message")
