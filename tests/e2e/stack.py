@@ -162,9 +162,9 @@ class Reader:
 
     def next(self, wanted: Callable[[Frame], bool]) -> Frame:
         """The next frame that is wanted; others are passed over. Raises TimeoutError."""
-        deadline, passed_over = time.monotonic() + PATIENCE, []
-        while (left := deadline - time.monotonic()) > 0:
-            frame: Frame = json.loads(self.socket.recv(timeout=left))
+        deadline, passed_over = time.monotonic() + 3 * PATIENCE, []
+        while time.monotonic() < deadline:
+            frame: Frame = json.loads(self.socket.recv(timeout=PATIENCE))
             if wanted(frame):
                 return frame
             passed_over.append(frame)
