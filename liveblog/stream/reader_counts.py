@@ -13,7 +13,7 @@ from liveblog.models import LiveBlog
 
 @dataclass(frozen=True)
 class Readers:
-    """Who reads what.
+    """Open sockets per blog.
 
     `counts`: slug -> open sockets, for the blogs that have any. `crowds`: slug -> the readers of
     all blogs on that one of the blog's interface servers that has most. `errors`: of shards of

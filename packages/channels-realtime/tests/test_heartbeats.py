@@ -21,7 +21,7 @@ class Group:
         self.now = 0.0
 
     def beat(self, version, every=1000):
-        """Who gets the next heartbeat: "all", or the new members."""
+        """The recipients of the next heartbeat: "all", or the new members."""
         self.now += PERIOD
         found = self.heartbeats.receive("group", Mark(version, every), self.now)
         return "all" if found is None else found
