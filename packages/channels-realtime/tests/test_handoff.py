@@ -1,12 +1,16 @@
 """A worker whose consumer waits goes on with other messages; nothing is lost or done twice."""
 
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from channels import DEFAULT_CHANNEL_LAYER, channel_layers
+from channels.channel import Channel
 from channels.message import Message
 from channels.routing import Router, route
+from channels_realtime import RedisChannelLayer
 from channels_realtime.worker.handoff import MOST_WAITING, hand_off, is_worker
 from channels_realtime.worker.worker import Worker
 from harness.waiting import PATIENCE, wait_until
@@ -17,13 +21,18 @@ class Desk:
 
     def __init__(self) -> None:
         self.release = threading.Event()
+        self.answering, self.answered = threading.Event(), threading.Event()
         self.waiting: list[int] = []
         self.refused: list[int] = []
         self.finished: list[int] = []
         self.noted: list[int] = []
         self.layer = channel_layers[DEFAULT_CHANNEL_LAYER]
         self.router = self.layer.router
-        routes = [route("test.wait", self.wait), route("test.note", self.note)]
+        routes = [
+            route("test.wait", self.wait),
+            route("test.note", self.note),
+            route("test.answer", self.answer),
+        ]
         self.layer.router = Router(routes)
         self.worker = Worker(self.layer, signal_handlers=False, only_channels=["test.*"])
         self.thread = threading.Thread(target=self.worker.run)
@@ -42,6 +51,11 @@ class Desk:
     def note(self, message: Message) -> None:
         self.noted.append(message["number"])
 
+    def answer(self, message: Message) -> None:
+        self.answering.set()
+        assert self.answered.wait(PATIENCE)
+        Channel("test.note").send({"number": message["number"]})
+
     def send(self, channel: str, *numbers: int) -> None:
         for number in numbers:
             self.layer.send(channel, {"number": number})
@@ -55,6 +69,7 @@ def desk() -> Iterator[Desk]:
     desk = Desk()
     yield desk
     desk.release.set()
+    desk.answered.set()
     desk.stop()
     desk.thread.join(PATIENCE)
     desk.layer.router = desk.router
@@ -100,6 +115,47 @@ def test_one_too_many_is_refused_and_keeps_nobody_waiting(desk: Desk) -> None:
     desk.send("test.note", 1)
     wait_until(lambda: desk.noted, "another message")
     assert len(desk.waiting) == MOST_WAITING
+
+
+@contextmanager
+def full(layer: RedisChannelLayer) -> Iterator[None]:
+    """Redis refuses every write."""
+    admin = layer.ring[0].client
+    admin.config_set("maxmemory", 1)
+    try:
+        yield
+    finally:
+        admin.config_set("maxmemory", 0)
+
+
+def test_what_a_full_redis_refuses_is_sent_later_also_by_a_thread_that_is_one_too_many(
+    desk: Desk,
+) -> None:
+    desk.send("test.wait", 0)
+    wait_until(lambda: desk.waiting, "a waiting consumer")
+    desk.send("test.answer", 1)
+    assert desk.answering.wait(PATIENCE)
+    desk.release.set()
+    wait_until(lambda: desk.worker.spares.receiving == 2, "the end of the wait")
+    with full(desk.layer.channel_layer):
+        desk.answered.set()
+        time.sleep(3)  # longer than a process that ends would try
+        assert desk.noted == []
+    wait_until(lambda: desk.noted, "the message")
+
+
+def test_a_worker_that_ends_sends_what_a_full_redis_refuses_for_a_moment(
+    desk: Desk,
+) -> None:
+    desk.send("test.answer", 1)
+    assert desk.answering.wait(PATIENCE)
+    with full(desk.layer.channel_layer):
+        desk.stop()
+        desk.answered.set()
+        desk.thread.join(0.5)
+        assert desk.thread.is_alive()
+    desk.thread.join(PATIENCE)
+    assert desk.layer.channel_layer.take(["test.note"]) is not None
 
 
 def test_a_worker_that_is_told_to_stop_finishes_what_waits(desk: Desk) -> None:

@@ -33,7 +33,15 @@ from channels_realtime.sharing import unshared
 from channels_realtime.worker import conversation, handoff, ordering
 from channels_realtime.worker.activity import Activity, Slot, unwatched
 from channels_realtime.worker.recycling import Limits, Recycling
-from channels_realtime.worker.sending import Outgoing, refused, run, send_groups, take_pending
+from channels_realtime.worker.sending import (
+    DELIVER_WITHIN,
+    RETRY,
+    Outgoing,
+    refused,
+    run,
+    send_groups,
+    take_pending,
+)
 from channels_realtime.worker.timeouts import UNLIMITED, ConsumerTimeouts
 from channels_realtime.worker.vitals import Vitals
 from channels_realtime.worker.watchdog import Watchdog
@@ -251,6 +259,8 @@ class Worker(ChannelsWorker):
             except (redis.RedisError, OSError) as error:
                 if failures == 0:
                     logger.error("Redis cannot be read from, trying again: %s", error)
+                self.hold(unsent)
+                unsent = []
                 self.stopping.wait(BACK_OFF[min(failures, len(BACK_OFF) - 1)])
                 failures += 1
                 continue
@@ -290,10 +300,18 @@ class Worker(ChannelsWorker):
 
     def deliver(self, batch: Sequence[Outgoing]) -> None:
         """Run the commands; what stays undeliverable is counted and logged."""
-        try:
-            self.report(run(self.layer, batch))
-        except (redis.RedisError, OSError) as error:
-            self.lose(len(batch), str(error))
+        began = time.monotonic()
+        while batch:
+            try:
+                self.report(run(self.layer, batch))
+                return
+            except (redis.RedisError, OSError) as error:
+                # A thread that is one too many has time, a process that ends has little.
+                patience = DELIVER_WITHIN if self.stopping.is_set() else self.layer.expiry
+                if time.monotonic() > began + patience:
+                    self.lose(len(batch), str(error))
+                    return
+            time.sleep(RETRY)
 
     def report(self, undelivered: Iterable[str]) -> None:
         for name in undelivered:
