@@ -1,12 +1,14 @@
 """Restarts programs without delay, and logs which ones supervisord does not restart.
 
 supervisord checks its programs once a second: it notices an exit in one pass and starts the program
-in the next. When an interface server is killed, its readers wait for that second.
+in the next. When an interface server is killed, its readers wait for these seconds. Often it notices
+the exit sooner, as the program's output ends, but only if the process has exited wholly by then.
 
 An extension of supervisord, like deploy/listening.py; it offers no methods.
 """
 
 import os
+import signal
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -18,7 +20,10 @@ if TYPE_CHECKING:  # it runs as __main__, which another import would load again
 
 
 class Wakeup:
-    """A pipe that supervisord polls with its other files. A byte in it ends the wait at once."""
+    """A pipe that supervisord polls with its other files. A byte in it ends the wait at once.
+
+    Signals write one too, also SIGCHLD: Python resumes a poll() that a signal interrupted (PEP 475).
+    """
 
     def __init__(self, supervisord: "Supervisor") -> None:
         self.reading, self.writing = os.pipe()
@@ -26,6 +31,7 @@ class Wakeup:
         os.set_blocking(self.writing, False)
         self.polled = supervisord.options.get_socket_map()
         self.polled[self.reading] = self
+        signal.set_wakeup_fd(self.writing, warn_on_full_buffer=False)
 
     def wake(self) -> None:
         if self.reading in self.polled:
@@ -35,6 +41,7 @@ class Wakeup:
     def close(self) -> None:
         """supervisord ends, or reads its configuration again, which makes another."""
         if self.polled.pop(self.reading, None) is not None:
+            signal.set_wakeup_fd(-1)
             os.close(self.reading)
             os.close(self.writing)
 

@@ -2,9 +2,11 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -157,6 +159,44 @@ def test_a_connection_waits_while_no_interface_server_runs_and_is_served(site):
         early.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         site.run("deploy/ctl.sh", "start", "interface:*")
         assert early.recv(1024).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.fixture
+def silent(tmp_path):
+    """A supervisord with one program that has closed its output, so that no end of it is read."""
+    started = tmp_path / "started"
+    configuration = tmp_path / "supervisord.conf"
+    configuration.write_text(f"""
+[supervisord]
+nodaemon=true
+logfile={tmp_path}/log
+pidfile={tmp_path}/pid
+[unix_http_server]
+file={tmp_path}/sock
+[rpcinterface:endings]
+supervisor.rpcinterface_factory=deploy.endings:make
+[program:silent]
+command=/bin/sh -c 'exec >&- 2>&-; echo $$ >> {started}; exec sleep 1000'
+startsecs=0
+""")
+    command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(configuration)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as supervisord:
+        yield started
+        supervisord.terminate()
+
+
+def test_an_exit_is_noticed_at_once_also_without_an_end_of_output(silent):
+    def pids():
+        return [int(line) for line in silent.read_text().split()] if silent.exists() else []
+
+    seconds = []
+    for number in range(1, 5):  # the quickest counts: the machine may be busy
+        wait_until(lambda: len(pids()) == number, "the program")  # noqa: B023
+        killed = time.monotonic()
+        os.kill(pids()[-1], signal.SIGKILL)
+        wait_until(lambda: len(pids()) > number, "the next one")  # noqa: B023
+        seconds.append(time.monotonic() - killed)
+    assert min(seconds) < 0.5
 
 
 class Process:
