@@ -1,8 +1,8 @@
 """Restarts programs without delay, and logs which ones supervisord does not restart.
 
 supervisord checks its programs once a second: it notices an exit in one pass and starts the program
-in the next. When an interface server is killed, its readers wait for these seconds. Often it notices
-the exit sooner, as the program's output ends, but only if the process has exited wholly by then.
+in the next. When an interface server is killed, its readers wait for these seconds. The end of the
+program's output wakes supervisord too, but mostly before the process has exited wholly.
 
 An extension of supervisord, like deploy/listening.py; it offers no methods.
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # it runs as __main__, which another import would load again
 class Wakeup:
     """A pipe that supervisord polls with its other files. A byte in it ends the wait at once.
 
-    Signals write one too, also SIGCHLD: Python resumes a poll() that a signal interrupted (PEP 475).
+    Every signal writes one, SIGCHLD too; without it Python resumes the poll() (PEP 475).
     """
 
     def __init__(self, supervisord: "Supervisor") -> None:
