@@ -67,6 +67,7 @@ class Connection(psycopg.Connection):
             return super().wait(gen, interval, deadlines.ANSWER)
         except WaitTimeout:
             self.close()
+            DatabaseWrapper.wait_to_connect()
             sentence = f"the server has not answered within {deadlines.ANSWER:g} s"
             raise psycopg.OperationalError(sentence) from None
 
@@ -80,6 +81,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
     # CONNECT; in between, requests are refused at once.
     connect_after = float("-inf")
 
+    @staticmethod
+    def wait_to_connect() -> None:
+        """The server has not answered: for a moment nobody tries to connect."""
+        DatabaseWrapper.connect_after = time.monotonic() + deadlines.RETRY
+
     def get_connection_params(self) -> dict[str, Any]:
         return PARAMETERS | super().get_connection_params()
 
@@ -90,7 +96,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         try:
             return super().get_new_connection(conn_params)
         except psycopg.errors.ConnectionTimeout:
-            DatabaseWrapper.connect_after = time.monotonic() + deadlines.RETRY
+            self.wait_to_connect()
             raise
 
     def init_connection_state(self) -> None:
