@@ -59,3 +59,25 @@ def bound_enforce_ordering() -> None:
         return bounded(func, slight)
 
     channels.sessions.enforce_ordering = enforce_ordering
+
+
+def let_responses_come_later() -> None:
+    """Django 1.10 and later turn AsgiRequest.ResponseLater, raised by a view, into a response 500.
+
+    It converts exceptions between any two middlewares. This one is no error: it passes all of them
+    and reaches channels' handler, which then sends no response. The view has arranged for one.
+    """
+    import django.core.handlers.exception
+    from channels.exceptions import ResponseLater
+    from django.http import HttpRequest, HttpResponseBase
+
+    handling = vars(django.core.handlers.exception)
+    original: Callable[[HttpRequest, Exception], HttpResponseBase]
+    original = handling["response_for_exception"]
+
+    def response_for_exception(request: HttpRequest, exc: Exception) -> HttpResponseBase:
+        if isinstance(exc, ResponseLater):
+            raise exc
+        return original(request, exc)
+
+    handling["response_for_exception"] = response_for_exception

@@ -10,6 +10,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 INSTALLED_APPS = [
     "channels_realtime",
     "channels",
+    "channels.delay",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -23,6 +24,8 @@ DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": os.environ["BOARD_DATABASE"],
+        # The live server of a test is another process, so the database is a file.
+        "TEST": {"NAME": os.environ["BOARD_DATABASE"] + ".test"},
         "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20},
     }
 }
@@ -30,12 +33,17 @@ DATABASES = {
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 CHANNEL_LAYERS = {
     "default": {
-        "BACKEND": "channels_realtime.layer.RedisChannelLayer",
-        "ROUTING": "board.routing.channel_routing",
+        "BACKEND": os.environ.get("BOARD_LAYER", "channels_realtime.layer.RedisChannelLayer"),
+        "ROUTING": os.environ.get("BOARD_ROUTING", "board.routing.channel_routing"),
         "CONFIG": {
             "hosts": [os.environ["BOARD_REDIS"]],
             "prefix": os.environ["BOARD_PREFIX"],
             "capacity": int(os.environ.get("BOARD_CAPACITY", 100)),
+        },
+        # Of ChannelLiveServerTestCase.
+        "TEST_CONFIG": {
+            "hosts": [os.environ["BOARD_REDIS"]],
+            "prefix": os.environ["BOARD_PREFIX"] + "test:",
         },
     }
 }
