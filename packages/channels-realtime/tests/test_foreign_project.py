@@ -221,14 +221,15 @@ def test_both_interface_servers_share_a_group(project):
 @pytest.mark.parametrize(
     ("label", "number", "environ"),
     [
-        ("", 7, {}),
-        (".Live", 2, {"BOARD_LAYER": "asgi_redis.RedisChannelLayer"}),
-        (".LiveWithSettings", 1, {"BOARD_START_METHOD": "spawn"}),
+        ("tests_channels", 7, {}),
+        ("tests_channels.Live", 2, {"BOARD_LAYER": "asgi_redis.RedisChannelLayer"}),
+        ("tests_channels.LiveWithSettings", 1, {"BOARD_START_METHOD": "spawn"}),
+        ("tests_names", 81, {}),
     ],
-    ids=["ours", "stock", "spawned"],
+    ids=["ours", "stock", "spawned", "all names on three layers"],
 )
 def test_the_tests_of_the_project_pass(project, label, number, environ):
-    run = project.start("manage.py", "test", f"board.tests_channels{label}", **environ)
+    run = project.start("manage.py", "test", f"board.{label}", **environ)
     assert run.wait() == 0, run.output()
     assert f"Ran {number} test" in run.output()
 

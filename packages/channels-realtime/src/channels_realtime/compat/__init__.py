@@ -40,6 +40,7 @@ BRIDGES: tuple[Bridge, ...] = (
     behaviour.name_sessions_by_reply_channel,
     behaviour.bound_enforce_ordering,
     behaviour.let_responses_come_later,
+    behaviour.close_sockets_by_exception,
     delay.move_delayed_messages,
     testcases.adapt_test_cases,
 )

@@ -81,3 +81,18 @@ def let_responses_come_later() -> None:
         return original(request, exc)
 
     handling["response_for_exception"] = response_for_exception
+
+
+def close_sockets_by_exception() -> None:
+    """WebsocketCloseException expects a reply channel whose name begins with "websocket.".
+
+    Daphne 1.0 changed the name, so that the exception ended the worker and closed no socket.
+    """
+    from channels.exceptions import WebsocketCloseException
+
+    def run(self: WebsocketCloseException, message: Any) -> None:
+        if message.reply_channel is None or message.channel.name.startswith("http."):
+            raise ValueError("WebsocketCloseException is for consumers of WebSockets only.")
+        message.reply_channel.send({"close": self._code or True})
+
+    WebsocketCloseException.run = run
