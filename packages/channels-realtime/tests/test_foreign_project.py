@@ -177,6 +177,14 @@ def test_a_consumer_closes_with_its_own_code(client):
     assert closed.value.rcvd.code == 4321
 
 
+def test_a_consumer_closes_by_an_exception(client):
+    websocket = client("/closing/")
+    websocket.send("close, please")
+    with pytest.raises(ConnectionClosed) as closed:
+        frame(websocket)
+    assert closed.value.rcvd.code == 4321
+
+
 def test_bound_data_goes_both_ways(interface, client):
     websocket = client("/board/")
 

@@ -2,6 +2,7 @@
 
 from channels import Group
 from channels.auth import channel_session_user, channel_session_user_from_http
+from channels.exceptions import WebsocketCloseException
 from channels.generic.websockets import JsonWebsocketConsumer, WebsocketConsumer
 from channels.handler import AsgiHandler
 from channels.sessions import channel_session, enforce_ordering
@@ -75,6 +76,14 @@ def refuse(message):
 
 def speak_and_close(message):
     message.reply_channel.send({"accept": True, "text": "", "close": 4321})
+
+
+def accept(message):
+    message.reply_channel.send({"accept": True})
+
+
+def close_by_exception(message):
+    raise WebsocketCloseException(4321)
 
 
 def answer_in_parts(message):
