@@ -128,17 +128,6 @@ def test_django_admits_the_delay_app():
     assert done.stdout.strip() == "channels_delay", done.stderr
 
 
-@pytest.fixture
-def stock_layer():
-    """asgi-redis's own layer, bridged only by compat."""
-    import asgi_redis
-    from harness.environment import redis_server
-
-    layer = asgi_redis.RedisChannelLayer(hosts=[redis_server.url], prefix="stock:")
-    yield layer
-    layer.flush()
-
-
 def test_a_message_survives_packing_with_any_key(stock_layer):
     message = {"text": "Grüße", "bytes": b"\x00\xff", "list": [1, {"deep": None}], "map": {1: 2}}
     stock_layer.send("packed", message)
@@ -176,6 +165,28 @@ def test_ordering_works_on_the_stock_layer(stock_layer):
     assert stock_layer.receive(["plain!"]) == ("plain!socket", {"text": "0"})
     channel, content = stock_layer.receive(["websocket.receive"])
     assert (channel, content["order"]) == ("websocket.receive", 1)
+
+
+def test_ordering_on_the_stock_layer_leaves_a_full_channel_to_the_retries_of_channels(stock_layer):
+    from channels.asgi import ChannelLayerWrapper
+    from channels.message import Message, pending_message_store
+    from channels.sessions import enforce_ordering
+    from django.test import override_settings
+
+    @enforce_ordering
+    def receive(message):
+        message.reply_channel.send({"text": "1"})
+
+    stock_layer.capacity = 1
+    stock_layer.send("narrow!socket", {"text": "0"})
+    layer = ChannelLayerWrapper(stock_layer, "default", [])
+    content = {"order": 0, "reply_channel": "narrow!socket"}
+    pending_message_store.prepare()
+    with override_settings(CHANNEL_SESSION_ENGINE="django.contrib.sessions.backends.cache"):
+        receive(Message(content, "websocket.receive", layer))  # raises nothing
+    assert stock_layer.receive(["narrow!"]) == ("narrow!socket", {"text": "0"})
+    pending_message_store.send_and_flush()
+    assert stock_layer.receive(["narrow!"]) == ("narrow!socket", {"text": "1"})
 
 
 def test_our_modules_raise_no_deprecation_warning():

@@ -1,4 +1,5 @@
-"""`enforce_ordering` that cannot block a socket for ever; compat puts it in the place of channels'.
+"""`enforce_ordering` that cannot block a socket for ever; compat puts it in the place of channels',
+for the messages of our channel layer.
 
 A message that comes before its turn waits in a channel of its socket's. Its turn comes when the
 one before it has run, whether that succeeded or not. If that one was lost with its worker, the
@@ -43,13 +44,8 @@ class Gap(NamedTuple):
 gaps: dict[str, Gap] = {}  # by reply channel
 
 
-def enforce_ordering(func: Consumer | None = None, slight: bool = False) -> Consumer:
+def enforce_ordering(consumer: Consumer) -> Consumer:
     """Run the consumers of one socket in the order in which its messages were sent."""
-    if slight:
-        raise ValueError("Slight ordering is always on since Channels 1.0; remove the decorator.")
-    if func is None:
-        return enforce_ordering
-    consumer = func
 
     @functools.wraps(consumer)
     def inner(message: Message, *args: Any, **kwargs: Any) -> None:
