@@ -83,7 +83,7 @@ def can_store(engine: str) -> bool:
     if engine in (f"{BACKENDS}.db", f"{BACKENDS}.cached_db"):
         # Django's default, also of a project that has no sessions.
         return apps.is_installed("django.contrib.sessions")
-    return engine != f"{BACKENDS}.signed_cookies"
+    return engine not in (f"{BACKENDS}.signed_cookies", __name__)
 
 
 class MemoryStore(cache.SessionStore):

@@ -1,12 +1,8 @@
 """Where the legacy packages work, but behave in a way that a project cannot live with."""
 
-import functools
 import importlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from channels.message import Message
+from typing import Any
 
 
 def outlast_blpop() -> None:
@@ -62,17 +58,8 @@ def bound_enforce_ordering() -> None:
         if func is None or slight:
             stock(func, slight)  # raises ValueError for `slight`
             return enforce_ordering
-        from channels_realtime.layer.channel_layer import Transport
         from channels_realtime.worker.ordering import enforce_ordering as bounded
 
-        on_ours, on_another = bounded(func), stock(func)
-
-        @functools.wraps(func)
-        def inner(message: "Message", *args: Any, **kwargs: Any) -> Any:
-            layer = getattr(message.channel_layer, "channel_layer", message.channel_layer)
-            ordered = on_ours if isinstance(layer, Transport) else on_another
-            return ordered(message, *args, **kwargs)
-
-        return inner
+        return bounded(func, stock(func))
 
     channels.sessions.enforce_ordering = enforce_ordering

@@ -22,6 +22,7 @@ from channels.sessions import (
 )
 
 from channels_realtime.close_codes import TRY_AGAIN_LATER
+from channels_realtime.layer.channel_layer import Transport
 from channels_realtime.worker.conversation import postpone
 from channels_realtime.worker.sending import flush
 
@@ -44,8 +45,11 @@ class Gap(NamedTuple):
 gaps: dict[str, Gap] = {}  # by reply channel
 
 
-def enforce_ordering(consumer: Consumer) -> Consumer:
-    """Run the consumers of one socket in the order in which its messages were sent."""
+def enforce_ordering(consumer: Consumer, stock: Consumer) -> Consumer:
+    """Run the consumers of one socket in the order in which its messages were sent.
+
+    `stock`: the consumer as channels' own decorator returns it, for messages of other layers.
+    """
 
     @functools.wraps(consumer)
     def inner(message: Message, *args: Any, **kwargs: Any) -> None:
@@ -72,7 +76,14 @@ def enforce_ordering(consumer: Consumer) -> Consumer:
             wait(message, order, expected)
 
     with_session: Consumer = channel_session(inner)
-    return with_session
+
+    @functools.wraps(consumer)
+    def choose(message: Message, *args: Any, **kwargs: Any) -> Any:
+        layer = getattr(message.channel_layer, "channel_layer", message.channel_layer)
+        ordered = with_session if isinstance(layer, Transport) else stock
+        return ordered(message, *args, **kwargs)
+
+    return choose
 
 
 def wait(message: Message, order: int, expected: int) -> None:
