@@ -167,28 +167,6 @@ def test_ordering_works_on_the_stock_layer(stock_layer):
     assert (channel, content["order"]) == ("websocket.receive", 1)
 
 
-def test_ordering_on_the_stock_layer_leaves_a_full_channel_to_the_retries_of_channels(stock_layer):
-    from channels.asgi import ChannelLayerWrapper
-    from channels.message import Message, pending_message_store
-    from channels.sessions import enforce_ordering
-    from django.test import override_settings
-
-    @enforce_ordering
-    def receive(message):
-        message.reply_channel.send({"text": "1"})
-
-    stock_layer.capacity = 1
-    stock_layer.send("narrow!socket", {"text": "0"})
-    layer = ChannelLayerWrapper(stock_layer, "default", [])
-    content = {"order": 0, "reply_channel": "narrow!socket"}
-    pending_message_store.prepare()
-    with override_settings(CHANNEL_SESSION_ENGINE="django.contrib.sessions.backends.cache"):
-        receive(Message(content, "websocket.receive", layer))  # raises nothing
-    assert stock_layer.receive(["narrow!"]) == ("narrow!socket", {"text": "0"})
-    pending_message_store.send_and_flush()
-    assert stock_layer.receive(["narrow!"]) == ("narrow!socket", {"text": "1"})
-
-
 def test_our_modules_raise_no_deprecation_warning():
     """Warnings are blamed on the module that caused them; only ours are turned into errors."""
     done = run_python(

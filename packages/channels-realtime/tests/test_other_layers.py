@@ -7,6 +7,10 @@ import json
 
 import pytest
 import redis
+from channels.asgi import ChannelLayerWrapper
+from channels.message import Message, pending_message_store
+from channels.sessions import enforce_ordering
+from django.test import override_settings
 from harness.environment import redis_server
 from harness.project import DAPHNE, Board
 from harness.waiting import PATIENCE, wait_until
@@ -63,6 +67,23 @@ def test_the_stock_layer_serves_ordered_sockets(environ):
         assert_keeps_order(interface.url)
         assert_counts(interface.url)
         assert "Traceback" not in project.output()
+
+
+def test_ordering_on_the_stock_layer_leaves_a_full_channel_to_the_retries_of_channels(stock_layer):
+    @enforce_ordering
+    def receive(message):
+        message.reply_channel.send({"text": "1"})
+
+    stock_layer.capacity = 1
+    stock_layer.send("narrow!socket", {"text": "0"})
+    layer = ChannelLayerWrapper(stock_layer, "default", [])
+    content = {"order": 0, "reply_channel": "narrow!socket"}
+    pending_message_store.prepare()
+    with override_settings(CHANNEL_SESSION_ENGINE="django.contrib.sessions.backends.cache"):
+        receive(Message(content, "websocket.receive", layer))  # raises nothing
+    assert stock_layer.receive(["narrow!"]) == ("narrow!socket", {"text": "0"})
+    pending_message_store.send_and_flush()
+    assert stock_layer.receive(["narrow!"]) == ("narrow!socket", {"text": "1"})
 
 
 def test_the_development_server_serves_the_in_memory_layer_with_our_sessions():

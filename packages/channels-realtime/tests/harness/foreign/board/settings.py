@@ -28,12 +28,11 @@ DATABASES = {
 }
 # No test logs in with a password: nothing is gained from a slow hash.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-LAYER = os.environ.get("BOARD_LAYER", "channels_realtime.layer.RedisChannelLayer")
-IN_MEMORY = LAYER == "asgiref.inmemory.ChannelLayer"
+IN_MEMORY = os.environ.get("BOARD_LAYER") == "asgiref.inmemory.ChannelLayer"
 CHANNEL_LAYERS = {
     "default": {
-        "BACKEND": LAYER,
-        "ROUTING": "board.routing.channel_routing",
+        "BACKEND": os.environ.get("BOARD_LAYER", "channels_realtime.layer.RedisChannelLayer"),
+        "ROUTING": os.environ.get("BOARD_ROUTING", "board.routing.channel_routing"),
         "CONFIG": {
             "capacity": int(os.environ.get("BOARD_CAPACITY", 100)),
             **(
