@@ -242,7 +242,7 @@ class Server:
                 continue
             self.refused[link] = since
             self.connections.refuse_waiting(since)
-        if any(link.is_open and link.is_ill for link in self.writing):
+        if any(link.is_open and link.is_ill for link in self.writing + self.reading):
             self.connections.refuse_waiting(now - LONG_WAIT)
 
     # Between two processes: see channels_realtime.interface.takeover

@@ -97,6 +97,7 @@ class Inbox:
         if isinstance(reply, Lost):
             self.lose()
         elif reply is None:
+            self.link.delay = 0.0
             self.wait()
         elif isinstance(reply, Exception):
             logger.error("Redis refuses a read: %s", reply)
@@ -152,6 +153,7 @@ class Inbox:
         """Pass the entries on in their order, runs of broadcasts to one group as one write."""
         started = time.monotonic()
         now = self.link.shard.clock.now()
+        self.link.delay = now - min(map(stamp, entries))
         oldest = now - self.layer.expiry
         runs: dict[str, list[bytes]] = {}  # group -> frames to write together
         for entry in entries:

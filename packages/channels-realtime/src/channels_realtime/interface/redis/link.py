@@ -25,7 +25,7 @@ from channels_realtime.layer.shard import ANSWER_WITHIN, Reminder, Shard, delays
 
 logger = logging.getLogger("channels_realtime.link")
 
-SLOW = 1.0  # s for a heartbeat, which takes a millisecond
+SLOW = 1.0  # s for a heartbeat or an entry, which take a millisecond
 READ = 1 << 18  # bytes per read: a burst of broadcasts comes in one
 AGAIN = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 # Error replies after which the connection is opened again: this is the wrong server, or it has
@@ -56,7 +56,8 @@ class Link(FileDescriptor):
         on_open: called with the link after each opening, before anything else is sent.
 
     Attributes:
-        round_trip: seconds that the last heartbeat took to be answered.
+        delay: seconds that the last heartbeat took to be answered, or that the last entries took
+            from their sender to this process.
         refused_since: since when Redis has refused the heartbeat, as with a full memory.
         lost_at: when a connection ended last, on the monotonic clock; None if none did.
     """
@@ -67,7 +68,7 @@ class Link(FileDescriptor):
         self.on_open = on_open
         self.connection = Connection(shard)
         self.socket: socket.socket | None = None
-        self.round_trip = 0.0
+        self.delay = 0.0
         self.refused_since: float | None = None
         self.lost_at: float | None = None
         self.awaited: deque[Awaited] = deque()
@@ -141,8 +142,8 @@ class Link(FileDescriptor):
 
     @property
     def is_ill(self) -> bool:
-        """Whether Redis answered the last heartbeat slowly, or refused it."""
-        return self.refused_since is not None or self.round_trip > SLOW
+        """Whether Redis refused the last heartbeat, or what comes from it comes late."""
+        return self.refused_since is not None or self.delay > SLOW
 
     @property
     def away_since(self) -> float | None:

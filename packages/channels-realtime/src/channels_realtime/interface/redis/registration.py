@@ -80,15 +80,15 @@ class Registration:
         def renewed(reply: HeartbeatReply | Exception) -> None:
             if isinstance(reply, Lost):
                 return
-            link.round_trip = time.monotonic() - sent_at
+            link.delay = time.monotonic() - sent_at
             if isinstance(reply, Exception):
                 logger.error("%s refuses the heartbeat: %s", link.shard, reply)
                 link.refused_since = link.refused_since or time.monotonic()
                 return
             link.refused_since = None
-            self.metrics.observe("redis_round_trip", link.round_trip)
+            self.metrics.observe("redis_round_trip", link.delay)
             # Redis read its clock about halfway.
-            link.shard.clock.set(reply.time + link.round_trip / 2)
+            link.shard.clock.set(reply.time + link.delay / 2)
             if reply.was_lost:
                 self.register_all(link)
             for process in reply.dead:
