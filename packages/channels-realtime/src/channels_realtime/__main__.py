@@ -1,7 +1,9 @@
-"""`python -m channels_realtime install`: install the legacy packages beside a supported Django.
+"""`python -m channels_realtime`: commands that need no settings.
 
-pip cannot resolve them: their metadata asks for versions of Django, redis-py and msgpack that are
-long out of support. The bridges in channels_realtime.compat make them work with current ones.
+`install` installs the legacy packages beside a supported Django. pip cannot resolve them: their
+metadata asks for versions of Django, redis-py and msgpack that are long out of support. The bridges
+in channels_realtime.compat make them work with current ones. `doctor` reads a project's source and
+lists what it needs.
 """
 
 import argparse
@@ -10,6 +12,7 @@ import sys
 from pathlib import Path
 
 from channels_realtime.compat import LEGACY_ASGIREF, WRITTEN_FOR
+from channels_realtime.doctor import report
 
 ASGIREF = "1.1.2"
 
@@ -33,7 +36,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m channels_realtime", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("install", help="install channels, asgi-redis, daphne and asgiref 1.1.2")
-    parser.parse_args()
+    doctor = "list what a project's source needs for Django 5.2 and Channels 1.x"
+    report.add_arguments(commands.add_parser("doctor", help=doctor, description=report.__doc__))
+    parsed = parser.parse_args()
+    if parsed.command == "doctor":
+        return report.run(parsed.project)
     try:
         install()
     except subprocess.CalledProcessError as error:
