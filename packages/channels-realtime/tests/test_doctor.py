@@ -53,6 +53,11 @@ EXAMPLES = {
     "slight-ordering": Example(
         "@enforce_ordering(slight=True)\ndef a(m): pass", "@enforce_ordering\ndef a(m): pass"
     ),
+    "message-path": Example("message['path'].decode('ascii')", "message['path'].strip('/')"),
+    "query-string": Example(
+        "parse_qs(message.content['query_string'])",
+        "parse_qs(message.content['query_string'].decode())",
+    ),
     "channels-0": Example(
         "from channels.decorators import linearize", "from channels.sessions import channel_session"
     ),

@@ -40,28 +40,21 @@ class Definition(NamedTuple):
     node: ast.FunctionDef | ast.ClassDef
 
 
-def binding_classes(module: Module) -> Iterator[ast.ClassDef]:
-    """Classes that inherit directly from channels' bindings."""
-    for node in module.classes:
-        if any(last_name(base) in BINDINGS for base in node.bases):
-            yield node
-
-
 def binding_with_action(module: Module) -> Iterator[ast.AST]:
-    for node in binding_classes(module):
+    """Bindings of other packages count too: channels calls all of them in the same way."""
+    for node in module.classes:
         method = methods(node).get("group_names")
-        if method and (
-            len(method.args.args) - len(method.args.defaults) > 2
-            or not any(last_name(item) in KINDS for item in method.decorator_list)
-        ):
-            yield method
-
-
-KINDS = {"classmethod", "staticmethod"}
+        if method and any(last_name(base).endswith("Binding") for base in node.bases):
+            required = len(method.args.args) - len(method.args.defaults)
+            kinds = {last_name(item) for item in method.decorator_list}
+            if required > 2 or not kinds & {"classmethod", "staticmethod"}:
+                yield method
 
 
 def binding_without_fields(module: Module) -> Iterator[ast.AST]:
-    for node in binding_classes(module):
+    for node in module.classes:
+        if not any(last_name(base) in BINDINGS for base in node.bases):
+            continue
         known = assigned(node)
         model = known.get("model")
         is_abstract = model is None or (
@@ -89,6 +82,28 @@ def slight_ordering(module: Module) -> Iterator[ast.AST]:
         statement = assigned(node).get("slight_ordering")
         if statement and ast.unparse(statement.value) != "False":
             yield statement
+
+
+def is_item(node: ast.expr, key: str) -> bool:
+    """Whether a node is `anything[key]`."""
+    return (
+        isinstance(node, ast.Subscript)
+        and isinstance(node.slice, ast.Constant)
+        and node.slice.value == key
+    )
+
+
+def decoded_path(module: Module) -> Iterator[ast.AST]:
+    for function in module.called:
+        if function.attr == "decode" and is_item(function.value, "path"):
+            yield function
+
+
+def undecoded_query_string(module: Module) -> Iterator[ast.AST]:
+    for call in module.calls:
+        is_parser = last_name(call.func) in ("parse_qs", "parse_qsl")
+        if is_parser and call.args and is_item(call.args[0], "query_string"):
+            yield call
 
 
 class Handshakes:

@@ -107,6 +107,16 @@ CHANNELS = (
         "Remove slight ordering: it is always on, and Channels 1.0 refuses the option.",
     ),
     Rule(
+        "message-path",
+        channels_code.decoded_path,
+        "Remove decode(): the path of a message is text.",
+    ),
+    Rule(
+        "query-string",
+        channels_code.undecoded_query_string,
+        "Decode the query string of the message first: on Python 3 it is bytes.",
+    ),
+    Rule(
         "channels-0",
         Names(
             (
@@ -533,7 +543,7 @@ BY_HAND = (
         "Rename it for Python 3: __str__, __bool__, or __eq__ and __lt__.",
     ),
     Rule("get-query-set", Methods(("get_query_set",)), "Rename it to get_queryset."),
-    Rule("python-2-syntax", None, "Make it Python 3 first: the file cannot be parsed."),
+    Rule("python-2-syntax", None, "Convert it to Python 3 and run this again: it cannot be parsed."),
     Rule(
         "python-2-names",
         django_code.python_2_builtins,
