@@ -11,16 +11,20 @@ DYNAMIC = {"django.core.mail.outbox"}
 
 
 @cache
-def folder_of(package: str) -> Path | None:
-    """The folder of a top-level package; None where it is not installed."""
-    spec = importlib.util.find_spec(package)
-    return Path(spec.origin).parent if spec and spec.origin else None
+def location_of(name: str) -> Path | None:
+    """The folder of a top-level package, or the file of a top-level module; None if missing."""
+    spec = importlib.util.find_spec(name)
+    if spec is None:
+        return None
+    if spec.submodule_search_locations:
+        return Path(spec.submodule_search_locations[0])
+    return Path(spec.origin) if spec.has_location and spec.origin else None
 
 
 def lacks(name: str) -> bool:
     """Whether the dotted name is missing in its package. False where that is not installed."""
     package, *rest = name.split(".")
-    if folder_of(package) is None or name in DYNAMIC:
+    if location_of(package) is None or name in DYNAMIC:
         return False
     module = package
     for part in rest:
@@ -37,14 +41,12 @@ def lacks(name: str) -> bool:
 def source_of(module: str) -> Path | None:
     """The file of a module; a folder for a package without `__init__.py`; None if missing."""
     package, *rest = module.split(".")
-    folder = folder_of(package)
-    if folder is None:
+    location = location_of(package)
+    if location is None:
         return None
-    path = folder.joinpath(*rest)
-    for candidate in (path / "__init__.py", path.with_suffix(".py"), path):
-        if candidate.exists():
-            return candidate
-    return None
+    path = location.joinpath(*rest)
+    candidates = (path / "__init__.py", path.with_name(f"{path.name}.py"), path)
+    return next((candidate for candidate in candidates if candidate.exists()), None)
 
 
 @cache
@@ -53,8 +55,11 @@ def names_of(module: str) -> frozenset[str]:
     path = source_of(module)
     if path is None or path.is_dir():
         return frozenset()
-    is_package = path.name == "__init__.py"
-    return frozenset(bound(ast.parse(path.read_text()).body, module, is_package))
+    try:
+        body = ast.parse(path.read_text()).body
+    except SyntaxError:
+        return frozenset()  # whoever imports it says so
+    return frozenset(bound(body, module, path.name == "__init__.py"))
 
 
 def bound(body: list[ast.stmt], module: str, is_package: bool) -> Iterator[str]:

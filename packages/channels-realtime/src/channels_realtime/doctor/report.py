@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
 
-from channels_realtime.doctor.installed import folder_of
+from channels_realtime.doctor.installed import location_of
 from channels_realtime.doctor.project import Finding, Project
 from channels_realtime.doctor.rules import RULES, Who
 
@@ -51,7 +51,7 @@ def report(project: Project) -> Iterator[str]:
             yield f"  {rule.id}: {rule.sentence}"
             yield from map(place, group)
             yield ""
-    if folder_of("django") is None:
+    if location_of("django") is None:
         yield "Django is not installed here, so names that it no longer has were not looked for."
     yield from summary(project.findings, project.files)
 

@@ -543,7 +543,7 @@ BY_HAND = (
         "Rename it for Python 3: __str__, __bool__, or __eq__ and __lt__.",
     ),
     Rule("get-query-set", Methods(("get_query_set",)), "Rename it to get_queryset."),
-    Rule("python-2-syntax", None, "Convert it to Python 3 and run this again: it cannot be parsed."),
+    Rule("python-2-syntax", None, "Convert it to Python 3, then run this again."),
     Rule(
         "python-2-names",
         django_code.python_2_builtins,
