@@ -306,6 +306,11 @@ def test_current_code_gives_no_alarm(rule, tmp_path):
     assert rules_found(tmp_path, **{name: new}) == []
 
 
+def test_even_the_right_pin_is_found_beside_the_package_itself(tmp_path):
+    pins = "channels-realtime==0.1.0\nchannels==1.1.8\n"
+    assert rules_found(tmp_path, **{PINS: pins}) == ["legacy-pin"]
+
+
 # Handshakes
 
 

@@ -9,15 +9,20 @@ from collections.abc import Callable
 
 from channels_realtime.compat import behaviour, bridges
 from channels_realtime.compat.versions import (
+    LEGACY,
     LEGACY_ASGIREF,
+    LEGACY_PINS,
     WRITTEN_FOR,
     UnsupportedPackage,
+    add_legacy_folder,
     refuse_other_versions,
 )
 
 __all__ = [
     "BRIDGES",
+    "LEGACY",
     "LEGACY_ASGIREF",
+    "LEGACY_PINS",
     "WRITTEN_FOR",
     "UnsupportedPackage",
     "install",
@@ -54,6 +59,7 @@ def install() -> None:
     """
     if _applied.issuperset(BRIDGES):
         return
+    add_legacy_folder()
     refuse_other_versions()
     for bridge in BRIDGES:
         if bridge not in _applied:

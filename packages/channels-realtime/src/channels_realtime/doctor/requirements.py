@@ -44,7 +44,8 @@ def conflicting_pins(text: str) -> Iterator[Pin]:
     for line, requirement in requirements:
         name, allowed = requirement.name, requirement.specifier
         if name in WRITTEN_FOR:
-            if not allowed.contains(WRITTEN_FOR[name]):
+            # Beside channels-realtime, no resolver can install even the right version.
+            if "channels-realtime" in names or not allowed.contains(WRITTEN_FOR[name]):
                 yield Pin("legacy-pin", line)
         elif name == "asgiref":
             # Alone in its file, it is the one beside Django's.
