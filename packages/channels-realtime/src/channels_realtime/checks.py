@@ -49,7 +49,7 @@ def session_engine_fits(**options: object) -> Iterator[CheckMessage]:
     if engine == SESSIONS and layer and not is_our_layer(layer):
         yield Warning(
             f"CHANNEL_SESSION_ENGINE stores sessions through the layer of channels_realtime, but"
-            f" the default channel layer is {layer.get('BACKEND')}.",
+            f" the default one is {layer.get('BACKEND')}, so SESSION_ENGINE stores them.",
             hint='Set BACKEND to "channels_realtime.layer.RedisChannelLayer", or remove'
             " CHANNEL_SESSION_ENGINE.",
             id="channels_realtime.W002",
