@@ -27,6 +27,7 @@ OURS = set().union(*ALLOWED.values())
 PARTS = {
     # enforce_ordering needs the worker; compat imports it when a project first uses it.
     "compat": {"worker"},
+    "doctor": {"compat"},
     "layer": {"compat", "metrics"},
     "metrics": {"compat", "layer"},
     "worker": {"compat", "layer", "metrics"},

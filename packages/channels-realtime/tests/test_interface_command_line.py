@@ -37,6 +37,23 @@ def test_what_is_wrong_is_said_before_anything_is_listened_on(arguments, sentenc
     assert sentence in capsys.readouterr().err.splitlines()[-1]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--force-sync"], "--force-sync has no effect"),
+        (["--trusted-hops", "2"], "--trusted-hops has no effect without --proxy-headers"),
+        (["--session-cookie", "id"], "--session-cookie has no effect without --max-anonymous"),
+        (["--trusted-hops", "2", "--proxy-headers"], None),
+        (["--session-cookie", "id", "--max-anonymous-upload", "9"], None),
+    ],
+)
+def test_an_option_that_does_nothing_is_logged(arguments, sentence, caplog):
+    with pytest.raises(SystemExit):
+        Interface().run(["nowhere:layer", *arguments])
+    messages = [record.getMessage() for record in caplog.records]
+    assert [sentence in message for message in messages] == [True] * bool(sentence)
+
+
 def test_a_module_that_cannot_be_imported_for_another_reason_shows_it(tmp_path, monkeypatch):
     (tmp_path / "broken.py").write_text("import nothing_of_this_name")
     monkeypatch.syspath_prepend(tmp_path)

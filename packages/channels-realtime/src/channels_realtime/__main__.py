@@ -1,45 +1,83 @@
-"""`python -m channels_realtime install`: install the legacy packages beside a supported Django.
+"""`python -m channels_realtime`: commands that need no settings.
 
-pip cannot resolve them: their metadata asks for versions of Django, redis-py and msgpack that are
-long out of support. The bridges in channels_realtime.compat make them work with current ones.
+`install` installs the legacy packages beside a supported Django. pip cannot resolve them: their
+metadata asks for versions of Django, redis-py and msgpack that are long out of support. The bridges
+in channels_realtime.compat make them work with current ones. `daphne` is their Daphne with the
+bridges. `doctor` reads a project's source and lists what it needs.
 """
 
 import argparse
+import importlib.util
+import os
+import shutil
 import subprocess
 import sys
-from pathlib import Path
+from collections.abc import Sequence
 
-from channels_realtime.compat import LEGACY_ASGIREF, WRITTEN_FOR
+from channels_realtime import compat
+from channels_realtime.doctor import report
 
-ASGIREF = "1.1.2"
-
-
-def pip(*arguments: str) -> None:
-    """Run pip for this interpreter. Raises subprocess.CalledProcessError."""
-    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", *arguments]
-    subprocess.run(command, check=True)
+PINNED = ["--no-deps", "--require-hashes", "--only-binary", ":all:"]
 
 
-def install() -> None:
-    """Install the legacy packages. asgiref 1.1.2 goes to a folder of its own, outside the path."""
-    pins = [f"{name}=={version}" for name, version in WRITTEN_FOR.items()]
-    pip("install", "--no-deps", *pins)
-    target = Path(LEGACY_ASGIREF).parent
-    pip("install", "--no-deps", "--upgrade", "--target", str(target), f"asgiref=={ASGIREF}")
-    print(f"Installed {', '.join(pins)}, and asgiref {ASGIREF} in {target}.")
+def installer() -> list[str] | None:
+    """How this environment installs into a folder: by its pip, by uv, or by another pip.
+
+    The environments of uv and Poetry have no pip. Any will do, because the packages hold no
+    compiled code.
+    """
+    if importlib.util.find_spec("pip"):
+        return [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--upgrade"]
+    uv = os.environ.get("UV") or shutil.which("uv")
+    if uv:
+        return [uv, "pip", "install", "--python", sys.executable]
+    pip = shutil.which("pip3") or shutil.which("pip")
+    return [pip, "--disable-pip-version-check", "install", "--upgrade"] if pip else None
+
+
+def install() -> int:
+    """Install the legacy packages into their folder. Returns the exit code."""
+    arguments = [*PINNED, "--target", str(compat.LEGACY), "-r", str(compat.LEGACY_PINS)]
+    command = installer()
+    if command is None:
+        print(
+            "Neither pip nor uv was found. Run any pip with these arguments: install",
+            *arguments,
+            file=sys.stderr,
+        )
+        return 1
+    done = subprocess.run([*command, "--quiet", *arguments], check=False)
+    if done.returncode:
+        print(f"{command[0]} failed with exit code {done.returncode}; see above.", file=sys.stderr)
+        return 1
+    pins = [f"{name} {version}" for name, version in compat.WRITTEN_FOR.items()]
+    print(f"Installed {', '.join(pins)} and asgiref 1.1.2 into {compat.LEGACY}.")
+    return 0
+
+
+def daphne(arguments: Sequence[str]) -> int:
+    """Run Daphne as it comes, with the bridges. It ends by itself."""
+    compat.install()
+    from daphne.cli import CommandLineInterface
+
+    CommandLineInterface().run(arguments)
+    return 0
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m channels_realtime", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("install", help="install channels, asgi-redis, daphne and asgiref 1.1.2")
-    parser.parse_args()
-    try:
-        install()
-    except subprocess.CalledProcessError as error:
-        print(f"pip failed with exit code {error.returncode}; see above.", file=sys.stderr)
-        return 1
-    return 0
+    commands.add_parser("daphne", help="run daphne, with its own arguments", add_help=False)
+    doctor = "list what a project's source needs for Django 5.2 and Channels 1.x"
+    report.add_arguments(commands.add_parser("doctor", help=doctor, description=report.__doc__))
+    parsed, others = parser.parse_known_args()
+    if parsed.command == "daphne":
+        return daphne(others)
+    if others:
+        parser.error(f"unrecognized arguments: {' '.join(others)}")
+    return report.run(parsed.project) if parsed.command == "doctor" else install()
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

@@ -16,4 +16,5 @@ def test_row_27_the_legacy_packages_import_on_this_python_and_django():
 
 
 def test_row_27_on_the_stock_stack_fails():
-    assert "ImportError" in run(LEGACY).stderr
+    found = "from channels_realtime.compat.versions import add_legacy_folder; add_legacy_folder()"
+    assert "ImportError" in run(f"{found}; {LEGACY}").stderr

@@ -9,15 +9,20 @@ from collections.abc import Callable
 
 from channels_realtime.compat import behaviour, bridges, delay, testcases
 from channels_realtime.compat.versions import (
+    LEGACY,
     LEGACY_ASGIREF,
+    LEGACY_PINS,
     WRITTEN_FOR,
     UnsupportedPackage,
+    add_legacy_folder,
     refuse_other_versions,
 )
 
 __all__ = [
     "BRIDGES",
+    "LEGACY",
     "LEGACY_ASGIREF",
+    "LEGACY_PINS",
     "WRITTEN_FOR",
     "UnsupportedPackage",
     "install",
@@ -58,6 +63,7 @@ def install() -> None:
     """
     if _applied.issuperset(BRIDGES):
         return
+    add_legacy_folder()
     refuse_other_versions()
     for bridge in BRIDGES:
         if bridge not in _applied:

@@ -22,7 +22,7 @@ def extend_asgiref() -> None:
     if importlib.util.find_spec("asgiref.base_layer"):
         return
     if not (LEGACY_ASGIREF / "base_layer.py").exists():
-        raise UnsupportedPackage(f"asgiref (in {LEGACY_ASGIREF.parent})", None, "1.1.2")
+        raise UnsupportedPackage("asgiref", None, "1.1.2")
     asgiref.__path__.append(str(LEGACY_ASGIREF))
 
 

@@ -1,11 +1,18 @@
 """The versions of the legacy packages that the bridges were written for."""
 
+import os
 import sys
 from importlib import metadata
 from pathlib import Path
 
 WRITTEN_FOR = {"channels": "1.1.8", "daphne": "1.4.2", "asgi-redis": "1.4.3"}
-LEGACY_ASGIREF = Path(sys.prefix) / "legacy" / "asgiref"
+# Where `python -m channels_realtime install` puts the legacy packages: outside site-packages, where
+# pip would report their old requirements, and uv and Poetry would remove what no project declares.
+LEGACY = Path(os.environ.get("CHANNELS_REALTIME_LEGACY") or Path(sys.prefix, "legacy")).absolute()
+LEGACY_ASGIREF = LEGACY / "asgiref"
+LEGACY_PINS = Path(__file__).with_name("legacy.txt")
+PINNED = {*WRITTEN_FOR, "asgiref"}
+INSTALL = "python -m channels_realtime install"
 
 
 class UnsupportedPackage(ImportError):
@@ -22,8 +29,18 @@ class UnsupportedPackage(ImportError):
         self.package, self.found, self.needed = package, found, needed
 
     def __str__(self) -> str:
-        found = f"{self.package} {self.found} is installed" if self.found else "none is installed"
-        return f"channels_realtime.compat needs {self.package} {self.needed}, but {found}."
+        needs = f"channels_realtime.compat needs {self.package} {self.needed}, but"
+        if self.found:
+            return f"{needs} {self.package} {self.found} is installed."
+        if self.package in PINNED:
+            return f"{needs} none is installed: run `{INSTALL}`, which installs into {LEGACY}."
+        return f"{needs} none is installed."
+
+
+def add_legacy_folder() -> None:
+    """Have Python look into LEGACY last, so that asgiref 3 and any other package come first."""
+    if LEGACY.is_dir() and str(LEGACY) not in sys.path:
+        sys.path.append(str(LEGACY))
 
 
 def refuse_other_versions() -> None:

@@ -4,7 +4,7 @@ import importlib
 import logging
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from channels_realtime import compat
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from channels_realtime.interface.connections import ActionLogger
     from channels_realtime.interface.options import Options
 
+
+logger = logging.getLogger("channels_realtime.interface")
 
 # s, instead of Daphne's 20, by which silent sockets cost a quarter more. Proxies end a connection
 # that was silent for 60 s, and networks that translate addresses forget some after 30 s.
@@ -150,6 +152,8 @@ class Interface(CommandLineInterface):
             format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         )
         self.check_budget(parsed)
+        for sentence in self.without_effect(parsed):
+            logger.warning("%s", sentence)
         try:
             layer = load(parsed.channel_layer)
         except LookupError:
@@ -164,6 +168,17 @@ class Interface(CommandLineInterface):
         transport = require_transport(layer, "This interface server", "start `daphne`")
         return_freed_memory()
         return Server(transport, read_options(parsed), access_log(parsed)).run()
+
+    def without_effect(self, parsed: Namespace) -> Iterator[str]:
+        """What is given on the command line and does nothing, one sentence each."""
+        if parsed.force_sync:
+            yield "--force-sync has no effect: there is one way to read from Redis."
+        default = self.parser.get_default
+        if parsed.trusted_hops != default("trusted_hops") and not parsed.proxy_headers:
+            yield "--trusted-hops has no effect without --proxy-headers."
+        is_other_cookie = parsed.session_cookie != default("session_cookie")
+        if is_other_cookie and parsed.max_anonymous_upload is None:
+            yield "--session-cookie has no effect without --max-anonymous-upload."
 
     def check_budget(self, parsed: Namespace) -> None:
         """End where the memory budget is too small for what the other options allow."""
