@@ -7,9 +7,9 @@ the statement that waited for it, and the statement rather than the server.
 BRIEFLY = 0.05  # s; another writer's transaction takes some 10 ms
 PAUSE = 0.05  # s between two attempts of a writer to get SQLite's lock
 SLOW = 0.2  # s; a statement within a transaction that takes longer waits for a lock
-LOCK = 8.0  # s for a lock; an editor's page sends a write again after 10
-STATEMENT = 10.0  # s; the longest statement of a page takes some 0.1 s
-ANSWER = 12.0  # s for an answer; PostgreSQL ends statements itself, unless it is frozen
+LOCK = 7.0  # s for a lock; an editor's page sends a write again after 10
+STATEMENT = 8.0  # s; the longest statement of a page takes some 0.1 s
+ANSWER = 9.0  # s for an answer; PostgreSQL ends statements itself, unless it is frozen
 IDLE_IN_TRANSACTION = 30.0  # s; a transaction of a frozen worker holds its blog's lock
 
 CONNECT = 3  # whole s; for each host of a list

@@ -28,7 +28,7 @@ from tests.postgresql import PostgresServer
 
 TOKEN = "a token of the tests"
 BACK_WITHIN = 10  # s after the end of a fault
-REFUSED_WITHIN = 15  # s: the deadline for an answer is 12, that for a connection 3
+REFUSED_WITHIN = 15  # s: the deadline for an answer is 9, that for a connection 3
 CLIENTS = 8  # that ask at once; there are two workers
 CONNECTIONS = 30  # of the server
 SECONDS = int(os.environ.get("FAULT_SECONDS", "15"))  # of a long fault; more than any deadline
