@@ -40,7 +40,8 @@ class Page(NamedTuple):
 
 
 class Stream(TypedDict):
-    """The context of _stream.html. `updates`: frames, each with its `row`."""
+    """The context of _stream.html. `updates`: frames, each with its `row`. `newest`: the time of
+    the blog's last update, on a page that new ones do not reach."""
 
     floor: Place | None
     ceiling: Place | None
@@ -50,6 +51,7 @@ class Stream(TypedDict):
     is_first: bool
     page_size: int
     pulse_ms: int
+    newest: str | None
 
 
 def stream(blog: LiveBlog, order: str = NEWEST, edge: BlogUpdate | None = None) -> Stream:
@@ -60,6 +62,7 @@ def stream(blog: LiveBlog, order: str = NEWEST, edge: BlogUpdate | None = None) 
     page = IN_ORDER[order](blog, edge)
     if edge is None:
         page.rows.sort(key=lambda row: not row.pinned)
+    last = blog.updates.visible().first() if page.ceiling else None
     return {
         "floor": page.floor,
         "ceiling": page.ceiling,
@@ -69,6 +72,7 @@ def stream(blog: LiveBlog, order: str = NEWEST, edge: BlogUpdate | None = None) 
         "is_first": edge is None,
         "page_size": PAGE,
         "pulse_ms": int(PULSE_INTERVAL * 1000),
+        "newest": timestamp(last.created) if last else None,
     }
 
 
