@@ -109,3 +109,47 @@ def test_an_upcoming_blog_is_not_called_live_before_it_starts(stack, blog, page)
     write(stack, blog, "blog.state = 'live'; blog.save(); post('It begins')")
     expect(updates(page)).to_contain_text("It begins")
     expect(connection(page)).to_have_text("Live")
+
+
+def test_an_embedded_blog_shows_the_newest_posts_and_leads_to_the_others(stack, blog, page, ids):
+    write(stack, blog, f"old = rows.get(pk={ids[0]}); old.pinned = True; old.save()")
+    page.goto(address(stack, blog) + "embed/")
+    expect(updates(page)).to_have_count(11)
+    expect(updates(page).first).to_contain_text("Post 0")
+    expect(updates(page).nth(1)).to_contain_text("Post 59")
+    expect(connection(page)).to_have_text("Live")
+    assert page.evaluate("document.body.getBoundingClientRect().height") < 2000
+    write(stack, blog, "post('The news')")
+    expect(updates(page).nth(1)).to_contain_text("The news")
+    with page.expect_popup() as popup:
+        page.get_by_role("link", name="Older updates").click()
+    expect(updates(popup.value).first).to_contain_text("Post 49")
+
+
+@pytest.mark.parametrize("context_options", [PHONE], ids=["phone"])
+def test_what_is_too_wide_for_a_phone_is_scrolled_by_keyboard(stack, blog, page):
+    table = "|".join(["Distance"] * 12)
+    wide = f"    {'wide ' * 40}\\n\\n|{table}|\\n|{'-|' * 12}\\n|{table}|"
+    write(stack, blog, f"post('{wide}'); post('    fits')")
+    # Safari, unlike Chromium, gives the focus to no box only because it scrolls.
+    for path in ("", "embed/"):
+        page.goto(address(stack, blog) + path)
+        for name in ("pre", "table"):
+            box = updates(page).nth(1).locator(name)
+            expect(box).to_have_attribute("tabindex", "0")
+            box.focus()
+            page.keyboard.press("ArrowRight")
+            page.wait_for_function("document.activeElement.scrollLeft > 0")
+        expect(updates(page).first.locator("pre")).not_to_have_attribute("tabindex", "0")
+
+
+@pytest.mark.parametrize("context_options", [PHONE], ids=["phone"])
+def test_the_skip_link_is_out_of_sight_until_it_has_the_focus(stack, blog, page):
+    page.goto(address(stack, blog))
+    link = page.get_by_role("link", name="Skip to content")
+    for size in ("100%", "200%", "300%"):
+        page.evaluate("size => (document.documentElement.style.fontSize = size)", size)
+        expect(link).not_to_be_in_viewport()
+    page.keyboard.press("Tab")
+    expect(link).to_be_focused()
+    expect(link).to_be_in_viewport(ratio=1)
