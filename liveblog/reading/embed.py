@@ -59,9 +59,7 @@ def page(request: HttpRequest, slug: str) -> HttpResponse:
         "whole": blog.get_absolute_url(),
         **stream(blog, size=FRAMED),
     }
-    html = render_to_string(
-        "liveblog/reader/embed.html", context, request
-    )
+    html = render_to_string("liveblog/reader/embed.html", context, request)
     response = FramedResponse(html)
     response["Content-Security-Policy"] = f"frame-ancestors {' '.join(ancestors())}"
     return response

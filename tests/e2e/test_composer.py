@@ -2,7 +2,7 @@
 
 from playwright.sync_api import expect
 
-from tests.e2e.browsing import contents, post, updates
+from tests.e2e.browsing import contents, post, publish, sending, text_field, updates
 
 
 def test_a_chinese_title_makes_an_address_too(stack, desk, errors):
@@ -40,3 +40,51 @@ def test_escape_closes_a_confirmation_and_returns_the_focus(stack, blog, desk):
     expect(desk.get_by_role("button", name="End coverage now")).to_be_hidden()
     expect(end).to_be_focused()
     expect(contents(desk)).to_have_text(["To stay"])
+
+
+def test_a_message_about_the_last_write_goes_when_the_next_text_begins(desk):
+    text_field(desk).fill("First")
+    publish(desk)
+    expect(sending(desk)).to_have_text("Published.")
+    text_field(desk).press_sequentially("S")
+    expect(sending(desk)).to_have_text("")
+    publish(desk)
+    expect(sending(desk)).to_have_text("Published.")
+    notes = {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"Not an image"}
+    desk.locator("input[type=file]").set_input_files(notes)
+    expect(desk.get_by_text("This file is not a supported image.")).to_be_visible()
+    expect(sending(desk)).to_have_text("")
+
+
+def test_an_error_goes_when_its_field_is_corrected(desk, errors):
+    text_field(desk).fill("x" * 20_001)
+    publish(desk)
+    too_long = desk.get_by_text("at most 20000 characters")
+    expect(too_long).to_be_visible()
+    desk.get_by_label("Headline").fill("A headline")
+    expect(too_long).to_be_visible()
+    text_field(desk).fill("")
+    expect(too_long).to_be_hidden()
+    expect(text_field(desk)).not_to_have_attribute("aria-invalid", "true")
+    expect(sending(desk)).to_have_text("")
+    assert all("422" in error for error in errors)
+    errors.clear()
+
+
+def test_a_server_that_refuses_is_not_called_unreachable(stack, desk, errors):
+    refuse = {"status": 403, "content_type": "text/html", "body": "<h1>Forbidden</h1>"}
+    for path in ("**/preview/", "**/about/"):
+        desk.route(path, lambda route: route.fulfill(**refuse))
+    text_field(desk).fill("**Landed**")
+    said = desk.locator("[data-preview]").get_by_role("status")
+    expect(said).to_have_text("The preview is out of date: the server rejected the request.")
+    desk.get_by_text("End coverage", exact=True).click()
+    desk.get_by_role("button", name="End coverage now").click()
+    expect(desk.locator("[data-said-of-coverage]")).to_have_text("The server rejected this.")
+    desk.unroute("**/preview/")
+    # A login in another tab has changed the token, and a logout followed.
+    desk.context.clear_cookies()
+    text_field(desk).fill("**Landed** on the Moon")
+    expect(said).to_have_text("The preview is out of date: you have been logged out.")
+    assert all("403" in error or "1006" in error for error in errors)
+    errors.clear()

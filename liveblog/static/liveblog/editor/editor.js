@@ -3,7 +3,7 @@
 
 import { refreshDrafts } from "./drafts.js";
 import { begin, same } from "./editor-state.js";
-import { showErrors } from "./errors.js";
+import { clearError, showErrors } from "./errors.js";
 import { fieldsNow, fill, rendered } from "./fields.js";
 import { drop, load, save, slotOf } from "./kept.js";
 import { withoutPlaceholders } from "./markdown.js";
@@ -13,6 +13,9 @@ import { desk } from "./server.js";
 import { freshKey, say, writer } from "./writer.js";
 
 const PROBLEMS = new Set(["waiting", "login", "refused"]);
+// These say how the last write ended, not how the text stands that is typed after it.
+const OVER = new Set(["created", "changed", "drafted", "scheduled", "unchanged", "dropped"]);
+for (const name of ["discarded", "refused"]) OVER.add(name);
 const AUTOSAVE = 400; // ms after the last key; leaving the page saves immediately
 
 const form = document.querySelector("[data-composer]");
@@ -65,7 +68,10 @@ function compose() {
   const { dispatch, state } = writer(begin({ ...start, write }), () => fieldsNow(form), show);
 
   let autosave = 0;
-  form.addEventListener("input", () => {
+  form.addEventListener("input", ({ target }) => {
+    const left = clearError(form, target);
+    const { said } = status.dataset;
+    if (OVER.has(said) || (said === "invalid" && !left)) status.textContent = "";
     clearTimeout(autosave);
     autosave = setTimeout(keep, AUTOSAVE);
     label();

@@ -54,6 +54,7 @@ function pictures() {
   // The uploads
 
   function add(files) {
+    tell(field); // clears the message about the last write
     for (const file of files) {
       const name = file.name || dataset.name;
       const upload = { file, name, line: template.content.firstElementChild.cloneNode(true) };
