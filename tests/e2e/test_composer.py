@@ -1,8 +1,18 @@
 """The desk's forms as an editor meets them: stale messages, edits in place, deletions meanwhile."""
 
+import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.browsing import contents, post, publish, sending, text_field, updates
+from tests.e2e.browsing import (
+    PHONE,
+    bodies,
+    contents,
+    post,
+    publish,
+    sending,
+    text_field,
+    updates,
+)
 
 
 def test_a_chinese_title_makes_an_address_too(stack, desk, errors):
@@ -87,4 +97,62 @@ def test_a_server_that_refuses_is_not_called_unreachable(stack, desk, errors):
     text_field(desk).fill("**Landed** on the Moon")
     expect(said).to_have_text("The preview is out of date: you have been logged out.")
     assert all("403" in error or "1006" in error for error in errors)
+    errors.clear()
+
+
+@pytest.mark.parametrize("context_options", [PHONE, {}], ids=["phone", "desktop"])
+def test_an_edit_needs_no_reload_and_returns_to_its_place(stack, blog, desk):
+    stack.shell(
+        "from liveblog.models import BlogUpdate, LiveBlog;"
+        f"blog = LiveBlog.objects.get(slug={blog!r});"
+        "[BlogUpdate.objects.create(blog=blog, body=f'Post {n}') for n in range(30)]"
+    )
+    desk.reload()
+    desk.evaluate("window.sameDocument = true")
+    text_field(desk).fill("A new one, begun before")
+    row = updates(desk).filter(has=desk.get_by_text("Post 7", exact=True))
+    edit = row.get_by_role("link", name="Edit")
+
+    def top():
+        return row.evaluate("row => row.getBoundingClientRect().top")
+
+    row.evaluate("row => row.scrollIntoView({ block: 'center', behavior: 'instant' })")
+    before = top()
+    edit.click()
+    expect(desk.get_by_role("heading", name="Edit update")).to_be_in_viewport()
+    expect(text_field(desk)).to_be_focused()
+    expect(text_field(desk)).to_have_value("Post 7")
+    text_field(desk).fill("Post seven")
+    desk.get_by_role("button", name="Publish changes").click()
+    row = updates(desk).filter(has_text="Post seven")
+    edit = row.get_by_role("link", name="Edit")
+    expect(edit).to_be_focused()
+    expect(edit).to_be_in_viewport()
+    assert abs(top() - before) <= 1
+    expect(text_field(desk)).to_have_value("A new one, begun before")
+
+    edit.click()
+    expect(text_field(desk)).to_have_value("Post seven")
+    text_field(desk).fill("Not finished")
+    desk.get_by_role("link", name="Cancel").click()
+    expect(edit).to_be_focused()
+    assert abs(top() - before) <= 1
+    expect(text_field(desk)).to_have_value("A new one, begun before")
+    edit.click()
+    expect(text_field(desk)).to_have_value("Not finished")
+    expect(desk.get_by_text("Unsent text restored. It was kept")).to_be_visible()
+    assert desk.evaluate("window.sameDocument")
+    assert bodies(stack, blog).split("|")[7] == "Post seven"
+
+
+def test_an_edit_that_the_server_does_not_answer_keeps_the_form(stack, blog, desk, errors):
+    post(stack, blog, "The first text")
+    desk.route("**/edit/?update=*", lambda route: route.abort())
+    text_field(desk).fill("A new one")
+    updates(desk).get_by_role("link", name="Edit").click()
+    expect(sending(desk)).to_have_text(
+        "Not opened: the server cannot be reached. Please try again."
+    )
+    expect(text_field(desk)).to_have_value("A new one")
+    assert all("ERR_FAILED" in error for error in errors)
     errors.clear()

@@ -279,8 +279,6 @@ function pictures() {
 
   const draft = ({ submitter }) => submitter?.value === "draft";
   form.addEventListener("submit", (event) => hold(event, !draft(event)), { capture: true });
-  const mine = form.querySelector("[data-mine]");
-  mine.addEventListener("click", (event) => hold(event, true), { capture: true });
 
   box.hidden = false;
 }
