@@ -1,19 +1,32 @@
-"""channels' runworker, with the worker of channels_realtime.worker.worker."""
+"""channels' runworker, with the worker of channels_realtime.worker.worker on our channel layer."""
 
+import os
 from argparse import ArgumentParser
 from functools import partial
 from typing import Any
 
 import channels.worker
+from asgiref.base_layer import BaseChannelLayer
 from channels import channel_layers
 from channels.handler import ViewConsumer
 from channels.management.commands import runworker
 from channels.routing import route
+from django.conf import settings
 from django.core.management.base import CommandError
 
 from channels_realtime.interface.liveness import READY_CHANNEL
+from channels_realtime.layer.channel_layer import Transport
+from channels_realtime.layer.requirement import UnsupportedLayer
 from channels_realtime.worker import timeouts, worker
 from channels_realtime.worker.recycling import Limits, can_measure_memory
+
+# Those that channels' command adds consumers for, after this one has looked at the filters.
+DEFAULT_CHANNELS = {
+    "http.request",
+    "websocket.connect",
+    "websocket.receive",
+    "websocket.disconnect",
+}
 
 
 class Command(runworker.Command):
@@ -49,10 +62,15 @@ class Command(runworker.Command):
         except ValueError as error:
             raise CommandError(str(error), returncode=2) from None
         layer = channel_layers[options["layer"]]
+        if not isinstance(layer.channel_layer, Transport):
+            self.choose_stock_worker(layer.channel_layer, limits)
+            super().handle(*args, **options)
+            return
         if READY_CHANNEL not in layer.router.channels:
             layer.router.add_route(route(READY_CHANNEL, ViewConsumer()))
-        names = {name: options[name] for name in ("only_channels", "exclude_channels")}
-        if not worker.Worker(layer, **names).apply_channel_filters(layer.router.channels):
+        filters = {name: options[name] for name in ("only_channels", "exclude_channels")}
+        names_read = DEFAULT_CHANNELS | layer.router.channels
+        if not worker.Worker(layer, **filters).apply_channel_filters(names_read):
             sentence = "--only-channels and --exclude-channels leave no channel to read."
             raise CommandError(sentence, returncode=2)
         # channels' command looks its worker classes up in its own module.
@@ -60,3 +78,13 @@ class Command(runworker.Command):
         runworker.WorkerGroup = partial(worker.WorkerGroup, limits=limits, timeouts=configured)
         assert issubclass(worker.Worker, channels.worker.Worker)
         super().handle(*args, **options)
+
+    def choose_stock_worker(self, layer: BaseChannelLayer, limits: Limits) -> None:
+        """Have channels' command run its own worker, on a layer that ours cannot work on."""
+        if limits != Limits():
+            error = UnsupportedLayer("--max-messages or --max-memory", layer)
+            raise CommandError(str(error), returncode=error.exit_code)
+        if hasattr(settings, "CONSUMER_TIMEOUT") or os.environ.get("CONSUMER_TIMEOUT"):
+            self.stderr.write(str(UnsupportedLayer("CONSUMER_TIMEOUT", layer)))
+        runworker.Worker = channels.worker.Worker
+        runworker.WorkerGroup = channels.worker.WorkerGroup
