@@ -1,6 +1,7 @@
 """The admin's pages. Saving and deleting go through the models, so each takes a revision."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from django import forms
 from django.contrib import admin
@@ -9,14 +10,29 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from conversations.stale_forms import StaleFormsAdmin
+from conversations.stale_forms import StaleForm, StaleFormsAdmin
 from liveblog.editing.roles import name_of, user_of
 from liveblog.fields import CONTENT, PUBLICATION, TEXTS
 from liveblog.models import BlogUpdate, BlogUpdateQuerySet, Delivery, LiveBlog, PastVersion, Webhook
+from liveblog.slugs import free_slug
+
+
+class LiveBlogForm(StaleForm):
+    """The form of a blog. The script that makes a slug of the title makes none of Chinese."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if slug := self.fields.get("slug"):
+            slug.required = False
+            slug.help_text = _("Part of the address. Leave empty to have one made.")
+
+    def clean_slug(self) -> str:
+        return self.cleaned_data["slug"] or free_slug(self.cleaned_data.get("title", ""))
 
 
 @admin.register(LiveBlog)
 class LiveBlogAdmin(StaleFormsAdmin):
+    form = LiveBlogForm
     list_display = ["title", "slug", "state", "revision", "created"]
     list_filter = ["state"]
     search_fields = ["title", "slug", "description"]

@@ -7,6 +7,8 @@ from typing import Any, TextIO
 
 from pythonjsonlogger.json import JsonFormatter as LibraryFormatter
 
+FORBIDDEN = 403
+
 FIELDS = {
     "asctime": "time",  # ISO 8601, UTC
     "levelname": "level",
@@ -47,6 +49,13 @@ class JsonHandler(logging.StreamHandler[TextIO]):
 
     def setFormatter(self, formatter: logging.Formatter | None) -> None:
         """Do nothing: this handler writes JSON."""
+
+
+def without_refused_traceback(record: logging.LogRecord) -> bool:
+    """A logging filter: a refusal (403) is no error in the code, so its line has no traceback."""
+    if getattr(record, "status_code", None) == FORBIDDEN:
+        record.exc_info = None
+    return True
 
 
 def is_no_readiness_check(record: logging.LogRecord) -> bool:

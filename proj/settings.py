@@ -9,7 +9,7 @@ import dj_database_url
 
 from proj.environment import BASE, ROOT, Environment
 from proj.environment_fields import parse_sentinel
-from proj.logs import is_no_readiness_check
+from proj.logs import is_no_readiness_check, without_refused_traceback
 
 environment = Environment()
 
@@ -242,13 +242,17 @@ LOGGING = {
         "readiness": {
             "()": "django.utils.log.CallbackFilter",
             "callback": is_no_readiness_check,
-        }
+        },
+        "refusals": {
+            "()": "django.utils.log.CallbackFilter",
+            "callback": without_refused_traceback,
+        },
     },
     "handlers": {
         "stderr": {
             "class": "logging.StreamHandler",
             "formatter": environment.LOG_FORMAT,
-            "filters": ["readiness"],
+            "filters": ["readiness", "refusals"],
         }
     },
     "root": {"handlers": ["stderr"], "level": "INFO"},

@@ -66,6 +66,8 @@ class UpdateForm(KeyForm, forms.ModelForm):
     def __init__(self, *args: Any, past: dict[str, str] | None = None, **kwargs: Any) -> None:
         """`past`: texts that the form shows instead of the row's."""
         super().__init__(*args, initial=past, **kwargs)
+        for name in TEXTS:
+            self.fields[name].widget.attrs["dir"] = "auto"  # Arabic and Hebrew begin on the right
         # The row's own texts as JSON, so that the page's script can tell what was replaced.
         self.stored = past and encode({name: getattr(self.instance, name) for name in TEXTS})
         if self.instance.pk:

@@ -23,6 +23,8 @@ class FramedResponse(HttpResponse):
 
 
 THEMES = ("light", "dark")
+# Updates in a frame, which is as high as they are: 50 would bury the page around it.
+FRAMED = 10
 
 
 @read_only
@@ -47,16 +49,17 @@ def script(request: HttpRequest, slug: str) -> HttpResponse:
 @conditional_page
 @briefly_public
 def page(request: HttpRequest, slug: str) -> HttpResponse:
-    """The newest page of the stream without the site around it; `?theme=light` or `dark`."""
+    """The newest updates without the site around them; `?theme=light` or `dark`."""
     blog = get_object_or_404(LiveBlog, slug=slug)
     theme = request.GET.get("theme")
-    context = {
+    context: dict[str, object] = {
         "blog": blog,
         "theme": theme if theme in THEMES else None,
         "site": request.get_host(),
         "whole": blog.get_absolute_url(),
+        **stream(blog, size=FRAMED),
     }
-    html = render_to_string("liveblog/reader/embed.html", {**context, **stream(blog)}, request)
+    html = render_to_string("liveblog/reader/embed.html", context, request)
     response = FramedResponse(html)
     response["Content-Security-Policy"] = f"frame-ancestors {' '.join(ancestors())}"
     return response

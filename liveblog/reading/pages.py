@@ -40,7 +40,8 @@ class Page(NamedTuple):
 
 
 class Stream(TypedDict):
-    """The context of _stream.html. `updates`: frames, each with its `row`."""
+    """The context of _stream.html. `updates`: frames, each with its `row`. `newest`: the time of
+    the blog's last update, on a page that new ones do not reach."""
 
     floor: Place | None
     ceiling: Place | None
@@ -50,16 +51,20 @@ class Stream(TypedDict):
     is_first: bool
     page_size: int
     pulse_ms: int
+    newest: str | None
 
 
-def stream(blog: LiveBlog, order: str = NEWEST, edge: BlogUpdate | None = None) -> Stream:
-    """A page for _stream.html: the first one, or the one that follows the update `edge`.
+def stream(
+    blog: LiveBlog, order: str = NEWEST, edge: BlogUpdate | None = None, size: int = PAGE
+) -> Stream:
+    """A page of `size` updates for _stream.html: the first one, or the one that follows `edge`.
 
     The blog must have been read before the call.
     """
-    page = IN_ORDER[order](blog, edge)
+    page = IN_ORDER[order](blog, edge, size)
     if edge is None:
         page.rows.sort(key=lambda row: not row.pinned)
+    last = blog.updates.visible().first() if page.ceiling else None
     return {
         "floor": page.floor,
         "ceiling": page.ceiling,
@@ -67,22 +72,23 @@ def stream(blog: LiveBlog, order: str = NEWEST, edge: BlogUpdate | None = None) 
         "updates": [update_frame(row) | {"row": row} for row in page.rows],
         "order": order,
         "is_first": edge is None,
-        "page_size": PAGE,
+        "page_size": size,
         "pulse_ms": int(PULSE_INTERVAL * 1000),
+        "newest": timestamp(last.created) if last else None,
     }
 
 
-def newest_first(blog: LiveBlog, edge: BlogUpdate | None) -> Page:
-    rows = page_of_updates(blog) if edge is None else list(older_than(blog, edge)[:PAGE])
-    last = last_of(rows)
+def newest_first(blog: LiveBlog, edge: BlogUpdate | None, size: int = PAGE) -> Page:
+    rows = page_of_updates(blog, size) if edge is None else list(older_than(blog, edge)[:size])
+    last = last_of(rows, size)
     more = last if last and older_than(blog, last).exists() else None
     return Page(rows, place(more), place(edge), more)
 
 
-def oldest_first(blog: LiveBlog, edge: BlogUpdate | None) -> Page:
+def oldest_first(blog: LiveBlog, edge: BlogUpdate | None, size: int = PAGE) -> Page:
     visible = blog.updates.visible() if edge is None else newer_than(blog, edge)
-    rows = list(visible.reverse()[:PAGE])
-    last = last_of(rows)
+    rows = list(visible.reverse()[:size])
+    last = last_of(rows, size)
     more = last if last and newer_than(blog, last).exists() else None
     if edge is None and more:
         rows += newer_than(blog, more).filter(pinned=True).reverse()
@@ -92,9 +98,9 @@ def oldest_first(blog: LiveBlog, edge: BlogUpdate | None) -> Page:
 IN_ORDER = {NEWEST: newest_first, OLDEST: oldest_first}
 
 
-def last_of(rows: list[BlogUpdate]) -> BlogUpdate | None:
+def last_of(rows: list[BlogUpdate], size: int) -> BlogUpdate | None:
     """The last row of a full page, without pinned rows from elsewhere; None if it is not full."""
-    return rows[PAGE - 1] if len(rows) >= PAGE else None
+    return rows[size - 1] if len(rows) >= size else None
 
 
 def older_than(blog: LiveBlog, row: BlogUpdate) -> BlogUpdateQuerySet:

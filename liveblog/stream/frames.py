@@ -113,10 +113,10 @@ def first_updates(rows: list[BlogUpdate], most: float) -> list[Frame]:
     return updates
 
 
-def page_of_updates(blog: LiveBlog) -> list[BlogUpdate]:
+def page_of_updates(blog: LiveBlog, size: int = PAGE) -> list[BlogUpdate]:
     """The newest page, and every pinned update however old."""
     visible = blog.updates.visible()
-    newest = list(visible[:PAGE])
+    newest = list(visible[:size])
     shown = {row.pk for row in newest}
     return newest + [row for row in visible.filter(pinned=True) if row.pk not in shown]
 

@@ -190,16 +190,19 @@ def conflict(stack, blog, desk, errors):
 def test_a_conflict_can_be_settled_by_mine(stack, blog, desk, conflict):
     text_field(desk).fill("My text and theirs")
     expect(conflict.get_by_text("My text and theirs")).to_be_visible()
-    conflict.get_by_role("button", name="Replace with mine").click()
-    expect(sending(desk)).to_have_text("Changes published.")
+    conflict.get_by_role("button", name="Keep mine").click()
     expect(conflict).to_be_hidden()
+    expect(sending(desk)).to_contain_text("It replaces the current one when you publish it.")
+    assert bodies(stack, blog) == "Their text"
+    desk.get_by_role("button", name="Publish changes").click()
+    expect(sending(desk)).to_have_text("Changes published.")
     expect(contents(desk)).to_have_text(["My text and theirs"])
     expect(desk.get_by_role("heading", name="New update")).to_be_visible()
     assert bodies(stack, blog) == "My text and theirs"
 
 
 def test_a_conflict_can_be_settled_by_theirs(stack, blog, desk, conflict):
-    conflict.get_by_role("button", name="Discard mine").click()
+    conflict.get_by_role("button", name="Keep theirs").click()
     expect(conflict).to_be_hidden()
     expect(text_field(desk)).to_have_value("Their text")
     text_field(desk).fill("Their text, corrected")
@@ -209,9 +212,38 @@ def test_a_conflict_can_be_settled_by_theirs(stack, blog, desk, conflict):
 
 def test_what_was_deleted_meanwhile_can_be_posted_anew(stack, blog, desk, conflict):
     change(stack, blog, "row.delete()")
-    conflict.get_by_role("button", name="Replace with mine").click()
-    expect(conflict.get_by_text("Deleted by someone else.")).to_be_visible()
-    conflict.get_by_role("button", name="Publish mine as a new update").click()
+    expect(conflict.get_by_text("This update was deleted.")).to_be_visible()
+    conflict.get_by_role("button", name="Keep mine as a new update").click()
+    expect(contents(desk)).to_have_count(0)
+    publish(desk)
+    expect(contents(desk)).to_have_text(["My text"])
+
+
+def test_a_conflict_can_be_settled_by_both(stack, blog, desk, conflict):
+    conflict.get_by_role("button", name="Edit both").click()
+    expect(conflict).to_be_hidden()
+    expect(text_field(desk)).to_have_value("Their text\n\nMy text")
+    expect(text_field(desk)).to_be_focused()
+    assert bodies(stack, blog) == "Their text"
+    desk.reload()  # neither text is lost
+    expect(text_field(desk)).to_have_value("Their text\n\nMy text")
+    desk.get_by_role("button", name="Publish changes").click()
+    expect(contents(desk)).to_contain_text(["Their text"])
+    expect(contents(desk)).to_contain_text(["My text"])
+    assert bodies(stack, blog) == "Their text\n\nMy text"
+
+
+def test_a_deletion_is_noticed_while_the_update_is_edited(stack, blog, desk):
+    post(stack, blog, "The first text")
+    updates(desk).get_by_role("link", name="Edit").click()
+    expect(text_field(desk)).to_have_value("The first text")
+    text_field(desk).fill("My text")
+    change(stack, blog, "row.delete()")
+    expect(sending(desk)).to_have_text("This update was deleted while you were editing it.")
+    expect(text_field(desk)).to_be_focused()
+    desk.get_by_role("button", name="Keep mine as a new update").click()
+    expect(desk.get_by_role("heading", name="New update")).to_be_visible()
+    publish(desk)
     expect(contents(desk)).to_have_text(["My text"])
 
 
@@ -303,7 +335,7 @@ def test_without_javascript_the_form_works(stack, blog, desk, browser):
 @pytest.mark.parametrize("context_options", [PHONE], ids=["phone"])
 def test_a_phone_shows_both_versions_without_sideways_scroll(stack, blog, desk, conflict):
     change(stack, blog, "row.body = 'W' * 300; row.save()")
-    conflict.get_by_role("button", name="Replace with mine").click()
+    desk.get_by_role("button", name="Publish changes").click()
     expect(conflict.get_by_text("WWW")).to_be_visible()
     width = desk.evaluate("[document.scrollingElement.scrollWidth, innerWidth]")
     assert width[0] <= PHONE["viewport"]["width"] == width[1]

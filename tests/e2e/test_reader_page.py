@@ -105,7 +105,7 @@ def test_the_order_is_remembered_and_new_posts_wait_below(stack, blog, page):
     expect(updates(page).last).to_contain_text("News")
     expect(jump).to_be_hidden()
     # An address that names a post is what somebody wants to see.
-    page.goto(f"{address(stack, blog)}#update-1")
+    page.goto(f"{address(stack, blog)}#{updates(page).first.get_attribute('id')}")
     assert "order" not in page.url
     page.goto(f"{address(stack, blog)}?order=oldest")
     page.get_by_role("link", name="Newest first").click()

@@ -267,26 +267,28 @@ describe("a conflict", () => {
     assert.equal(met().press().sent.version, 3);
   });
 
-  test("mine on top of it is a new write against the newest version", () => {
-    const desk = met().press("mine");
-    assert.deepEqual([desk.sent.key, desk.sent.update, desk.sent.version], ["key-2", 7, 9]);
+  test("keeping mine sends nothing; the next write is against the newest version", () => {
+    const desk = met().do({ type: "mine" });
+    assert.deepEqual([desk.sent, desk.said], [undefined, "kept"]);
+    assert.equal(desk.effect("rebase").rebase.body, "theirs");
     assert.equal(desk.effect("conflict").conflict, null);
+    const { sent } = desk.press();
+    assert.deepEqual([sent.key, sent.update, sent.version], ["key-2", 7, 9]);
   });
 
-  test("mine is posted anew where the other was deleted", () => {
-    const desk = met({ action: "deleted" }).press("mine");
-    assert.deepEqual([desk.sent.update, desk.sent.version], [null, ""]);
+  test("mine is a new update where the other was deleted", () => {
+    const desk = met({ action: "deleted" }).do({ type: "mine" });
+    assert.deepEqual([desk.sent, desk.said], [undefined, "anew"]);
+    assert.deepEqual([desk.press().sent.update, desk.sent.version], [null, ""]);
   });
 
-  test("mine stays a draft where the other is one, and is published where the other was", () => {
-    const draft = (current) =>
-      new Desk({ update: 7, version: -3 })
-        .type("mine", { action: "draft" })
-        .press()
-        .answer(409, conflict(current))
-        .press("mine").sent.fields.action;
-    assert.equal(draft({ draft: true, version: -4 }), "draft");
-    assert.equal(draft({ draft: false, version: 12 }), "publish");
+  test("a deletion is noticed before anything is sent, if it is of the update in the form", () => {
+    const gone = (id) => ({ type: "deleted", current: { id, action: "deleted" } });
+    const desk = new Desk({ update: 7, version: 3 }).type("mine").do(gone(8));
+    assert.deepEqual(desk.effects, []);
+    assert.deepEqual([desk.do(gone(7)).said, desk.effect("conflict").quiet], ["gone", true]);
+    assert.equal(desk.do({ type: "mine" }).press().sent.update, null);
+    assert.deepEqual(new Desk({ update: 7 }).press().do(gone(7)).effects, []);
   });
 
   test("dropping mine fills the form with the newest version", () => {

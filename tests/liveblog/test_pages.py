@@ -77,7 +77,7 @@ class TestOldestFirst:
 class TestKeyEvents:
     def links(self, client, address=READER):
         nav = text_of(client.get(address)).split("data-key-list>")[1].split("</ol>")[0]
-        return re.findall(r'<a href="(.*?)">.*?<span>(.*?)</span>', nav)
+        return re.findall(r'<a href="(.*?)">.*?<span dir="auto">(.*?)</span>', nav)
 
     def test_each_link_leads_to_the_page_that_holds_the_post(self, client, post):
         old = post("*First* words", key_event=True)

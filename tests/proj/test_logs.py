@@ -3,9 +3,11 @@
 import json
 import logging
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 
 import pytest
 
+from liveblog.models import LiveBlog
 from proj.logs import JsonFormatter, JsonHandler
 
 
@@ -58,3 +60,18 @@ def test_the_handler_of_channels_keeps_its_format():
     handler = JsonHandler()
     handler.setFormatter(logging.Formatter("%(message)s"))
     assert isinstance(handler.formatter, JsonFormatter)
+
+
+@pytest.mark.django_db
+def test_a_refusal_is_one_line_without_a_traceback(client, django_user_model):
+    LiveBlog.objects.create(slug="moon", title="Moon")
+    client.force_login(django_user_model.objects.create_user("ann"))
+    output = StringIO()
+    (handler,) = [each for each in logging.getLogger().handlers if each.get_name() == "stderr"]
+    terminal = handler.setStream(output)
+    try:
+        assert client.get("/liveblog/moon/edit/").status_code == 403
+    finally:
+        handler.setStream(terminal)
+    assert output.getvalue().count("\n") == 1
+    assert "Forbidden (Permission denied): /liveblog/moon/edit/" in output.getvalue()

@@ -1,6 +1,7 @@
 // Starts, ends and reopens coverage without a reload. The forms work without this script.
 
 import { showBlog } from "../shared/page.js";
+import { parsed } from "./server.js";
 
 const coverage = document.querySelector("[data-coverage]");
 const stream = document.querySelector("[data-stream]");
@@ -31,12 +32,13 @@ if (coverage) {
     try {
       const headers = { Accept: "application/json" };
       const answer = await fetch(target.getAttribute("action"), { method: "POST", body, headers });
-      const frame = await answer.json();
-      if (answer.status === 401 || frame.code === "csrf") say("sayLogin");
-      else if (frame.type === "error") say("sayRefused", frame.message);
-      else say("sayDone", "");
-      const blog = frame.current ?? frame;
-      if (blog.type !== "blog") return;
+      const frame = parsed(await answer.text());
+      if (answer.status === 401 || frame?.code === "csrf") say("sayLogin");
+      else if (answer.status >= 500 && !frame) say("sayFailed");
+      else if (frame?.type === "blog") say("sayDone", "");
+      else say("sayRefused", frame?.message);
+      const blog = frame?.current ?? frame;
+      if (blog?.type !== "blog") return;
       stream.dataset.state = blog.state;
       showBlog(blog);
     } catch {

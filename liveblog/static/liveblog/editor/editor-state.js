@@ -9,13 +9,15 @@
 //
 // Events   {type: "submit", fields, key}                   key: a new one
 //          {type: "answer", key, request, status, body, fields}   status 0: none; fields: the form
+//          {type: "open", update, version}   the form has another update; no write is pending
 //          {type: "now"}  {type: "timer", timer}
-//          {type: "mine", fields, key}  {type: "theirs"}   the resolution of a conflict
+//          {type: "deleted", current}   somebody has deleted the update in the form
+//          {type: "mine"}  {type: "theirs"}   the resolution of a conflict
 //          {type: "discard"}
 // Effects  {send: request, write, refresh}   refresh: get a new CSRF token first
 //          {schedule, ms}  {cancel}  {say, message}  {keep: write or null}
-//          {clear}  {continueAs: ack}  {invalid: fields}  {conflict: current or null}
-//          {fill: current}  {login: boolean}  {retry: boolean}
+//          {clear}  {continueAs: ack}  {invalid: fields}  {conflict: current or null, quiet}
+//          {fill: current}  {rebase: current}  {login: boolean}  {retry: boolean}
 
 export const FIRST_DELAY = 1000; // ms; bound of the first delay, doubled each time
 export const LONGEST_DELAY = 15_000;
@@ -33,7 +35,6 @@ export function begin({ update = null, version = "", write = null } = {}) {
     attempt: 0,
     refreshed: false, // the CSRF token was renewed
     conflict: null, // the current row on the server
-    refused: null, // the action of the write in conflict
   };
 }
 
@@ -52,7 +53,7 @@ export function same(a, b) {
 
 const HIDDEN = new Set(["drafted", "scheduled"]); // not visible to readers
 
-const EVENTS = { submit, answer, now, timer, mine, theirs, discard };
+const EVENTS = { submit, open, answer, now, timer, deleted, mine, theirs, discard };
 
 function submit(turn, { fields, key }) {
   const { state } = turn;
@@ -62,6 +63,11 @@ function submit(turn, { fields, key }) {
   }
   state.next = same(fields, state.write.fields) ? null : { fields, key };
   now(turn);
+}
+
+function open(turn, { update, version }) {
+  settle(turn);
+  Object.assign(turn.state, { update, version });
 }
 
 function start(turn, write) {
@@ -121,7 +127,6 @@ function answer(turn, { key, request, status, body, fields }) {
     state.refreshed = true;
     send(turn, true);
   } else if (status === 409 && body?.code === "conflict") {
-    state.refused = state.write.fields.action;
     refuse(turn, "conflict");
     state.conflict = body.current;
     effects.push({ conflict: body.current });
@@ -166,13 +171,22 @@ function published({ fields }) {
 
 // A conflict
 
-function mine(turn, { fields, key }) {
-  const { state } = turn;
-  if (!state.conflict) return;
-  const { action, draft } = state.conflict;
-  const event = { fields: { ...fields, action: state.refused }, key };
+/** Noticed while the form is idle; a pending write is answered with the conflict. */
+function deleted({ state, effects }, { current }) {
+  if (state.write || state.update !== current.id) return;
+  state.conflict = current;
+  effects.push({ conflict: current, quiet: true }, { say: "gone" });
+}
+
+/** Keep the text of the form, to be published over the current version. Sends nothing. */
+function mine(turn) {
+  const { state, effects } = turn;
+  const { conflict } = state;
+  if (!conflict) return;
   look(state);
-  submit(turn, action === "deleted" || draft ? event : { ...event, ...published(event) });
+  settle(turn);
+  const say = conflict.action === "deleted" ? "anew" : "kept";
+  effects.push({ rebase: conflict }, { say });
 }
 
 function theirs(turn) {

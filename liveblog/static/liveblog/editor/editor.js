@@ -3,16 +3,19 @@
 
 import { refreshDrafts } from "./drafts.js";
 import { begin, same } from "./editor-state.js";
-import { showErrors } from "./errors.js";
+import { clearError, showErrors } from "./errors.js";
 import { fieldsNow, fill, rendered } from "./fields.js";
 import { drop, load, save, slotOf } from "./kept.js";
 import { withoutPlaceholders } from "./markdown.js";
 import { put } from "../shared/page.js";
 import { showMoment, takeTyped, watchMoment } from "./publish-time.js";
-import { desk } from "./server.js";
+import { desk, freshPage } from "./server.js";
 import { freshKey, say, writer } from "./writer.js";
 
 const PROBLEMS = new Set(["waiting", "login", "refused"]);
+// These say how the last write ended, not how the text stands that is typed after it.
+const OVER = new Set(["created", "changed", "drafted", "scheduled", "unchanged", "dropped"]);
+for (const name of ["discarded", "refused"]) OVER.add(name);
 const AUTOSAVE = 400; // ms after the last key; leaving the page saves immediately
 
 const form = document.querySelector("[data-composer]");
@@ -56,16 +59,17 @@ function compose() {
     write = found.write ?? null;
     start.version = found.version ?? start.version;
     kept = localStorage.getItem(slot);
-    restored.hidden = false;
-    restored.querySelector("[data-restored-text]").hidden = Boolean(write);
-    restored.querySelector("[data-restored-sent]").hidden = !write;
+    showRestored(write);
   } else if (found) {
     drop(slot);
   }
   const { dispatch, state } = writer(begin({ ...start, write }), () => fieldsNow(form), show);
 
   let autosave = 0;
-  form.addEventListener("input", () => {
+  form.addEventListener("input", ({ target }) => {
+    const left = clearError(form, target);
+    const { said } = status.dataset;
+    if (OVER.has(said) || (said === "invalid" && !left)) status.textContent = "";
     clearTimeout(autosave);
     autosave = setTimeout(keep, AUTOSAVE);
     label();
@@ -97,6 +101,86 @@ function compose() {
     kept = null;
   }
 
+  function showRestored(write) {
+    restored.hidden = false;
+    restored.querySelector("[data-restored-text]").hidden = Boolean(write);
+    restored.querySelector("[data-restored-sent]").hidden = !write;
+  }
+
+  // Edit in place
+
+  let place = null; // where "Edit" was pressed: {id, top in px of the window}
+
+  const rowOf = (id) =>
+    document.querySelector(`[data-list] [data-id="${id}"], [data-drafts] [data-id="${id}"]`);
+
+  /** Whether the page can change what the form is for: nothing in it needs the page as it is. */
+  function isFree() {
+    const { value } = elements.body;
+    return !state().write && withoutPlaceholders(value) === value; // no upload is running
+  }
+
+  /** Put an update into the form without a reload. */
+  async function open(link) {
+    const row = link.closest("[data-id]");
+    const page = await freshPage(link.href).catch(() => undefined);
+    if (page === undefined) return say(status, "unopened");
+    const fresh = page?.querySelector("[data-composer]");
+    const version = fresh?.elements.version.value;
+    const id = Number(fresh?.dataset.update);
+    const unsent = load(slotOf(id));
+    // A login, a deletion, other buttons, or a write that is pending: the page itself shows these.
+    const alike = fresh?.querySelector("[data-publish]").value === publish.value;
+    if (!id || !alike || unsent?.write || !isFree()) return location.assign(link.href);
+    place = { id, top: row.getBoundingClientRect().top };
+    change(rendered(fresh), fresh.dataset.mode, id, version);
+    if (unsent && !same(unsent.fields, initial)) {
+      fill(form, unsent.fields);
+      dispatch({ type: "open", update: id, version: unsent.version ?? version });
+      kept = localStorage.getItem(slot);
+      find("kept").hidden = false;
+      showRestored(null);
+    }
+    label();
+    find("title").scrollIntoView({ block: "nearest", behavior: "instant" });
+    elements.body.focus({ preventScroll: true });
+  }
+
+  /** Show other content in the form. Unsent text of the one before stays in the browser. */
+  function change(fields, mode, update, version) {
+    keep();
+    kept = null;
+    find("kept").hidden = restored.hidden = true;
+    dispatch({ type: "open", update, version });
+    showErrors(form, {});
+    status.textContent = "";
+    fill(form, fields);
+    initial = fieldsNow(form);
+    setMode(mode, update);
+  }
+
+  /** Return to where "Edit" was pressed, with the focus. */
+  function goBack() {
+    const row = place && rowOf(place.id);
+    if (row) {
+      scrollBy({ top: row.getBoundingClientRect().top - place.top, behavior: "instant" });
+      row.querySelector("[data-part=edit], .draft-text a")?.focus({ preventScroll: true });
+    }
+    place = null;
+  }
+
+  document.addEventListener("click", (event) => {
+    const { target, ctrlKey, metaKey, shiftKey } = event;
+    const edit = target.closest?.("[data-part=edit], .draft-text a");
+    const cancel = target.closest?.("[data-cancel]");
+    if (!(edit || cancel) || ctrlKey || metaKey || shiftKey || !isFree()) return;
+    event.preventDefault();
+    if (edit) return void open(edit);
+    change({ author: form.dataset.author }, "new", null, "");
+    resume();
+    goBack();
+  });
+
   // Effects
 
   function show(effect) {
@@ -112,8 +196,9 @@ function compose() {
     else if ("clear" in effect) clear();
     else if ("continueAs" in effect) continueAs(effect.continueAs);
     else if ("invalid" in effect) showErrors(form, effect.invalid);
-    else if ("conflict" in effect) showConflict(effect.conflict);
+    else if ("conflict" in effect) showConflict(effect.conflict, effect.quiet);
     else if ("fill" in effect) takeTheirs(effect.fill);
+    else if ("rebase" in effect) rebase(effect.rebase);
   }
 
   function clear() {
@@ -126,6 +211,7 @@ function compose() {
     const { mode } = form.dataset;
     setMode("new", null);
     if (mode !== "new") resume();
+    goBack();
     refreshDrafts();
   }
 
@@ -136,9 +222,8 @@ function compose() {
     else if (begun) {
       fill(form, begun.fields);
       kept = localStorage.getItem(slot);
-      restored.hidden = find("kept").hidden = false;
-      restored.querySelector("[data-restored-text]").hidden = false;
-      restored.querySelector("[data-restored-sent]").hidden = true;
+      find("kept").hidden = false;
+      showRestored(null);
     }
   }
 
@@ -156,15 +241,28 @@ function compose() {
   }
 
   function takeTheirs(current) {
-    fill(form, {
-      ...current,
-      key_event: current.key_event ? "on" : "",
-      pinned: current.pinned ? "on" : "",
-      publish_at: current.publish_at ?? "",
-    });
+    fill(form, { ...current, publish_at: current.publish_at ?? "" });
     initial = fieldsNow(form);
     forget();
     setMode(current.draft ? "draft" : "change", current.id);
+    elements.body.focus();
+  }
+
+  /** Keep the text as a change of the current version, or as a new update if it was deleted. */
+  function rebase(current) {
+    const mine = fieldsNow(form);
+    if (current.action === "deleted") {
+      const begun = load(slotOf(null))?.fields.body; // an unsent new update
+      if (begun) mine.body += `\n\n${begun}`;
+      fill(form, { author: form.dataset.author });
+      initial = fieldsNow(form);
+      forget();
+      setMode("new", null);
+    } else {
+      takeTheirs(current);
+    }
+    fill(form, current.draft ? mine : { ...mine, publish_at: "" });
+    keep();
     elements.body.focus();
   }
 
@@ -195,16 +293,19 @@ function compose() {
     element.hidden = !shown;
   }
 
-  function showConflict(current) {
+  function showConflict(current, quiet) {
     reveal(panel, current);
     if (!current) return;
     const deleted = current.action === "deleted";
     panel.querySelector("[data-current-headline]").textContent = current.headline;
     panel.querySelector("[data-current-body]").textContent = current.body;
     panel.querySelector("[data-current-deleted]").hidden = !deleted;
-    const mine = panel.querySelector("[data-mine]");
-    mine.textContent = mine.dataset[deleted ? "anew" : "change"];
+    for (const button of [find("mine"), find("theirs")]) {
+      button.textContent = button.dataset[deleted ? "anew" : "change"];
+    }
+    find("both").hidden = deleted;
     showMine();
+    if (quiet) return; // the editor is typing
     panel.focus();
     panel.scrollIntoView({ block: "nearest" });
   }
@@ -228,11 +329,17 @@ function compose() {
   });
   const again = find("retry").querySelector("button");
   again.addEventListener("click", () => dispatch({ type: "now" }));
-  find("mine").addEventListener("click", () => {
-    const { action, draft, id } = state().conflict;
-    const anew = action === "deleted";
-    setMode(anew ? "new" : draft ? "draft" : "change", anew ? null : id);
-    dispatch({ type: "mine", key: freshKey(), fields: fieldsNow(form) });
+  find("mine").addEventListener("click", () => dispatch({ type: "mine" }));
+  find("both").addEventListener("click", () => {
+    const { headline, body } = state().conflict;
+    elements.headline.value ||= headline;
+    elements.body.value = `${body}\n\n${elements.body.value}`;
+    dispatch({ type: "mine" });
+    say(status, "both");
+  });
+  document.querySelector("[data-stream]").addEventListener("merged", ({ detail: { merged } }) => {
+    const gone = merged.find(({ id, action }) => id === state().update && action === "deleted");
+    if (gone) dispatch({ type: "deleted", current: { ...gone, body: "" } });
   });
   find("theirs").addEventListener("click", () => dispatch({ type: "theirs" }));
   find("discard").addEventListener("click", () => {

@@ -19,6 +19,16 @@ export function showErrors(form, errors) {
   first?.focus();
 }
 
+/** Remove the errors of a field that is being corrected. Returns whether others are left. */
+export function clearError(form, field) {
+  const place = field.closest(".field, .check");
+  const list = place?.nextElementSibling;
+  if (list?.matches(".errorlist")) list.remove();
+  place?.classList.remove("has-error");
+  field.removeAttribute("aria-invalid");
+  return form.querySelector(".errorlist") !== null;
+}
+
 function clear(form) {
   for (const list of form.querySelectorAll(".errorlist")) list.remove();
   for (const marked of form.querySelectorAll(".has-error")) marked.classList.remove("has-error");

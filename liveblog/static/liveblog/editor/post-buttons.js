@@ -17,6 +17,15 @@ document.addEventListener("submit", (event) => {
   remove(target, button);
 });
 
+// Escape closes every open confirmation, also those of coverage.js.
+document.addEventListener("keydown", ({ key }) => {
+  if (key !== "Escape") return;
+  for (const confirm of document.querySelectorAll(".confirm[open]")) {
+    if (confirm.contains(document.activeElement)) confirm.querySelector("summary").focus();
+    confirm.open = false;
+  }
+});
+
 function remove(target, { value: id }) {
   const status = target.querySelector("[data-sending]");
   const { version, revision } = target.closest("[data-id]").dataset;

@@ -44,7 +44,10 @@ function preview() {
     } else if (code === 422 && answer?.fields) {
       say(Object.values(answer.fields).flat().join(" "));
     } else {
-      say(answer?.message || dataset.sayAway); // the previous preview stays
+      // The previous preview stays.
+      const { sayAway, sayLogin, sayRefused } = dataset;
+      const reached = code >= 400 && code < 500;
+      say(answer?.message || (code === 401 ? sayLogin : reached ? sayRefused : sayAway));
       if (code === 429) timer = setTimeout(update, wait);
     }
   }

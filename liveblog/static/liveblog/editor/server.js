@@ -14,8 +14,8 @@ export function parsed(text) {
 }
 
 /** The page as the server renders it now, or null if a login is required. */
-export async function freshPage() {
-  const answer = await fetch(desk.dataset.home, { headers: { Accept: "text/html" } });
+export async function freshPage(address = desk.dataset.home) {
+  const answer = await fetch(address, { headers: { Accept: "text/html" } });
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   if (answer.status >= 500) throw new Error(`status ${answer.status}`);
   return page.querySelector("[data-desk]") && page;

@@ -54,6 +54,7 @@ function pictures() {
   // The uploads
 
   function add(files) {
+    tell(field); // clears the message about the last write
     for (const file of files) {
       const name = file.name || dataset.name;
       const upload = { file, name, line: template.content.firstElementChild.cloneNode(true) };
@@ -278,8 +279,6 @@ function pictures() {
 
   const draft = ({ submitter }) => submitter?.value === "draft";
   form.addEventListener("submit", (event) => hold(event, !draft(event)), { capture: true });
-  const mine = form.querySelector("[data-mine]");
-  mine.addEventListener("click", (event) => hold(event, true), { capture: true });
 
   box.hidden = false;
 }

@@ -1,5 +1,6 @@
 // New updates that have not been in the viewport yet. A button counts those beyond the edge where
-// new ones appear, and scrolls to them. A live region announces them.
+// new ones appear, and scrolls to them. On an older page, which new ones do not reach, it is a link
+// to the newest page. A live region announces them.
 
 import { counted, put } from "../shared/page.js";
 
@@ -11,9 +12,11 @@ const list = stream.querySelector("[data-list]");
 const jump = stream.querySelector("[data-jump]");
 const summary = stream.querySelector("[data-summary]");
 const BAR = stream.querySelector("[data-bar]").offsetHeight; // px that are covered
+const { newest } = stream.dataset; // when the last update was created; on an older page only
 const downwards = stream.dataset.order === "oldest";
 
 const unseen = new Set();
+const elsewhere = new Set(); // ids of new updates that are not on this page
 const sight = new IntersectionObserver(
   (entries) => {
     for (const { target, isIntersecting } of entries) {
@@ -43,14 +46,27 @@ function beyond(article) {
 
 function count() {
   for (const article of unseen) if (!article.isConnected) unseen.delete(article);
-  const number = [...unseen].filter(beyond).length;
+  const number = newest ? elsewhere.size : [...unseen].filter(beyond).length;
   jump.hidden = number === 0;
   if (number) put(jump, counted(jump, number));
 }
 
 addEventListener("scroll", () => unseen.size && count(), { passive: true });
 
+if (newest) {
+  stream.addEventListener("merged", ({ detail: { merged } }) => {
+    const before = elsewhere.size;
+    for (const { id, action, created } of merged) {
+      if (action === "deleted") elsewhere.delete(id);
+      else if (created > newest) elsewhere.add(id);
+    }
+    count();
+    addAnnouncement(Math.max(0, elsewhere.size - before));
+  });
+}
+
 jump.addEventListener("click", () => {
+  if (newest) return; // a link
   const first = [...list.children].find(beyond);
   unseen.clear();
   count();

@@ -110,12 +110,12 @@ function showAbout(blog) {
   showStatus(state.status);
 }
 
-/** A blog that has ended is not called live. */
+/** A blog that has ended, or not begun, is not called live. */
 function showStatus(name, code) {
   const { dataset } = status;
-  const ended = stream.dataset.state === "ended" && dataset[`${name}Ended`];
+  const special = status.getAttribute(`data-${name}-${stream.dataset.state}`);
   dataset.status = name;
-  status.textContent = dataset[`text${code ?? ""}`] || ended || dataset[name];
+  status.textContent = dataset[`text${code ?? ""}`] || special || dataset[name];
 }
 
 function showReaders(number) {

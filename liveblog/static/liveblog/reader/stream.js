@@ -127,7 +127,7 @@ const EVENTS = {
   close,
   frame: receive,
   polled,
-  timer: fire,
+  timer: (turn, { timer }) => TIMERS[timer](turn),
 };
 
 const FRAMES = { update, blog, replay, pulse, ended, error };
@@ -274,10 +274,6 @@ function sleep(turn) {
   if (state.phase === "ended") return;
   effects.push({ close: true });
   state.phase = "idle";
-}
-
-function fire(turn, { timer }) {
-  TIMERS[timer](turn);
 }
 
 // Asking
@@ -494,8 +490,9 @@ function forget(turn, frame, restored) {
   } else {
     for (const [id, row] of state.rows) if (row.revision <= frame.revision) state.rows.delete(id);
   }
-  const unpinned = frame.updates.filter((row) => !row.pinned).sort(newestFirst);
-  state.floor = frame.updates.length < state.pageSize ? null : place(unpinned.at(-1));
+  const { pageSize } = state;
+  const unpinned = frame.updates.filter((row) => !row.pinned).sort(newestFirst).slice(0, pageSize);
+  state.floor = (frame.updates.length >= pageSize && unpinned.at(-1)) || null;
   // Believe all rows of a reset.
   state.head = Math.min(...frame.updates.map((row) => row.revision), frame.revision + 1) - 1;
 }
@@ -544,10 +541,6 @@ function isFirst({ oldestFirst, floor, ceiling }) {
 function newestFirst(a, b) {
   if (a.created !== b.created) return a.created < b.created ? 1 : -1;
   return b.id - a.id;
-}
-
-function place(row) {
-  return row ? { created: row.created, id: row.id } : null;
 }
 
 // The blog
