@@ -39,6 +39,9 @@ const QUIET = 20_000; // the same if there are no pulses
 export const POLL_AFTER = 2; // connections in a row that delivered nothing
 export const POLL_EVERY = 3000; // give or take a third
 export const POLL_HIDDEN = 15_000; // a page that becomes visible polls at once
+// After the end of the coverage, which may be reopened; doubled each time.
+export const POLL_ENDED = 30_000;
+export const LONGEST_POLL_ENDED = 600_000;
 const POLL_WITHIN = 3000;
 const SOCKET_AGAIN = 8000; // bound of a reconnect's delay while polls succeed
 const SLOWEST = 2; // doublings of ANSWER_WITHIN
@@ -88,6 +91,7 @@ export function begin(page) {
     poll: null, // the poll whose answer is due: {number, after}
     polls: 0,
     polled: false, // the last poll was answered
+    rests: 0, // pauses since the coverage has ended
     hidden: false,
     readers: null, // null: unknown
     status: "connecting",
@@ -153,7 +157,7 @@ const TIMERS = {
     const { phase, awaiting } = turn.state;
     // A replay is on its way.
     if (phase === "open" && awaiting) pollAgain(turn, POLL_EVERY);
-    else poll(turn);
+    else if (!isResting(turn.state) || !turn.state.hidden) poll(turn); // else when it is shown
   },
   polled: (turn) => unpolled(turn, { waited: true }),
 };
@@ -224,6 +228,7 @@ function end(turn, unsure = false) {
   effects.push({ close: true });
   state.phase = "ended";
   state.polling = true;
+  state.rests = 0;
   if (unsure) poll(turn);
   else if (behind(state) || state.stage !== "ended") {
     effects.push({ schedule: "poll", ms: Math.floor(random() * spread(state)) });
@@ -233,7 +238,20 @@ function end(turn, unsure = false) {
 function settle(turn) {
   show(turn, "ended");
   if (turn.state.stay) pollAgain(turn, turn.state.hidden ? POLL_HIDDEN : POLL_EVERY);
-  else stopPolling(turn);
+  else rest(turn);
+}
+
+/** Poll rarely: the coverage may be reopened. */
+function rest(turn) {
+  const { state } = turn;
+  const ms = Math.min(LONGEST_POLL_ENDED, POLL_ENDED * 2 ** state.rests);
+  state.rests += 1;
+  pollAgain(turn, ms);
+}
+
+/** Whether the coverage has ended and all of it is known. */
+function isResting({ phase, status, stay }) {
+  return phase === "ended" && status === "ended" && !stay;
 }
 
 function stop(turn, code) {
@@ -373,7 +391,8 @@ function unpolled(turn, { waited = false, busy = false }) {
   if (!state.poll) return;
   state.polled = false;
   if (state.phase !== "ended") show(turn, "reconnecting");
-  if (waited) pollAgain(turn, 0, FIRST_DELAY);
+  if (isResting(state)) rest(turn);
+  else if (waited) pollAgain(turn, 0, FIRST_DELAY);
   else pollAgain(turn, busy ? LONGEST_LATER_DELAY : POLL_EVERY);
 }
 
