@@ -15,7 +15,9 @@ write with the same key changes nothing and gets the first one's answer; without
 protection from duplicates. `version` is the state that the writer saw: the `revision` of an update
 frame, or the hidden field of the page (below 0 for a draft). `action` is `publish` (the default) or
 `draft`; `publish_at` is ISO 8601, in UTC where it names no offset: with `publish` and a time to
-come the update is scheduled, a time that is past means now, and `draft` drops it.
+come the update is scheduled. With `draft` a scheduled draft stays scheduled for that time, until it
+is sent without one; any other stays unscheduled. A time that has passed is refused, unless it is
+the draft's own or later than `pressed`, the time when a script sent the write first.
 
 With `Accept: application/json` the answer is one JSON object:
 
@@ -270,6 +272,8 @@ def acknowledge(
     if done.action == "unchanged" and "delete" in request.POST:
         text = _("This update was already deleted.")
     messages.success(request, text)
+    if done.action == "drafted" and request.POST.get("publish_at"):
+        text = _("Draft saved. It is not scheduled.")
     return redirect("liveblog:editor", blog.slug)
 
 
