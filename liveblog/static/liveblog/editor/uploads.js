@@ -24,7 +24,7 @@ function pictures() {
     types: dataset.types.split(" "),
     longestSide: Number(dataset.longestSide), // px
   };
-  const find = (name) => box.querySelector(`[data-${name}]`);
+  const find = (name) => form.querySelector(`[data-${name}]`);
   const [list, template, chooser] = [find("uploads"), find("upload"), find("file")];
   const sending = form.querySelector("[data-sending]");
   const uploads = new Set(); // unfinished ones
@@ -281,5 +281,5 @@ function pictures() {
   const mine = form.querySelector("[data-mine]");
   mine.addEventListener("click", (event) => hold(event, true), { capture: true });
 
-  box.hidden = false;
+  find("tools").hidden = false;
 }
