@@ -1,5 +1,7 @@
 """The editor's page: its forms' fields, and the answers.
 
+`?before=<id>` shows the updates older than that one, as on the reader's page.
+
 `/liveblog/<slug>/edit/` takes a POST of form fields. The fields determine the write:
 
 * a new update: `headline`, `body`, `author`, `key_event`, `pinned`, `action`, `publish_at`;
@@ -150,7 +152,8 @@ def page(
     deleted = blog.updates.filter(deleted=True).order_by(F("saved").desc(nulls_last=True), "-pk")
     context |= {"deleted": deleted[:MAX_DELETED_SHOWN], "pictures": PICTURES}
     context["about"] = AboutForm(instance=blog) if may.run else None
-    context |= stream(blog)
+    edge = requested_row(request, blog.updates.filter(draft=False), "before")
+    context |= stream(blog, edge=edge)
     return render(request, "liveblog/editor/editor.html", context, status=status)
 
 
@@ -269,11 +272,11 @@ def acknowledge(
         "unchanged": _("No changes to save."),
     }
     text = sentences[done.action]
+    if done.action == "drafted" and request.POST.get("publish_at"):
+        text = _("Draft saved. It is not scheduled.")
     if done.action == "unchanged" and "delete" in request.POST:
         text = _("This update was already deleted.")
     messages.success(request, text)
-    if done.action == "drafted" and request.POST.get("publish_at"):
-        text = _("Draft saved. It is not scheduled.")
     return redirect("liveblog:editor", blog.slug)
 
 
