@@ -17,8 +17,7 @@ CHANGED = (
     "import os, signal\n"
     "from channels_realtime.interface import command_line\n"
     "from channels_realtime.interface import server\n"
-    "from channels_realtime.interface.takeover import giving, messages, taking\n"
-    "from channels_realtime.interface.websocket.protocol import WebSocket\n"
+    "from channels_realtime.interface.takeover import exporting, giving, messages, taking\n"
     "{}\n"
     "command_line.main()\n"
 )
@@ -33,12 +32,12 @@ FAILS = "giving.export_shared = lambda *_: 1 / 0"
 
 # As for a socket with TLS, for which Twisted needs packages that are not installed here.
 STAYS = """
-export = WebSocket.export
+export = exporting.export_websocket
 def refuse(socket):
     if socket.path == "/group/staying/":
         raise ValueError("it is one of those")
     return export(socket)
-WebSocket.export = refuse
+exporting.export_websocket = refuse
 """
 
 

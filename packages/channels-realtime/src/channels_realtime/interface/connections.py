@@ -164,9 +164,13 @@ class Connections:
     def register(self, connection: WebSocket | Request) -> str:
         """Give a connection a reply channel; returns its name."""
         reply_channel = f"{self.process}{next(self.numbers):x}"
+        self.register_as(reply_channel, connection)
+        return reply_channel
+
+    def register_as(self, reply_channel: str, connection: WebSocket | Request) -> None:
+        """Register it by the reply channel that it had in another process."""
         self.by_reply_channel[reply_channel] = connection
         self.number_of_sockets += isinstance(connection, WebSocket)
-        return reply_channel
 
     def unregister(self, reply_channel: str) -> bool:
         """Take a reply channel and its deadlines away; returns whether it was there."""

@@ -341,7 +341,7 @@ class Request(http.Request):
         """Go on with what another process has exported."""
         self.connections.unregister(self.reply_channel)  # that of __init__
         self.reply_channel = state["reply_channel"]
-        self.connections.by_reply_channel[self.reply_channel] = self
+        self.connections.register_as(self.reply_channel, self)
         self.method, self.uri, self.clientproto = state["method"], state["uri"], state["version"]
         self.path = self.uri.partition(b"?")[0]
         self.content = BytesIO()

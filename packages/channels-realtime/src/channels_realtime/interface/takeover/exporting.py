@@ -12,6 +12,7 @@ from channels_realtime.interface.new_connection import NewConnection
 from channels_realtime.interface.reactor import reactor
 from channels_realtime.interface.takeover.internals import ending, peer_of, unsent_data
 from channels_realtime.interface.takeover.state import ConnectionState, SharedState
+from channels_realtime.interface.takeover.websockets import export_websocket
 from channels_realtime.interface.websocket.admission import Waiting
 from channels_realtime.interface.websocket.protocol import WebSocket
 
@@ -92,7 +93,7 @@ def export_connection(
             "rest": waiting.handshake.rest,
         }
     elif isinstance(protocol, WebSocket):
-        state["websocket"] = protocol.export()
+        state["websocket"] = export_websocket(protocol)
     elif isinstance(protocol, NewConnection):
         state["new"] = protocol.export()
     elif not isinstance(protocol, Channel):

@@ -11,6 +11,7 @@ from channels_realtime.interface.new_connection import NewConnection
 from channels_realtime.interface.reactor import reactor
 from channels_realtime.interface.takeover.internals import adopt
 from channels_realtime.interface.takeover.state import ConnectionState, SharedState
+from channels_realtime.interface.takeover.websockets import restore_websocket
 from channels_realtime.interface.websocket.admission import Transport, UnreadHandshake
 from channels_realtime.interface.websocket.protocol import WebSocket
 
@@ -40,7 +41,7 @@ def restore_connection(connections: "Connections", descriptor: int, state: Conne
         websocket = WebSocket(connections)
         transport.protocol = websocket
         websocket.makeConnection(transport)
-        websocket.restore(state["websocket"])
+        restore_websocket(connections, websocket, state["websocket"])
     restore_transport(connections, transport, state)
 
 

@@ -17,8 +17,6 @@ from channels_realtime.close_codes import FLOOD, GOING_DOWN, TOO_BIG, TRY_AGAIN_
 from channels_realtime.interface.http_errors import BUSY, RETRY_AFTER, refusal
 from channels_realtime.interface.proxy import Address, client_address
 from channels_realtime.interface.redis.outbox import FOREVER, Message
-from channels_realtime.interface.takeover.internals import CLOSE_ATTRIBUTES, unfinished_frames
-from channels_realtime.interface.takeover.state import WebSocketState
 from channels_realtime.interface.websocket.compression import (
     Corrupt,
     History,
@@ -64,7 +62,6 @@ CLOSE_WITHIN = 5  # s between a close frame and the end of the connection
 RECEIVE_PATIENCE = 20  # s that a client's message may wait for Redis before its socket is closed
 WEBSOCKET_SCHEMES = {"http": "ws", "https": "wss"}
 MOST_EARLY = 100  # frames kept for a socket whose handshake is not answered yet
-ANY_RATE = 1e9  # frames per second: no limit
 
 # Of --ping-interval, by which a ping may come early: thousands of sockets that were opened within a
 # second would else be pinged within a second, for ever.
@@ -122,6 +119,9 @@ class WebSocket(WebSocketServerProtocol):
         with suppress(AttributeError, OSError):  # a unix socket has no such option
             self.transport.setTcpNoDelay(True)
         connect_protocol(self)
+        self.trafficStats = self.factory.traffic_stats
+        raw = raw_socket(self.transport)
+        self.send_now = raw.send if raw is not None else None
 
     def begin(self, handshake: Handshake, rest: bytes) -> None:
         """Take a handshake, which waits for its answer; `rest`: bytes that came right behind it."""
@@ -129,7 +129,6 @@ class WebSocket(WebSocketServerProtocol):
         if rest:
             connections.messages.add(self, len(rest))
         self.packets_received = 0
-        self.trafficStats = self.factory.traffic_stats
         self.opened_at = self.last_data = time.monotonic()
         self.data = rest
         self.key = handshake.key
@@ -141,8 +140,6 @@ class WebSocket(WebSocketServerProtocol):
             (name for name in handshake.protocols if name in self.factory.protocols), None
         )
         self.reply_channel = connections.register(self)
-        raw = raw_socket(self.transport)
-        self.send_now = raw.send if raw is not None else None
         peer = self.transport.getPeer()
         address = [peer.host, peer.port] if hasattr(peer, "port") else None
         self.client_addr, self.forwarded_scheme = client_address(
@@ -542,85 +539,6 @@ class WebSocket(WebSocketServerProtocol):
             self.connections.metrics.count("pings")
             self.sendData(PING)
         return self.open_due()
-
-    # Between two processes: see channels_realtime.interface.takeover
-
-    def export(self) -> WebSocketState:
-        """Its state, for another process. Raises ValueError where that cannot be moved."""
-        received, discards = self.data, False
-        if self.state in (self.STATE_OPEN, self.STATE_CLOSING):
-            discards = self.discards or self.failedByMe and self.inside_message
-            received = b"" if discards else unfinished_frames(self)
-        return {
-            "reply_channel": self.reply_channel,
-            "is_registered": self.connections.has(self.reply_channel),
-            "state": self.state,
-            "path": self.path,
-            "client_addr": self.client_addr,
-            "order": self.packets_received,
-            "opened_at": self.opened_at,
-            "last_data": self.last_data,
-            "key": self.key,
-            "protocol_to_accept": self.protocol_to_accept,
-            "connect_sent": self.connect_sent,
-            "muted": self.muted,
-            "early": self.early or [],
-            "bucket": self.rate_limit.export() if self.rate_limit else None,
-            "pinged_at": self.pinged_at,
-            "extension": self.extension,
-            "received": received,
-            "discards": discards,
-            "closing_since": self.closing_since,
-            "close": {name: getattr(self, name) for name in CLOSE_ATTRIBUTES},
-        }
-
-    def restore(self, state: WebSocketState) -> None:
-        """Go on with what another process has exported. The transport is connected."""
-        connections = self.connections
-        self.trafficStats = self.factory.traffic_stats
-        self.reply_channel = state["reply_channel"]
-        if state["is_registered"]:
-            connections.by_reply_channel[self.reply_channel] = self
-            connections.number_of_sockets += 1
-        self.path = state["path"]
-        self.client_addr = state["client_addr"]
-        self.packets_received = state["order"]
-        self.opened_at = state["opened_at"]
-        self.key = state["key"]
-        self.protocol_to_accept = state["protocol_to_accept"]
-        if state["extension"]:
-            self.extension = state["extension"]
-            take_compressed(self)
-        raw = raw_socket(self.transport)
-        self.send_now = raw.send if raw is not None else None
-        if state["early"]:
-            self.early = state["early"]
-            self.early_size = sum(map(len, self.early))
-            connections.writes.add(self, self.early_size)
-        if state["state"] == self.STATE_CONNECTING:
-            connections.admission.under_way.add(self)
-        else:
-            self.state = self.STATE_OPEN
-            # Nothing in here is complete, so nothing is delivered; the frames were counted before.
-            self.rate_limit = TokenBucket(ANY_RATE, self.opened_at)
-        if state["received"]:
-            self.dataReceived(state["received"])
-        self.state = state["state"]
-        self.discards = state["discards"]
-        self.last_data = state["last_data"]
-        self.pinged_at = state["pinged_at"]
-        rate, bucket = connections.options.message_rate, state["bucket"]
-        self.rate_limit = TokenBucket.restore(bucket, rate) if bucket and rate else None
-        self.connect_sent = state["connect_sent"]
-        self.muted = state["muted"]
-        self.closing_since = state["closing_since"]
-        vars(self).update(state["close"])
-        if self.closing_since is not None:
-            connections.wheel.schedule(self, self.closing_since + CLOSE_WITHIN)
-        elif self.state == self.STATE_CONNECTING:
-            connections.wheel.schedule(self, self.handshake_due())
-        else:
-            connections.wheel.schedule(self, self.open_due())
 
     def log_action(self, action: str) -> None:
         if not self.connections.action_logger:
