@@ -101,6 +101,7 @@ def test_the_chat_beside_a_blog_shows_its_field_with_or_without_messages(stack, 
     page.goto(f"http://{stack.address}/liveblog/{blog}/")
     page.get_by_text("Join the chat").click()
     page.locator(".beside iframe").scroll_into_view_if_needed()
+    page.frame_locator(".beside iframe").locator("[data-status]").wait_for()  # it loads lazily
     chat = page.frame(url="**/chat/**")
     is_live(chat)
 
