@@ -128,17 +128,6 @@ def test_django_admits_the_delay_app():
     assert done.stdout.strip() == "channels_delay", done.stderr
 
 
-@pytest.fixture
-def stock_layer():
-    """asgi-redis's own layer, bridged only by compat."""
-    import asgi_redis
-    from harness.environment import redis_server
-
-    layer = asgi_redis.RedisChannelLayer(hosts=[redis_server.url], prefix="stock:")
-    yield layer
-    layer.flush()
-
-
 def test_a_message_survives_packing_with_any_key(stock_layer):
     message = {"text": "Grüße", "bytes": b"\x00\xff", "list": [1, {"deep": None}], "map": {1: 2}}
     stock_layer.send("packed", message)

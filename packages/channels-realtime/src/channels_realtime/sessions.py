@@ -5,18 +5,30 @@ the disconnect deletes it, and a dead process's sessions go with the process.
 
 Where the consumer of a connect saves its session, nothing is loaded, and the session is written
 together with what is sent to the socket first; see channels_realtime.worker.conversation.
+
+On another channel layer, above all the in-memory layer that channels.test puts in the place of the
+configured one, a session is stored where channels stores it without CHANNEL_SESSION_ENGINE.
 """
 
+import hashlib
+import importlib
 from typing import Any
 
 from channels import DEFAULT_CHANNEL_LAYER, channel_layers
+from django.apps import apps
 from django.conf import settings
+from django.contrib.sessions.backends import cache
 from django.contrib.sessions.backends.base import CreateError, SessionBase
+from django.core.cache.backends.locmem import LocMemCache
+from django.core.exceptions import ImproperlyConfigured
 
 from channels_realtime.layer.channel_layer import Transport
 from channels_realtime.layer.commands import Command
 from channels_realtime.layer.envelope import MESSAGE, STAMP
 from channels_realtime.worker.conversation import ending, new_conversation
+
+BACKENDS = "django.contrib.sessions.backends"
+MOST_IN_MEMORY = 100_000  # sessions; Django's default of 300 is fewer than sockets may be open
 
 
 def deletion() -> Command[None] | None:
@@ -24,7 +36,8 @@ def deletion() -> Command[None] | None:
     name = ending()
     if name is None or not is_our_engine():
         return None
-    return SessionStore(reply_channel=name).delete_command()
+    layer = channel_layers[DEFAULT_CHANNEL_LAYER].channel_layer
+    return SessionStore(reply_channel=name).delete_command() if is_ours(layer) else None
 
 
 def is_our_engine() -> bool:
@@ -32,21 +45,64 @@ def is_our_engine() -> bool:
     return engine == __name__
 
 
+def is_ours(layer: object) -> bool:
+    """Whether the channel layer is one of this package, which stores sessions."""
+    return isinstance(layer, Transport)
+
+
+def session_for_reply_channel(reply_channel: str) -> SessionBase:
+    """The session of a socket. channels_realtime.compat has channels.sessions call this.
+
+    Raises ImproperlyConfigured where neither the channel layer nor SESSION_ENGINE can store it.
+    """
+    wrapper = channel_layers[DEFAULT_CHANNEL_LAYER]
+    session: SessionBase
+    if is_ours(wrapper.channel_layer):
+        session = SessionStore("chn" + reply_channel, reply_channel)
+        session.keys()  # loads it
+        return session
+    # channels' key, which fits into the 40 characters of Django's engines.
+    key = "chn" + hashlib.sha1(reply_channel.encode()).hexdigest()[:29]
+    if can_store(settings.SESSION_ENGINE):
+        session = importlib.import_module(settings.SESSION_ENGINE).SessionStore(key)
+    elif wrapper.local_only():
+        session = MemoryStore(key)
+    else:
+        raise ImproperlyConfigured(
+            "CHANNEL_SESSION_ENGINE = 'channels_realtime.sessions' stores sessions in the channel"
+            f" layer of channels_realtime, not in {wrapper}, where it needs a SESSION_ENGINE that"
+            f" stores sessions on the server, which {settings.SESSION_ENGINE} does not do here."
+        )
+    session.keys()
+    session._session_key = key  # loading a session that is not there has reset it
+    return session
+
+
+def can_store(engine: str) -> bool:
+    """Whether a Django session engine can store the session of a socket in this project."""
+    if engine in (f"{BACKENDS}.db", f"{BACKENDS}.cached_db"):
+        # Django's default, also of a project that has no sessions.
+        return apps.is_installed("django.contrib.sessions")
+    return engine not in (f"{BACKENDS}.signed_cookies", __name__)
+
+
+class MemoryStore(cache.SessionStore):
+    """A session in this process's memory: where the channel layer is in memory too."""
+
+    def __init__(self, session_key: str | None = None) -> None:
+        super().__init__(session_key)
+        options = {"OPTIONS": {"MAX_ENTRIES": MOST_IN_MEMORY}}
+        self._cache = LocMemCache("channels_realtime.sessions", options)
+
+
 class SessionStore(SessionBase):
-    """The session of one reply channel."""
+    """The session of one reply channel, on a channel layer of this package."""
 
     def __init__(self, session_key: str | None = None, reply_channel: str = "") -> None:
         super().__init__(session_key)
         self.reply_channel = reply_channel
         self.layer: Transport = channel_layers[DEFAULT_CHANNEL_LAYER].channel_layer
         self.found = False
-
-    @classmethod
-    def for_reply_channel(cls, reply_channel: str) -> "SessionStore":
-        """channels_realtime.compat has channels.sessions call this."""
-        session = cls("chn" + reply_channel, reply_channel)
-        session.keys()  # loads it
-        return session
 
     @property
     def shard(self) -> int:
@@ -64,7 +120,11 @@ class SessionStore(SessionBase):
         if packed is None:
             return {}
         self.found = True
-        values: dict[str, Any] = self.layer.codec.unpack(bytes(STAMP.size) + packed).content
+        content = self.layer.codec.unpack(bytes(STAMP.size) + packed).content
+        # A release before this one stored the values themselves.
+        values: dict[str, Any] = (
+            self.serializer().loads(content) if isinstance(content, bytes) else content
+        )
         return values
 
     def exists(self, session_key: str) -> bool:
@@ -74,14 +134,16 @@ class SessionStore(SessionBase):
         self.save(must_create=True)
 
     def save(self, must_create: bool = False) -> None:
-        """Write the session; `must_create` where load() found none."""
+        """Write the session; `must_create` where load() found none.
+
+        Raises what SESSION_SERIALIZER raises for a value that it cannot store.
+        """
         if must_create:
             if self.found:
                 raise CreateError
             self.found = True
             return  # an empty session is as good as none
-        values = dict(self.items())
-        packed = self.layer.codec.pack(MESSAGE, None, values)
+        packed = self.layer.codec.pack(MESSAGE, None, self.serializer().dumps(dict(self.items())))
         expiry = settings.SESSION_COOKIE_AGE
         write = self.layer.scripts.session_save(self.shard, self.reply_channel, expiry, packed)
         if conversation := new_conversation(self.reply_channel):

@@ -158,14 +158,19 @@ class Project:
 
 
 class Board(Project):
-    """The foreign project on the Redis of `url`, under a prefix of its own."""
+    """The foreign project on the Redis of `url`, under a prefix of its own.
+
+    Args:
+        environ: more for its settings, as BOARD_LAYER and BOARD_SESSIONS.
+    """
 
     root = Path(__file__).resolve().parent / "foreign"
     layer_path = "board.asgi:channel_layer"
 
-    def __init__(self, url: str):
+    def __init__(self, url: str, **environ: str):
         super().__init__()
         self.url = url
+        self.settings = environ
         self.prefix = f"{os.urandom(16).hex()}:"
 
     def __enter__(self) -> Self:
@@ -174,12 +179,26 @@ class Board(Project):
             "BOARD_REDIS": self.url,
             "BOARD_PREFIX": self.prefix,
             "BOARD_DATABASE": str(self.folder / "db.sqlite3"),
-        }
+        } | self.settings
         return self
 
     def worker(self, *options: str, **environ: str) -> Process:
         """Start a worker; the first makes the database. See Interface.wait_for_worker."""
+        self.make_database()
+        return super().worker(*options, **environ)
+
+    def runserver(self) -> Interface:
+        """Start the development server, and wait until one of its worker threads answers."""
+        self.make_database()
+        port = free_port()
+        command = [sys.executable, "manage.py", "runserver", "--noreload", f"127.0.0.1:{port}"]
+        server = Interface(port, command, **self.options())
+        self.processes.append(server)
+        server.wait_ready(lambda: can_connect(port), "the development server")
+        return server.wait_for_worker()
+
+    def make_database(self) -> None:
+        """Make the tables, once."""
         if not (self.folder / "db.sqlite3").exists():
             migrate = self.start("manage.py", "migrate", "--run-syncdb", "-v0")
             assert migrate.wait() == 0, migrate.output()
-        return super().worker(*options, **environ)

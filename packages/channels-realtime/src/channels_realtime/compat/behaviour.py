@@ -25,8 +25,8 @@ def outlast_blpop() -> None:
 def name_sessions_by_reply_channel() -> None:
     """channels passes its session engine a hash of the reply channel's name.
 
-    An engine that has `SessionStore.for_reply_channel` gets the name itself, by which it can tell
-    the interface server that the session belongs to.
+    An engine that has a `session_for_reply_channel` gets the name itself, by which it can tell the
+    interface server that the session belongs to.
     """
     import channels.sessions
     from django.conf import settings
@@ -35,10 +35,8 @@ def name_sessions_by_reply_channel() -> None:
 
     def session_for_reply_channel(reply_channel: str) -> Any:
         name = getattr(settings, "CHANNEL_SESSION_ENGINE", settings.SESSION_ENGINE)
-        store = importlib.import_module(name).SessionStore
-        if hasattr(store, "for_reply_channel"):
-            return store.for_reply_channel(reply_channel)
-        return original(reply_channel)
+        engine = importlib.import_module(name)
+        return getattr(engine, "session_for_reply_channel", original)(reply_channel)
 
     channels.sessions.session_for_reply_channel = session_for_reply_channel
 
@@ -46,16 +44,22 @@ def name_sessions_by_reply_channel() -> None:
 def bound_enforce_ordering() -> None:
     """channels' enforce_ordering waits for ever for a message that failed or was lost.
 
-    The replacement is imported when a consumer is first decorated: it needs the worker's modules,
-    which a project that uses the bridges alone never loads.
+    The replacement serves messages of our channel layer; those of another one are left to channels'
+    own. It is imported when a consumer is first decorated: it needs the worker's modules, which a
+    project that uses the bridges alone loads for no other reason.
     """
     import channels.sessions
+
+    stock = channels.sessions.enforce_ordering
 
     def enforce_ordering(
         func: Callable[..., Any] | None = None, slight: bool = False
     ) -> Callable[..., Any]:
+        if func is None or slight:
+            stock(func, slight)  # raises ValueError for `slight`
+            return enforce_ordering
         from channels_realtime.worker.ordering import enforce_ordering as bounded
 
-        return bounded(func, slight)
+        return bounded(func, stock(func))
 
     channels.sessions.enforce_ordering = enforce_ordering

@@ -21,7 +21,6 @@ from channels_realtime.memory_budget import DEFAULT, Budget, parse_size  # noqa:
 if TYPE_CHECKING:
     from channels_realtime.interface.connections import ActionLogger
     from channels_realtime.interface.options import Options
-    from channels_realtime.layer.channel_layer import Transport
 
 
 # s, instead of Daphne's 20, by which silent sockets cost a quarter more. Proxies end a connection
@@ -160,9 +159,11 @@ class Interface(CommandLineInterface):
             )
         from channels_realtime.interface.server import Server
         from channels_realtime.internals import return_freed_memory
+        from channels_realtime.layer.requirement import require_transport
 
+        transport = require_transport(layer, "This interface server", "start `daphne`")
         return_freed_memory()
-        return Server(layer, read_options(parsed), access_log(parsed)).run()
+        return Server(transport, read_options(parsed), access_log(parsed)).run()
 
     def check_budget(self, parsed: Namespace) -> None:
         """End where the memory budget is too small for what the other options allow."""
@@ -212,7 +213,7 @@ def read_options(parsed: Namespace) -> "Options":
     )
 
 
-def load(name: str) -> "Transport":
+def load(name: str) -> Any:
     """The channel layer that `path.to.module:object` names. Raises LookupError."""
     sys.path.insert(0, ".")
     module, _, attributes = name.partition(":")
@@ -227,8 +228,7 @@ def load(name: str) -> "Transport":
         if not hasattr(layer, attribute):
             raise LookupError(name)
         layer = getattr(layer, attribute)
-    found: Transport = layer
-    return found
+    return layer
 
 
 def endpoints(parsed: Namespace) -> tuple[str, ...]:

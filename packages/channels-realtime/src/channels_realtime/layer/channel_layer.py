@@ -425,7 +425,13 @@ class Transport(BaseRedisChannelLayer):
         return found
 
     def channel_statistics(self, channel: str) -> ChannelStatistics:
-        """As asgi-redis, over the shards that answer."""
+        """As asgi-redis, over the shards that answer: the age is a whole number of seconds."""
+        statistics = self.measure_channel(channel)
+        statistics["messages_max_age"] = round(statistics["messages_max_age"])
+        return statistics
+
+    def measure_channel(self, channel: str) -> ChannelStatistics:
+        """The statistics with the age as exact as it is known."""
         found = self.on_each_shard(lambda client: self.channel_statistics_of(client, channel))
         return ChannelStatistics(
             messages_count=sum(each["messages_count"] for each in found),

@@ -188,10 +188,10 @@ def processes(layer: "Transport") -> dict[str, Report]:
 
 
 def queues(layer: "Transport", channels: Iterable[str]) -> dict[str, "ChannelStatistics"]:
-    """The statistics of each channel."""
+    """The statistics of each channel, ages with their fractions."""
     # runworker adds the route of Django's views itself.
     names = sorted({"http.request", *channels})
-    return {name: layer.channel_statistics(name) for name in names}
+    return {name: layer.measure_channel(name) for name in names}
 
 
 @dataclass(frozen=True)

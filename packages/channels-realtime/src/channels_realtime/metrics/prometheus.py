@@ -15,7 +15,8 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from channels_realtime.layer.channel_layer import ChannelStatistics, Transport
+from channels_realtime.layer.channel_layer import ChannelStatistics
+from channels_realtime.layer.requirement import require_transport
 from channels_realtime.metrics.counters import Hung, Report, hung_workers, processes, queues
 from channels_realtime.metrics.latency import buckets
 
@@ -58,7 +59,7 @@ def metrics_view(request: HttpRequest, collectors: Sequence[Collector] = ()) -> 
     `collectors`: the project's own, as `path("metrics", metrics_view, {"collectors": […]})`.
     """
     wrapper = channel_layers[DEFAULT_CHANNEL_LAYER]
-    layer: Transport = wrapper.channel_layer
+    layer = require_transport(wrapper.channel_layer, "/metrics")
     registry = CollectorRegistry()
     registry.register(
         Snapshot(

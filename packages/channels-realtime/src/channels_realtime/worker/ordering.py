@@ -1,4 +1,5 @@
-"""`enforce_ordering` that cannot block a socket for ever; compat puts it in the place of channels'.
+"""`enforce_ordering` that cannot block a socket for ever; compat puts it in the place of channels',
+for the messages of our channel layer.
 
 A message that comes before its turn waits in a channel of its socket's. Its turn comes when the
 one before it has run, whether that succeeded or not. If that one was lost with its worker, the
@@ -21,6 +22,7 @@ from channels.sessions import (
 )
 
 from channels_realtime.close_codes import TRY_AGAIN_LATER
+from channels_realtime.layer.channel_layer import Transport
 from channels_realtime.worker.conversation import postpone
 from channels_realtime.worker.sending import flush
 
@@ -43,13 +45,11 @@ class Gap(NamedTuple):
 gaps: dict[str, Gap] = {}  # by reply channel
 
 
-def enforce_ordering(func: Consumer | None = None, slight: bool = False) -> Consumer:
-    """Run the consumers of one socket in the order in which its messages were sent."""
-    if slight:
-        raise ValueError("Slight ordering is always on since Channels 1.0; remove the decorator.")
-    if func is None:
-        return enforce_ordering
-    consumer = func
+def enforce_ordering(consumer: Consumer, stock: Consumer) -> Consumer:
+    """Run the consumers of one socket in the order in which its messages were sent.
+
+    `stock`: the consumer as channels' own decorator returns it, for messages of other layers.
+    """
 
     @functools.wraps(consumer)
     def inner(message: Message, *args: Any, **kwargs: Any) -> None:
@@ -76,7 +76,14 @@ def enforce_ordering(func: Consumer | None = None, slight: bool = False) -> Cons
             wait(message, order, expected)
 
     with_session: Consumer = channel_session(inner)
-    return with_session
+
+    @functools.wraps(consumer)
+    def choose(message: Message, *args: Any, **kwargs: Any) -> Any:
+        layer = getattr(message.channel_layer, "channel_layer", message.channel_layer)
+        ordered = with_session if isinstance(layer, Transport) else stock
+        return ordered(message, *args, **kwargs)
+
+    return choose
 
 
 def wait(message: Message, order: int, expected: int) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import redis
-from asgiref.base_layer import BaseChannelLayer
 from channels.channel import Channel, Group
 from channels.message import pending_message_store
 
@@ -45,15 +44,8 @@ def take_pending() -> list[tuple[Channel | Group, Content]]:
     return pending
 
 
-def flush(layer: Transport | BaseChannelLayer) -> list[str]:
-    """Send them all now. Returns the names of the channels that stayed full.
-
-    Raises ChannelFull where the layer is another than ours.
-    """
-    if not isinstance(layer, Transport):
-        for sender, message in take_pending():
-            sender.send(message, immediately=True)
-        return []
+def flush(layer: Transport) -> list[str]:
+    """Send them all now. Returns the names of the channels that stayed full."""
     outcome = send_groups(layer, conversation.take_writes(), take_pending())
     return outcome.undelivered + run(layer, outcome.unsent)
 

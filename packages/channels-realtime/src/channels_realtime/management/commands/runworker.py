@@ -1,17 +1,22 @@
-"""channels' runworker, with the worker of channels_realtime.worker.worker."""
+"""channels' runworker, with the worker of channels_realtime.worker.worker on our channel layer."""
 
+import os
 from argparse import ArgumentParser
 from functools import partial
 from typing import Any
 
 import channels.worker
+from asgiref.base_layer import BaseChannelLayer
 from channels import channel_layers
 from channels.handler import ViewConsumer
 from channels.management.commands import runworker
 from channels.routing import route
+from django.conf import settings
 from django.core.management.base import CommandError
 
 from channels_realtime.interface.liveness import READY_CHANNEL
+from channels_realtime.layer.channel_layer import Transport
+from channels_realtime.layer.requirement import UnsupportedLayer
 from channels_realtime.worker import timeouts, worker
 from channels_realtime.worker.recycling import Limits, can_measure_memory
 
@@ -49,6 +54,10 @@ class Command(runworker.Command):
         except ValueError as error:
             raise CommandError(str(error), returncode=2) from None
         layer = channel_layers[options["layer"]]
+        if not isinstance(layer.channel_layer, Transport):
+            self.choose_stock_worker(layer.channel_layer, limits)
+            super().handle(*args, **options)
+            return
         if READY_CHANNEL not in layer.router.channels:
             layer.router.add_route(route(READY_CHANNEL, ViewConsumer()))
         names = {name: options[name] for name in ("only_channels", "exclude_channels")}
@@ -60,3 +69,13 @@ class Command(runworker.Command):
         runworker.WorkerGroup = partial(worker.WorkerGroup, limits=limits, timeouts=configured)
         assert issubclass(worker.Worker, channels.worker.Worker)
         super().handle(*args, **options)
+
+    def choose_stock_worker(self, layer: BaseChannelLayer, limits: Limits) -> None:
+        """Have channels' command run its own worker, on a layer that ours cannot work on."""
+        if limits != Limits():
+            error = UnsupportedLayer("--max-messages or --max-memory", layer)
+            raise CommandError(str(error), returncode=error.exit_code)
+        if hasattr(settings, "CONSUMER_TIMEOUT") or os.environ.get("CONSUMER_TIMEOUT"):
+            self.stderr.write(str(UnsupportedLayer("CONSUMER_TIMEOUT", layer)))
+        runworker.Worker = channels.worker.Worker
+        runworker.WorkerGroup = channels.worker.WorkerGroup

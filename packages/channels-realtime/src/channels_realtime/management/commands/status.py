@@ -7,7 +7,8 @@ import redis
 from channels import DEFAULT_CHANNEL_LAYER, channel_layers
 from django.core.management.base import BaseCommand, CommandError
 
-from channels_realtime.layer.channel_layer import ChannelStatistics, Transport
+from channels_realtime.layer.channel_layer import ChannelStatistics
+from channels_realtime.layer.requirement import UnsupportedLayer, require_transport
 from channels_realtime.metrics.counters import (
     PUBLISH,
     Hung,
@@ -25,7 +26,10 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         wrapper = channel_layers[DEFAULT_CHANNEL_LAYER]
-        layer: Transport = wrapper.channel_layer
+        try:
+            layer = require_transport(wrapper.channel_layer, "The status")
+        except UnsupportedLayer as error:
+            raise CommandError(str(error), returncode=error.exit_code) from None
         try:
             found = processes(layer)
             waiting = queues(layer, wrapper.router.channels)

@@ -44,6 +44,17 @@ def numbered_receive(message):
     message.reply_channel.send({"text": message.channel_session["seen"]})
 
 
+@channel_session
+def kept_connect(message):
+    message.channel_session["values"] = {"big": 2**70, "map": {1: "one"}, "pair": (1, 2)}
+    message.reply_channel.send({"accept": True})
+
+
+@channel_session
+def kept_receive(message):
+    message.reply_channel.send({"text": repr(message.channel_session["values"])})
+
+
 @channel_session_user_from_http
 def room_connect(message, room):
     message.channel_session["room"] = room

@@ -8,7 +8,7 @@ ROOT_URLCONF = "board.urls"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
-    "channels_realtime",
+    *(() if "BOARD_BRIDGES_ALONE" in os.environ else ("channels_realtime",)),
     "channels",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -28,14 +28,23 @@ DATABASES = {
 }
 # No test logs in with a password: nothing is gained from a slow hash.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+IN_MEMORY = os.environ.get("BOARD_LAYER") == "asgiref.inmemory.ChannelLayer"
 CHANNEL_LAYERS = {
     "default": {
-        "BACKEND": "channels_realtime.layer.RedisChannelLayer",
-        "ROUTING": "board.routing.channel_routing",
+        "BACKEND": os.environ.get("BOARD_LAYER", "channels_realtime.layer.RedisChannelLayer"),
+        "ROUTING": os.environ.get("BOARD_ROUTING", "board.routing.channel_routing"),
         "CONFIG": {
-            "hosts": [os.environ["BOARD_REDIS"]],
-            "prefix": os.environ["BOARD_PREFIX"],
             "capacity": int(os.environ.get("BOARD_CAPACITY", 100)),
+            **(
+                {}
+                if IN_MEMORY
+                else {
+                    "hosts": [os.environ["BOARD_REDIS"]],
+                    "prefix": os.environ["BOARD_PREFIX"],
+                }
+            ),
         },
     }
 }
+if "BOARD_SESSIONS" in os.environ:
+    CHANNEL_SESSION_ENGINE = os.environ["BOARD_SESSIONS"]
