@@ -13,9 +13,6 @@
 //
 // `head` is the revision up to which all is known. A row is believed if it is newer than head and
 // than the known row with its id, so duplicates, late frames and reordering change nothing.
-//
-// A lost request is given up after 4 s and repeated within 1 s; a refused one is repeated within 4 s,
-// or 10 s if the server was overloaded.
 
 // All in ms.
 export const FIRST_DELAY = 1000; // bound of the first reconnect's delay, doubled each time
@@ -39,9 +36,8 @@ const QUIET = 20_000; // the same if there are no pulses
 export const POLL_AFTER = 2; // connections in a row that delivered nothing
 export const POLL_EVERY = 3000; // give or take a third
 export const POLL_HIDDEN = 15_000; // a page that becomes visible polls at once
-// After the end of the coverage, which may be reopened; doubled each time.
+// after the end, doubled each time
 export const POLL_ENDED = 30_000;
-export const LONGEST_POLL_ENDED = 600_000;
 const POLL_WITHIN = 3000;
 const SOCKET_AGAIN = 8000; // bound of a reconnect's delay while polls succeed
 const SLOWEST = 2; // doublings of ANSWER_WITHIN
@@ -91,7 +87,7 @@ export function begin(page) {
     poll: null, // the poll whose answer is due: {number, after}
     polls: 0,
     polled: false, // the last poll was answered
-    rests: 0, // pauses since the coverage has ended
+    rests: 0,
     hidden: false,
     readers: null, // null: unknown
     status: "connecting",
@@ -157,7 +153,7 @@ const TIMERS = {
     const { phase, awaiting } = turn.state;
     // A replay is on its way.
     if (phase === "open" && awaiting) pollAgain(turn, POLL_EVERY);
-    else if (!isResting(turn.state) || !turn.state.hidden) poll(turn); // else when it is shown
+    else if (!isResting(turn.state) || !turn.state.hidden) poll(turn);
   },
   polled: (turn) => unpolled(turn, { waited: true }),
 };
@@ -241,15 +237,12 @@ function settle(turn) {
   else rest(turn);
 }
 
-/** Poll rarely: the coverage may be reopened. */
+/** Poll rarely, as the coverage may be reopened. */
 function rest(turn) {
-  const { state } = turn;
-  const ms = Math.min(LONGEST_POLL_ENDED, POLL_ENDED * 2 ** state.rests);
-  state.rests += 1;
-  pollAgain(turn, ms);
+  pollAgain(turn, POLL_ENDED * Math.min(16, 2 ** turn.state.rests));
+  turn.state.rests += 1;
 }
 
-/** Whether the coverage has ended and all of it is known. */
 function isResting({ phase, status, stay }) {
   return phase === "ended" && status === "ended" && !stay;
 }
@@ -313,7 +306,6 @@ function askSoon(turn) {
   effects.push({ schedule: "ask", ms: LASTING + Math.floor(random() * bound) });
 }
 
-/** The ms over which all readers spread the same request. */
 function spread({ crowd }, least = ASK_SPREAD) {
   return Math.max(least, Math.min(LONGEST_SPREAD, crowd * SPREAD_PER_READER));
 }
@@ -498,7 +490,6 @@ function adopt(turn, frame, asked) {
   effects.push({ render: shown(state) }, { merged, reset: frame.reset });
 }
 
-/** Start again from the newest page. */
 function forget(turn, frame, restored) {
   const { state } = turn;
   // Rows newer than the backup no longer exist.
