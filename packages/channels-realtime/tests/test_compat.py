@@ -167,6 +167,47 @@ def test_ordering_works_on_the_stock_layer(stock_layer):
     assert (channel, content["order"]) == ("websocket.receive", 1)
 
 
+def test_test_cases_undo_their_preparation_and_refuse_a_database_in_memory():
+    """Django prepares the first test of a class before it looks whether the test is skipped."""
+    done = run_python(
+        "from channels_realtime import compat; compat.install()\n"
+        "import unittest, django\n"
+        "from django.conf import settings\n"
+        "layer = {'BACKEND': 'asgiref.inmemory.ChannelLayer', 'ROUTING': [], 'TEST_CONFIG': {}}\n"
+        "database = {'ENGINE': 'django.db.backends.sqlite3', 'NAME': ':memory:'}\n"
+        "settings.configure(\n"
+        "    INSTALLED_APPS=['channels'], DATABASES={'default': database},\n"
+        "    CHANNEL_LAYERS={'default': layer},\n"
+        ")\n"
+        "django.setup()\n"
+        "from channels import channel_layers\n"
+        "from channels.test import ChannelLiveServerTestCase, TransactionChannelTestCase\n"
+        "class Skipped(TransactionChannelTestCase):\n"
+        "    @unittest.skip('')\n"
+        "    def test(self): pass\n"
+        "class Live(ChannelLiveServerTestCase):\n"
+        "    def test(self): pass\n"
+        "def run(case):\n"
+        "    result = unittest.TestResult()\n"
+        "    unittest.defaultTestLoader.loadTestsFromTestCase(case)(result)\n"
+        "    return result\n"
+        "before = channel_layers['default']\n"
+        "assert len(run(Skipped).skipped) == 1\n"
+        "assert channel_layers['default'] is before\n"
+        "[(_, error)] = run(Live).errors\n"
+        "assert 'can not be used with in memory databases' in error, error\n"
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_importing_channels_loads_no_reactor_and_no_test_case():
+    done = run_python(
+        "from channels_realtime import compat; compat.install(); import sys, channels.handler\n"
+        "sys.exit(bool({'twisted.internet.reactor', 'django.test.testcases'} & {*sys.modules}))"
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_our_modules_raise_no_deprecation_warning():
     """Warnings are blamed on the module that caused them; only ours are turned into errors."""
     done = run_python(

@@ -1,10 +1,12 @@
 """A Channels 1.x project that knows nothing of this one runs on the transport, in every style."""
 
 import json
+import sqlite3
 import threading
 from contextlib import ExitStack
 
 import pytest
+from channels_realtime.layer import RedisChannelLayer
 from harness.environment import redis_server
 from harness.project import DAPHNE, Board
 from harness.waiting import PATIENCE, wait_until
@@ -84,6 +86,11 @@ def test_a_long_poll_is_answered_through_a_group(interface):
 
     wait_until(answered, "the news")
     assert (answers[0].status, answers[0].body) == (200, b"extra, extra")
+
+
+def test_a_view_leaves_the_response_to_a_consumer(interface):
+    response = interface.request("GET", "/later/")
+    assert (response.status, response.body) == (200, b"later")
 
 
 def test_a_class_based_consumer_echoes(client):
@@ -170,6 +177,14 @@ def test_a_consumer_closes_with_its_own_code(client):
     assert closed.value.rcvd.code == 4321
 
 
+def test_a_consumer_closes_by_an_exception(client):
+    websocket = client("/closing/")
+    websocket.send("close, please")
+    with pytest.raises(ConnectionClosed) as closed:
+        frame(websocket)
+    assert closed.value.rcvd.code == 4321
+
+
 def test_bound_data_goes_both_ways(interface, client):
     websocket = client("/board/")
 
@@ -209,6 +224,59 @@ def test_both_interface_servers_share_a_group(project):
         assert [frame(one), frame(other)] == ["somebody: from daphne"] * 2
         one.send("from ours")
         assert [frame(one), frame(other)] == ["somebody: from ours"] * 2
+
+
+@pytest.mark.parametrize(
+    ("label", "number", "environ"),
+    [
+        ("tests_channels", 7, {}),
+        ("tests_channels.Live", 2, {"BOARD_LAYER": "asgi_redis.RedisChannelLayer"}),
+        ("tests_channels.LiveWithSettings", 1, {"BOARD_START_METHOD": "spawn"}),
+        ("tests_names", 81, {}),
+    ],
+    ids=["ours", "stock", "spawned", "all names on three layers"],
+)
+def test_the_tests_of_the_project_pass(project, label, number, environ):
+    run = project.start("manage.py", "test", f"board.{label}", **environ)
+    assert run.wait() == 0, run.output()
+    assert f"Ran {number} test" in run.output()
+
+
+def test_a_pool_of_workers_serves_views_of_a_project_without_routes():
+    with Board(redis_server.url) as project:
+        project.environ["BOARD_ROUTING"] = "board.routing.nothing"
+        pool = project.start("manage.py", "runworker", "--only-channels", "http.request")
+        pool.wait_for_output("Listening on")
+        project.interface().wait_for_worker()
+
+
+def test_delayed_messages_of_an_older_django_are_sent(project):
+    """Also those that wait in the table of an older Django, where the app's label was another."""
+    check = project.start("manage.py", "makemigrations", "--check", "--dry-run")
+    with sqlite3.connect(project.folder / "db.sqlite3", timeout=PATIENCE) as database:
+        # As Django 1.11 makes the table for the app channels.delay.
+        database.execute(
+            'CREATE TABLE "channels.delay_delayedmessage" ("id" integer NOT NULL PRIMARY KEY'
+            ' AUTOINCREMENT, "due_date" datetime NOT NULL, "channel_name" varchar(512) NOT NULL,'
+            ' "content" text NOT NULL)'
+        )
+        database.execute(
+            'INSERT INTO "channels.delay_delayedmessage" VALUES (1, "2020-02-02 20:20:20",'
+            """ "notice.add", '{"text": "from the old table"}')"""
+        )
+    layer = RedisChannelLayer(hosts=[redis_server.url], prefix=project.prefix)
+    content = {"text": "delayed today"}
+    layer.send("asgi.delay", {"channel": "notice.add", "content": content, "delay": 10})
+    project.start("manage.py", "rundelay", "--sleep", "0.1")
+
+    def rows(query):
+        with sqlite3.connect(project.folder / "db.sqlite3", timeout=PATIENCE) as database:
+            return {text for (text,) in database.execute(query)}
+
+    expected = {"from the old table", "delayed today"}
+    wait_until(lambda: expected <= rows("SELECT text FROM board_notice"), "both notices")
+    assert not rows('SELECT id FROM "channels.delay_delayedmessage"')
+    assert check.wait() == 0, check.output()
 
 
 def test_the_transport_imports_nothing_of_the_live_blog(project):

@@ -7,7 +7,7 @@ and work in `bridges`, what changes how they behave in `behaviour`.
 
 from collections.abc import Callable
 
-from channels_realtime.compat import behaviour, bridges
+from channels_realtime.compat import behaviour, bridges, delay, testcases
 from channels_realtime.compat.versions import (
     LEGACY_ASGIREF,
     WRITTEN_FOR,
@@ -39,6 +39,10 @@ BRIDGES: tuple[Bridge, ...] = (
     behaviour.outlast_blpop,
     behaviour.name_sessions_by_reply_channel,
     behaviour.bound_enforce_ordering,
+    behaviour.let_responses_come_later,
+    behaviour.close_sockets_by_exception,
+    delay.move_delayed_messages,
+    testcases.adapt_test_cases,
 )
 
 _applied: set[Bridge] = set()

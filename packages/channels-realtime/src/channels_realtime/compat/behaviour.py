@@ -63,3 +63,40 @@ def bound_enforce_ordering() -> None:
         return bounded(func, stock(func))
 
     channels.sessions.enforce_ordering = enforce_ordering
+
+
+def let_responses_come_later() -> None:
+    """Django 1.10 and later turn AsgiRequest.ResponseLater, raised by a view, into a response 500.
+
+    It converts exceptions between any two middlewares. This one is no error: it passes all of them
+    and reaches channels' handler, which then sends no response. The view has arranged for one.
+    """
+    import django.core.handlers.exception
+    from channels.exceptions import ResponseLater
+    from django.http import HttpRequest, HttpResponseBase
+
+    handling = vars(django.core.handlers.exception)
+    original: Callable[[HttpRequest, Exception], HttpResponseBase]
+    original = handling["response_for_exception"]
+
+    def response_for_exception(request: HttpRequest, exc: Exception) -> HttpResponseBase:
+        if isinstance(exc, ResponseLater):
+            raise exc
+        return original(request, exc)
+
+    handling["response_for_exception"] = response_for_exception
+
+
+def close_sockets_by_exception() -> None:
+    """WebsocketCloseException expects a reply channel whose name begins with "websocket.".
+
+    Daphne 1.0 changed the name, so that the exception ended the worker and closed no socket.
+    """
+    from channels.exceptions import WebsocketCloseException
+
+    def run(self: WebsocketCloseException, message: Any) -> None:
+        if message.reply_channel is None or message.channel.name.startswith("http."):
+            raise ValueError("WebsocketCloseException is for consumers of WebSockets only.")
+        message.reply_channel.send({"close": self._code or True})
+
+    WebsocketCloseException.run = run

@@ -79,10 +79,15 @@ def accept_providing_args() -> None:
 
 
 def rename_delay_app() -> None:
-    """The label `channels.delay` is no identifier, which Django 3 refuses."""
+    """The label `channels.delay` is no identifier, which Django 3 refuses.
+
+    Its migration has an AutoField, so makemigrations would write another one for a project whose
+    DEFAULT_AUTO_FIELD is BigAutoField.
+    """
     from channels.delay.apps import DelayConfig
 
     DelayConfig.label = "channels_delay"
+    DelayConfig.default_auto_field = "django.db.models.AutoField"
 
 
 def pack_with_current_msgpack() -> None:

@@ -20,6 +20,14 @@ from channels_realtime.layer.requirement import UnsupportedLayer
 from channels_realtime.worker import timeouts, worker
 from channels_realtime.worker.recycling import Limits, can_measure_memory
 
+# Those that channels' command adds consumers for, after this one has looked at the filters.
+DEFAULT_CHANNELS = {
+    "http.request",
+    "websocket.connect",
+    "websocket.receive",
+    "websocket.disconnect",
+}
+
 
 class Command(runworker.Command):
     help = "Handle messages of the channel layer until told to stop."
@@ -60,8 +68,9 @@ class Command(runworker.Command):
             return
         if READY_CHANNEL not in layer.router.channels:
             layer.router.add_route(route(READY_CHANNEL, ViewConsumer()))
-        names = {name: options[name] for name in ("only_channels", "exclude_channels")}
-        if not worker.Worker(layer, **names).apply_channel_filters(layer.router.channels):
+        filters = {name: options[name] for name in ("only_channels", "exclude_channels")}
+        names_read = DEFAULT_CHANNELS | layer.router.channels
+        if not worker.Worker(layer, **filters).apply_channel_filters(names_read):
             sentence = "--only-channels and --exclude-channels leave no channel to read."
             raise CommandError(sentence, returncode=2)
         # channels' command looks its worker classes up in its own module.

@@ -2,8 +2,13 @@
 
 from channels import Group
 from channels.auth import channel_session_user, channel_session_user_from_http
+from channels.exceptions import WebsocketCloseException
 from channels.generic.websockets import JsonWebsocketConsumer, WebsocketConsumer
+from channels.handler import AsgiHandler
 from channels.sessions import channel_session, enforce_ordering
+from django.http import HttpResponse
+
+from board.models import Notice
 
 
 class Echo(WebsocketConsumer):
@@ -84,6 +89,14 @@ def speak_and_close(message):
     message.reply_channel.send({"accept": True, "text": "", "close": 4321})
 
 
+def accept(message):
+    message.reply_channel.send({"accept": True})
+
+
+def close_by_exception(message):
+    raise WebsocketCloseException(4321)
+
+
 def answer_in_parts(message):
     """A consumer of http.request that needs no view."""
     message.reply_channel.send(
@@ -106,3 +119,13 @@ def wait_for_news(message):
 def publish_news(message):
     Group("news").send({"status": 200, "headers": [], "content": message.content["body"]})
     message.reply_channel.send({"status": 204, "headers": [], "content": b""})
+
+
+def add_notice(message):
+    Notice.objects.create(text=message["text"])
+
+
+def answer_later(message):
+    """The response to a request whose view has raised ResponseLater."""
+    for part in AsgiHandler.encode_response(HttpResponse("later")):
+        message.reply_channel.send(part)

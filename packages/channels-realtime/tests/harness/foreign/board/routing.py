@@ -9,6 +9,8 @@ room_routing = [
     route("websocket.disconnect", consumers.room_disconnect, path=r"^/(?P<room>\w+)/$"),
 ]
 
+nothing = []
+
 channel_routing = [
     include(room_routing, path=r"^/room"),
     route("websocket.connect", consumers.numbered_connect, path=r"^/numbered/$"),
@@ -17,10 +19,14 @@ channel_routing = [
     route("websocket.receive", consumers.kept_receive, path=r"^/kept/$"),
     route("websocket.connect", consumers.refuse, path=r"^/refuse/$"),
     route("websocket.connect", consumers.speak_and_close, path=r"^/close/$"),
+    route("websocket.connect", consumers.accept, path=r"^/closing/$"),
+    route("websocket.receive", consumers.close_by_exception, path=r"^/closing/$"),
     route_class(consumers.Echo, path=r"^/echo/$"),
     route_class(consumers.WhoAmI, path=r"^/whoami/$"),
     route_class(consumers.Counter, path=r"^/counter/$"),
     route_class(Board, path=r"^/board/$"),
+    route("notice.add", consumers.add_notice),
+    route("answer.later", consumers.answer_later),
     route("http.request", consumers.answer_in_parts, path=r"^/parts/$"),
     route("http.request", consumers.wait_for_news, path=r"^/news/$"),
     route("http.request", consumers.publish_news, path=r"^/news/publish/$"),

@@ -10,6 +10,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 INSTALLED_APPS = [
     *(() if "BOARD_BRIDGES_ALONE" in os.environ else ("channels_realtime",)),
     "channels",
+    "channels.delay",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -23,6 +24,8 @@ DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": os.environ["BOARD_DATABASE"],
+        # The live server of a test is another process, so the database is a file.
+        "TEST": {"NAME": os.environ["BOARD_DATABASE"] + ".test"},
         "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20},
     }
 }
@@ -43,6 +46,11 @@ CHANNEL_LAYERS = {
                     "prefix": os.environ["BOARD_PREFIX"],
                 }
             ),
+        },
+        # Of ChannelLiveServerTestCase.
+        "TEST_CONFIG": {
+            "hosts": [os.environ["BOARD_REDIS"]],
+            "prefix": os.environ["BOARD_PREFIX"] + "test:",
         },
     }
 }

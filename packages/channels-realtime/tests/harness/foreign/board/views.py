@@ -1,5 +1,7 @@
 """Plain Django views, which Channels' own consumer of http.request calls."""
 
+from channels import Channel
+from channels.handler import AsgiRequest
 from django.contrib.auth import login
 from django.contrib.auth.models import User
 from django.http import HttpResponse, JsonResponse
@@ -19,6 +21,12 @@ def log_in(request, name):
 
 def headers(request):
     return JsonResponse(dict(request.headers))
+
+
+def later(request):
+    """A consumer answers this request."""
+    Channel("answer.later").send({"reply_channel": request.reply_channel.name})
+    raise AsgiRequest.ResponseLater
 
 
 def add_notice(request, text):
