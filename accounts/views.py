@@ -1,9 +1,11 @@
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.views import PasswordChangeView
+from django.contrib.messages.views import SuccessMessageMixin
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
 
 from accounts.models import Account
@@ -18,6 +20,15 @@ def balance(request: HttpRequest) -> HttpResponse:
     assert request.user.is_authenticated  # login_required
     account = Account.objects.filter(user=request.user).first()
     return render(request, "accounts/balance.html", {"account": account})
+
+
+class ChangePassword(SuccessMessageMixin, PasswordChangeView):
+    """The form for a new password. The user stays logged in, on other devices no longer."""
+
+    # Not Django's name of it: the admin's own page would be rendered with it.
+    template_name = "registration/change_password.html"
+    success_url = settings.LOGIN_REDIRECT_URL
+    success_message = gettext_lazy("Your password has been changed.")
 
 
 @never_cache

@@ -5,7 +5,7 @@ from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
 
-from accounts.views import balance
+from accounts.views import ChangePassword, balance
 from conversations.read_only import read_only
 from liveblog.webhooks.collector import WebhookCollector
 from proj.health import healthz, readyz
@@ -18,6 +18,7 @@ urlpatterns = [
     path("accounts/balance/", balance, name="balance"),
     path("accounts/login/", LoginView.as_view(), name="login"),
     path("accounts/logout/", LogoutView.as_view(), name="logout"),
+    path("accounts/password/", ChangePassword.as_view(), name="password_change"),
     path("admin/", admin.site.urls),
     path("healthz", read_only(healthz)),
     path("ops/", include("ops.urls")),

@@ -1,5 +1,7 @@
 """The editor's page: its forms' fields, and the answers.
 
+`?before=<id>` shows the updates older than that one, as on the reader's page.
+
 `/liveblog/<slug>/edit/` takes a POST of form fields. The fields determine the write:
 
 * a new update: `headline`, `body`, `author`, `key_event`, `pinned`, `action`, `publish_at`;
@@ -15,7 +17,9 @@ write with the same key changes nothing and gets the first one's answer; without
 protection from duplicates. `version` is the state that the writer saw: the `revision` of an update
 frame, or the hidden field of the page (below 0 for a draft). `action` is `publish` (the default) or
 `draft`; `publish_at` is ISO 8601, in UTC where it names no offset: with `publish` and a time to
-come the update is scheduled, a time that is past means now, and `draft` drops it.
+come the update is scheduled. With `draft` a scheduled draft stays scheduled for that time, until it
+is sent without one; any other stays unscheduled. A time that has passed is refused, unless it is
+the draft's own or later than `pressed`, the time when a script sent the write first.
 
 With `Accept: application/json` the answer is one JSON object:
 
@@ -148,7 +152,8 @@ def page(
     deleted = blog.updates.filter(deleted=True).order_by(F("saved").desc(nulls_last=True), "-pk")
     context |= {"deleted": deleted[:MAX_DELETED_SHOWN], "pictures": PICTURES}
     context["about"] = AboutForm(instance=blog) if may.run else None
-    context |= stream(blog)
+    edge = requested_row(request, blog.updates.filter(draft=False), "before")
+    context |= stream(blog, edge=edge)
     return render(request, "liveblog/editor/editor.html", context, status=status)
 
 
@@ -267,6 +272,8 @@ def acknowledge(
         "unchanged": _("No changes to save."),
     }
     text = sentences[done.action]
+    if done.action == "drafted" and request.POST.get("publish_at"):
+        text = _("Draft saved. It is not scheduled.")
     if done.action == "unchanged" and "delete" in request.POST:
         text = _("This update was already deleted.")
     messages.success(request, text)

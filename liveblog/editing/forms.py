@@ -47,6 +47,9 @@ class UpdateForm(KeyForm, forms.ModelForm):
 
     # The time that the form was rendered with; `publish_at` shows only its minutes.
     scheduled = forms.DateTimeField(required=False, widget=forms.HiddenInput)
+    # When the page's script sent it for the first time. Lost connections may delay a write until
+    # its time has passed; then it is due, and not a mistake.
+    pressed = forms.DateTimeField(required=False, widget=forms.HiddenInput)
 
     class Meta:
         model = BlogUpdate
@@ -73,6 +76,8 @@ class UpdateForm(KeyForm, forms.ModelForm):
         if self.instance.pk:
             self.fields["version"].required = True
             self.fields["version"].initial = self.instance.version
+        # Kept, because validation sets the instance's fields.
+        self.was_scheduled_for: datetime | None = self.instance.publish_at
         if self.instance.publish_at:
             self.fields["scheduled"].initial = self.instance.publish_at.isoformat()
 
@@ -96,13 +101,26 @@ class UpdateForm(KeyForm, forms.ModelForm):
                 self.add_error("action", published)
             if cleaned.get("publish_at"):
                 self.add_error("publish_at", published)
+        elif self.is_too_late():
+            self.add_error(
+                "publish_at",
+                _("This time has passed. Choose a later one, or leave it empty to publish now."),
+            )
         return cleaned
 
+    def is_too_late(self) -> bool:
+        """Whether the time had already passed when the writer chose it."""
+        moment = self.cleaned_data.get("publish_at")
+        if not moment or moment > timezone.now() or moment == self.was_scheduled_for:
+            return False
+        pressed = self.cleaned_data.get("pressed")
+        return not pressed or pressed >= moment
+
     def values(self) -> Values:
-        """The fields of a write. A draft that is only saved loses the time it was scheduled for."""
+        """The fields of a write. Saving as a draft schedules nothing, but keeps a schedule."""
         moment: datetime | None = self.cleaned_data["publish_at"]
         if self.cleaned_data["action"] == self.DRAFT:
-            draft, moment = True, None
+            draft, moment = True, moment if self.was_scheduled_for else None
         else:
             draft = moment is not None and moment > timezone.now()
         content = {name: self.cleaned_data[name] for name in CONTENT}

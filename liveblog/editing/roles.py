@@ -8,6 +8,7 @@ is a set of Django permissions, so operators can combine them as they like.
 from dataclasses import dataclass
 
 from django.apps import apps
+from django.conf import settings
 from django.contrib.auth.management import create_permissions
 from django.contrib.auth.models import AnonymousUser, Group, Permission, User
 from django.db import transaction
@@ -79,6 +80,17 @@ def user_of(request: HttpRequest) -> User:
     """The user who is logged in; for views that admit nobody else."""
     assert isinstance(request.user, User)
     return request.user
+
+
+def session_user(request: HttpRequest) -> User | None:
+    """The user who is logged in, or None; for pages that anybody may read.
+
+    Without a session's cookie no session is read, because Django answers with `Vary: Cookie` after
+    that, and shared caches would not keep the page.
+    """
+    if settings.SESSION_COOKIE_NAME in request.COOKIES and request.user.is_authenticated:
+        return user_of(request)
+    return None
 
 
 def name_of(user: User) -> str:

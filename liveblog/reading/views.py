@@ -15,6 +15,7 @@ from django.views.decorators.http import conditional_page
 
 from conversations.json_text import encode
 from conversations.read_only import read_only
+from liveblog.editing.roles import rights_of, session_user
 from liveblog.models import BlogUpdate, LiveBlog
 from liveblog.reading.cards import card_of_blog
 from liveblog.reading.pages import NEWEST, OLDEST, key_events, place_in_stream, stream
@@ -32,17 +33,24 @@ from liveblog.stream.revisions import whole_number
 TOO_MANY_REQUESTS = 429
 
 # 1 s: a crowd costs one rendering per second; the script adds a post that is newer.
-briefly_public = cache_control(public=True, max_age=1)
+BRIEFLY_PUBLIC = {"public": True, "max_age": 1}
+briefly_public = cache_control(**BRIEFLY_PUBLIC)
 
 
 @read_only
-@briefly_public
 def index(request: HttpRequest) -> HttpResponse:
+    """All live blogs. Users who are logged in find here what they may edit, and their account."""
     shown = Q(updates__deleted=False, updates__draft=False)
     found = LiveBlog.objects.annotate(last_update=Max("updates__created", filter=shown))
     states: list[str] = [LiveBlog.State.LIVE, LiveBlog.State.UPCOMING, LiveBlog.State.ENDED]
     blogs = sorted(found, key=lambda blog: states.index(blog.state))
-    return render(request, "liveblog/reader/index.html", {"blogs": blogs})
+    user = session_user(request)
+    context = {"blogs": blogs, "member": user, "may": rights_of(user) if user else None}
+    response = render(request, "liveblog/reader/index.html", context)
+    if user is not None:
+        return private(response)
+    patch_cache_control(response, **BRIEFLY_PUBLIC)
+    return response
 
 
 @read_only
@@ -72,6 +80,12 @@ def reader(request: HttpRequest, slug: str) -> HttpResponse:
         **key_events(blog, {row.pk for row in rows}),
     }
     return cached(render(request, "liveblog/reader/reader.html", context), blog)
+
+
+def private(response: HttpResponse) -> HttpResponse:
+    """Keep a page that shows the account of its user out of every shared cache."""
+    patch_cache_control(response, private=True, no_cache=True)
+    return response
 
 
 def cached(response: HttpResponse, blog: LiveBlog) -> HttpResponse:

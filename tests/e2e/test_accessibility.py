@@ -29,6 +29,7 @@ READERS += ("/liveblog/{blog}/embed/",)
 CONVERSATIONS = ("/chat/", "/chat/{blog}/", "/chat/{blog}/?embed", "/voice/{blog}/", "/try/")
 DESK = "/liveblog/{blog}/edit/"
 MEMBERS = (DESK, DESK + "?update={pk}", DESK + "{pk}/history/", DESK + "about/", "/ops/")
+MEMBERS += ("/", "/liveblog/{blog}/{pk}/", "/accounts/password/")
 
 
 @pytest.fixture

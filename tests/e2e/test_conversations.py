@@ -92,6 +92,38 @@ def test_a_restart_of_the_interface_server_is_survived(stack, room, page, errors
     expect(lines(page)).to_have_text(["Still here"])
 
 
+@pytest.mark.parametrize("context_options", [{}, PHONE], ids=["desktop", "phone"])
+def test_the_chat_beside_a_blog_shows_its_field_with_or_without_messages(stack, blog, page):
+    stack.shell(
+        "from liveblog.models import LiveBlog;"
+        f"blog = LiveBlog.objects.get(slug={blog!r}); blog.chat = True; blog.save()"
+    )
+    page.goto(f"http://{stack.address}/liveblog/{blog}/")
+    page.get_by_text("Join the chat").click()
+    page.locator(".beside iframe").scroll_into_view_if_needed()
+    page.frame_locator(".beside iframe").locator("[data-status]").wait_for()  # it loads lazily
+    chat = page.frame(url="**/chat/**")
+    is_live(chat)
+
+    def is_in_sight():
+        # All of the room fits into its frame: nothing scrolls but the lines.
+        assert chat.evaluate("document.scrollingElement.scrollHeight <= innerHeight")
+        expect(chat.get_by_label("Message", exact=True)).to_be_in_viewport(ratio=1)
+        expect(chat.get_by_role("button", name="Send")).to_be_in_viewport(ratio=1)
+
+    expect(chat.get_by_text("No messages yet.")).to_be_visible()
+    is_in_sight()
+    for number in range(9):
+        say(chat, f"Message {number}")
+    expect(lines(chat)).to_have_count(9)
+    is_in_sight()
+    stack.shell(f"from consumers.chat import force_disconnect as f; f({blog!r})")
+    expect(chat.locator("[data-status]")).to_have_text("The moderators have closed this room.")
+    say(chat, "Why?")
+    expect(chat.get_by_text("Not connected. Try again in a moment.")).to_be_visible()
+    is_in_sight()
+
+
 def test_a_page_of_ours_may_frame_the_chat(stack, room):
     headers = stack.get(f"/chat/{room}/?embed").headers
     assert headers["X-Frame-Options"] == "SAMEORIGIN"

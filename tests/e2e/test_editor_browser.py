@@ -302,6 +302,65 @@ def test_a_scheduled_time_is_the_editors_own(stack, blog, desk):
     expect(row).to_have_count(0)
 
 
+def later(desk, moment):
+    """Choose a time in the form for a new update."""
+    desk.get_by_text("Publish later").click()
+    desk.get_by_label("Publish at").fill(moment)
+
+
+def test_a_time_that_has_passed_publishes_nothing(stack, blog, desk, browser):
+    text_field(desk).fill("Under embargo")
+    later(desk, "2020-01-01T00:00")
+    refusal = desk.locator("[data-past]")
+    expect(refusal).to_contain_text("This time has passed.")
+    desk.get_by_role("button", name="Schedule").click()
+    expect(desk.get_by_label("Publish at")).to_be_focused()
+    text_field(desk).press("Control+Enter")
+    desk.get_by_label("Publish at").fill("2100-01-01T00:00")
+    expect(refusal).to_be_hidden()
+    assert bodies(stack, blog) == ""
+    # Nor does the form publish it where no script runs.
+    state = desk.context.storage_state()
+    with browser.new_context(java_script_enabled=False, storage_state=state) as context:
+        plain = context.new_page()
+        plain.goto(f"http://{stack.address}/liveblog/{blog}/edit/")
+        text_field(plain).fill("Under embargo")
+        later(plain, "2020-01-01T00:00")
+        publish(plain)
+        expect(plain.locator(".errorlist")).to_contain_text("This time has passed.")
+        expect(text_field(plain)).to_have_value("Under embargo")
+    assert bodies(stack, blog) == ""
+
+
+def test_saving_a_scheduled_draft_keeps_its_time(stack, blog, desk):
+    text_field(desk).fill("Happy new year")
+    later(desk, "2100-01-01T00:00")
+    desk.get_by_role("button", name="Save draft").click()
+    # A new update is not scheduled by that, and the page says so.
+    expect(sending(desk)).to_have_text("Draft saved. It is not scheduled.")
+    draft = desk.locator("[data-drafts] li")
+    expect(draft.get_by_text("Draft", exact=True)).to_be_visible()
+    draft.get_by_role("link", name="Happy new year").click()
+    later(desk, "2100-01-01T00:00")
+    desk.get_by_role("button", name="Schedule").click()
+    expect(sending(desk)).to_contain_text("Scheduled.")
+
+    draft.get_by_role("link", name="Happy new year").click()
+    desk.wait_for_url("**/edit/?update=*")
+    text_field(desk).fill("A happy new year")
+    desk.get_by_role("button", name="Save draft").click()
+    expect(sending(desk)).to_contain_text("Scheduled.")
+    expect(draft.get_by_role("link", name="A happy new year")).to_be_visible()
+    expect(draft.get_by_text("Scheduled", exact=True)).to_be_visible()
+    # It loses its time when that is removed.
+    draft.get_by_role("link", name="A happy new year").click()
+    desk.wait_for_url("**/edit/?update=*")
+    desk.get_by_label("Publish at").fill("")
+    desk.get_by_role("button", name="Save draft").click()
+    expect(sending(desk)).to_have_text("Draft saved. It is not visible to readers.")
+    expect(draft.get_by_text("Draft", exact=True)).to_be_visible()
+
+
 def test_a_deletion_needs_no_reload(stack, blog, desk):
     post(stack, blog, "To be withdrawn")
     desk.evaluate("window.sameDocument = true")

@@ -96,16 +96,30 @@ def test_a_contributor_writes_an_editor_publishes_and_all_see_who_is_there(stack
 
 def test_the_coverage_ends_and_is_reopened_with_a_text_half_written(blog, newsroom):
     reader, ann = newsroom(), newsroom("Ann")
+    reader.clock.install()
+    reader.reload()
+    expect(reader.locator("[data-status]")).to_have_text("Live")
+    reader.evaluate("window.sameDocument = true")
     text_field(ann).fill("Half written")
     ann.evaluate("window.sameDocument = true")
     ann.get_by_text("End coverage", exact=True).click()
     ann.get_by_role("button", name="End coverage now").click()
     expect(reader.locator("[data-blog=state]")).to_have_text("Coverage ended")
+    warning = ann.get_by_text("Open pages show new updates only after some minutes.")
+    expect(warning).to_be_visible()
     ann.get_by_role("button", name="Reopen coverage").click()
+    expect(warning).to_be_hidden()
     expect(ann.get_by_text("End coverage", exact=True)).to_be_visible()
     expect(ann.locator("[data-blog=state]")).to_have_text("Live coverage")
     expect(text_field(ann)).to_have_value("Half written")
     assert ann.evaluate("window.sameDocument")
+    # The page that stayed open follows again.
+    publish(ann)
+    reader.clock.fast_forward("01:00")
+    expect(contents(reader)).to_have_text(["Half written"])
+    expect(reader.locator("[data-blog=state]")).to_have_text("Live coverage")
+    expect(reader.locator("[data-status]")).to_have_text("Live")
+    assert reader.evaluate("window.sameDocument")
 
 
 def test_a_text_comes_back_from_the_history_and_nothing_typed_is_lost(stack, blog, newsroom):

@@ -6,6 +6,7 @@ import { describe, test } from "node:test";
 import {
   FIRST_DELAY,
   LONGEST_LATER_DELAY,
+  POLL_ENDED,
   POLL_EVERY,
   POLL_HIDDEN,
   shown,
@@ -128,11 +129,14 @@ describe("the end of the coverage", () => {
   const over = { state: "ended" };
   const blog = (revision) => ({ ...replay(revision, [], over), type: "blog" });
 
-  test("who has all is finished: no socket, no poll, no error", () => {
+  const isRare = (ms) => ms >= (POLL_ENDED * 2) / 3;
+
+  test("who has all is finished: no socket, rare polls, no error", () => {
     const page = live().frame(update(1, 1)).frame(blog(2)).frame(ended(2));
     assert.deepEqual(page.effect("status"), { status: "ended", code: undefined });
     assert.equal(page.effect("connect") ?? page.effect("poll"), undefined);
-    assert.equal(page.scheduled("retry") ?? page.scheduled("poll"), undefined);
+    assert.equal(page.scheduled("retry"), undefined);
+    assert.ok(isRare(page.scheduled("poll")));
     assert.deepEqual(page.close(4410).effects, []);
     assert.equal(page.state.status, "ended");
   });
@@ -140,7 +144,8 @@ describe("the end of the coverage", () => {
   test("its close code alone says the same", () => {
     const page = live().frame(blog(1)).close(4410);
     assert.equal(page.state.status, "ended");
-    assert.equal(page.scheduled("retry") ?? page.scheduled("poll"), undefined);
+    assert.equal(page.scheduled("retry"), undefined);
+    assert.ok(isRare(page.scheduled("poll")));
   });
 
   test("who is behind fetches the rest once", () => {
@@ -149,8 +154,29 @@ describe("the end of the coverage", () => {
     assert.equal(page.timer("poll").effect("poll").after, 0);
     page.polled(replay(3, [update(1, 1), update(2, 2)], over));
     assert.deepEqual([page.ids, page.state.status], [[2, 1], "ended"]);
-    assert.equal(page.scheduled("poll"), undefined);
-    assert.ok(!page.state.polling);
+    assert.ok(isRare(page.scheduled("poll")));
+  });
+
+  test("who stays asks ever more rarely, and goes live when it was begun anew", () => {
+    const page = live().frame(blog(1)).frame(ended(1));
+    const pauses = [];
+    for (let i = 0; i < 8; i += 1) {
+      pauses.push(page.scheduled("poll"));
+      page.timer("poll").polled(i % 2 ? null : replay(1, [], over), i % 2 ? 0 : 200);
+    }
+    assert.deepEqual(pauses.slice(0, 3), [POLL_ENDED, 2 * POLL_ENDED, 4 * POLL_ENDED]);
+    assert.equal(pauses.at(-1), 16 * POLL_ENDED);
+    page.timer("poll").polled(replay(3, [update(1, 3)]));
+    assert.equal(page.effect("connect").connect.after, 3);
+    assert.equal(page.effect("blog").blog.state, "live");
+    page.open().frame(replay(3));
+    assert.deepEqual([page.ids, page.state.status], [[1], "live"]);
+  });
+
+  test("a page that nobody looks at asks only when it is shown again", () => {
+    const page = live().frame(blog(1)).frame(ended(1)).do({ type: "hide" }).timer("poll");
+    assert.equal(page.effect("poll") ?? page.scheduled("poll"), undefined);
+    assert.equal(page.do({ type: "wake" }).effect("poll").after, 1);
   });
 
   test("an answer from just before the end is asked again", () => {
@@ -167,7 +193,7 @@ describe("the end of the coverage", () => {
     assert.equal(page.effect("poll").after, 5);
     page.polled(replay(6, [update(1, 6)], over));
     assert.deepEqual([page.ids, page.state.status], [[1], "ended"]);
-    assert.equal(page.scheduled("poll"), undefined);
+    assert.ok(isRare(page.scheduled("poll")));
   });
 
   test("where nobody answers it asks again, and says nothing of it", () => {
@@ -192,7 +218,7 @@ describe("the end of the coverage", () => {
   test("where it was not, one look is one question", () => {
     const page = live().frame(blog(1)).frame(ended(1)).do({ type: "wake" });
     page.polled(replay(1, [], over));
-    assert.equal(page.scheduled("poll"), undefined);
+    assert.ok(isRare(page.scheduled("poll")));
     assert.equal(page.effect("connect"), undefined);
   });
 
@@ -217,7 +243,7 @@ describe("the end of the coverage", () => {
     const page = new Page({ revision: 0 }).do({ type: "start" }).close(1006).timer("retry");
     page.close(1006).timer("poll").polled(replay(2, [update(1, 1)], over));
     assert.deepEqual([page.ids, page.state.status], [[1], "ended"]);
-    assert.ok(!page.state.polling);
+    assert.ok(isRare(page.scheduled("poll")));
     assert.ok(page.effect("close"));
   });
 });

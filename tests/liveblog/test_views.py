@@ -192,6 +192,15 @@ class TestReader:
             assert response["Cache-Control"] == "public, max-age=1"
             assert "Cookie" not in response.get("Vary", "")
 
+    def test_no_shared_cache_keeps_what_shows_who_is_logged_in(self, editor, post):
+        address = post().get_absolute_url()
+        for page in ("/", address):
+            response = editor.get(page)
+            assert "private" in response["Cache-Control"]
+            assert "public" not in response["Cache-Control"]
+            assert any(tag.get("href", "").startswith(EDITOR) for tag in Tags(response).all("a"))
+            assert EDITOR not in text_of(Client().get(page))
+
 
 class TestUpdatesJson:
     def test_is_the_replay_frame(self, client, blog, post):

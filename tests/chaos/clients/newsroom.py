@@ -219,6 +219,8 @@ class Editors:
                 fields["pinned"] = "on"
             if moment := write.fields.get("publish_at"):
                 fields["publish_at"] = moment.isoformat()
+                # As the page does, so that a retry after that time is not refused.
+                fields["pressed"] = (moment - timedelta(seconds=SCHEDULED_IN)).isoformat()
         if write.kind == "change":
             path += f"?update={write.row.id}"
         if write.row and write.row.version is not None:

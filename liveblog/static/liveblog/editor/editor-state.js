@@ -44,10 +44,10 @@ export function step(state, event, random = Math.random) {
   return { state: turn.state, effects: turn.effects };
 }
 
-/** Whether two forms have the same content, whichever button was pressed. */
+/** Whether two forms have the same content, whichever button was pressed, and when. */
 export function same(a, b) {
   const names = new Set([...Object.keys(a), ...Object.keys(b)]);
-  names.delete("action");
+  for (const name of ["action", "pressed"]) names.delete(name);
   return [...names].every((name) => (a[name] ?? "") === (b[name] ?? ""));
 }
 

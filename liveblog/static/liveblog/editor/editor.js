@@ -185,7 +185,8 @@ function compose() {
 
   function show(effect) {
     if ("say" in effect) {
-      say(status, effect.say, effect.message);
+      const unscheduled = effect.say === "drafted" && later?.value;
+      say(status, effect.say, unscheduled ? desk.dataset.sayUnscheduled : effect.message);
       publish.setAttribute("aria-disabled", effect.say === "sending");
       if (effect.say === "sending") showErrors(form, {});
       // These require an action, so they must be visible.
@@ -317,10 +318,15 @@ function compose() {
 
   // Events
 
+  /** With the time of the press: a retry may arrive after the time for which it schedules. */
+  function fieldsToSend(action) {
+    return { ...fieldsNow(form, action), pressed: new Date().toISOString() };
+  }
+
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const action = event.submitter?.value === "draft" ? "draft" : "publish";
-    dispatch({ type: "submit", key: freshKey(), fields: fieldsNow(form, action) });
+    dispatch({ type: "submit", key: freshKey(), fields: fieldsToSend(action) });
   });
   form.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.isComposing) return;

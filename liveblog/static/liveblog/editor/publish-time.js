@@ -22,6 +22,7 @@ export function takeTyped(form) {
   const { publish_at: field, scheduled } = form.elements;
   scheduled.value = momentsOf(field.value)[0] ?? "";
   explain(form);
+  refusePast(form);
 }
 
 export function watchMoment(form) {
@@ -29,6 +30,7 @@ export function watchMoment(form) {
   field.addEventListener("input", () => takeTyped(form));
   form.querySelector("[data-which]").addEventListener("change", ({ target }) => {
     scheduled.value = target.value;
+    refusePast(form);
   });
 }
 
@@ -38,6 +40,7 @@ function explain(form) {
   const moments = momentsOf(field.value);
   const skipped = form.querySelector("[data-skipped]");
   skipped.hidden = !field.value || moments.length > 0;
+  form.querySelector("[data-past]").hidden = true;
   field.setCustomValidity(skipped.hidden ? "" : skipped.textContent);
   form.querySelector("[data-twice]").hidden = moments.length < 2;
   const which = form.querySelector("[data-which]");
@@ -47,6 +50,14 @@ function explain(form) {
     option.textContent = option.dataset.text.replace("{offset}", moment && offsetAt(moment));
     option.selected = toLocal(moment) !== "" && sameMinute(moment, scheduled.value);
   });
+}
+
+/** Refuse a time that has passed: the update would be published at once. */
+function refusePast(form) {
+  const { publish_at: field, scheduled } = form.elements;
+  const past = form.querySelector("[data-past]");
+  past.hidden = !scheduled.value || Date.parse(scheduled.value) > Date.now();
+  if (scheduled.value) field.setCustomValidity(past.hidden ? "" : past.textContent);
 }
 
 function sameMinute(a, b) {

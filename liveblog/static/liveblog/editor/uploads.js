@@ -24,7 +24,7 @@ function pictures() {
     types: dataset.types.split(" "),
     longestSide: Number(dataset.longestSide), // px
   };
-  const find = (name) => box.querySelector(`[data-${name}]`);
+  const find = (name) => form.querySelector(`[data-${name}]`);
   const [list, template, chooser] = [find("uploads"), find("upload"), find("file")];
   const sending = form.querySelector("[data-sending]");
   const uploads = new Set(); // unfinished ones
@@ -280,5 +280,5 @@ function pictures() {
   const draft = ({ submitter }) => submitter?.value === "draft";
   form.addEventListener("submit", (event) => hold(event, !draft(event)), { capture: true });
 
-  box.hidden = false;
+  find("tools").hidden = false;
 }

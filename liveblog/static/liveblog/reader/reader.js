@@ -76,7 +76,6 @@ async function poll(effect) {
   dispatch({ type: "polled", poll: effect.poll, ...answer });
 }
 
-/** Long replays come in parts, so that each part counts on a slow line. */
 function query({ after }) {
   return `?after=${after}&parts=1`;
 }

@@ -13,9 +13,6 @@
 //
 // `head` is the revision up to which all is known. A row is believed if it is newer than head and
 // than the known row with its id, so duplicates, late frames and reordering change nothing.
-//
-// A lost request is given up after 4 s and repeated within 1 s; a refused one is repeated within 4 s,
-// or 10 s if the server was overloaded.
 
 // All in ms.
 export const FIRST_DELAY = 1000; // bound of the first reconnect's delay, doubled each time
@@ -39,6 +36,8 @@ const QUIET = 20_000; // the same if there are no pulses
 export const POLL_AFTER = 2; // connections in a row that delivered nothing
 export const POLL_EVERY = 3000; // give or take a third
 export const POLL_HIDDEN = 15_000; // a page that becomes visible polls at once
+// after the end, doubled each time
+export const POLL_ENDED = 30_000;
 const POLL_WITHIN = 3000;
 const SOCKET_AGAIN = 8000; // bound of a reconnect's delay while polls succeed
 const SLOWEST = 2; // doublings of ANSWER_WITHIN
@@ -88,6 +87,7 @@ export function begin(page) {
     poll: null, // the poll whose answer is due: {number, after}
     polls: 0,
     polled: false, // the last poll was answered
+    rests: 0,
     hidden: false,
     readers: null, // null: unknown
     status: "connecting",
@@ -153,7 +153,7 @@ const TIMERS = {
     const { phase, awaiting } = turn.state;
     // A replay is on its way.
     if (phase === "open" && awaiting) pollAgain(turn, POLL_EVERY);
-    else poll(turn);
+    else if (!isResting(turn.state) || !turn.state.hidden) poll(turn);
   },
   polled: (turn) => unpolled(turn, { waited: true }),
 };
@@ -224,6 +224,7 @@ function end(turn, unsure = false) {
   effects.push({ close: true });
   state.phase = "ended";
   state.polling = true;
+  state.rests = 0;
   if (unsure) poll(turn);
   else if (behind(state) || state.stage !== "ended") {
     effects.push({ schedule: "poll", ms: Math.floor(random() * spread(state)) });
@@ -233,7 +234,17 @@ function end(turn, unsure = false) {
 function settle(turn) {
   show(turn, "ended");
   if (turn.state.stay) pollAgain(turn, turn.state.hidden ? POLL_HIDDEN : POLL_EVERY);
-  else stopPolling(turn);
+  else rest(turn);
+}
+
+/** Poll rarely, as the coverage may be reopened. */
+function rest(turn) {
+  pollAgain(turn, POLL_ENDED * Math.min(16, 2 ** turn.state.rests));
+  turn.state.rests += 1;
+}
+
+function isResting({ phase, status, stay }) {
+  return phase === "ended" && status === "ended" && !stay;
 }
 
 function stop(turn, code) {
@@ -291,7 +302,6 @@ function askSoon(turn) {
   effects.push({ schedule: "ask", ms: LASTING + Math.floor(random() * bound) });
 }
 
-/** The ms over which all readers spread the same request. */
 function spread({ crowd }, least = ASK_SPREAD) {
   return Math.max(least, Math.min(LONGEST_SPREAD, crowd * SPREAD_PER_READER));
 }
@@ -369,7 +379,8 @@ function unpolled(turn, { waited = false, busy = false }) {
   if (!state.poll) return;
   state.polled = false;
   if (state.phase !== "ended") show(turn, "reconnecting");
-  if (waited) pollAgain(turn, 0, FIRST_DELAY);
+  if (isResting(state)) rest(turn);
+  else if (waited) pollAgain(turn, 0, FIRST_DELAY);
   else pollAgain(turn, busy ? LONGEST_LATER_DELAY : POLL_EVERY);
 }
 
@@ -475,7 +486,6 @@ function adopt(turn, frame, asked) {
   effects.push({ render: shown(state) }, { merged, reset: frame.reset });
 }
 
-/** Start again from the newest page. */
 function forget(turn, frame, restored) {
   const { state } = turn;
   // Rows newer than the backup no longer exist.

@@ -85,6 +85,8 @@ export function showBlog({ title, description, state, chat }) {
       element.textContent = element.dataset[state];
     } else if (blog === "chat") {
       element.hidden = !chat;
+    } else if (blog === "ended") {
+      element.hidden = state !== "ended";
     }
   }
 }
