@@ -61,6 +61,7 @@ def test_a_contributor_writes_an_editor_publishes_and_all_see_who_is_there(stack
     expect(also_here(ann)).to_have_text("Also here: Bo and Cleo")
     text_field(cleo).fill("Half a thought")
     expect(also_here(ann)).to_have_text("Also here: Bo and Cleo (writing a new update)")
+    expect(ann.get_by_role("button", name="Publish", exact=True)).to_be_in_viewport(ratio=1)
     expect(cleo.get_by_role("button", name="Publish", exact=True)).to_have_count(0)
     cleo.get_by_role("button", name="Submit for review").click()
     expect(sending(cleo)).to_contain_text("An editor will review it.")
