@@ -33,13 +33,15 @@ def is_our_layer(layer: dict[str, Any]) -> bool:
 @register()
 def app_comes_first(**options: object) -> Iterator[CheckMessage]:
     names = [config.name for config in apps.get_app_configs()]
-    if "channels" in names and names.index("channels") < names.index("channels_realtime"):
-        yield Warning(
-            "`channels` comes before `channels_realtime` in INSTALLED_APPS, so `runworker` starts"
-            " the worker of channels.",
-            hint="Name channels_realtime first.",
-            id="channels_realtime.W001",
-        )
+    ours = names.index("channels_realtime")
+    for name, command in (("channels", "runworker"), ("django.contrib.staticfiles", "runserver")):
+        if name in names[:ours]:
+            yield Warning(
+                f"`{name}` comes before `channels_realtime` in INSTALLED_APPS, so its"
+                f" `{command}` is the one that runs.",
+                hint="Name channels_realtime first.",
+                id="channels_realtime.W001",
+            )
 
 
 @register()
@@ -103,8 +105,8 @@ def delay_table_is_empty(
         return
     from channels.delay.models import DelayedMessage
 
-    table = DelayedMessage._meta.db_table
-    for name in databases or () if table != OLD_DELAY_TABLE else ():
+    is_renamed = DelayedMessage._meta.db_table != OLD_DELAY_TABLE
+    for name in databases or () if is_renamed else ():
         connection = connections[name]
         quote = connection.ops.quote_name
         try:
@@ -116,12 +118,10 @@ def delay_table_is_empty(
         except DatabaseError:
             continue  # Django's own checks report a database that cannot be read
         if count:
-            columns = "due_date, channel_name, content"
             yield Warning(
                 f"{count} delayed messages are in the table {OLD_DELAY_TABLE} of the database"
                 f" {name!r}, which is no longer read.",
-                hint=f"Run `migrate`, then INSERT INTO {quote(table)} ({columns}) SELECT {columns}"
-                f" FROM {quote(OLD_DELAY_TABLE)}, then drop the old table.",
+                hint="Run `migrate`, then start `rundelay`, which moves them.",
                 id="channels_realtime.W005",
             )
 
