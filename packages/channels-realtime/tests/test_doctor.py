@@ -311,6 +311,11 @@ def test_even_the_right_pin_is_found_beside_the_package_itself(tmp_path):
     assert rules_found(tmp_path, **{PINS: pins}) == ["legacy-pin"]
 
 
+def test_all_pins_of_an_old_project_are_found(tmp_path):
+    pins = "Django==1.11.29\nchannels==1.1.8\nasgi-redis==1.4.3\ndaphne==1.4.2\n"
+    assert rules_found(tmp_path, **{PINS: pins}) == ["requirement", *3 * ["legacy-pin"]]
+
+
 # Handshakes
 
 

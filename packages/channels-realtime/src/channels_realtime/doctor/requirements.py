@@ -41,11 +41,18 @@ def conflicting_pins(text: str) -> Iterator[Pin]:
     lowest = needed()
     requirements = list(parsed(text))
     names = {requirement.name for _, requirement in requirements}
+    # A file that names neither channels-realtime nor an old Django may be of a project that has
+    # moved already, and that installs the right versions without a resolver.
+    must_go = "channels-realtime" in names or any(
+        is_too_low(requirement, lowest)
+        for _, requirement in requirements
+        if requirement.name == "django"
+    )
     for line, requirement in requirements:
         name, allowed = requirement.name, requirement.specifier
         if name in WRITTEN_FOR:
-            # Beside channels-realtime, no resolver can install even the right version.
-            if "channels-realtime" in names or not allowed.contains(WRITTEN_FOR[name]):
+            # Beside channels-realtime, a resolver cannot install even the right version.
+            if must_go or not allowed.contains(WRITTEN_FOR[name]):
                 yield Pin("legacy-pin", line)
         elif name == "asgiref":
             # Alone in its file, it is the one beside Django's.
@@ -55,8 +62,14 @@ def conflicting_pins(text: str) -> Iterator[Pin]:
                 yield Pin("legacy-pin", line)
         elif name in ("asgi-ipc", "asgi-rabbitmq", "channels-redis", "msgpack-python"):
             yield Pin("legacy-pin", line)
-        elif name in lowest and any(ends_below(lowest[name], each) for each in allowed):
+        elif is_too_low(requirement, lowest):
             yield Pin("requirement", line)
+
+
+def is_too_low(requirement: Requirement, lowest: dict[str, Version]) -> bool:
+    """Whether it excludes all versions that channels-realtime allows; see needed()."""
+    bound = lowest.get(requirement.name)
+    return bound is not None and any(ends_below(bound, each) for each in requirement.specifier)
 
 
 def parsed(text: str) -> Iterator[tuple[int, Requirement]]:
