@@ -18,6 +18,7 @@ updates, delivering to webhooks, deleting old rows.
 import logging
 import math
 import time
+from types import FrameType
 
 import redis
 from channels_realtime.close_codes import ENDED
@@ -65,9 +66,11 @@ class Pulse:
     def run(self) -> None:
         """Pulse until stopped. While Redis or the database is unavailable, try again."""
         try:
-            while not self.stopping:
+            while True:
                 wait = self.attempt()
                 self.resting = True
+                if self.stopping:
+                    break
                 time.sleep(wait)
                 self.resting = False
         except Stopped:
@@ -75,9 +78,16 @@ class Pulse:
         if self.resting:  # else the connection may be in the middle of a command
             self.lease.release()
 
-    def stop(self, *_: object) -> None:
-        """A signal handler: ends run() at once. What a transaction has begun is rolled back."""
+    def stop(self, signum: int = 0, frame: FrameType | None = None) -> None:
+        """A signal handler: ends run() at once. What a transaction has begun is rolled back.
+
+        In a destructor, which would swallow the exception, it ends run() with the round.
+        """
         self.stopping = True
+        while frame is not None:
+            if frame.f_code.co_name == "__del__":
+                return
+            frame = frame.f_back
         raise Stopped
 
     def attempt(self) -> float:

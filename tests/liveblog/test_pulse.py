@@ -3,6 +3,8 @@
 import json
 import logging
 import random
+import signal
+import sys
 import time
 from datetime import timedelta
 
@@ -343,3 +345,19 @@ class TestCounting:
             for key in there:
                 client.set(key, 1)
         assert sorted(existing(layer.shard(0), keys)) == sorted(there)
+
+
+def test_a_signal_during_a_destructor_ends_it_without_noise(pulse, monkeypatch, capsys):
+    """An exception that is raised there would be printed and lost."""
+
+    class Dying:
+        def __del__(self):
+            pulse.stop(signal.SIGTERM, sys._getframe())
+
+    def attempt():
+        Dying()
+        return 1000.0  # s until the next round
+
+    monkeypatch.setattr(pulse, "attempt", attempt)
+    pulse.run()
+    assert capsys.readouterr().err == ""
