@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import pytest
 from channels_realtime.doctor.project import Project
-from channels_realtime.doctor.rules import RULES, Who
+from channels_realtime.doctor.rule import Who
+from channels_realtime.doctor.rules import RULES
 from harness.project import Board
 
 HARNESS = Board.root.parent

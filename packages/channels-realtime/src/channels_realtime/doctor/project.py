@@ -11,8 +11,7 @@ from typing import NamedTuple
 from channels_realtime.doctor.channels_code import Handshakes
 from channels_realtime.doctor.installed import lacks
 from channels_realtime.doctor.requirements import conflicting_pins
-from channels_realtime.doctor.rules import (
-    RULES,
+from channels_realtime.doctor.rule import (
     Attributes,
     Keywords,
     Methods,
@@ -21,6 +20,7 @@ from channels_realtime.doctor.rules import (
     Settings,
     Template,
 )
+from channels_realtime.doctor.rules import RULES
 from channels_realtime.doctor.source import (
     Module,
     Unreadable,

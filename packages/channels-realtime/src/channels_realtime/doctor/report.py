@@ -8,7 +8,8 @@ from pathlib import Path
 
 from channels_realtime.doctor.installed import location_of
 from channels_realtime.doctor.project import Finding, Project
-from channels_realtime.doctor.rules import RULES, Who
+from channels_realtime.doctor.rule import Who
+from channels_realtime.doctor.rules import RULES
 
 WIDTH = 60  # characters of a line of source that are shown
 

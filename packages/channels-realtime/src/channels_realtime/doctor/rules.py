@@ -5,70 +5,17 @@ What django-upgrade rewrites is what its documentation lists under "Fixers" for 
 the same name, the one with the longer name is reported.
 """
 
-import ast
-from collections.abc import Callable, Iterable
-from enum import Enum
-from typing import NamedTuple
-
 from channels_realtime.doctor import channels_code, django_code
-from channels_realtime.doctor.source import Module
-
-
-class Who(Enum):
-    """Who changes the code; the values are the headings of the report."""
-
-    HAND = "To change by hand"
-    TOOL = "django-upgrade rewrites"
-    BRIDGES = "The bridges cover"
-
-
-class Names(NamedTuple):
-    """Dotted names with all that is below them: imported, used, or strings in settings."""
-
-    names: tuple[str, ...]
-
-
-class Attributes(NamedTuple):
-    """Attributes of anything. `called`: only where they are called."""
-
-    names: tuple[str, ...]
-    called: bool = False
-
-
-class Keywords(NamedTuple):
-    """A keyword of a call. `functions`: last names of what is called; empty: any."""
-
-    keyword: str
-    functions: tuple[str, ...] = ()
-
-
-class Settings(NamedTuple):
-    """Settings that are assigned."""
-
-    names: tuple[str, ...]
-
-
-class Methods(NamedTuple):
-    """Methods that a class defines."""
-
-    names: tuple[str, ...]
-
-
-class Template(NamedTuple):
-    """A regular expression in templates."""
-
-    pattern: str
-
-
-Find = Callable[[Module], Iterable[ast.AST]]
-What = Names | Attributes | Keywords | Settings | Methods | Template | Find
-
-
-class Rule(NamedTuple):
-    id: str
-    what: What | None  # None: found by channels_realtime.doctor.project
-    sentence: str
-    who: Who = Who.HAND
+from channels_realtime.doctor.rule import (
+    Attributes,
+    Keywords,
+    Methods,
+    Names,
+    Rule,
+    Settings,
+    Template,
+    Who,
+)
 
 
 def below(module: str, *names: str) -> tuple[str, ...]:
