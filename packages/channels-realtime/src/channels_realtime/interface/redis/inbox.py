@@ -132,7 +132,9 @@ class Inbox:
         """
         clock = self.link.shard.clock
         stamps = [stamp(entry) for entry in entries]
-        fits = min(stamps) >= clock.now() - self.layer.expiry and max(stamps) <= clock.now() + 1
+        first = min(stamps)
+        self.link.delay = clock.now() - first
+        fits = self.link.delay <= self.layer.expiry and max(stamps) <= clock.now() + 1
         if fits or clock.is_fresh():
             self.handle(entries)
             then()
@@ -141,6 +143,7 @@ class Inbox:
         def read(reply: RawReply) -> None:
             if isinstance(reply, list):
                 clock.set(seconds(reply))
+                self.link.delay = clock.now() - first
             self.handle(entries)
             if isinstance(reply, Lost):
                 self.lose()
@@ -153,7 +156,6 @@ class Inbox:
         """Pass the entries on in their order, runs of broadcasts to one group as one write."""
         started = time.monotonic()
         now = self.link.shard.clock.now()
-        self.link.delay = now - min(map(stamp, entries))
         oldest = now - self.layer.expiry
         runs: dict[str, list[bytes]] = {}  # group -> frames to write together
         for entry in entries:
