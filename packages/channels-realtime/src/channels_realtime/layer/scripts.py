@@ -221,6 +221,11 @@ class Scripts:
     def receive(self, shard: int, lists: Sequence[str]) -> Command[ReceiveReply]:
         return Command(shard, "receive", tuple(lists), (self.expiry,), parse_receive)
 
+    def put_back(self, shard: int, list_: str, entry: bytes, stays: bool) -> Command[None]:
+        """Return an entry to the front of its list. `stays`: the list has no expiry."""
+        arguments = (entry, 0 if stays else self.expiry)
+        return Command(shard, "put_back", (list_,), arguments, parse_nothing)
+
     # Groups
 
     def group_add(
