@@ -13,20 +13,26 @@ from takeover.serving import Serving
 
 @contextmanager
 def two_shards() -> Iterator[Stack]:
-    with RedisServer() as first, RedisServer() as second:
-        with Stack(url=f"{first.url},{second.url}") as stack:
-            stack.layer = RedisChannelLayer(hosts=[first.url, second.url])
-            stack.redis = first.client()
-            yield stack
+    with (
+        RedisServer() as first,
+        RedisServer() as second,
+        Stack(url=f"{first.url},{second.url}") as stack,
+    ):
+        stack.layer = RedisChannelLayer(hosts=[first.url, second.url])
+        stack.redis = first.client()
+        yield stack
 
 
 @contextmanager
 def a_sentinel() -> Iterator[Stack]:
-    with RedisServer() as master, RedisSentinel(master, "one") as sentinel:
-        with Stack(url=f"sentinel:{sentinel.port}/{sentinel.service}") as stack:
-            stack.layer = RedisChannelLayer(hosts=[master.url])
-            stack.redis = master.client()
-            yield stack
+    with (
+        RedisServer() as master,
+        RedisSentinel(master, "one") as sentinel,
+        Stack(url=f"sentinel:{sentinel.port}/{sentinel.service}") as stack,
+    ):
+        stack.layer = RedisChannelLayer(hosts=[master.url])
+        stack.redis = master.client()
+        yield stack
 
 
 @pytest.mark.parametrize("servers", [two_shards, a_sentinel])
