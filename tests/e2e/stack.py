@@ -125,13 +125,17 @@ class Stack:
 
     def stop(self, signum: int = signal.SIGTERM) -> int:
         """End it; returns the exit code."""
+        self.close_shell()
+        return self.process.stop(signum)
+
+    def close_shell(self) -> None:
+        """End the process of shell()."""
         if self.python is not None:
             assert self.python.stdin and self.python.stdout
             self.python.stdin.close()
             self.python.stdout.close()
             self.python.wait(PATIENCE)
             self.python = None
-        return self.process.stop(signum)
 
     def __enter__(self) -> Self:
         try:
