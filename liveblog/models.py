@@ -55,6 +55,11 @@ class LiveBlog(models.Model):
         _("changed"), default=timezone.now, db_default=Now(), editable=False
     )
 
+    # After a backup was restored: its revision, and the first one that may be used again. Those
+    # between them may have been given to what was lost; see liveblog.stream.restored.
+    restored_revision = models.PositiveBigIntegerField(null=True, editable=False)
+    resumed_revision = models.PositiveBigIntegerField(null=True, editable=False)
+
     objects = LiveBlogQuerySet.as_manager()
 
     class Meta:
