@@ -11,7 +11,7 @@
 -- Returns {full lists, members left to the caller, position in the stream, streams that were
 -- dropped for want of room}. A write that is sent again, because its reply was lost, is not done
 -- again.
-local OVERHEAD = 512 -- bytes that Redis needs for a stream without messages
+local STREAM, MESSAGE = 512, 96 -- bytes that Redis needs for a stream, and beside each message
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
 local stamped = struct.pack('>d', now) .. ARGV[2]
@@ -30,7 +30,7 @@ local function append()
     local first, bytes = tonumber(head[3]) or offset, 0
     local before = tonumber(redis.call('HGET', KEYS[8], history)) or 0
     if not epoch then
-        bytes = OVERHEAD - before -- what is counted for an earlier history that has expired
+        bytes = STREAM - before -- what is counted for an earlier history that has expired
     end
     -- A Redis that was restarted, or promoted, may hold an older state than its clients have seen.
     if head[4] ~= run then
@@ -51,7 +51,7 @@ local function append()
         if oldest and fits and struct.unpack('>d', oldest) + age > now then
             break
         end
-        bytes = bytes - (oldest and #oldest or 0)
+        bytes = bytes - (oldest and #oldest + MESSAGE or 0)
         redis.call('HDEL', history, first)
         first = first + 1
     end
@@ -59,7 +59,7 @@ local function append()
     stamped = struct.pack('>d', now) .. '\193' .. epoch .. struct.pack('>I8', offset) .. ARGV[2]
     if size > 0 then
         redis.call('HSET', history, offset, stamped)
-        bytes = bytes + #stamped
+        bytes = bytes + #stamped + MESSAGE
     else
         first = offset + 1
     end
