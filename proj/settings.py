@@ -229,6 +229,8 @@ if environment.EMAIL_URL:
     vars().update(environment.EMAIL_URL)
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = environment.EMAIL_FROM
 
+CHAT_HISTORY = environment.CHAT_HISTORY
+CHAT_RETENTION = environment.CHAT_RETENTION
 ICE_SERVERS = environment.ICE_SERVERS
 
 LOGGING = {
