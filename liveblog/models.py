@@ -47,6 +47,12 @@ class LiveBlog(models.Model):
         db_default=False,
         help_text=_("Readers can chat next to the live blog."),
     )
+    starts_at = models.DateTimeField(
+        _("starts"),
+        null=True,
+        blank=True,
+        help_text=_("In UTC. Shown to readers until the coverage begins."),
+    )
     revision = models.PositiveBigIntegerField(_("revision"), default=0, editable=False)
     created = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     ended = models.DateTimeField(_("ended"), null=True, blank=True, editable=False)
