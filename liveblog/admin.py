@@ -37,7 +37,10 @@ class LiveBlogAdmin(StaleFormsAdmin):
     list_filter = ["state"]
     search_fields = ["title", "slug", "description"]
     date_hierarchy = "created"
-    fields = ["title", "slug", "description", "state", "chat", "revision", "created", "ended"]
+    fields = [
+        *["title", "slug", "description", "state", "starts_at", "chat"],
+        *["revision", "created", "ended"],
+    ]
     readonly_fields = ["revision", "created", "ended"]
 
     def get_prepopulated_fields(

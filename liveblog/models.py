@@ -16,11 +16,13 @@ from django.utils.translation import pgettext_lazy
 from liveblog.editing.models import MAX_PAST_VERSIONS, PastVersion, Write
 from liveblog.fields import FLAGS, LONGEST_BODY, LONGEST_HEADLINE, LONGEST_NAME, TEXTS
 from liveblog.stream.revisions import RevisionedQuerySet, evaluate
+from liveblog.teams.models import Invitation, Membership
 from liveblog.text import markup
 from liveblog.webhooks.models import Delivery, Webhook
 
 # The app's models, wherever they are defined.
-__all__ = ["BlogUpdate", "Delivery", "LiveBlog", "PastVersion", "Webhook", "Write"]
+__all__ = ["BlogUpdate", "Delivery", "Invitation", "LiveBlog", "Membership"]
+__all__ += ["PastVersion", "Webhook", "Write"]
 
 
 class LiveBlogQuerySet(RevisionedQuerySet["LiveBlog"]):
@@ -46,6 +48,12 @@ class LiveBlog(models.Model):
         default=False,
         db_default=False,
         help_text=_("Readers can chat next to the live blog."),
+    )
+    starts_at = models.DateTimeField(
+        _("starts"),
+        null=True,
+        blank=True,
+        help_text=_("In UTC. Shown to readers until the coverage begins."),
     )
     revision = models.PositiveBigIntegerField(_("revision"), default=0, editable=False)
     created = models.DateTimeField(_("created"), default=timezone.now, editable=False)
