@@ -11,6 +11,7 @@ from typing import Any, TypedDict, cast, get_type_hints
 LONGEST_BODY = 20_000  # characters; some ten screens, far more than a live update needs
 LONGEST_HEADLINE = 200  # characters
 LONGEST_KEY = 64  # characters of an idempotency key; a UUID has 36
+LONGEST_SUMMARY = 5_000  # characters; it is read before everything else
 LONGEST_NAME = 150  # characters of a person's name, as Django's usernames
 
 

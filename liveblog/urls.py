@@ -2,7 +2,7 @@ from django.urls import path
 
 from liveblog.api import openapi
 from liveblog.api.application import urls as api_urls
-from liveblog.editing import about, composer, editor_page, history
+from liveblog.editing import about, composer, editor_page, history, summary
 from liveblog.reading import embed, export, feeds, posts, views
 
 app_name = "liveblog"
@@ -14,6 +14,7 @@ urlpatterns = [
     path("liveblog/<slug:slug>/images/", composer.image, name="image"),
     path("liveblog/<slug:slug>/preview/", composer.preview, name="preview"),
     path("liveblog/<slug:slug>/edit/about/", about.about, name="about"),
+    path("liveblog/<slug:slug>/edit/summary/", summary.summary, name="summary"),
     path("liveblog/<slug:slug>/edit/<int:pk>/history/", history.history, name="history"),
     path("liveblog/<slug:slug>/updates.json", views.updates_json, name="updates_json"),
     path("liveblog/<slug:slug>/feed/", feeds.feed, name="feed"),

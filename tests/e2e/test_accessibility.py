@@ -10,6 +10,7 @@ POSTS = """
 from liveblog.models import BlogUpdate, LiveBlog
 blog = LiveBlog.objects.get(slug={blog!r})
 blog.description, blog.chat = "From the undocking to the docking.", True
+blog.summary = "\\n".join(f"- **{{n}}**, [see](https://example.org)" for n in range(9))
 blog.save()
 for text, options in [
     ("We are going to the Moon. [Why](https://example.org)", dict(headline="A new ocean")),
@@ -29,6 +30,7 @@ READERS += ("/liveblog/{blog}/embed/",)
 CONVERSATIONS = ("/chat/", "/chat/{blog}/", "/chat/{blog}/?embed", "/voice/{blog}/", "/try/")
 DESK = "/liveblog/{blog}/edit/"
 MEMBERS = (DESK, DESK + "?update={pk}", DESK + "{pk}/history/", DESK + "about/", "/ops/")
+MEMBERS += (DESK + "summary/",)
 MEMBERS += ("/", "/liveblog/{blog}/{pk}/", "/accounts/password/")
 
 
