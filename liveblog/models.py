@@ -17,6 +17,7 @@ from liveblog.editing.models import MAX_PAST_VERSIONS, PastVersion, SummaryVersi
 from liveblog.fields import (
     FLAGS,
     LONGEST_BODY,
+    LONGEST_CORRECTION,
     LONGEST_HEADLINE,
     LONGEST_NAME,
     LONGEST_SUMMARY,
@@ -211,6 +212,14 @@ class BlogUpdate(models.Model):
     html = models.TextField(default="", db_default="", editable=False)
     html_digest = models.CharField(max_length=32, default="", db_default="", editable=False)
     author = models.CharField(_("author"), max_length=LONGEST_NAME, blank=True)
+    correction = models.TextField(
+        _("correction"),
+        blank=True,
+        default="",
+        db_default="",
+        validators=[MaxLengthValidator(LONGEST_CORRECTION)],
+        help_text=_("What was wrong before. Readers see it below the update."),
+    )
     # When it was published; of a draft, when it was created.
     created = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     edited = models.DateTimeField(_("edited"), null=True, blank=True, editable=False)
@@ -375,7 +384,7 @@ class BlogUpdate(models.Model):
                 raise ValueError("Readers have seen this update: it cannot become a draft.")
             self.revision = self.blog.take_revision(using)
             self.created_revision = stored.created_revision
-            self.edited = now if {"headline", "body"} & replaced else stored.edited
+            self.edited = now if {"headline", "body", "correction"} & replaced else stored.edited
             return touched
         if self.publish_at and self.publish_at > now:
             self.draft = True

@@ -10,7 +10,13 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from liveblog.api.errors import KINDS
-from liveblog.fields import LONGEST_BODY, LONGEST_HEADLINE, LONGEST_NAME, LONGEST_SUMMARY
+from liveblog.fields import (
+    LONGEST_BODY,
+    LONGEST_CORRECTION,
+    LONGEST_HEADLINE,
+    LONGEST_NAME,
+    LONGEST_SUMMARY,
+)
 
 MAX_LISTED = 100  # updates in one answer
 
@@ -23,6 +29,7 @@ def bounded(longest: int) -> Any:
 Headline = Annotated[str, bounded(LONGEST_HEADLINE)]
 Body = Annotated[str, bounded(LONGEST_BODY)]
 Author = Annotated[str, bounded(LONGEST_NAME)]
+Correction = Annotated[str, bounded(LONGEST_CORRECTION)]
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 
 
@@ -34,6 +41,7 @@ class Asked(BaseModel):
     headline: Headline = ""
     body: Body = ""
     author: Author = ""
+    correction: Correction = ""
     key_event: bool = False
     pinned: bool = False
     draft: bool = False
@@ -75,6 +83,7 @@ class Update(Answer):
     content: str = Field(description="safe HTML; empty when deleted")
     headline: str
     author: str
+    correction: str = Field(description="plain text: what was wrong before")
     key_event: bool
     pinned: bool
     created: datetime

@@ -30,6 +30,7 @@ class PastVersion(models.Model):
     headline = models.CharField(_("headline"), max_length=LONGEST_HEADLINE)
     body = models.TextField(_("text"))
     author = models.CharField(_("author"), max_length=LONGEST_NAME)
+    correction = models.TextField(_("correction"), default="", db_default="")
     editor = models.CharField(_("editor"), max_length=LONGEST_NAME)
     saved = models.DateTimeField(_("saved"))
     replaced = models.DateTimeField(_("replaced"), default=timezone.now)

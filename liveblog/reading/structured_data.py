@@ -49,6 +49,7 @@ def posting_of(blog: LiveBlog, row: BlogUpdate, site: str) -> Facts:
             "dateModified": timestamp(row.edited or row.created),
             "articleBody": text_of(row),
             "image": image_of(row, site),
+            "correction": row.correction and {"@type": "CorrectionComment", "text": row.correction},
             "author": row.author and {"@type": "Person", "name": row.author},
         }
     )

@@ -2,8 +2,8 @@
 
     {"format": "liveblog", "version": 1,
      "blog": {"slug", "title", "description", "summary", "state", "chat", "created", "ended"},
-     "updates": [{"headline", "body", "author", "key_event", "pinned", "created", "edited",
-                  "draft", "publish_at"}, …]}
+     "updates": [{"headline", "body", "author", "correction", "key_event", "pinned", "created",
+                  "edited", "draft", "publish_at"}, …]}
 
 Oldest first; times are ISO 8601 with an offset, or null. `body` is Markdown. Drafts are in it;
 deleted updates, past versions and their editors are not (an export may be given away), nor are ids
@@ -40,7 +40,7 @@ BLOG = {
     "ended": TIME_OR_NULL,
 }
 # Exports of older releases lack these.
-LATER = {"summary": ""}
+LATER = {"summary": "", "correction": ""}
 KINDS = {str: TEXT, bool: FLAG, datetime | None: TIME_OR_NULL}
 UPDATE = {
     **{name: KINDS[kind] for name, kind in CONTENT.items()},

@@ -22,6 +22,7 @@ for text, options in [
     row = BlogUpdate.objects.create(blog=blog, body=text, **options)
 row = blog.updates.filter(draft=False).first()
 row.body += " It is not cheese."
+row.correction = "It is not cheese."
 row.save()
 print(row.pk)
 """
