@@ -32,6 +32,7 @@ ADMIN = {
     "liveblog": [
         *EDITOR["liveblog"],
         *("add_liveblog", "delete_liveblog", "view_pastversion", "delete_pastversion"),
+        *("view_summaryversion", "delete_summaryversion"),
         *(f"{verb}_webhook" for verb in ("add", "change", "delete", "view")),
         "view_delivery",
     ],

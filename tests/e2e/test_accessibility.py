@@ -10,6 +10,7 @@ POSTS = """
 from liveblog.models import BlogUpdate, LiveBlog
 blog = LiveBlog.objects.get(slug={blog!r})
 blog.description, blog.chat = "From the undocking to the docking.", True
+blog.summary = "\\n".join(f"- **{{n}}**, [see](https://example.org)" for n in range(9))
 blog.save()
 for text, options in [
     ("We are going to the Moon. [Why](https://example.org)", dict(headline="A new ocean")),
@@ -21,6 +22,7 @@ for text, options in [
     row = BlogUpdate.objects.create(blog=blog, body=text, **options)
 row = blog.updates.filter(draft=False).first()
 row.body += " It is not cheese."
+row.correction = "It is not cheese."
 row.save()
 print(row.pk)
 """
@@ -31,6 +33,7 @@ ACCOUNTS = ("/accounts/login/", "/accounts/reset/", "/accounts/reset/sent/", "/i
 DESK = "/liveblog/{blog}/edit/"
 MEMBERS = (DESK, DESK + "?update={pk}", DESK + "{pk}/history/", DESK + "about/", "/ops/")
 MEMBERS += ("/", "/liveblog/{blog}/{pk}/", "/accounts/password/", DESK + "team/", "/liveblogs/new/")
+MEMBERS += (DESK + "summary/",)
 
 
 @pytest.fixture
