@@ -1,6 +1,6 @@
 # `make run` runs the product, `make test` tests it; both set up what they need first.
 
-.PHONY: run demo test test-alone test-package test-scripts lint bench screenshots clean
+.PHONY: run demo test test-alone test-package test-scripts lint audit bench screenshots clean
 
 run:
 	@deploy/install.sh
@@ -35,6 +35,11 @@ lint:
 	@# mypy's Django plugin imports the settings, which want a data folder and a key.
 	DATA_DIR=.mypy_cache/data SECRET_KEY="only for mypy, which imports settings" .venv/bin/mypy
 	cd packages/channels-realtime && ../../.venv/bin/mypy
+
+# The known vulnerabilities of the pinned packages.
+audit:
+	@deploy/install.sh
+	@deploy/supply/audit.sh
 
 bench:
 	@deploy/install.sh --dev

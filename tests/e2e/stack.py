@@ -135,6 +135,7 @@ class Stack:
         return self.process.stop(signum)
 
     def end_shell(self) -> None:
+        """End the process of shell()."""
         if self.python is not None:
             assert self.python.stdin and self.python.stdout
             self.python.stdin.close()
