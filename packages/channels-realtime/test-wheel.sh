@@ -27,4 +27,4 @@ pip install --no-deps -r tests/requirements.txt
 # Outside the checkout and without the source, so that nothing but the wheel can be imported.
 rm -rf "$scratch/src"
 cd "$scratch"
-"$python" -m pytest -n 2 --dist loadfile --no-loadscope-reorder "$@"
+"$python" -m pytest -n 3 --dist loadfile --no-loadscope-reorder "$@"
