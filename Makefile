@@ -1,6 +1,6 @@
 # `make run` runs the product, `make test` tests it; both set up what they need first.
 
-.PHONY: run demo test lint bench screenshots clean
+.PHONY: run demo test matrix lint bench screenshots clean
 
 run:
 	@deploy/install.sh
@@ -14,9 +14,16 @@ demo:
 test: lint
 	@tests/install.sh
 	PYTHON=.venv/bin/python packages/channels-realtime/test-wheel.sh
+	.venv/bin/python packages/channels-realtime/matrix.py --diagonal
 	.venv/bin/python -m pytest -m alone
 	.venv/bin/python -m pytest -m "not alone" -n 2 --dist loadfile --no-loadscope-reorder
 	node --test tests/js/
+
+# The package on every Django and Python that it names, as far as the machine has them.
+matrix:
+	@deploy/install.sh --dev
+	@tests/install.sh
+	.venv/bin/python packages/channels-realtime/matrix.py
 
 lint:
 	@deploy/install.sh --dev
