@@ -267,6 +267,19 @@ class Environment:
         "an address",
         "the sender of mails",
     )
+    # A history is one frame: at most 200 messages of 1,000 characters in the 1 MiB that may wait.
+    CHAT_HISTORY = Variable(
+        Integer(validate=Range(0, 100)),
+        "50",
+        "a whole number from 0 to 100",
+        "messages that whoever enters a chat room is shown; `0`: none are kept",
+    )
+    CHAT_RETENTION = Variable(
+        Integer(validate=Range(1, 8760)),
+        "24",
+        "a whole number from 1 to 8760",
+        "hours for which a chat room keeps messages",
+    )
     ICE_SERVERS = Variable(
         Parsed(ice_servers),
         "",

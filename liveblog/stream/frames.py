@@ -66,6 +66,7 @@ def blog_frame(blog: LiveBlog) -> Frame:
         "description": blog.description,
         "state": blog.state,
         "chat": blog.chat,
+        "summary": blog.summary_content,
     }
 
 
@@ -85,6 +86,9 @@ def replay_frame(blog: LiveBlog, after: int, in_parts: bool = False) -> Frame:
     lacks, `reset` is true and the newest page comes instead. The blog must have
     been read before the call: a change that commits in between may be sent twice but is never lost.
 
+    The blog's `summary` is in it only if the reader may not have it: every reader who reconnects
+    gets a replay.
+
     `in_parts`: a frame with more than PART bytes of updates ends after the row that exceeds it.
     Its `revision` is that row's, up to which it is complete, and `head` is the blog's. A reset
     is never split: its rows replace all others only together.
@@ -96,6 +100,8 @@ def replay_frame(blog: LiveBlog, after: int, in_parts: bool = False) -> Frame:
     # A draft has no revision, so it is never among the rows.
     updates = first_updates(rows, PART if in_parts and not reset else inf)
     frame = blog_frame(blog) | {"type": "replay", "updates": updates, "reset": reset}
+    if after and not reset and blog.summary_revision <= after:
+        del frame["summary"]
     if len(updates) < len(rows):
         frame |= {"revision": updates[-1]["revision"], "head": blog.revision}
     return frame

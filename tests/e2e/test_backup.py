@@ -149,7 +149,7 @@ def test_postgresql_is_restored_as_it_was(postgresql, tmp_path):
             target.shell("import os; os.environ['PATH'] = '/nowhere'\n" + code("backup"))
     finally:
         for stack in (source, target):
-            stack.close_shell()
+            stack.end_shell()
             stack.folder.cleanup()
 
 

@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("liveblog", "0010_rendered_text"),
+        ("liveblog", "0014_correction"),
     ]
 
     operations = [
