@@ -46,8 +46,8 @@ class LiveBlogAdmin(StaleFormsAdmin):
     search_fields = ["title", "slug", "description"]
     date_hierarchy = "created"
     fields = [
-        *("title", "slug", "description", "summary", "state", "chat"),
-        *("revision", "created", "ended"),
+        *["title", "slug", "description", "summary", "state", "starts_at", "chat"],
+        *["revision", "created", "ended"],
     ]
     readonly_fields = ["revision", "created", "ended"]
 

@@ -24,6 +24,7 @@ from liveblog.fields import (
     TEXTS,
 )
 from liveblog.stream.revisions import RevisionedQuerySet, evaluate
+from liveblog.teams.models import Invitation, Membership
 from liveblog.text import markup
 from liveblog.webhooks.models import Delivery, Webhook
 
@@ -31,7 +32,9 @@ from liveblog.webhooks.models import Delivery, Webhook
 __all__ = [
     "BlogUpdate",
     "Delivery",
+    "Invitation",
     "LiveBlog",
+    "Membership",
     "PastVersion",
     "SummaryVersion",
     "Webhook",
@@ -63,6 +66,12 @@ class LiveBlog(models.Model):
         db_default=False,
         help_text=_("Readers can chat next to the live blog."),
     )
+    starts_at = models.DateTimeField(
+        _("starts"),
+        null=True,
+        blank=True,
+        help_text=_("In UTC. Shown to readers until the coverage begins."),
+    )
     # Its HTML is not stored: it is short, and each process renders it once (markup.rendered).
     summary = models.TextField(
         _("what we know"),
@@ -81,6 +90,11 @@ class LiveBlog(models.Model):
     changed = models.DateTimeField(
         _("changed"), default=timezone.now, db_default=Now(), editable=False
     )
+
+    # After a backup was restored: its revision, and the first one that may be used again. Those
+    # between them may have been given to what was lost; see liveblog.stream.restored.
+    restored_revision = models.PositiveBigIntegerField(null=True, editable=False)
+    resumed_revision = models.PositiveBigIntegerField(null=True, editable=False)
 
     objects = LiveBlogQuerySet.as_manager()
 

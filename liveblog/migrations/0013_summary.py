@@ -10,7 +10,7 @@ import liveblog.text.markup
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("liveblog", "0010_rendered_text"),
+        ("liveblog", "0012_teams"),
     ]
 
     operations = [

@@ -6,10 +6,10 @@
                   "edited", "draft", "publish_at"}, …]}
 
 Oldest first; times are ISO 8601 with an offset, or null. `body` is Markdown. Drafts are in it;
-deleted updates, past versions and their editors are not (an export may be given away), nor are ids
-and revisions: an import assigns new ones. The export of an imported blog is the same document
-again. Pictures are not in it: the Markdown has their addresses, and the files in `DATA_DIR/media`
-are copied to the other site separately.
+deleted updates, past versions, their editors and the team are not (an export may be given away, and
+another site has other users), nor are ids and revisions: an import assigns new ones. The export of
+an imported blog is the same document again. Pictures are not in it: the Markdown has their
+addresses, and the files in `DATA_DIR/media` are copied to the other site separately.
 """
 
 import time

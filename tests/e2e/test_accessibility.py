@@ -29,10 +29,11 @@ print(row.pk)
 READERS = ("/", "/liveblog/{blog}/", "/liveblog/{blog}/{pk}/", "/liveblog/{blog}/nothing/")
 READERS += ("/liveblog/{blog}/embed/",)
 CONVERSATIONS = ("/chat/", "/chat/{blog}/", "/chat/{blog}/?embed", "/voice/{blog}/", "/try/")
+ACCOUNTS = ("/accounts/login/", "/accounts/reset/", "/accounts/reset/sent/", "/invitations/x/")
 DESK = "/liveblog/{blog}/edit/"
 MEMBERS = (DESK, DESK + "?update={pk}", DESK + "{pk}/history/", DESK + "about/", "/ops/")
+MEMBERS += ("/", "/liveblog/{blog}/{pk}/", "/accounts/password/", DESK + "team/", "/liveblogs/new/")
 MEMBERS += (DESK + "summary/",)
-MEMBERS += ("/", "/liveblog/{blog}/{pk}/", "/accounts/password/")
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def check(page, wanted):
 
 @pytest.mark.parametrize("context_options", [PHONE, DESKTOP], ids=["phone", "desktop"])
 def test_what_readers_see_is_accessible(page, addresses, errors):
-    check(page, addresses((*READERS, *CONVERSATIONS, "/accounts/login/")))
+    check(page, addresses((*READERS, *CONVERSATIONS, *ACCOUNTS)))
     errors.clear()  # that a page is not there
 
 
