@@ -8,6 +8,7 @@ from django.urls import include, path
 from accounts.views import ChangePassword, balance
 from conversations.read_only import read_only
 from liveblog.webhooks.collector import WebhookCollector
+from proj.accent import accent
 from proj.health import healthz, readyz
 
 handler500 = "liveblog.editing.decorators.server_error"
@@ -15,6 +16,7 @@ handler500 = "liveblog.editing.decorators.server_error"
 urlpatterns = [
     path("", include("liveblog.urls")),
     path("", include("conversations.urls")),
+    path("accent.css", accent, name="accent"),
     path("accounts/balance/", balance, name="balance"),
     path("accounts/login/", LoginView.as_view(), name="login"),
     path("accounts/logout/", LogoutView.as_view(), name="logout"),

@@ -1,7 +1,7 @@
 """A live blog as one JSON document, and back.
 
     {"format": "liveblog", "version": 1,
-     "blog": {"slug", "title", "description", "state", "chat", "created", "ended"},
+     "blog": {"slug", "title", "description", "state", "starts_at", "chat", "created", "ended"},
      "updates": [{"headline", "body", "author", "key_event", "pinned", "created", "edited",
                   "draft", "publish_at"}, …]}
 
@@ -34,10 +34,12 @@ BLOG = {
     "title": TEXT,
     "description": TEXT,
     "state": TEXT,
+    "starts_at": TIME_OR_NULL,
     "chat": FLAG,
     "created": TIME,
     "ended": TIME_OR_NULL,
 }
+ADDED = {"starts_at": None}  # an export of an older release lacks them
 KINDS = {str: TEXT, bool: FLAG, datetime | None: TIME_OR_NULL}
 UPDATE = {
     **{name: KINDS[kind] for name, kind in CONTENT.items()},
@@ -101,7 +103,10 @@ def parse_document(found: object, slug: str | None = None) -> Document:
         raise InvalidDocument(
             "The file", "it must hold format, version, blog and updates, and no more"
         )
-    fields = parse_object("blog", found["blog"], BLOG) | ({} if slug is None else {"slug": slug})
+    blog = found["blog"]
+    if isinstance(blog, dict):
+        blog = ADDED | blog
+    fields = parse_object("blog", blog, BLOG) | ({} if slug is None else {"slug": slug})
     validate("blog", LiveBlog(**fields))
     if not isinstance(found["updates"], list):
         raise InvalidDocument("updates", "it must be a list")

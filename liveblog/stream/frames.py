@@ -64,6 +64,7 @@ def blog_frame(blog: LiveBlog) -> Frame:
         "title": blog.title,
         "description": blog.description,
         "state": blog.state,
+        "starts_at": timestamp(blog.starts_at),
         "chat": blog.chat,
     }
 

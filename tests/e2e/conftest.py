@@ -10,7 +10,7 @@ FOREIGN_PORT = free_port()  # of a site that may embed live blogs; test_embed.py
 @pytest.fixture(scope="package")
 def stack():
     """The whole product, started once for the tests that leave it as they found it."""
-    with Stack(EMBED_ORIGINS=f"http://localhost:{FOREIGN_PORT}") as stack:
+    with Stack(EMBED_ORIGINS=f"http://localhost:{FOREIGN_PORT}", EXAMPLES="1") as stack:
         yield stack
 
 
