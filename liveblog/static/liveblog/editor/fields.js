@@ -29,7 +29,7 @@ export function fill(form, fields) {
   for (const name of FLAGS) elements[name].checked = Boolean(fields[name]);
   if (elements.publish_at) {
     showMoment(form, fields.publish_at);
-    elements.publish_at.closest("details").open = Boolean(fields.publish_at);
+    elements.publish_at.closest("details").open = false; // its summary shows the time
   }
   form.dispatchEvent(new Event("filled")); // for the preview
 }
