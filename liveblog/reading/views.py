@@ -15,7 +15,7 @@ from django.views.decorators.http import conditional_page
 
 from conversations.json_text import encode
 from conversations.read_only import read_only
-from liveblog.editing.roles import rights_of, session_user
+from liveblog.editing.roles import editable_blogs, may_create_blogs, session_user
 from liveblog.models import BlogUpdate, LiveBlog
 from liveblog.reading.cards import card_of_blog
 from liveblog.reading.pages import NEWEST, OLDEST, key_events, place_in_stream, stream
@@ -45,7 +45,12 @@ def index(request: HttpRequest) -> HttpResponse:
     states: list[str] = [LiveBlog.State.LIVE, LiveBlog.State.UPCOMING, LiveBlog.State.ENDED]
     blogs = sorted(found, key=lambda blog: states.index(blog.state))
     user = session_user(request)
-    context = {"blogs": blogs, "member": user, "may": rights_of(user) if user else None}
+    context = {
+        "blogs": blogs,
+        "member": user,
+        "editable": editable_blogs(user, blogs) if user else set(),
+        "may_create": user is not None and may_create_blogs(user),
+    }
     response = render(request, "liveblog/reader/index.html", context)
     if user is not None:
         return private(response)

@@ -1,6 +1,6 @@
 // Connects stream.js to the page: performs its effects, and passes it the events of the socket, the
 // timers and the DOM. Other scripts listen to DOM events of the stream's element: "draw" before the
-// list changes, "drawn" with the new articles, "merged" with the rows that were believed.
+// list changes, "drawn" with the new articles, "merged" with the rows that were believed, "blog".
 
 import { Socket, parsed } from "../../site/socket.js";
 import { counted, readPlace, readRows, render, showBlog } from "../shared/page.js";
@@ -105,6 +105,7 @@ function tell(name, detail) {
 
 function showAbout(blog) {
   showBlog(blog);
+  tell("blog", blog);
   stream.dataset.state = blog.state;
   showStatus(state.status);
 }
