@@ -17,7 +17,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from liveblog.editing.about import Changed, one_line_end
+from liveblog.editing.about import Changed, as_sent
 from liveblog.editing.decorators import for_editors
 from liveblog.editing.idempotency import locked
 from liveblog.editing.roles import Rights, name_of, user_of
@@ -39,7 +39,7 @@ class SummaryForm(forms.ModelForm):
         widgets = {"summary": forms.Textarea(attrs={"rows": 10, "dir": "auto"})}
 
     def clean_summary(self) -> object:
-        return one_line_end(self.cleaned_data["summary"])
+        return as_sent(self.cleaned_data["summary"])
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
