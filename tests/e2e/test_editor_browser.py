@@ -268,6 +268,24 @@ def test_a_deletion_is_noticed_while_the_update_is_edited(stack, blog, desk):
     expect(contents(desk)).to_have_text(["My text"])
 
 
+def test_the_deletion_of_a_draft_is_noticed_and_its_undoing_too(stack, blog, desk):
+    text_field(desk).fill("Half a thought")
+    desk.get_by_role("button", name="Save draft").click()
+    open_tab(desk, "drafts").get_by_role("link", name="Edit").click()
+    expect(text_field(desk)).to_have_value("Half a thought")
+    text_field(desk).fill("A whole thought")
+    change(stack, blog, "row.delete()")
+    expect(sending(desk)).to_have_text("This update was deleted while you were editing it.")
+    expect(text_field(desk)).to_be_focused()
+    expect(rows(desk, "drafts")).to_have_count(0)
+    open_tab(desk, "deleted").get_by_role("button", name="Restore").click()
+    expect(desk.locator("[data-conflict]")).to_be_hidden()
+    expect(text_field(desk)).to_have_value("A whole thought")
+    publish(desk)
+    expect(sending(desk)).to_have_text("Published.")
+    assert bodies(stack, blog) == "A whole thought"
+
+
 def test_a_draft_is_listed_and_published_later(stack, blog, desk, browser):
     with browser.new_context() as context:
         reader = context.new_page()

@@ -61,7 +61,8 @@ const named = (persons) => together.format(persons.map(nameOf));
 function show() {
   const others = people(state);
   box.hidden = others.length === 0;
-  const text = others.length ? fill(words.also, { people: together.format(others.map(doing)) }) : "";
+  const all = together.format(others.map(doing));
+  const text = others.length ? fill(words.also, { people: all }) : "";
   put(line, text);
   box.title = text;
   if (others.length) put(box.querySelector("[data-people-count]"), counted(box, others.length));
@@ -74,7 +75,8 @@ function show() {
 function avatars(others) {
   const shown = others.length > MOST_AVATARS ? others.slice(0, MOST_AVATARS - 1) : others;
   const found = shown.map((person) => avatar(initials(person.name), person.typing));
-  return shown.length < others.length ? [...found, avatar(`+${others.length - shown.length}`)] : found;
+  const more = others.length - shown.length;
+  return more ? [...found, avatar(`+${more}`)] : found;
 }
 
 function avatar(text, typing = false) {

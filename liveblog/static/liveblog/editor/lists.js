@@ -1,5 +1,5 @@
-// The lists beside the composer: opens tabs, searches and pages in place, and renews what the server
-// knows better. Every link and form works without this script.
+// The lists beside the composer: opens tabs, searches and pages in place, and renews the lists when
+// something has changed. Every link and form works without this script.
 
 import { put } from "../shared/page.js";
 import { desk, freshPart } from "./server.js";
@@ -36,9 +36,11 @@ function remember() {
 
 // Tabs
 
+const sticksAt = () => parseFloat(getComputedStyle(head).top); // px
+
 function open(name, wanted) {
   places.set(current(), scrollY);
-  const stuck = head.getBoundingClientRect().top <= parseFloat(getComputedStyle(head).top) + 1;
+  const stuck = head.getBoundingClientRect().top <= sticksAt() + 1;
   query = wanted;
   remember();
   for (const each of posts.querySelectorAll("[data-panel]")) {
@@ -51,7 +53,7 @@ function open(name, wanted) {
   if (name !== "found") search.elements.q.value = "";
   status.hidden = true;
   // Where it was left; a list that is shown for the first time, from its beginning.
-  const start = posts.getBoundingClientRect().top + scrollY - parseFloat(getComputedStyle(head).top);
+  const start = posts.getBoundingClientRect().top + scrollY - sticksAt();
   if (stuck) scrollTo({ top: places.get(name) ?? start, behavior: "instant" });
 }
 
@@ -65,6 +67,7 @@ async function load(wanted) {
   const page = await part(wanted, name, signal);
   if (signal.aborted) return;
   for (const each of posts.querySelectorAll("[aria-busy]")) each.removeAttribute("aria-busy");
+  if (page === null) return location.assign(`${desk.dataset.home}?${wanted}`); // to the login
   status.hidden = Boolean(page);
   if (!page) return put(status, status.dataset.away);
   place.replaceChildren(...inner(page, name).map((node) => document.adoptNode(node)));
@@ -75,10 +78,11 @@ async function load(wanted) {
   });
 }
 
+/** A part of the page; null after a logout, undefined without an answer. */
 async function part(wanted, name, signal) {
   const asked = new URLSearchParams(wanted);
   asked.set("part", name === "found" ? "found" : "lists");
-  return freshPart(`?${asked}`, signal).catch(() => null);
+  return freshPart(`?${asked}`, signal).catch(() => undefined);
 }
 
 function inner(page, name) {
@@ -161,12 +165,19 @@ function renewPanel(place, fresh) {
   const keyOf = ({ dataset: { id, version } }) => `${id} ${version}`;
   const there = new Map([...list.children].map((row) => [keyOf(row), row]));
   const rows = [...wanted.children].map((row) => there.get(keyOf(row)) ?? row);
+  const at = [...list.children].findIndex((row) => row.contains(document.activeElement));
   for (const row of there.values()) if (!rows.includes(row)) row.remove();
   rows.forEach((row, index) => {
     const next = list.children[index] ?? null;
     if (row !== next) list.insertBefore(row, next);
   });
   place.querySelector("[data-none]").hidden = rows.length > 0;
+  if (at !== -1 && !list.contains(document.activeElement)) {
+    // The row with the focus is gone: the next one gets it.
+    const next = list.children[Math.min(at, list.children.length - 1)];
+    (next?.querySelector(".update-tools :is(a, button, summary)") ??
+      head.querySelector("[aria-current]"))?.focus({ preventScroll: true });
+  }
   const [head, text] = [place, fresh].map((each) => each.querySelector("[data-found-head]"));
   if (head && text) put(head, text.firstChild.data);
 }

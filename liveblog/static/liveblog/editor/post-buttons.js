@@ -1,5 +1,5 @@
-// The buttons in the menus of updates and drafts: flags, deletion and its undoing. Each form has its
-// own writer, which sends until the server has answered.
+// The buttons in the menus of updates and drafts: flags, deletion and undoing it. Each form has a
+// writer of its own, which sends until the server has answered.
 
 import { begin } from "./editor-state.js";
 import { renewLists } from "./lists.js";

@@ -1,4 +1,4 @@
-// Requests of the editor's scripts: the CSRF token, an update, and fresh copies of the page's parts.
+// Requests of the editor's scripts: the CSRF token, an update, and fresh parts of the page.
 
 export const desk = document.querySelector("[data-desk]");
 export const words = document.querySelector("[data-words]").dataset;

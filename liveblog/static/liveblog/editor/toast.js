@@ -5,6 +5,7 @@ const SHOWN = 10_000; // ms; it stays while the pointer or the focus is on it
 const toast = document.querySelector("[data-toast]");
 const text = toast.querySelector("[data-toast-text]");
 const undo = toast.querySelector("[data-undo]");
+const close = toast.querySelector("[data-toast-close]");
 let timer = 0;
 let back = null; // what "Undo" does
 
@@ -12,8 +13,9 @@ let back = null; // what "Undo" does
 export function show(sentence, { action = null, stays = false } = {}) {
   clearTimeout(timer);
   back = action;
-  toast.hidden = !sentence;
+  toast.toggleAttribute("data-shown", Boolean(sentence)); // not hidden: it is a live region
   undo.hidden = !action;
+  close.hidden = !sentence;
   text.textContent = sentence;
   if (!stays && sentence) timer = setTimeout(hide, SHOWN);
 }
@@ -34,4 +36,4 @@ export function undoLast() {
 }
 
 undo.addEventListener("click", undoLast);
-toast.querySelector("[data-toast-close]").addEventListener("click", () => show(""));
+close.addEventListener("click", () => show(""));
