@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.clickjacking import xframe_options_sameorigin
@@ -32,7 +32,12 @@ def chat_index(request: HttpRequest) -> HttpResponse:
 @xframe_options_sameorigin
 def chat_room(request: HttpRequest, room_name: str) -> HttpResponse:
     """The room; with `?embed` without the site around it, for an iframe of our own pages."""
-    context = {"longest": LONGEST_MESSAGE, "embed": "embed" in request.GET}
+    context = {
+        "longest": LONGEST_MESSAGE,
+        "embed": "embed" in request.GET,
+        "history": settings.CHAT_HISTORY,
+        "retention": settings.CHAT_RETENTION,
+    }
     return room_page(request, "conversations/chat_room.html", room_name, context)
 
 
@@ -61,6 +66,8 @@ def room_page(
 @read_only
 @never_cache
 def try_them(request: HttpRequest) -> HttpResponse:
-    """Every conversation with a console."""
+    """Every conversation with a console, for developers; 404 where EXAMPLES is off."""
+    if not settings.EXAMPLES:
+        raise Http404
     found = addresses()
     return render(request, "conversations/try.html", {"addresses": found, "first": found[0]})

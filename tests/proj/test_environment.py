@@ -54,6 +54,12 @@ def test_a_relative_data_dir_belongs_to_the_project():
         ("PORT", "65536"),
         ("HOST", "::1"),
         ("DEBUG", "yes please"),
+        ("ACCENT_COLOR", "blue"),
+        ("SITE_LOGO", "logo.svg"),
+        ("SITE_LOGO", "//evil.example/logo.svg"),
+        ("FOOTER_LINKS", "Imprint"),
+        ("FOOTER_LINKS", "Run=javascript:alert(1)"),
+        ("SITE_NAME", "x" * 81),
         ("SECRET_KEY", "short"),
         ("WORKERS", "0"),
         ("CONSUMER_TIMEOUT", "0.5"),
@@ -99,3 +105,14 @@ def test_a_wrong_value_is_refused_with_its_name_and_what_is_allowed(name, value)
 )
 def test_allowed_values_are_accepted(name, value):
     assert getattr(Environment({name: value}), name) in (value, value.split(","))
+
+
+def test_a_secret_can_be_read_from_a_file(tmp_path):
+    file = tmp_path / "key"
+    file.write_text("k" * 40 + "\n")
+    assert Environment({"SECRET_KEY_FILE": str(file)}).SECRET_KEY == "k" * 40
+    with pytest.raises(WrongValue, match="SECRET_KEY_FILE is unset where SECRET_KEY is set"):
+        Environment({"SECRET_KEY_FILE": str(file), "SECRET_KEY": "k" * 40})
+    with pytest.raises(WrongValue, match="SECRET_KEY_FILE is a text file that this user can read"):
+        Environment({"SECRET_KEY_FILE": str(tmp_path / "missing")})
+    assert Environment({"PORT_FILE": str(file)}).PORT == 8000  # no secret

@@ -5,7 +5,7 @@ const NUMBER = new Intl.NumberFormat(document.documentElement.lang);
 
 /** The rows that the server rendered. */
 export function readRows(list) {
-  return [...list.children].map(({ dataset }) => ({
+  return [...list.querySelectorAll("article")].map(({ dataset }) => ({
     id: Number(dataset.id),
     revision: Number(dataset.revision),
     created: dataset.created,
@@ -53,8 +53,7 @@ function fill(article, row) {
   link.href = `${link.dataset.blogPath}${row.id}/`;
   part(article, "key-event").hidden = !row.key_event;
   part(article, "pinned").hidden = !row.pinned;
-  fillText(part(article, "headline"), row.headline);
-  fillText(part(article, "author"), row.author);
+  for (const name of ["headline", "author", "correction"]) fillText(part(article, name), row[name]);
   part(article, "edited").hidden = !row.edited;
   part(article, "edited-time").dateTime = row.edited ?? "";
   part(article, "created").dateTime = row.created;
@@ -67,28 +66,9 @@ function fill(article, row) {
   if (remove) remove.value = row.id;
 }
 
-function fillText(element, text) {
+export function fillText(element, text) {
   element.textContent = text;
   element.hidden = !text;
-}
-
-export function showBlog({ title, description, state, chat }) {
-  for (const element of document.querySelectorAll("[data-blog]")) {
-    const { blog } = element.dataset;
-    if (blog === "title") {
-      document.title = document.title.replace(element.textContent, () => title);
-      element.textContent = title;
-    } else if (blog === "description") {
-      fillText(element, description);
-    } else if (blog === "state") {
-      element.dataset.state = state;
-      element.textContent = element.dataset[state];
-    } else if (blog === "chat") {
-      element.hidden = !chat;
-    } else if (blog === "ended") {
-      element.hidden = state !== "ended";
-    }
-  }
 }
 
 /**

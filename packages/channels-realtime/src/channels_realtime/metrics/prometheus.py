@@ -34,6 +34,10 @@ GAUGES = {
     "outbox_bytes": "Messages that wait for Redis to come back",
     "links_bytes": "Commands that Redis has not taken yet",
     "budget_bytes": "The memory budget of the process",
+    "memory_bytes": "Memory that the process takes (RSS)",
+    "open_files": "Open files and sockets of the process",
+    "open_files_limit": "How many it may have",
+    "start_time_seconds": "When the process started, in seconds since 1970",
 }
 COUNTERS = {
     "frames_sent": "WebSocket messages sent to clients",
@@ -47,6 +51,7 @@ COUNTERS = {
     "handshakes_shared": "Handshakes that got the reply to an equal one",
     "http_requests": "HTTP requests passed to workers",
     "consumer_errors": "Exceptions in consumers",
+    "put_back": "Messages that another worker took because the consumer before them took long",
     "redelivered": "Acknowledged messages of dead workers that were delivered again",
     "groups_repaired": "Groups that Redis had lost and that were registered again",
 }
