@@ -23,6 +23,7 @@ from proj.environment_fields import (
     ice_servers,
     mail_settings,
     memory_budget,
+    networks,
     origins,
     redis_urls,
     worker_pools,
@@ -253,6 +254,12 @@ class Environment:
         "",
         "a comma-separated list of origins such as https://news.example, or *",
         "the sites that may embed a live blog, or `*` for all; unset: none",
+    )
+    WEBHOOK_NETWORKS = Variable(
+        Parsed(networks),
+        "",
+        "a comma-separated list of networks such as 10.1.0.0/16",
+        "networks that webhooks may reach although their addresses are not public",
     )
     EMAIL_URL = Variable(
         Parsed(mail_settings),

@@ -226,6 +226,7 @@ FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o755
 
 API_TOKENS = environment.API_TOKENS
 EMBED_ORIGINS = environment.EMBED_ORIGINS
+WEBHOOK_NETWORKS = environment.WEBHOOK_NETWORKS
 
 # Without EMAIL_URL, mails are written to files, and pages do not offer to send any.
 MAIL_IS_CONFIGURED = bool(environment.EMAIL_URL)
