@@ -32,6 +32,7 @@ from django.db import close_old_connections
 from conversations.json_text import encode
 from liveblog.models import LiveBlog
 from liveblog.stream.failure_log import FailureLog
+from liveblog.stream.frames import PULSE_INTERVAL as INTERVAL
 from liveblog.stream.frames import ended_frame, pulse_frame
 from liveblog.stream.lease import Lease
 from liveblog.stream.pulse_reports import Reports, note_round
@@ -40,7 +41,6 @@ from liveblog.stream.reader_counts import count_readers
 
 logger = logging.getLogger(__name__)
 
-INTERVAL = 2.0  # s; the reader's script misses it after 5
 # Readers of one interface server up to which each of them gets every pulse. Beyond that it sends at
 # most so many at a time on average. A pulse takes up to 17 µs per reader, so pulses take at most
 # 1.7 % of a core.

@@ -178,7 +178,7 @@ class TestPost:
     def test_scripts_in_a_post_are_inert(self, client, post):
         update = post(EVIL, headline=f'"><svg onload=x>{EVIL}', author=EVIL)
         page = client.get(update.get_absolute_url()).content.decode()
-        assert "<svg" not in page and page.count("<script") == 3  # the page's own
+        assert "<svg" not in page and page.count("<script") == 4  # the page's own
 
     def test_a_draft_is_404_and_a_deleted_one_410(self, client, post):
         gone, draft, dropped = post("A secret"), post(draft=True), post(draft=True)
@@ -237,6 +237,9 @@ class TestStructuredData:
             "height": 900,
             "caption": "The lander",
         }
+        post(f'![a]({picture} "At noon | Jo Lee")')
+        item, _ = self.data(client)["liveBlogUpdate"]
+        assert item["image"]["creditText"] == "Jo Lee" and item["articleBody"] == "At noon Jo Lee"
 
     def test_it_says_when_the_coverage_ended_and_a_post_was_edited(self, client, blog, post):
         update = post("Before")
