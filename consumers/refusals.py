@@ -114,7 +114,7 @@ def is_ours(origin: str, host: str, scheme: str) -> bool:
         is_encrypted = [False, True]
     own = {f"http{'s' if each else ''}://{host.lower()}" for each in is_encrypted}
     return origin.lower() in own or any(
-        map(partial(matches, origin), settings.CSRF_TRUSTED_ORIGINS)
+        matches(origin, trusted) for trusted in settings.CSRF_TRUSTED_ORIGINS
     )
 
 

@@ -236,6 +236,12 @@ class Environment:
         "0 or 1",
         "the site is served over HTTPS only: secure cookies and HSTS; requires `TRUSTED_HOPS`",
     )
+    EXAMPLES = Variable(
+        String(validate=OneOf(("", "0", "1"))),
+        "",
+        "0 or 1",
+        "the example conversations, in which anybody can send to all; unset: on without `HTTPS`",
+    )
     LOG_FORMAT = Variable(
         String(validate=OneOf(("text", "json"))),
         "text",
