@@ -229,7 +229,9 @@ BRAND = brand_of(environment)
 EXAMPLES = environment.EXAMPLES or DEBUG
 
 API_TOKENS = environment.API_TOKENS
+EXAMPLES = environment.EXAMPLES == "1" or not (environment.EXAMPLES or environment.HTTPS)
 EMBED_ORIGINS = environment.EMBED_ORIGINS
+WEBHOOK_NETWORKS = environment.WEBHOOK_NETWORKS
 
 # Without EMAIL_URL, mails are written to files, and pages do not offer to send any.
 MAIL_IS_CONFIGURED = bool(environment.EMAIL_URL)

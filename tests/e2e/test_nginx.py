@@ -329,7 +329,7 @@ def test_tls_as_the_file_says():
             certificate = nginx.folder / "var" / "nginx" / "fullchain.pem"
             trust = ssl.create_default_context(cafile=certificate)
             page = get_tls(nginx, "/liveblog/demo/", trust)
-            assert page.headers["Strict-Transport-Security"] == "max-age=31536000"
+            assert page.headers.get_all("Strict-Transport-Security") == ["max-age=31536000"]
             address = f"https://{nginx.address}/liveblog/demo/"
             html = page.read().decode()
             assert f'<link rel="canonical" href="{address}">' in html
