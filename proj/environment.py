@@ -241,7 +241,8 @@ class Environment:
         String(validate=OneOf(("", "0", "1"))),
         "",
         "0 or 1",
-        "the example conversations, in which anybody can send to all; unset: on without `HTTPS`",
+        "`/try/`, the console for developers, and the example conversations, in which anybody can"
+        " send to all; unset: the console with `DEBUG` only, the conversations without `HTTPS` only",
     )
     LOG_FORMAT = Variable(
         String(validate=OneOf(("text", "json"))),
@@ -285,12 +286,6 @@ class Environment:
         "",
         "a comma-separated list of Text=URL, each URL with https://, http://, mailto: or a path",
         "links in the footer of every page, such as `Imprint=https://news.example/imprint`",
-    )
-    EXAMPLES = Variable(
-        flag(),
-        "0",
-        "0 or 1",
-        "shows `/try/`, the console for developers; `DEBUG=1` and `make demo` show it, too",
     )
     WEBHOOK_NETWORKS = Variable(
         Parsed(networks),
