@@ -23,6 +23,7 @@ from consumers import (
     voice,
 )
 from consumers.refusals import answers_outages
+from liveblog.review.mail import MAIL_CHANNEL as REVIEW_CHANNEL
 from liveblog.teams.mail import MAIL_CHANNEL as INVITATION_CHANNEL
 from ops.probing import PROBE_CHANNEL
 
@@ -59,6 +60,7 @@ channel_routing = [
     route(MAIL_CHANNEL, notifications.low_balance_mail),
     route(RESET_CHANNEL, mails.password_reset),
     route(INVITATION_CHANNEL, mails.invitation),
+    route(REVIEW_CHANNEL, mails.review_note),
     # Every other http.request goes to Django's views.
     route("http.request", raw.http_request, path=r"^/raw/$"),
 ]
