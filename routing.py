@@ -24,6 +24,7 @@ from consumers import (
     voice,
 )
 from consumers.refusals import answers_outages
+from liveblog.review.mail import MAIL_CHANNEL as REVIEW_CHANNEL
 from liveblog.teams.mail import MAIL_CHANNEL as INVITATION_CHANNEL
 from ops.probing import PROBE_CHANNEL
 
@@ -67,4 +68,5 @@ channel_routing = [
     route(MAIL_CHANNEL, notifications.low_balance_mail),
     route(RESET_CHANNEL, mails.password_reset),
     route(INVITATION_CHANNEL, mails.invitation),
+    route(REVIEW_CHANNEL, mails.review_note),
 ]

@@ -241,8 +241,8 @@ class Environment:
         String(validate=OneOf(("", "0", "1"))),
         "",
         "0 or 1",
-        "`/try/`, the console for developers, and the example conversations, in which anybody can"
-        " send to all; unset: the console with `DEBUG` only, the conversations without `HTTPS` only",
+        "`/try/`, the console for developers, and the example conversations, in which anybody can "
+        "send to all; unset: the console with `DEBUG` only, the conversations without `HTTPS` only",
     )
     LOG_FORMAT = Variable(
         String(validate=OneOf(("text", "json"))),

@@ -124,6 +124,7 @@ LAYER_CONFIG: dict[str, object] = {
         "accounts.low-balance-mail",
         "accounts.password-reset-mail",
         "liveblog.invitation-mail",
+        "liveblog.review-mail",
         "websocket.disconnect",
     ],
 }
