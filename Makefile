@@ -1,6 +1,6 @@
 # `make run` runs the product, `make test` tests it; both set up what they need first.
 
-.PHONY: run demo test lint bench screenshots clean
+.PHONY: run demo test test-alone test-package test-scripts lint audit bench screenshots clean
 
 run:
 	@deploy/install.sh
@@ -11,11 +11,21 @@ demo:
 	@deploy/install.sh
 	@EXAMPLES=1 exec .venv/bin/python deploy/run.py 120
 
-test: lint
+# Each of the first stages waits more than it computes, and none of them has a browser, which would
+# notice what the tests marked `alone` do to the network. Their output appears as each one ends.
+test:
+	@deploy/install.sh --dev
 	@tests/install.sh
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target lint test-package test-alone test-scripts
+	.venv/bin/python -m pytest -m "not alone" -n 3 --dist loadfile --no-loadscope-reorder
+
+test-package:
 	PYTHON=.venv/bin/python packages/channels-realtime/test-wheel.sh
+
+test-alone:
 	.venv/bin/python -m pytest -m alone
-	.venv/bin/python -m pytest -m "not alone" -n 2 --dist loadfile --no-loadscope-reorder
+
+test-scripts:
 	node --test tests/js/
 
 lint:
@@ -25,6 +35,11 @@ lint:
 	@# mypy's Django plugin imports the settings, which want a data folder and a key.
 	DATA_DIR=.mypy_cache/data SECRET_KEY="only for mypy, which imports settings" .venv/bin/mypy
 	cd packages/channels-realtime && ../../.venv/bin/mypy
+
+# The known vulnerabilities of the pinned packages.
+audit:
+	@deploy/install.sh
+	@deploy/supply/audit.sh
 
 bench:
 	@deploy/install.sh --dev

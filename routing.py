@@ -5,6 +5,7 @@ from types import ModuleType
 from channels.routing import Route, route, route_class
 
 from accounts.notices import MAIL_CHANNEL
+from accounts.passwords import RESET_CHANNEL
 from consumers import (
     by_hand,
     chat,
@@ -13,6 +14,7 @@ from consumers import (
     echo,
     initials,
     liveblog,
+    mails,
     not_found,
     notifications,
     ops,
@@ -21,6 +23,7 @@ from consumers import (
     voice,
 )
 from consumers.refusals import answers_outages
+from liveblog.teams.mail import MAIL_CHANNEL as INVITATION_CHANNEL
 from ops.probing import PROBE_CHANNEL
 
 SLUG = r"(?P<slug>[-a-zA-Z0-9_]{1,80})/$"
@@ -52,8 +55,10 @@ channel_routing = [
     *conversation(not_found, r""),
     # Sent by deploy/release.
     route(PROBE_CHANNEL, ops.probe),
-    # A channel of its own: mail takes as long as the mail server likes.
+    # Channels of their own: mail takes as long as the mail server likes.
     route(MAIL_CHANNEL, notifications.low_balance_mail),
+    route(RESET_CHANNEL, mails.password_reset),
+    route(INVITATION_CHANNEL, mails.invitation),
     # Every other http.request goes to Django's views.
     route("http.request", raw.http_request, path=r"^/raw/$"),
 ]

@@ -4,6 +4,8 @@ A socket's messages are handled one after the other (`enforce_ordering`), or two
 quickly could change places between two workers. It implies `channel_session`.
 """
 
+from urllib.parse import parse_qs
+
 from channels.auth import channel_session_user, channel_session_user_from_http
 from channels.message import Message
 from channels.sessions import enforce_ordering
@@ -12,18 +14,20 @@ from django.utils.translation import gettext as _
 from consumers.refusals import not_logged_in, our_pages_only, reply, sends_refusals
 from consumers.translation import in_their_language
 from conversations.chat import guests
+from conversations.chat.history import history_frame
 from conversations.chat.room import (
     announce,
-    chat_frame,
     chat_group,
     checked,
+    delete,
     force_disconnect,
     is_muted,
     mute,
+    new_line,
     send,
     unmute,
 )
-from conversations.json_text import expected, parse
+from conversations.json_text import encode, expected, parse
 from conversations.rate_limits import CHAT
 from conversations.refusals import Refusal
 from conversations.rooms.names import is_room_name, require_room_name
@@ -41,8 +45,11 @@ LONGEST_USERNAME = 150
 @sends_refusals
 def ws_connect(message: Message, room_name: str) -> None:
     admit(message, room_name)
+    # Join first: a line that is sent after the history is read then reaches this socket anyway.
     chat_group(room_name).add(message.reply_channel)
-    message.reply_channel.send({"accept": True})
+    after = asked_after(message)
+    history = {} if after is None else {"text": encode(history_frame(room_name, after))}
+    message.reply_channel.send({"accept": True, **history})
 
 
 @enforce_ordering
@@ -67,6 +74,12 @@ def admit(message: Message, room_name: str) -> None:
         message.channel_session["guest"] = guests.of_handshake(message)
 
 
+def asked_after(message: Message) -> str | None:
+    """The line after which a handshake asks for the history; None if it does not ask."""
+    query = parse_qs(message.content["query_string"].decode("latin1"))
+    return query.get("after", [None])[0]
+
+
 def handle(message: Message, room_name: str, content: object) -> None:
     """Do what a socket's JSON asks for. Raises Refusal."""
     sender = message.channel_session.get("guest") or message.user.get_username()
@@ -77,6 +90,8 @@ def handle(message: Message, room_name: str, content: object) -> None:
     CHAT.check(sender)
     if isinstance(content, dict) and isinstance(content.get("message"), str):
         send_line(room_name, sender, content["message"])
+    elif isinstance(content, dict) and isinstance(content.get("after"), str):
+        reply(message, history_frame(room_name, content["after"]))
     else:
         moderate(message, room_name, content)
 
@@ -85,7 +100,7 @@ def send_line(room_name: str, sender: str, text: str) -> None:
     text = checked(text)
     if is_muted(room_name, sender):
         raise Refusal("muted", _("A moderator has muted you: you can read, but not write."), 403)
-    send(room_name, chat_frame(text, sender))
+    send(room_name, new_line(text, sender))
 
 
 def moderate(message: Message, room_name: str, content: object) -> None:
@@ -99,7 +114,7 @@ def moderate(message: Message, room_name: str, content: object) -> None:
     if not isinstance(value, str) or not 0 < len(value) <= LONGEST_USERNAME:
         raise expected(f'{{"{command}": "…"}}')
     if command == "delete":
-        send(room_name, {"type": "delete", "id": value})
+        delete(room_name, value)
         return
     if command == "mute":
         mute(room_name, value, message.user)

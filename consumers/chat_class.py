@@ -3,9 +3,10 @@
 from channels.generic.websockets import JsonWebsocketConsumer
 from channels.message import Message
 
-from consumers.chat import admit, handle
-from consumers.refusals import same_origin_only, sending_refusals
+from consumers.chat import admit, asked_after, handle
+from consumers.refusals import hide_query, reply, same_origin_only, sending_refusals
 from consumers.translation import language_of_socket
+from conversations.chat.history import history_frame
 from conversations.chat.room import chat_group
 from conversations.json_text import parse
 from conversations.rooms.names import is_room_name
@@ -20,7 +21,7 @@ class ChatConsumer(JsonWebsocketConsumer):
     def __init__(self, message: Message, **kwargs: object) -> None:
         if message.channel.name == "websocket.connect":
             same_origin_only(message)
-            message.content["query_string"] = b""
+            hide_query(message)
         super().__init__(message, **kwargs)
 
     def connection_groups(self, room_name: str) -> list[str]:
@@ -30,6 +31,8 @@ class ChatConsumer(JsonWebsocketConsumer):
         with language_of_socket(message), sending_refusals(message):
             admit(message, room_name)
             super().connect(message, room_name=room_name)
+            if (after := asked_after(message)) is not None:
+                reply(message, history_frame(room_name, after))
 
     def raw_receive(self, message: Message, room_name: str) -> None:
         with language_of_socket(message), sending_refusals(message):

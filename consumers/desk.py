@@ -40,9 +40,7 @@ def ws_connect(message: Message, slug: str) -> None:
     user = message.user
     if not user.is_authenticated:
         raise not_logged_in(_("Log in to use the editor."))
-    if not LiveBlog.objects.filter(slug=slug).exists():
-        raise unknown_blog()
-    require_editor(user)
+    require_editor(user, slug)
     page = secrets.token_urlsafe(9)
     message.channel_session["page"] = page
     group = Group(desk_group(slug))
@@ -58,7 +56,7 @@ def ws_connect(message: Message, slug: str) -> None:
 @sends_refusals
 def ws_receive(message: Message, slug: str) -> None:
     page = message.channel_session["page"]
-    require_editor(message.user)
+    require_editor(message.user, slug)
     ANNOUNCEMENTS.check(page)
     announce(slug, page, message.user, checked(parse(message.get("text"))))
 
@@ -71,9 +69,12 @@ def ws_disconnect(message: Message, slug: str) -> None:
         group.send({"text": encode({"type": "gone", "page": page})})
 
 
-def require_editor(user: User) -> None:
-    """Raise Refusal unless the user may write in live blogs."""
-    if not rights_of(user).any:
+def require_editor(user: User, slug: str) -> None:
+    """Raise Refusal unless the user may write in the live blog."""
+    blog = LiveBlog.objects.filter(slug=slug).first()
+    if blog is None:
+        raise unknown_blog()
+    if not rights_of(user, blog).any:
         raise Refusal("not_allowed", may_not_edit(), 403, NOT_ALLOWED)
 
 

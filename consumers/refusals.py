@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Concatenate, ParamSpec
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from channels.exceptions import DenyConnection
 from channels.message import Message
@@ -99,17 +99,26 @@ def same_origin_only(message: Message) -> None:
 def our_pages_only(ws_connect: Consumer[P]) -> Consumer[P]:
     """The decorator for consumers that read the handshake's cookies; the outermost one.
 
-    It checks the Origin before anything is stored for the socket, and hides the query string, in
-    which channels would look for a session key: addresses end up in logs.
+    It checks the Origin before anything is stored for the socket, and hides the query string.
     """
 
     @functools.wraps(ws_connect)
     def inner(message: Message, *args: P.args, **kwargs: P.kwargs) -> None:
         same_origin_only(message)
-        message.content["query_string"] = b""
+        hide_query(message)
         ws_connect(message, *args, **kwargs)
 
     return inner
+
+
+def hide_query(message: Message) -> None:
+    """Leave nothing of the query string but `after`, which several conversations know.
+
+    channels would look for a session key there, and addresses end up in logs.
+    """
+    found = parse_qs(message.content["query_string"].decode("latin1"))
+    kept = {"after": found["after"][0]} if "after" in found else {}
+    message.content["query_string"] = urlencode(kept).encode()
 
 
 def not_logged_in(sentence: str) -> Refusal:

@@ -1,4 +1,4 @@
-"""Moderation. The messages of a room are not stored."""
+"""Moderation. The messages of a room are not in the database."""
 
 from django.conf import settings
 from django.db import models

@@ -32,7 +32,12 @@ def chat_index(request: HttpRequest) -> HttpResponse:
 @xframe_options_sameorigin
 def chat_room(request: HttpRequest, room_name: str) -> HttpResponse:
     """The room; with `?embed` without the site around it, for an iframe of our own pages."""
-    context = {"longest": LONGEST_MESSAGE, "embed": "embed" in request.GET}
+    context = {
+        "longest": LONGEST_MESSAGE,
+        "embed": "embed" in request.GET,
+        "history": settings.CHAT_HISTORY,
+        "retention": settings.CHAT_RETENTION,
+    }
     return room_page(request, "conversations/chat_room.html", room_name, context)
 
 

@@ -33,7 +33,7 @@ from deploy.control import (  # noqa: E402
     wait_until,
 )
 from deploy.releases import SERVED, Lock, Releases, Stopped  # noqa: E402
-from proj.environment import VARIABLES, Environment, WrongValue  # noqa: E402
+from proj.environment import NAMES, Environment, WrongValue  # noqa: E402
 
 READY_WITHIN = 60  # s from a process's start to its first answer; a small machine takes 3
 CANDIDATE = "candidate:candidate"
@@ -124,10 +124,10 @@ class Activation:
         except OSError as error:
             raise Stopped(f"the site is no longer running ({error.strerror or error}).") from None
         # Use the variables of the running processes, not those of this terminal.
-        for variable in VARIABLES:
-            os.environ.pop(variable.name, None)
-            if variable.name in running:
-                os.environ[variable.name] = running[variable.name]
+        for name in NAMES:
+            os.environ.pop(name, None)
+            if name in running:
+                os.environ[name] = running[name]
         become_user(Path(f"/proc/{main_pid}").stat().st_uid)
         self.environment = Environment()
         self.old = releases.current() or folder_of(main_pid) or ROOT

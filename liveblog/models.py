@@ -13,14 +13,33 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from liveblog.editing.models import MAX_PAST_VERSIONS, PastVersion, Write
-from liveblog.fields import FLAGS, LONGEST_BODY, LONGEST_HEADLINE, LONGEST_NAME, TEXTS
+from liveblog.editing.models import MAX_PAST_VERSIONS, PastVersion, SummaryVersion, Write
+from liveblog.fields import (
+    FLAGS,
+    LONGEST_BODY,
+    LONGEST_CORRECTION,
+    LONGEST_HEADLINE,
+    LONGEST_NAME,
+    LONGEST_SUMMARY,
+    TEXTS,
+)
 from liveblog.stream.revisions import RevisionedQuerySet, evaluate
+from liveblog.teams.models import Invitation, Membership
 from liveblog.text import markup
 from liveblog.webhooks.models import Delivery, Webhook
 
 # The app's models, wherever they are defined.
-__all__ = ["BlogUpdate", "Delivery", "LiveBlog", "PastVersion", "Webhook", "Write"]
+__all__ = [
+    "BlogUpdate",
+    "Delivery",
+    "Invitation",
+    "LiveBlog",
+    "Membership",
+    "PastVersion",
+    "SummaryVersion",
+    "Webhook",
+    "Write",
+]
 
 
 class LiveBlogQuerySet(RevisionedQuerySet["LiveBlog"]):
@@ -53,6 +72,17 @@ class LiveBlog(models.Model):
         blank=True,
         help_text=_("In UTC. Shown to readers until the coverage begins."),
     )
+    # Its HTML is not stored: it is short, and each process renders it once (markup.rendered).
+    summary = models.TextField(
+        _("what we know"),
+        blank=True,
+        default="",
+        db_default="",
+        validators=[MaxLengthValidator(LONGEST_SUMMARY), markup.validate_rendering],
+        help_text=_("Markdown. Shown above the updates; open pages follow it."),
+    )
+    # The revision that changed the summary last: its version, and which replays contain it.
+    summary_revision = models.PositiveBigIntegerField(default=0, db_default=0, editable=False)
     revision = models.PositiveBigIntegerField(_("revision"), default=0, editable=False)
     created = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     ended = models.DateTimeField(_("ended"), null=True, blank=True, editable=False)
@@ -60,6 +90,11 @@ class LiveBlog(models.Model):
     changed = models.DateTimeField(
         _("changed"), default=timezone.now, db_default=Now(), editable=False
     )
+
+    # After a backup was restored: its revision, and the first one that may be used again. Those
+    # between them may have been given to what was lost; see liveblog.stream.restored.
+    restored_revision = models.PositiveBigIntegerField(null=True, editable=False)
+    resumed_revision = models.PositiveBigIntegerField(null=True, editable=False)
 
     objects = LiveBlogQuerySet.as_manager()
 
@@ -83,6 +118,16 @@ class LiveBlog(models.Model):
     def get_absolute_url(self) -> str:
         return reverse("liveblog:reader", args=[self.slug])
 
+    @property
+    def summary_content(self) -> str:
+        """The summary as HTML."""
+        return markup.render(self.summary)
+
+    @property
+    def summary_is_short(self) -> bool:
+        """Whether a phone shows it whole: about six lines. The page's script measures it."""
+        return len(self.summary) < 120 and self.summary.count("\n") < 5
+
     def take_revision(self, using: str | None = None) -> int:
         """Take the blog's next revision. Locks the blog's row until the transaction ends."""
         using = using or router.db_for_write(LiveBlog, instance=self)
@@ -100,9 +145,11 @@ class LiveBlog(models.Model):
         force_update: bool = False,
         using: str | None = None,
         update_fields: Iterable[str] | None = None,
+        writer: str = "",
     ) -> None:
         """Save as the blog's next revision; the first save is revision 0, an empty blog.
 
+        `writer`: the name of the person or program that saves it, for the summary's history.
         Raises ValidationError for a slug that does not fit into a URL.
         """
         using = using or router.db_for_write(LiveBlog, instance=self)
@@ -114,8 +161,12 @@ class LiveBlog(models.Model):
             LiveBlog._meta.get_field("slug").clean(self.slug, self)
             if update_fields is None or "state" in update_fields:
                 self.ended = (self.ended or timezone.now()) if self.state == "ended" else None
+            is_new_summary = self.has_new_summary(using, update_fields)
+            if is_new_summary:
+                self.summary_revision = self.revision
             if update_fields is not None:
                 update_fields = {*update_fields, "revision", "changed"}
+                update_fields |= {"summary_revision"} if is_new_summary else set()
                 update_fields |= {"ended"} if "state" in update_fields else set()
             super().save(
                 force_insert=force_insert,
@@ -123,6 +174,19 @@ class LiveBlog(models.Model):
                 using=using,
                 update_fields=update_fields,
             )
+            if is_new_summary:
+                SummaryVersion.keep(self, writer[:LONGEST_NAME], using)
+
+    def has_new_summary(self, using: str, update_fields: Iterable[str] | None) -> bool:
+        """Whether a save of these fields replaces the summary. Updates `summary_revision`."""
+        if update_fields is not None and "summary" not in update_fields:
+            return False
+        if self._state.adding:
+            return bool(self.summary)
+        rows: models.QuerySet[LiveBlog] = models.QuerySet(LiveBlog, using=using)
+        names = ("summary", "summary_revision")
+        stored, self.summary_revision = rows.values_list(*names).get(pk=self.pk)
+        return stored != self.summary
 
 
 class BlogUpdateQuerySet(RevisionedQuerySet["BlogUpdate"]):
@@ -162,6 +226,14 @@ class BlogUpdate(models.Model):
     html = models.TextField(default="", db_default="", editable=False)
     html_digest = models.CharField(max_length=32, default="", db_default="", editable=False)
     author = models.CharField(_("author"), max_length=LONGEST_NAME, blank=True)
+    correction = models.TextField(
+        _("correction"),
+        blank=True,
+        default="",
+        db_default="",
+        validators=[MaxLengthValidator(LONGEST_CORRECTION)],
+        help_text=_("What was wrong before. Readers see it below the update."),
+    )
     # When it was published; of a draft, when it was created.
     created = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     edited = models.DateTimeField(_("edited"), null=True, blank=True, editable=False)
@@ -326,7 +398,7 @@ class BlogUpdate(models.Model):
                 raise ValueError("Readers have seen this update: it cannot become a draft.")
             self.revision = self.blog.take_revision(using)
             self.created_revision = stored.created_revision
-            self.edited = now if {"headline", "body"} & replaced else stored.edited
+            self.edited = now if {"headline", "body", "correction"} & replaced else stored.edited
             return touched
         if self.publish_at and self.publish_at > now:
             self.draft = True

@@ -2,18 +2,24 @@ from django.urls import path
 
 from liveblog.api import openapi
 from liveblog.api.application import urls as api_urls
-from liveblog.editing import about, composer, editor_page, history
+from liveblog.editing import about, composer, editor_page, history, summary
 from liveblog.reading import embed, export, feeds, posts, views
+from liveblog.teams import joining, new_blog
+from liveblog.teams import views as teams
 
 app_name = "liveblog"
 
 urlpatterns = [
     path("", views.index, name="index"),
+    path("liveblogs/new/", new_blog.new_blog, name="new_blog"),
+    path("invitations/<str:token>/", joining.invitation, name="invitation"),
     path("liveblog/<slug:slug>/", views.reader, name="reader"),
     path("liveblog/<slug:slug>/edit/", editor_page.editor, name="editor"),
     path("liveblog/<slug:slug>/images/", composer.image, name="image"),
     path("liveblog/<slug:slug>/preview/", composer.preview, name="preview"),
     path("liveblog/<slug:slug>/edit/about/", about.about, name="about"),
+    path("liveblog/<slug:slug>/edit/team/", teams.team, name="team"),
+    path("liveblog/<slug:slug>/edit/summary/", summary.summary, name="summary"),
     path("liveblog/<slug:slug>/edit/<int:pk>/history/", history.history, name="history"),
     path("liveblog/<slug:slug>/updates.json", views.updates_json, name="updates_json"),
     path("liveblog/<slug:slug>/feed/", feeds.feed, name="feed"),

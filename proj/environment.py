@@ -64,15 +64,19 @@ class Variable(Generic[T]):
         default: the text that is used if the variable is unset or empty.
         allowed: the allowed values; the end of WrongValue's sentence.
         help: the meaning, for docs/configuration.md.
+        is_secret: whether `<name>_FILE` may name a file with the text instead.
     """
 
     name: str
 
-    def __init__(self, field: Field[T], default: str, allowed: str, help: str) -> None:
+    def __init__(
+        self, field: Field[T], default: str, allowed: str, help: str, is_secret: bool = False
+    ) -> None:
         self.field = field
         self.default = default
         self.allowed = allowed
         self.help = help
+        self.is_secret = is_secret
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -88,11 +92,30 @@ class Variable(Generic[T]):
 
     def read(self, environ: Mapping[str, str]) -> T | None:
         """The value in `environ`, or the default. Raises WrongValue."""
-        text = environ.get(self.name) or self.default
+        text = self.text(environ) or self.default
         try:
             return self.field.deserialize(text)
         except ValidationError:
             raise WrongValue(self.name, text, self.allowed) from None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The environment variables that it is read from."""
+        return (self.name, f"{self.name}_FILE") if self.is_secret else (self.name,)
+
+    def text(self, environ: Mapping[str, str]) -> str:
+        """What `environ` says, or the file that it names; "" if neither. Raises WrongValue."""
+        text = environ.get(self.name, "")
+        file_name = f"{self.name}_FILE"
+        path = environ.get(file_name) if self.is_secret else None
+        if not path:
+            return text
+        if text:
+            raise WrongValue(file_name, path, f"unset where {self.name} is set")
+        try:
+            return Path(path).read_text().strip()
+        except (OSError, ValueError):
+            raise WrongValue(file_name, path, "a text file that this user can read") from None
 
 
 class Environment:
@@ -103,6 +126,7 @@ class Environment:
         "",
         "at least 32 characters",
         "signs sessions; unset: generated once and stored in `DATA_DIR/secret_key`",
+        is_secret=True,
     )
     DEBUG = Variable(
         flag(),
@@ -146,6 +170,7 @@ class Environment:
         "",
         "a URL such as postgres://user:password@host:port/name or sqlite:////folder/file",
         "unset: SQLite in `DATA_DIR/db.sqlite3`",
+        is_secret=True,
     )
     REDIS_URL = Variable(
         Parsed(redis_urls),
@@ -153,12 +178,14 @@ class Environment:
         "a comma-separated list of URLs that begin with redis://, rediss:// or unix://, or of "
         "sentinel://host:port;host:port/service",
         "the channel layer, several URLs are shards; unset: an embedded Redis in `DATA_DIR`",
+        is_secret=True,
     )
     CHANNEL_KEYS = Variable(
         Words(),
         "",
         "a comma-separated list of keys",
         "encrypts all messages in Redis; the first key encrypts, every key decrypts",
+        is_secret=True,
     )
     INTERFACES = Variable(
         Integer(validate=Range(1, 64)),
@@ -220,6 +247,7 @@ class Environment:
         "",
         "a comma-separated list of tokens",
         "the tokens of the HTTP API, sent as `Authorization: Bearer <token>`",
+        is_secret=True,
     )
     EMBED_ORIGINS = Variable(
         Parsed(origins),
@@ -262,6 +290,7 @@ class Environment:
         "",
         "a URL that begins with smtp://, smtps:// or smtp+tls://",
         "the mail server; unset: mails are written to files in `DATA_DIR/mail`",
+        is_secret=True,
     )
     EMAIL_FROM = Variable(
         String(validate=Regexp(r"[^@\s]+@[^@\s]+\Z")),
@@ -269,11 +298,25 @@ class Environment:
         "an address",
         "the sender of mails",
     )
+    # A history is one frame: at most 200 messages of 1,000 characters in the 1 MiB that may wait.
+    CHAT_HISTORY = Variable(
+        Integer(validate=Range(0, 100)),
+        "50",
+        "a whole number from 0 to 100",
+        "messages that whoever enters a chat room is shown; `0`: none are kept",
+    )
+    CHAT_RETENTION = Variable(
+        Integer(validate=Range(1, 8760)),
+        "24",
+        "a whole number from 1 to 8760",
+        "hours for which a chat room keeps messages",
+    )
     ICE_SERVERS = Variable(
         Parsed(ice_servers),
         "",
         "a comma-separated list of stun:host:port and turn:user:password@host:port",
         "STUN and TURN servers, which voice rooms need across networks",
+        is_secret=True,
     )
 
     def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
@@ -299,3 +342,4 @@ class Environment:
 
 
 VARIABLES = tuple(value for value in vars(Environment).values() if isinstance(value, Variable))
+NAMES = frozenset(name for variable in VARIABLES for name in variable.names)

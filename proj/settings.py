@@ -120,7 +120,12 @@ LAYER_CONFIG: dict[str, object] = {
     "memory_budget": environment.MEMORY_BUDGET,
     # Their messages stay in Redis until a worker has finished with them: even if a worker dies, a
     # mail is sent, and a socket that was closed leaves its room.
-    "acknowledged": ["accounts.low-balance-mail", "websocket.disconnect"],
+    "acknowledged": [
+        "accounts.low-balance-mail",
+        "accounts.password-reset-mail",
+        "liveblog.invitation-mail",
+        "websocket.disconnect",
+    ],
 }
 if environment.REDIS_URL[0].startswith("sentinel://"):
     LAYER = "channels_realtime.layer.RedisSentinelChannelLayer"
@@ -164,6 +169,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
 ]
+PASSWORD_RESET_TIMEOUT = 3600  # s that the link in a mail works; Django's default is three days
 # Interface servers take the scheme from a proxy they trust (TRUSTED_HOPS); request.is_secure() is
 # right without SECURE_PROXY_SSL_HEADER, which would believe anybody.
 CSRF_TRUSTED_ORIGINS = [
@@ -225,7 +231,8 @@ EXAMPLES = environment.EXAMPLES or DEBUG
 API_TOKENS = environment.API_TOKENS
 EMBED_ORIGINS = environment.EMBED_ORIGINS
 
-# Without EMAIL_URL, mails are written to files.
+# Without EMAIL_URL, mails are written to files, and pages do not offer to send any.
+MAIL_IS_CONFIGURED = bool(environment.EMAIL_URL)
 EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
 EMAIL_FILE_PATH = DATA_DIR / "mail"
 EMAIL_TIMEOUT = 10  # s: a worker does not wait longer for a mail server
@@ -233,6 +240,8 @@ if environment.EMAIL_URL:
     vars().update(environment.EMAIL_URL)
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = environment.EMAIL_FROM
 
+CHAT_HISTORY = environment.CHAT_HISTORY
+CHAT_RETENTION = environment.CHAT_RETENTION
 ICE_SERVERS = environment.ICE_SERVERS
 
 LOGGING = {

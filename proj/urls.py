@@ -5,6 +5,7 @@ from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
 
+from accounts.passwords import RequestReset, ResetRequested, SetPassword
 from accounts.views import ChangePassword, balance
 from conversations.read_only import read_only
 from liveblog.webhooks.collector import WebhookCollector
@@ -21,6 +22,9 @@ urlpatterns = [
     path("accounts/login/", LoginView.as_view(), name="login"),
     path("accounts/logout/", LogoutView.as_view(), name="logout"),
     path("accounts/password/", ChangePassword.as_view(), name="password_change"),
+    path("accounts/reset/", RequestReset.as_view(), name="password_reset"),
+    path("accounts/reset/sent/", ResetRequested.as_view(), name="password_reset_done"),
+    path("accounts/reset/<uidb64>/<token>/", SetPassword.as_view(), name="password_reset_confirm"),
     path("admin/", admin.site.urls),
     path("healthz", read_only(healthz)),
     path("ops/", include("ops.urls")),

@@ -1,11 +1,12 @@
 """A chat room's frames and rules, and what the server itself says in it."""
 
-import secrets
 from datetime import UTC, datetime
 from typing import NotRequired, TypedDict
 
 from channels import Group
 from channels_realtime.close_codes import NOT_ALLOWED
+from channels_realtime.streams import Position, Stream
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.utils.translation import gettext as _
 
@@ -22,14 +23,25 @@ def chat_group(room_name: str) -> Group:
     return group_of("chatroom", room_name)
 
 
-class ChatFrame(TypedDict):
-    """A line of the chat. `id` is what staff send to delete it; `sent` is ISO 8601, UTC."""
+def chat_stream(room_name: str) -> Stream:
+    """The group with its history: lines, and deletions, which leave as many lines to be shown."""
+    size, age = 2 * settings.CHAT_HISTORY, 3600 * settings.CHAT_RETENTION
+    return Stream(chat_group(room_name).name, size, age)
+
+
+class Line(TypedDict):
+    """A line of the chat before it is sent. `sent` is ISO 8601, UTC."""
 
     message: str
     user: str
-    id: str
     sent: str
     announcement: NotRequired[bool]
+
+
+class ChatFrame(Line):
+    """A line of the chat. `id` is its position in the room's stream; staff send it to delete it."""
+
+    id: str
 
 
 def checked(text: str) -> str:
@@ -42,30 +54,43 @@ def checked(text: str) -> str:
     return text
 
 
-def chat_frame(text: str, user: str) -> ChatFrame:
+def new_line(text: str, user: str) -> Line:
     return {
         "message": text,
         "user": user,
-        "id": secrets.token_urlsafe(9),
         "sent": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
     }
 
 
-def send(room_name: str, frame: object) -> None:
-    """Send a frame to everybody in the room.
+def send(room_name: str, line: Line) -> ChatFrame:
+    """Send a line to everybody in the room, and append it to the history. Returns its frame."""
+    position = chat_stream(room_name).send({"text": encode(line)}, key="id")
+    return {**line, "id": str(position)}
 
-    At once: frames that wait for the end of their consumers could overtake each other.
+
+def delete(room_name: str, line_id: str) -> None:
+    """Remove a line from the pages in the room and from the history.
+
+    The deletion is part of the history: pages that are offline now remove the line later.
     """
-    chat_group(room_name).send({"text": encode(frame)}, immediately=True)
+    text = encode({"type": "delete", "id": line_id})
+    chat_stream(room_name).send({"text": text}, key=None, remove=position_of(line_id))
+
+
+def position_of(line_id: str) -> Position | None:
+    """The position of a line; None for an id that no line can have."""
+    try:
+        return Position.parse(line_id)
+    except ValueError:
+        return None
 
 
 def announce(room_name: str, text: str) -> ChatFrame:
     """Send an announcement to a room, from anywhere. Returns its frame; raises Refusal."""
     require_room_name(room_name)
-    frame = chat_frame(checked(text), "")
-    frame["announcement"] = True
-    send(room_name, frame)
-    return frame
+    line = new_line(checked(text), "")
+    line["announcement"] = True
+    return send(room_name, line)
 
 
 def force_disconnect(room_name: str, code: int = NOT_ALLOWED) -> None:

@@ -208,7 +208,7 @@ def framed(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     return inner
 
 
-METHODS = ("GET", "POST", "PATCH", "DELETE")
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 def urls() -> tuple[list[URLPattern], str, str]:

@@ -40,13 +40,13 @@ KINDS = {
     "bad_method": Kind(405, "another method", _("This method is not allowed here.")),
     "conflict": Kind(
         409,
-        "`version` in the body is not the update's; `current` is the update as it is",
+        "`version` in the body is not the update's or summary's; `current` is what is there",
         _("Not saved: the update has been changed since."),
     ),
     "deleted": Kind(410, "the update was deleted", _("This update was deleted.")),
     "precondition_failed": Kind(
         412,
-        "`If-Match` is not the update's version; `current` is the update as it is",
+        "`If-Match` is not the version of the update or summary; `current` is what is there",
         _("Not saved: the update does not match If-Match."),
     ),
     "too_long": Kind(413, "the body is too long", _("The body is too large.")),

@@ -10,7 +10,13 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from liveblog.api.errors import KINDS
-from liveblog.fields import LONGEST_BODY, LONGEST_HEADLINE, LONGEST_NAME
+from liveblog.fields import (
+    LONGEST_BODY,
+    LONGEST_CORRECTION,
+    LONGEST_HEADLINE,
+    LONGEST_NAME,
+    LONGEST_SUMMARY,
+)
 
 MAX_LISTED = 100  # updates in one answer
 
@@ -23,6 +29,7 @@ def bounded(longest: int) -> Any:
 Headline = Annotated[str, bounded(LONGEST_HEADLINE)]
 Body = Annotated[str, bounded(LONGEST_BODY)]
 Author = Annotated[str, bounded(LONGEST_NAME)]
+Correction = Annotated[str, bounded(LONGEST_CORRECTION)]
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 
 
@@ -34,6 +41,7 @@ class Asked(BaseModel):
     headline: Headline = ""
     body: Body = ""
     author: Author = ""
+    correction: Correction = ""
     key_event: bool = False
     pinned: bool = False
     draft: bool = False
@@ -52,6 +60,15 @@ class Change(Asked):
     version: int | None = Field(None, description="the version that the writer saw")
 
 
+class NewSummary(BaseModel):
+    """The text "What we know" of a live blog; an empty one removes it."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    summary: Annotated[str, bounded(LONGEST_SUMMARY)]
+    version: int | None = Field(None, description="the version that the writer saw")
+
+
 class Answer(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -66,6 +83,7 @@ class Update(Answer):
     content: str = Field(description="safe HTML; empty when deleted")
     headline: str
     author: str
+    correction: str = Field(description="plain text: what was wrong before")
     key_event: bool
     pinned: bool
     created: datetime
@@ -79,6 +97,15 @@ class EditorsUpdate(Update):
     version: int
     draft: bool
     publish_at: datetime | None
+
+
+class Summary(Answer):
+    """The text "What we know" of a live blog."""
+
+    type: Literal["summary"]
+    summary: str = Field(description="Markdown")
+    content: str = Field(description="safe HTML")
+    version: int
 
 
 class Updates(Answer):
@@ -115,4 +142,6 @@ class Error(Answer):
     code: Literal[tuple(KINDS)]  # type: ignore[valid-type]  # known at run time
     message: str
     fields: dict[str, list[str]] | None = Field(None, description="name of a field -> sentences")
-    current: EditorsUpdate | None = Field(None, description="the update as it is now")
+    current: EditorsUpdate | Summary | None = Field(
+        None, description="the update, or the summary, as it is now"
+    )

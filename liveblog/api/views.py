@@ -17,14 +17,16 @@ from pydantic import BeforeValidator
 from liveblog.api import schemas
 from liveblog.api.application import BODY, PICTURE, UPLOAD, VERSION, api, documented
 from liveblog.api.errors import Refusal
-from liveblog.editing import idempotency
+from liveblog.editing import idempotency, summary
+from liveblog.editing.about import Changed
 from liveblog.editing.forms import KeyForm, UpdateForm
 from liveblog.editing.idempotency import Acknowledgement
+from liveblog.editing.summary import SummaryForm
 from liveblog.fields import CONTENT
 from liveblog.models import BlogUpdate, LiveBlog
 from liveblog.pictures import uploads
 from liveblog.reading.views import json_response
-from liveblog.stream.frames import editors_frame, update_frame
+from liveblog.stream.frames import Frame, editors_frame, update_frame
 from liveblog.stream.revisions import whole_number
 
 WRITER = "API"  # as the history calls a program
@@ -178,6 +180,56 @@ def delete_update(
     return acknowledge(blog, done)
 
 
+@api.get(
+    "/liveblogs/{slug}/summary/",
+    url_name="summary",
+    **documented('The text "What we know"', 200, schemas.Summary),
+)
+def show_summary(request: HttpRequest, slug: str) -> HttpResponse:
+    return answer_summary(LiveBlog.objects.get(slug=slug))
+
+
+@api.put(
+    "/liveblogs/{slug}/summary/",
+    **documented(
+        'Replace the text "What we know"; a repeated request changes nothing',
+        *(200, schemas.Summary, "no_version", *VERSION, *BODY),
+    ),
+)
+def replace_summary(
+    request: HttpRequest, slug: str, sent: schemas.NewSummary, if_match: IfMatch
+) -> HttpResponse:
+    blog = LiveBlog.objects.get(slug=slug)
+    if if_match is None and sent.version is None:
+        raise Refusal("no_version")
+    form = SummaryForm({"summary": sent.summary, "version": 0})
+    if not form.is_valid():
+        raise Refusal("invalid", fields={name: list(e) for name, e in form.errors.items()})
+    version = sent.version
+    if if_match is not None:
+        # What was not named fails below, unless the text is there already.
+        version = blog.summary_revision if names(if_match, blog.summary_revision) else -1
+    try:
+        blog = summary.write(blog, form.cleaned_data["summary"], version, WRITER)
+    except Changed as meanwhile:
+        code = "conflict" if if_match is None else "precondition_failed"
+        raise Refusal(code, current=summary_frame(meanwhile.blog)) from None
+    return answer_summary(blog)
+
+
+def summary_frame(blog: LiveBlog) -> Frame:
+    return {
+        "type": "summary",
+        "summary": blog.summary,
+        "content": blog.summary_content,
+        "version": blog.summary_revision,
+    }
+
+
+def answer_summary(blog: LiveBlog) -> HttpResponse:
+    return json_response(summary_frame(blog), ETag=tag(blog.summary_revision))
+
+
 @api.post(
     "/liveblogs/{slug}/images/",
     url_name="images",
@@ -216,11 +268,16 @@ def checked_key(sent: str) -> str:
 
 def matched(if_match: str, row: BlogUpdate) -> int:
     """The row's version if the header names it. Raises Refusal."""
-    # Compression on the way (here or by a proxy) weakens the tag; it names the same version.
-    named = [name.strip().removeprefix("W/") for name in if_match.split(",")]
-    if tag(row.version) not in named and named != ["*"]:
+    if not names(if_match, row.version):
         refuse_version("precondition_failed", row)
     return row.version
+
+
+def names(if_match: str, version: int) -> bool:
+    """Whether the header names the version."""
+    # Compression on the way (here or by a proxy) weakens the tag; it names the same version.
+    named = [name.strip().removeprefix("W/") for name in if_match.split(",")]
+    return tag(version) in named or named == ["*"]
 
 
 def refuse_version(code: str, current: BlogUpdate) -> NoReturn:

@@ -1,4 +1,4 @@
-"""`/liveblog/<slug>/edit/about/`: start and end the coverage, edit its title and description.
+"""`/liveblog/<slug>/edit/about/`: the settings of a blog, and the start and end of its coverage.
 
 A POST with `move` = `start` (upcoming → live), `end` (live → ended) or `reopen` (ended → live).
 If the blog is already in the target state, nothing is changed and the answer is a success; in any
@@ -8,9 +8,10 @@ has changed meanwhile is a conflict as well.
 
 For a script (`Accept: application/json`) the answer is the `blog` frame, or an `error` frame: 409
 `conflict`, with the `blog` frame as `current`; 422 `invalid` with `fields`; and those of
-liveblog/editing/decorators.py. A person is redirected to the editor's page, or gets the form again.
+liveblog/editing/decorators.py. A person is redirected to the page, or gets the form again.
 """
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django import forms
@@ -26,7 +27,7 @@ from django.views.decorators.http import require_http_methods
 from conversations.refusals import error_frame
 from liveblog.editing.decorators import for_editors, invalid_form, wants_json
 from liveblog.editing.idempotency import locked
-from liveblog.editing.roles import Rights
+from liveblog.editing.roles import Rights, rights_of, user_of
 from liveblog.models import LiveBlog
 from liveblog.reading.views import json_response
 from liveblog.stream.frames import Frame, blog_frame
@@ -52,13 +53,21 @@ MOVES = {
 }
 
 
+# In UTC; the page's script shows it in the time zone of the browser.
+START_WIDGET = forms.DateTimeInput(
+    {"type": "datetime-local", "data-local-time": ""}, "%Y-%m-%dT%H:%M"
+)
+
+
 class AboutForm(forms.ModelForm):
     class Meta:
         model = LiveBlog
-        fields = ["title", "description", "chat"]
+        fields = ["title", "description", "starts_at", "chat"]
+        labels = {"starts_at": gettext_lazy("Start time")}
         widgets = {
             "title": forms.TextInput(attrs={"dir": "auto"}),
             "description": forms.Textarea(attrs={"rows": 3, "dir": "auto"}),
+            "starts_at": START_WIDGET,
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -71,11 +80,13 @@ class AboutForm(forms.ModelForm):
         return self.fields[name].to_python(self.data.get(self[name].html_initial_name))
 
     def changes(self) -> dict[str, object]:
-        return {name: one_line_end(self.cleaned_data[name]) for name in self.changed_data}
+        return {name: as_sent(self.cleaned_data[name]) for name in self.changed_data}
 
 
-def one_line_end(value: object) -> object:
-    """The text with line ends as one character; browsers send two."""
+def as_sent(value: object) -> object:
+    """The value as a form can carry it: line ends are one character, times have whole minutes."""
+    if isinstance(value, datetime):
+        return value.replace(second=0, microsecond=0)
     return value.replace("\r\n", "\n") if isinstance(value, str) else value
 
 
@@ -104,7 +115,7 @@ def about(request: HttpRequest, blog: LiveBlog, may: Rights) -> HttpResponse:
         if wants_json(request):
             return json_response(error_frame("invalid", sentence) | {"fields": {"move": []}}, 422)
         messages.error(request, sentence)
-        return redirect("liveblog:editor", blog.slug)
+        return redirect("liveblog:about", blog.slug)
     try:
         return done(request, move(blog, name), MOVES[name].sentence)
     except Changed as meanwhile:
@@ -114,7 +125,7 @@ def about(request: HttpRequest, blog: LiveBlog, may: Rights) -> HttpResponse:
         if wants_json(request):
             return json_response(conflict_frame(meanwhile.blog, sentence), 409)
         messages.error(request, sentence)
-        return redirect("liveblog:editor", blog.slug)
+        return redirect("liveblog:about", blog.slug)
 
 
 def describe(request: HttpRequest, blog: LiveBlog) -> HttpResponse:
@@ -132,23 +143,24 @@ def describe(request: HttpRequest, blog: LiveBlog) -> HttpResponse:
         # The form now carries the current values as seen: sent once more, it overwrites them.
         sent = request.POST.copy()
         for name in form.fields:
-            sent[form[name].html_initial_name] = str(getattr(meanwhile.blog, name))
+            there = getattr(meanwhile.blog, name)
+            sent[form[name].html_initial_name] = "" if there is None else str(there)
         again = AboutForm(sent, instance=LiveBlog(pk=blog.pk, slug=blog.slug))
         again.add_error(None, sentence)
         return page(request, meanwhile.blog, again, 409)
 
 
 def page(request: HttpRequest, blog: LiveBlog, form: AboutForm, status: int = 200) -> HttpResponse:
-    return render(
-        request, "liveblog/editor/about.html", {"blog": blog, "about": form}, status=status
-    )
+    may = rights_of(user_of(request), blog)
+    context = {"blog": blog, "about": form, "may": may, "team": blog.team.count()}
+    return render(request, "liveblog/editor/about.html", context, status=status)
 
 
 def done(request: HttpRequest, blog: LiveBlog, sentence: "str | StrPromise") -> HttpResponse:
     if wants_json(request):
         return json_response(blog_frame(blog))
     messages.success(request, sentence)
-    return redirect("liveblog:editor", blog.slug)
+    return redirect("liveblog:about", blog.slug)
 
 
 def conflict_frame(blog: LiveBlog, sentence: str) -> Frame:
@@ -175,10 +187,12 @@ def write(blog: LiveBlog, form: AboutForm) -> LiveBlog:
     blog = locked(blog)
     changes = form.changes()
     for name, value in changes.items():
-        there = one_line_end(getattr(blog, name))
-        if there not in (value, one_line_end(form.seen(name))):
+        there = as_sent(getattr(blog, name))
+        if there not in (value, as_sent(form.seen(name))):
             raise Changed(blog)
-    changes = {name: value for name, value in changes.items() if getattr(blog, name) != value}
+    changes = {
+        name: value for name, value in changes.items() if as_sent(getattr(blog, name)) != value
+    }
     for name, value in changes.items():
         setattr(blog, name, value)
     if changes:

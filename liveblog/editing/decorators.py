@@ -59,7 +59,7 @@ def for_editors(
                 return json_response(error_frame("not_logged_in", _("Please log in.")), 401)
             return redirect_to_login(request.get_full_path())
         blog = LiveBlog.objects.get(slug=slug)
-        may = rights_of(request.user)
+        may = rights_of(request.user, blog)
         if not may.any:
             raise PermissionDenied(may_not_edit())
         return view(request, blog, may, *args, **kwargs)

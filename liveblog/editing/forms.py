@@ -56,6 +56,7 @@ class UpdateForm(KeyForm, forms.ModelForm):
         fields = [*CONTENT, "publish_at"]  # `action` says whether it is a draft
         widgets = {
             "body": forms.Textarea(attrs={"rows": 8}),
+            "correction": forms.Textarea(attrs={"rows": 2}),
             "publish_at": forms.DateTimeInput({"type": "datetime-local"}, "%Y-%m-%dT%H:%M"),
         }
         help_texts = {
@@ -124,6 +125,8 @@ class UpdateForm(KeyForm, forms.ModelForm):
         else:
             draft = moment is not None and moment > timezone.now()
         content = {name: self.cleaned_data[name] for name in CONTENT}
+        if "correction" not in self.data:
+            del content["correction"]  # from a page of the last release, which lacks the field
         return as_values(content | {"draft": draft, "publish_at": moment})
 
 

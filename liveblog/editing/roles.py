@@ -1,11 +1,13 @@
-"""What each user may do on an editor's page, and the groups that grant it.
+"""What each user may do with a live blog, and what grants it: groups, and the blog's own team.
 
 Contributors write, editors publish, admins also create blogs, users and webhooks in /admin/, which
-Django opens only to staff. Staff and superusers are operators: they may do everything here. A group
-is a set of Django permissions, so operators can combine them as they like.
+Django opens only to staff. Staff and superusers are operators: they may write everywhere. A group
+is a set of Django permissions, so operators can combine them as they like. Groups grant rights in
+all blogs; a role in the team of a blog grants rights in that one, in addition.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass
 
 from django.apps import apps
 from django.conf import settings
@@ -16,7 +18,8 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from liveblog.fields import LONGEST_NAME
-from liveblog.models import BlogUpdate
+from liveblog.models import BlogUpdate, LiveBlog, Membership
+from liveblog.teams.models import Role
 
 CONTRIBUTOR = {"liveblog": ["view_liveblog", "view_blogupdate", "add_blogupdate"]}
 EDITOR = {
@@ -29,6 +32,7 @@ ADMIN = {
     "liveblog": [
         *EDITOR["liveblog"],
         *("add_liveblog", "delete_liveblog", "view_pastversion", "delete_pastversion"),
+        *("view_summaryversion", "delete_summaryversion"),
         *(f"{verb}_webhook" for verb in ("add", "change", "delete", "view")),
         "view_delivery",
     ],
@@ -46,10 +50,15 @@ class Rights:
     change: bool = False  # published updates, and every draft
     delete: bool = False  # every update; a user may delete own drafts without it
     run: bool = False  # start and end the coverage, set its title
+    manage: bool = False  # invite people to the team, change their roles, remove them
+
+    def __or__(self, other: "Rights") -> "Rights":
+        pairs = zip(astuple(self), astuple(other), strict=True)
+        return Rights(*(mine or theirs for mine, theirs in pairs))
 
     @property
     def any(self) -> bool:
-        return self.write or self.change or self.delete or self.run
+        return self.write or self.change or self.delete or self.run or self.manage
 
     @property
     def post(self) -> bool:
@@ -67,13 +76,46 @@ class Rights:
         return self.delete or (self.write and own)
 
 
-def rights_of(user: User | AnonymousUser) -> Rights:
-    if not user.is_active:
+RIGHTS = {
+    Role.CONTRIBUTOR: Rights(write=True),
+    Role.EDITOR: Rights(write=True, publish=True, change=True, delete=True, run=True),
+    Role.MANAGER: Rights(*[True] * 6),
+}
+
+
+def rights_of(user: User | AnonymousUser, blog: LiveBlog | None = None) -> Rights:
+    """The user's rights in the blog; without one, those that the user has in all blogs."""
+    if not user.is_active or not isinstance(user, User):
         return Rights()
+    rights = rights_everywhere(user)
+    if blog is None or rights.manage:
+        return rights
+    member = Membership.objects.filter(blog=blog, user=user).first()
+    return rights | RIGHTS[Role(member.role)] if member else rights
+
+
+def rights_everywhere(user: User) -> Rights:
     if user.is_staff:
-        return Rights(*[True] * 5)
-    names = ("add_blogupdate", "publish_blogupdate", "change_blogupdate", "delete_blogupdate")
-    return Rights(*(user.has_perm(f"liveblog.{name}") for name in (*names, "change_liveblog")))
+        rights = RIGHTS[Role.EDITOR]
+    else:
+        verbs = ("add", "publish", "change", "delete")
+        names = [*(f"{verb}_blogupdate" for verb in verbs), "change_liveblog"]
+        rights = Rights(*(user.has_perm(f"liveblog.{name}") for name in names))
+    # An invitation creates a user: without a team's role, that takes the permission to do so.
+    return rights | Rights(manage=rights.run and user.has_perm("auth.add_user"))
+
+
+def editable_blogs(user: User, blogs: Iterable[LiveBlog]) -> set[int]:
+    """The ids of those of the blogs in which the user may write something."""
+    if rights_of(user).any:
+        return {blog.pk for blog in blogs}
+    if not user.is_active:
+        return set()
+    return set(Membership.objects.filter(user=user).values_list("blog_id", flat=True))
+
+
+def may_create_blogs(user: User) -> bool:
+    return user.has_perm("liveblog.add_liveblog")
 
 
 def user_of(request: HttpRequest) -> User:

@@ -10,7 +10,14 @@ from django.utils.text import Truncator
 from liveblog.models import BlogUpdate, LiveBlog
 from liveblog.pictures.storage import Size
 from liveblog.stream.frames import timestamp
-from liveblog.text.excerpts import DESCRIPTION, Image, description_of, first_image, title_of
+from liveblog.text.excerpts import (
+    DESCRIPTION,
+    Image,
+    description_of,
+    first_image,
+    read,
+    title_of,
+)
 
 
 class Card(TypedDict, total=False):
@@ -31,7 +38,8 @@ def card_of_blog(
     request: HttpRequest, blog: LiveBlog, edge: BlogUpdate | None, rows: list[BlogUpdate]
 ) -> Card:
     """The card of a page with these rows. A first page has the blog's address in either order."""
-    description = blog.description or (description_of(rows[0]) if rows else "")
+    description = blog.description or read(blog.summary_content).text
+    description = description or (description_of(rows[0]) if rows else "")
     card: Card = {
         "type": "website",
         "site": "",

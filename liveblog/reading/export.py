@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
 from conversations.read_only import read_only
-from liveblog.models import BlogUpdate, LiveBlog
+from liveblog.models import LiveBlog
 from liveblog.reading.transfer import document
 from liveblog.text.excerpts import absolute
 
@@ -38,9 +38,10 @@ def as_json(blog: LiveBlog) -> str:
 def as_html(blog: LiveBlog, site: str = "") -> str:
     """One page of what readers see, oldest first. `site`: made absolute where it is given."""
     rows = blog.updates.visible().order_by("created", "pk")
-    updates = [{"row": row, "content": content(row, site)} for row in rows]
-    return render_to_string("liveblog/reader/export.html", {"blog": blog, "updates": updates})
+    updates = [{"row": row, "content": content(row.content, site)} for row in rows]
+    context = {"blog": blog, "updates": updates, "summary": content(blog.summary_content, site)}
+    return render_to_string("liveblog/reader/export.html", context)
 
 
-def content(row: BlogUpdate, site: str) -> str:
-    return absolute(row.content, site) if site else row.content
+def content(html: str, site: str) -> str:
+    return absolute(html, site) if site else html

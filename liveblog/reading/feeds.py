@@ -10,10 +10,15 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
+from django.template.defaultfilters import linebreaksbr
 from django.utils.feedgenerator import Atom1Feed
+from django.utils.html import format_html
 from django.utils.http import http_date
+from django.utils.translation import gettext as _
+from django.utils.translation import override
 from django.utils.xmlutils import SimplerXMLGenerator
 from django.views.decorators.http import conditional_page
 
@@ -79,12 +84,21 @@ def add(made: Feed, blog: LiveBlog, row: BlogUpdate, site: str) -> None:
         title=xml(title_of(row)),
         link=address,
         description=None,  # type: ignore[arg-type]  # Django writes no <summary> then
-        content=xml(absolute(row.content, address)),
+        content=xml(absolute(row.content, address) + correction_of(row)),
         unique_id=tag(blog, site, row),
         pubdate=row.created,
         updateddate=row.edited or row.created,
         author_name=xml(row.author) or None,
     )
+
+
+def correction_of(row: BlogUpdate) -> str:
+    """The note as HTML, or "". In the site's language, because feeds are equal in all of them."""
+    if not row.correction:
+        return ""
+    with override(settings.LANGUAGE_CODE):
+        html = "<p><strong>{}</strong> {}</p>"
+        return format_html(html, _("Correction:"), linebreaksbr(row.correction))
 
 
 def tag(blog: LiveBlog, site: str, row: BlogUpdate | None = None) -> str:

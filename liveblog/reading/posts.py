@@ -35,7 +35,7 @@ def post(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         "update": update_frame(row) | {"row": row},
         "card": card_of_post(request, row),
         "in_stream": place_in_stream(blog, row),
-        "may_edit": user is not None and rights_of(user).may_edit(row),
+        "may_edit": user is not None and rights_of(user, blog).may_edit(row),
     }
     response = render(request, "liveblog/reader/post.html", context)
     return cached(response, blog) if user is None else private(response)

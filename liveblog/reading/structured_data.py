@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from liveblog.models import BlogUpdate, LiveBlog
 from liveblog.stream.frames import timestamp
-from liveblog.text.excerpts import first_image, text_of, title_of
+from liveblog.text.excerpts import first_image, read, text_of, title_of
 
 Facts = dict[str, Any]  # a JSON-LD object
 
@@ -26,6 +26,7 @@ def live_blog_posting(blog: LiveBlog, rows: Iterable[BlogUpdate], site: str) -> 
         "url": urljoin(site, blog.get_absolute_url()),
         "headline": blog.title,
         "description": blog.description,
+        "abstract": read(blog.summary_content).text,
         "datePublished": timestamp(blog.created),
         "dateModified": timestamp(blog.changed),
         "coverageStartTime": timestamp(blog.starts_at or blog.created),
@@ -48,6 +49,7 @@ def posting_of(blog: LiveBlog, row: BlogUpdate, site: str) -> Facts:
             "dateModified": timestamp(row.edited or row.created),
             "articleBody": text_of(row),
             "image": image_of(row, site),
+            "correction": row.correction and {"@type": "CorrectionComment", "text": row.correction},
             "author": row.author and {"@type": "Person", "name": row.author},
         }
     )

@@ -1,15 +1,16 @@
 """A live blog as one JSON document, and back.
 
     {"format": "liveblog", "version": 1,
-     "blog": {"slug", "title", "description", "state", "starts_at", "chat", "created", "ended"},
-     "updates": [{"headline", "body", "author", "key_event", "pinned", "created", "edited",
-                  "draft", "publish_at"}, …]}
+     "blog": {"slug", "title", "description", "summary", "state", "starts_at", "chat", "created",
+              "ended"},
+     "updates": [{"headline", "body", "author", "correction", "key_event", "pinned", "created",
+                  "edited", "draft", "publish_at"}, …]}
 
 Oldest first; times are ISO 8601 with an offset, or null. `body` is Markdown. Drafts are in it;
-deleted updates, past versions and their editors are not (an export may be given away), nor are ids
-and revisions: an import assigns new ones. The export of an imported blog is the same document
-again. Pictures are not in it: the Markdown has their addresses, and the files in `DATA_DIR/media`
-are copied to the other site separately.
+deleted updates, past versions, their editors and the team are not (an export may be given away, and
+another site has other users), nor are ids and revisions: an import assigns new ones. The export of
+an imported blog is the same document again. Pictures are not in it: the Markdown has their
+addresses, and the files in `DATA_DIR/media` are copied to the other site separately.
 """
 
 import time
@@ -33,13 +34,15 @@ BLOG = {
     "slug": TEXT,
     "title": TEXT,
     "description": TEXT,
+    "summary": TEXT,
     "state": TEXT,
     "starts_at": TIME_OR_NULL,
     "chat": FLAG,
     "created": TIME,
     "ended": TIME_OR_NULL,
 }
-ADDED = {"starts_at": None}  # an export of an older release lacks them
+# Exports of older releases lack these.
+LATER = {"summary": "", "correction": "", "starts_at": None}
 KINDS = {str: TEXT, bool: FLAG, datetime | None: TIME_OR_NULL}
 UPDATE = {
     **{name: KINDS[kind] for name, kind in CONTENT.items()},
@@ -103,10 +106,7 @@ def parse_document(found: object, slug: str | None = None) -> Document:
         raise InvalidDocument(
             "The file", "it must hold format, version, blog and updates, and no more"
         )
-    blog = found["blog"]
-    if isinstance(blog, dict):
-        blog = ADDED | blog
-    fields = parse_object("blog", blog, BLOG) | ({} if slug is None else {"slug": slug})
+    fields = parse_object("blog", found["blog"], BLOG) | ({} if slug is None else {"slug": slug})
     validate("blog", LiveBlog(**fields))
     if not isinstance(found["updates"], list):
         raise InvalidDocument("updates", "it must be a list")
@@ -168,6 +168,7 @@ def parse_object(place: str, value: object, fields: dict[str, str]) -> dict[str,
     """The values of an object with exactly these fields. Raises InvalidDocument."""
     if not isinstance(value, dict):
         raise InvalidDocument(place, "it must be an object")
+    value = {name: later for name, later in LATER.items() if name in fields} | value
     if value.keys() != fields.keys():
         wrong = sorted(value.keys() ^ fields.keys())[0]
         verb = "is missing" if wrong in fields else "is not known"

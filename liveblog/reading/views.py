@@ -14,7 +14,7 @@ from django.views.decorators.http import conditional_page
 
 from conversations.json_text import encode
 from conversations.read_only import read_only
-from liveblog.editing.roles import rights_of, session_user
+from liveblog.editing.roles import editable_blogs, may_create_blogs, session_user
 from liveblog.models import BlogUpdate, LiveBlog
 from liveblog.reading.cards import card_of_blog
 from liveblog.reading.lists import groups_of_blogs
@@ -41,10 +41,13 @@ briefly_public = cache_control(**BRIEFLY_PUBLIC)
 def index(request: HttpRequest) -> HttpResponse:
     """All live blogs by state. Users who are logged in find here what they may edit."""
     user = session_user(request)
+    groups = groups_of_blogs()
+    blogs = [entry.blog for group in groups for entry in group.entries]
     context = {
-        "groups": groups_of_blogs(),
+        "groups": groups,
         "member": user,
-        "may": rights_of(user) if user else None,
+        "editable": editable_blogs(user, blogs) if user else set(),
+        "may_create": user is not None and may_create_blogs(user),
     }
     response = render(request, "liveblog/reader/index.html", context)
     if user is not None:

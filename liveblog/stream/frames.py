@@ -14,6 +14,7 @@ from conversations.json_text import encode
 from conversations.refusals import Refusal
 from liveblog.fields import CONTENT, PUBLICATION, TEXTS
 from liveblog.models import BlogUpdate, LiveBlog
+from liveblog.stream.restored import is_lost
 
 LONGEST_REPLAY = 200  # updates; a reader that has missed more gets the newest page instead
 PAGE = 50  # updates on a page, and in a replay with `reset`
@@ -66,6 +67,7 @@ def blog_frame(blog: LiveBlog) -> Frame:
         "state": blog.state,
         "starts_at": timestamp(blog.starts_at),
         "chat": blog.chat,
+        "summary": blog.summary_content,
     }
 
 
@@ -81,21 +83,26 @@ def editors_frame(update: BlogUpdate) -> Frame:
 def replay_frame(blog: LiveBlog, after: int, in_parts: bool = False) -> Frame:
     """All of the blog that changed after a revision: each row once, tombstones included.
 
-    Where that is more than LONGEST_REPLAY rows, or the reader is ahead of the database (which was
-    restored from a backup), `reset` is true and the newest page comes instead. The blog must have
+    Where that is more than LONGEST_REPLAY rows, or the reader may have what a restored backup
+    lacks, `reset` is true and the newest page comes instead. The blog must have
     been read before the call: a change that commits in between may be sent twice but is never lost.
+
+    The blog's `summary` is in it only if the reader may not have it: every reader who reconnects
+    gets a replay.
 
     `in_parts`: a frame with more than PART bytes of updates ends after the row that exceeds it.
     Its `revision` is that row's, up to which it is complete, and `head` is the blog's. A reset
     is never split: its rows replace all others only together.
     """
     rows = list(blog.updates.filter(revision__gt=after).order_by("revision")[: LONGEST_REPLAY + 1])
-    reset = len(rows) > LONGEST_REPLAY or after > blog.revision
+    reset = len(rows) > LONGEST_REPLAY or is_lost(blog, after)
     if reset:
         rows = page_of_updates(blog)
     # A draft has no revision, so it is never among the rows.
     updates = first_updates(rows, PART if in_parts and not reset else inf)
     frame = blog_frame(blog) | {"type": "replay", "updates": updates, "reset": reset}
+    if after and not reset and blog.summary_revision <= after:
+        del frame["summary"]
     if len(updates) < len(rows):
         frame |= {"revision": updates[-1]["revision"], "head": blog.revision}
     return frame

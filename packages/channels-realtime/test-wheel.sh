@@ -18,8 +18,10 @@ echo "Building the wheel of channels-realtime, and installing it into an empty e
 cp -r src tests pyproject.toml README.md "$scratch"
 pip install pip # `python -m channels_realtime install` runs it
 pip wheel --no-deps --wheel-dir "$scratch" "$scratch"
-# The versions that the product pins; the package itself allows more.
-pip install --constraint ../../requirements.txt "$scratch"/channels_realtime-*.whl
+# The versions that the product pins; the package itself allows more. Without their hashes: the wheel
+# has none.
+sed -e '/^ *--hash/d' -e 's/ *\\$//' ../../requirements.txt > "$scratch/constraints.txt"
+pip install --constraint "$scratch/constraints.txt" "$scratch"/channels_realtime-*.whl
 "$python" -m channels_realtime install
 pip install --no-deps -r tests/requirements.txt
 # Outside the checkout and without the source, so that nothing but the wheel can be imported.

@@ -10,6 +10,7 @@ from conversations.rate_limits import CHAT
 from tests.consumers.test_handshakes import close_code
 
 STYLES = ["chat", "chat-class"]
+NOTHING = "0"  # what a client without lines asks after
 
 
 @pytest.fixture(params=STYLES)
@@ -171,3 +172,105 @@ def test_a_room_is_closed_with_a_code_and_other_rooms_stay(stack, connect, room)
     assert close_code(again) == 1012
     outside.send({"message": "still here"})
     assert outside.frame()["message"] == "still here"
+
+
+# History
+
+
+def history(client):
+    """The next frame, which is a history; its texts in place of its frames."""
+    frame = client.frame()
+    assert frame.pop("type") == "history"
+    return frame | {"frames": [line.get("message") for line in frame["frames"]]}
+
+
+def say(client, *texts):
+    """Send lines and wait for them; their frames."""
+    frames = []
+    for text in texts:
+        client.send({"message": text})
+        frames.append(client.frame())
+    return frames
+
+
+def test_who_does_not_ask_gets_no_history(connect, room, style):
+    say(connect(f"/channel/{style}/{room}/"), "before")
+    plain = connect(f"/channel/{style}/{room}/")
+    [line] = say(plain, "first frame")
+    assert line["message"] == "first frame"
+    assert line.keys() == {"message", "user", "id", "sent"}
+
+
+def test_who_enters_gets_the_last_50_lines(connect, room, style):
+    path = f"/channel/{style}/{room}/"
+    for number in range(6):
+        guest = connect(path)  # each guest may send 20 lines in 10 s
+        lines = say(guest, *(f"line {10 * number + place}" for place in range(10)))
+    found = history(connect(f"{path}?after={NOTHING}"))
+    assert found["frames"] == [f"line {number}" for number in range(10, 60)]
+    assert (found["recovered"], found["position"]) == (False, lines[-1]["id"])
+    empty = history(connect(f"/channel/{style}/{room}2/?after={NOTHING}"))
+    assert empty == {"recovered": False, "position": None, "frames": []}
+
+
+def test_who_comes_back_gets_the_lines_that_were_missed(connect, room, style):
+    path = f"/channel/{style}/{room}/"
+    staff, away = connect(path, user="editor"), connect(f"{path}?after={NOTHING}")
+    assert history(away)["frames"] == []
+    one, two = say(staff, "one", "two")
+    assert [away.frame(), away.frame()] == [one, two]  # as they were sent
+    away.socket.close()
+    say(staff, "three", "four")
+    staff.send({"delete": one["id"]})
+    staff.frame()
+    back = connect(f"{path}?after={two['id']}")
+    frame = back.frame()
+    assert frame["recovered"]
+    assert [line.get("message") for line in frame["frames"]] == ["three", "four", None]
+    assert frame["frames"][-1] == {"type": "delete", "id": one["id"]}
+    # Asking over the socket, also with what is no position.
+    back.send({"after": frame["position"]})
+    assert history(back)["frames"] == []
+    back.send({"after": "nonsense"})
+    again = history(back)
+    assert again["frames"] == ["two", "three", "four", None]
+    assert not again["recovered"]
+    back.send({"after": 7})
+    assert back.frame()["code"] == "bad_message"
+
+
+def test_a_deleted_line_and_those_of_a_muted_name_are_not_in_the_history(connect, room, style):
+    path = f"/channel/{style}/{room}/"
+    staff, guest = connect(path, user="editor"), connect(path)
+    for text in ("spam", "more spam", "a word"):
+        [line] = say(guest, text)
+        assert staff.frame() == line
+    staff.send({"delete": line["id"]})
+    assert [staff.frame()["type"], guest.frame()["type"]] == ["delete", "delete"]
+    say(staff, "hello")
+    assert history(connect(f"{path}?after={NOTHING}"))["frames"] == [
+        "spam",
+        "more spam",
+        None,
+        "hello",
+    ]
+    staff.send({"mute": line["user"]})
+    assert staff.frame()["type"] == "mute"
+    assert history(connect(f"{path}?after={NOTHING}"))["frames"] == [None, "hello"]
+    staff.send({"unmute": line["user"]})
+    assert staff.frame()["type"] == "unmute"
+    assert history(connect(f"{path}?after={NOTHING}"))["frames"][0] == "spam"
+
+
+def test_an_announcement_is_part_of_the_history(stack, connect, room):
+    stack.shell(f"from consumers.chat import announce; announce({room!r}, 'Doors open')")
+    frame = connect(f"/channel/chat/{room}/?after={NOTHING}").frame()
+    [line] = frame["frames"]
+    assert (line["message"], line["announcement"]) == ("Doors open", True)
+
+
+def test_a_session_key_in_the_address_is_ignored_beside_the_question(connect, sessions, room):
+    reader = connect(f"/channel/chat/{room}/?session_key={sessions['editor']}&after={NOTHING}")
+    assert history(reader)["frames"] == []
+    [line] = say(reader, "who am I?")
+    assert line["user"].startswith("Guest ")

@@ -5,12 +5,15 @@ from tests.e2e.browsing import PASSWORD, log_in, open_browser, watch
 from tests.e2e.stack import Stack
 
 FOREIGN_PORT = free_port()  # of a site that may embed live blogs; test_embed.py has it
+MAIL_PORT = free_port()  # of the mail server; test_teams.py has it
 
 
 @pytest.fixture(scope="package")
 def stack():
     """The whole product, started once for the tests that leave it as they found it."""
-    with Stack(EMBED_ORIGINS=f"http://localhost:{FOREIGN_PORT}", EXAMPLES="1") as stack:
+    mail = f"smtp://127.0.0.1:{MAIL_PORT}"
+    origin = f"http://localhost:{FOREIGN_PORT}"
+    with Stack(EMBED_ORIGINS=origin, EMAIL_URL=mail, EXAMPLES="1") as stack:
         yield stack
 
 

@@ -10,6 +10,7 @@ POSTS = """
 from liveblog.models import BlogUpdate, LiveBlog
 blog = LiveBlog.objects.get(slug={blog!r})
 blog.description, blog.chat = "From the undocking to the docking.", True
+blog.summary = "\\n".join(f"- **{{n}}**, [see](https://example.org)" for n in range(9))
 blog.save()
 for text, options in [
     ("We are going to the Moon. [Why](https://example.org)", dict(headline="A new ocean")),
@@ -21,15 +22,18 @@ for text, options in [
     row = BlogUpdate.objects.create(blog=blog, body=text, **options)
 row = blog.updates.filter(draft=False).first()
 row.body += " It is not cheese."
+row.correction = "It is not cheese."
 row.save()
 print(row.pk)
 """
 READERS = ("/", "/liveblog/{blog}/", "/liveblog/{blog}/{pk}/", "/liveblog/{blog}/nothing/")
 READERS += ("/liveblog/{blog}/embed/",)
 CONVERSATIONS = ("/chat/", "/chat/{blog}/", "/chat/{blog}/?embed", "/voice/{blog}/", "/try/")
+ACCOUNTS = ("/accounts/login/", "/accounts/reset/", "/accounts/reset/sent/", "/invitations/x/")
 DESK = "/liveblog/{blog}/edit/"
 MEMBERS = (DESK, DESK + "?update={pk}", DESK + "{pk}/history/", DESK + "about/", "/ops/")
-MEMBERS += ("/", "/liveblog/{blog}/{pk}/", "/accounts/password/")
+MEMBERS += ("/", "/liveblog/{blog}/{pk}/", "/accounts/password/", DESK + "team/", "/liveblogs/new/")
+MEMBERS += (DESK + "summary/",)
 
 
 @pytest.fixture
@@ -58,7 +62,7 @@ def check(page, wanted):
 
 @pytest.mark.parametrize("context_options", [PHONE, DESKTOP], ids=["phone", "desktop"])
 def test_what_readers_see_is_accessible(page, addresses, errors):
-    check(page, addresses((*READERS, *CONVERSATIONS, "/accounts/login/")))
+    check(page, addresses((*READERS, *CONVERSATIONS, *ACCOUNTS)))
     errors.clear()  # that a page is not there
 
 

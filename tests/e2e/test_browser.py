@@ -136,7 +136,8 @@ def test_a_phone_shows_no_sideways_scroll(stack, blog, page):
             "W" * 200,
         ]
     )
-    post(stack, blog, "-", "--headline", "H" * 150, "--author", "A" * 100, input=wide)
+    options = ["--headline", "H" * 150, "--author", "A" * 100]
+    assert stack.manage("post", blog, "-", *options, input=wide).returncode == 0
     open_live(page, stack, blog)
     expect(updates(page)).to_contain_text("a wide column")
     for path in ("", f"liveblog/{blog}/", "accounts/login/"):

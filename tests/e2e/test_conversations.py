@@ -6,12 +6,21 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.browsing import PHONE, watch
+from tests.e2e.slow_line import SlowLine
 
 USER = (
     "from django.contrib.auth.models import User; from accounts.models import Account;"
     "user = User.objects.create_user({name!r}, password='over the moon', is_staff={staff});"
     "Account.objects.create(user=user, balance=20, low_mark=5)"
 )
+
+
+LOSE = """
+from conversations.chat.room import chat_group
+from conversations.redis_store import layer
+for shard in layer().ring:
+    assert shard.client.delete(layer().scripts.stream_key(chat_group({room!r}).name))
+"""
 
 
 @pytest.fixture
@@ -73,12 +82,52 @@ def test_two_readers_chat_and_staff_moderate(stack, room, page, browser, errors)
         say(guest, "And now?")
         expect(guest.locator("[data-problem]")).to_contain_text("but not write.")
         stack.manage("announce", room, "The chat closes")
-        expect(lines(guest)).to_have_text(["The chat closes"])
+        expect(lines(guest)).to_have_text(["Welcome", "The chat closes"])
         stack.shell(f"from consumers.chat import force_disconnect as f; f({room!r})")
         for each in (page, guest):
             expect(each.locator("[data-status]")).to_have_text(
                 "The moderators have closed this room."
             )
+
+
+def test_a_page_that_was_cut_off_gets_what_it_missed_once_and_in_order(
+    stack, room, page, browser, errors
+):
+    path = f"/chat/{room}/"
+    log_in(page, stack, room, path, staff=True)
+    is_live(page)
+    with SlowLine(stack.port) as line, browser.new_context() as context:
+        away = context.new_page()
+        away.goto(f"http://127.0.0.1:{line.port}{path}")
+        is_live(away)
+        say(page, "Before")
+        expect(lines(away)).to_have_text(["Before"])
+        line.cut()
+        expect(away.locator("[data-status]")).to_have_text("Reconnecting…")
+        for number in range(3):
+            say(page, f"Missed {number}")
+        expect(lines(page)).to_have_count(4)
+        page.get_by_role("button", name="Delete").first.click()
+        expect(lines(page)).to_have_count(3)
+        line.mend(rate=None)
+        missed = ["Missed 0", "Missed 1", "Missed 2"]
+        expect(lines(away)).to_have_text(missed)
+        say(page, "After")
+        expect(lines(away)).to_have_text([*missed, "After"])
+        expect(away.locator("[data-gap]")).to_have_count(0)
+        # Who enters now sees the same; what a muted name has written is left out.
+        say(away, "Spam")
+        page.get_by_role("button", name="Mute").click()
+        expect(page.locator("[data-problem]")).to_contain_text("has been muted.")
+        page.reload()
+        expect(lines(page)).to_have_text([*missed, "After"])
+        # The room's history is lost, and the page that comes back says that it may have a gap.
+        stack.shell(LOSE.format(room=room))
+        stack.shell(f"from consumers.chat import force_disconnect as f; f({room!r}, 1012)")
+        for each in (page, away):
+            expect(each.locator("[data-gap]")).to_have_text("Messages may be missing here.")
+        say(page, "New")
+        expect(lines(away)).to_have_text([*missed, "After", "Spam", "New"])
 
 
 def test_a_restart_of_the_interface_server_is_survived(stack, room, page, errors):

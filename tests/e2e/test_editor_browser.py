@@ -233,6 +233,22 @@ def test_a_conflict_can_be_settled_by_both(stack, blog, desk, conflict):
     assert bodies(stack, blog) == "Their text\n\nMy text"
 
 
+def test_a_correction_is_added_to_what_readers_have_seen(stack, blog, desk):
+    post(stack, blog, "Three people")
+    correction = desk.get_by_role("textbox", name="Correction")
+    opener = desk.locator("summary", has_text="Correction")
+    expect(opener).to_be_hidden()
+    updates(desk).get_by_role("link", name="Edit").click()
+    opener.click()
+    correction.fill("It was two.")
+    desk.get_by_role("button", name="Publish changes").click()
+    expect(updates(desk)).to_contain_text("Correction: It was two.")
+    expect(opener).to_be_hidden()
+    post(stack, blog, "Another")
+    expect(updates(desk)).to_have_count(2)
+    expect(updates(desk).first).not_to_contain_text("Correction:", use_inner_text=True)
+
+
 def test_a_deletion_is_noticed_while_the_update_is_edited(stack, blog, desk):
     post(stack, blog, "The first text")
     updates(desk).get_by_role("link", name="Edit").click()

@@ -110,7 +110,7 @@ def test_a_page_with_a_strict_policy_shows_the_blog_and_grows_with_a_post(
 
     wait_for_height(page, "height > 0")
     before = height(page)
-    stack.manage("post", blog, "The Eagle has landed. " * 50)
+    stack.post(blog, "The Eagle has landed. " * 50)
     expect(frame.get_by_text("The Eagle has landed.")).to_be_visible()
     wait_for_height(page, f"height > {before} + 100")
     wait_for_whole(page)
@@ -152,10 +152,10 @@ def read(stack, nginx, blog, foreign, page):
 
 def test_what_comes_in_above_waits_and_moves_nothing_that_is_read(stack, blog, page, read):
     frame, place = page.frame_locator("iframe"), read.bounding_box()
-    stack.manage("post", blog, "The Eagle has landed")
+    stack.post(blog, "The Eagle has landed")
     button = page.get_by_role("button", name="1 new update")
     expect(button).to_be_in_viewport()
-    stack.manage("post", blog, "One small step")
+    stack.post(blog, "One small step")
     expect(page.get_by_role("button", name="2 new updates")).to_be_in_viewport()
     assert read.bounding_box() == place
     page.get_by_role("button").click()
@@ -193,7 +193,7 @@ def test_what_changes_above_moves_nothing_that_is_read(stack, blog, page, read):
 
 
 def test_several_tags_each_have_their_own_frame(stack, nginx, blog, foreign, page):
-    stack.manage("post", blog, "A long one. " * 400)
+    stack.post(blog, "A long one. " * 400)
     bounded = tag(nginx, blog, 'data-max-height="300" data-theme="dark"')
     other = tag(nginx, "demo", 'data-theme="light" data-lang="zh"')
     foreign["/"] = ({}, html(bounded + other))

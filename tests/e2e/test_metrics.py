@@ -21,7 +21,7 @@ def samples(stack):
 def test_metrics_and_status_show_sockets_broadcasts_queues_and_drops(stack, blog):
     with stack.reader(blog) as reader, stack.reader(blog) as flood:
         reader.frame()
-        stack.manage("post", blog, "Hello")
+        stack.post(blog, "Hello")
         with pytest.raises(ConnectionClosed) as closed:
             for _ in range(10_000):
                 flood.send("{}")

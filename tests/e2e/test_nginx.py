@@ -161,14 +161,14 @@ def test_a_reader_gets_a_post(stack, nginx, blog):
     url = f"ws://{nginx.address}/channel/liveblog/{blog}/?after=0"
     with Reader(url, origin=f"http://{nginx.address}") as reader:
         assert reader.frame()["type"] == "replay"
-        stack.manage("post", blog, "Through nginx")
+        stack.post(blog, "Through nginx")
         assert reader.frame()["content"] == "<p>Through nginx</p>"
 
 
 def test_a_browser_reads_and_gets_a_post_and_its_console_stays_silent(stack, nginx, blog, page):
     page.goto(f"http://{nginx.address}/liveblog/{blog}/")
     expect(connection(page)).to_have_text("Live")
-    stack.manage("post", blog, "Through nginx and CSP")
+    stack.post(blog, "Through nginx and CSP")
     expect(contents(page)).to_have_text(["Through nginx and CSP"])
     for path in ("/", "/accounts/login/", "/admin/login/", "/chat/moon/"):
         page.goto(f"http://{nginx.address}{path}")

@@ -51,7 +51,7 @@ def connected(stack):
 
 def test_a_second_copy_runs_beside_it(stack, blog):
     with Stack() as other:
-        other.manage("post", "demo", "Only here")
+        other.post("demo", "Only here")
         with stack.reader(blog) as ours, other.reader("demo") as theirs:
             assert ours.frame()["updates"] == []
             assert len(theirs.frame()["updates"]) == 1
@@ -63,7 +63,7 @@ def test_a_killed_worker_and_a_killed_interface_server_come_back(stack, blog):
         wait_until(stack.healthy, "an answer of /readyz")
     with stack.reader(blog) as reader:
         reader.frame()
-        stack.manage("post", blog, "Still here")
+        stack.post(blog, "Still here")
         assert reader.frame()["content"] == "<p>Still here</p>"
 
 
@@ -108,7 +108,7 @@ def test_it_runs_on_postgresql_and_an_encrypted_redis_of_the_operators():
         assert not stack.pids("redis-server")
         assert len(stack.pids("channels_realtime.interface")) == 2
         reader.frame()
-        stack.manage("post", "demo", "Hello")
+        stack.post("demo", "Hello")
         assert reader.frame()["content"] == "<p>Hello</p>"
 
 

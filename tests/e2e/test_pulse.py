@@ -77,7 +77,7 @@ def expect_line(process, words):
 
 
 def test_readers_are_told_the_head_and_how_many_they_are(stack, blog):
-    stack.manage("post", blog, "One")
+    stack.post(blog, "One")
     with stack.reader(blog) as one:
         assert one.pulse() == {"type": "pulse", "revision": 1, "readers": 1, "interval": 2.0}
         with stack.reader(blog):
@@ -86,7 +86,7 @@ def test_readers_are_told_the_head_and_how_many_they_are(stack, blog):
 
 
 def test_a_lost_broadcast_is_noticed_by_the_pulse_and_made_good(stack, blog):
-    stack.manage("post", blog, "One")
+    stack.post(blog, "One")
     with stack.reader(blog) as reader:
         assert reader.frame()["revision"] == 1
         stack.shell(f"SLUG = {blog!r}" + LOSE_A_BROADCAST)
@@ -97,7 +97,7 @@ def test_a_lost_broadcast_is_noticed_by_the_pulse_and_made_good(stack, blog):
 
 
 def test_in_a_large_crowd_pulses_are_rare_and_a_lost_broadcast_is_noticed_as_soon(stack, blog):
-    stack.manage("post", blog, "One")
+    stack.post(blog, "One")
     stack.shell(f"SLUG = {blog!r}" + A_CROWD)  # on an interface server of which only Redis tells
     try:
         with stack.reader(blog) as reader:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.browsing import connection, open_live, updates, was_reloaded
+from tests.e2e.browsing import PHONE, connection, open_live, updates, was_reloaded
 
 SHIFTS = """
 window.shifted = 0;
@@ -304,3 +304,30 @@ def test_a_date_beside_a_post_stands_whole_below_its_time(stack, blog, browser, 
         expect(time.locator(".time-dot")).to_be_visible()
         hour, day = time.evaluate(LINES)
         assert hour == day and len(day) == 1
+
+
+@pytest.mark.parametrize("context_options", [PHONE], ids=["phone"])
+def test_what_is_known_follows_and_a_phone_shows_its_beginning(stack, blog, page, browser):
+    open_live(page, stack, blog)
+    known = page.get_by_role("region", name="What we know")
+    expect(known).to_be_hidden()
+    lines = "'\\n'.join(f'- Fact {n}' for n in range(20))"
+    write(stack, blog, f"blog.summary = {lines}; blog.save()")
+    expect(known).to_contain_text("Fact 19")
+    height = "element => element.offsetHeight"
+    short = known.evaluate(height)
+    known.get_by_text("Show all").click()
+    assert known.evaluate(height) > 2 * short
+    write(stack, blog, "blog.summary = 'One **fact**'; blog.save()")
+    expect(known.locator("strong")).to_have_text("fact")
+    write(stack, blog, "blog.summary = ''; blog.save()")
+    expect(known).to_be_hidden()
+    assert not was_reloaded(page)
+    write(stack, blog, f"blog.summary = {lines}; blog.save()")
+    with browser.new_context(**PHONE, java_script_enabled=False) as context:
+        page = context.new_page()
+        page.goto(address(stack, blog))
+        known = page.get_by_role("region", name="What we know")
+        assert known.bounding_box()["height"] < 300
+        known.get_by_text("Show all").click()
+        assert known.bounding_box()["height"] > 500

@@ -54,7 +54,7 @@ def test_row_46_replays_have_a_limit_of_their_own_and_the_socket_stays(stack, lo
             more, news = received(reader, 1 / A_SECOND)
             size, frames = size + more, frames + news
         assert size < SOCKET.most + 2 * longest
-        stack.manage("post", long_blog, "The newest")
+        stack.post(long_blog, "The newest")
         while not any(frame["type"] == "update" for frame in frames):
             frames += received(reader, 0.2)[1]
         refusals = [frame for frame in frames if frame["type"] == "error"]

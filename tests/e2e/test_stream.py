@@ -24,7 +24,7 @@ def test_two_readers_get_the_post_made_from_the_shell(stack, blog):
 
 
 def test_readers_who_come_together_share_a_replay_and_miss_nothing(stack, blog):
-    stack.manage("post", blog, "First")
+    stack.post(blog, "First")
     before = shared_handshakes(stack)
     with ExitStack() as exits:
         # The visitors' cookies and languages differ; what they read does not.
@@ -33,7 +33,7 @@ def test_readers_who_come_together_share_a_replay_and_miss_nothing(stack, blog):
         for reader in readers:
             [update] = reader.frame()["updates"]
             assert update["content"] == "<p>First</p>"
-        stack.manage("post", blog, "Second")
+        stack.post(blog, "Second")
         for reader in readers:
             assert reader.frame()["content"] == "<p>Second</p>"
         assert readers[-1].pulse()["readers"] == CROWD
@@ -49,7 +49,7 @@ def shared_handshakes(stack):
 
 
 def test_edits_and_deletions_arrive(stack, blog):
-    stack.manage("post", blog, "First")
+    stack.post(blog, "First")
     with stack.reader(blog, after=1) as reader:
         assert reader.frame()["updates"] == []
         stack.shell(
@@ -64,17 +64,17 @@ def test_edits_and_deletions_arrive(stack, blog):
 
 
 def test_a_reader_that_was_away_gets_what_it_missed(stack, blog):
-    stack.manage("post", blog, "Seen")
+    stack.post(blog, "Seen")
     with stack.reader(blog) as reader:
         seen = reader.frame()["revision"]
-    stack.manage("post", blog, "Missed")
+    stack.post(blog, "Missed")
     with stack.reader(blog, after=seen) as reader:
         replay = reader.frame()
     assert [u["content"] for u in replay["updates"]] == ["<p>Missed</p>"]
 
 
 def test_a_reader_asks_over_the_socket_for_what_it_missed(stack, blog):
-    stack.manage("post", blog, "One")
+    stack.post(blog, "One")
     with stack.reader(blog, after=1) as reader:
         assert reader.frame()["updates"] == []
         reader.send({"after": 0})
@@ -166,7 +166,7 @@ def test_a_malformed_message_gets_a_sentence_and_the_socket_stays(stack, blog, t
 
 
 def test_a_malformed_revision_in_the_address_gets_a_sentence_and_a_full_replay(stack, blog):
-    stack.manage("post", blog, "One")
+    stack.post(blog, "One")
     with stack.reader(blog, after="x") as reader:
         assert reader.frame()["type"] == "error"
         assert len(reader.frame()["updates"]) == 1

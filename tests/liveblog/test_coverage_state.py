@@ -75,7 +75,7 @@ def test_a_move_that_there_is_not_changes_nothing(editor, blog):
 
 def test_without_a_script_it_leads_back_to_the_page_with_a_sentence(editor, blog):
     response = editor.post(ABOUT, {"move": "start"}, follow=True)
-    assert response.redirect_chain == [(EDITOR, 302)]
+    assert response.redirect_chain == [(ABOUT, 302)]
     assert "Coverage has started." in text_of(response)
     buttons = {tag["value"] for tag in Tags(response).all("button", name="move")}
     assert buttons == {"start", "end", "reopen"}

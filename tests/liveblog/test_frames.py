@@ -32,6 +32,7 @@ def test_an_update_frame_holds_what_the_contract_names(blog):
         "content": "<p><strong>Go</strong></p>",
         "headline": "Landing",
         "author": "Desk",
+        "correction": "",
         "pinned": False,
         "key_event": True,
         "edited": None,

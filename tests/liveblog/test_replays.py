@@ -24,6 +24,7 @@ from liveblog.stream.replay import (
     charge,
     seconds_to_wait,
 )
+from liveblog.stream.restored import skip_lost_revisions
 
 pytestmark = pytest.mark.django_db
 JSON = "/liveblog/demo/updates.json"
@@ -184,3 +185,20 @@ def test_the_queries_of_a_connect_are_few_and_its_reply_is_for_all(blog):
         assert 0 < len(captured) <= most
         mark = message.reply_channel.sent[SHARED]
         assert mark == {"group": blog.group_name, "vary": []}
+
+
+def test_a_page_that_has_what_a_restored_backup_lacks_gets_the_newest_page():
+    blog = LiveBlog.objects.create(slug="restored")
+    BlogUpdate.objects.create(blog=blog, body="In the backup")
+    skip_lost_revisions()
+    blog.refresh_from_db()
+    BlogUpdate.objects.create(blog=blog, body="After the restore")
+    blog.refresh_from_db()
+    # One revision was lost with what came after the backup; the next cannot be the same.
+    assert replay_frame(blog, 2)["reset"] and len(replay_frame(blog, 2)["updates"]) == 2
+    assert not replay_frame(blog, 1)["reset"] and len(replay_frame(blog, 1)["updates"]) == 1
+    assert not replay_frame(blog, blog.revision - 1)["reset"]
+    before = blog.revision
+    skip_lost_revisions()
+    blog.refresh_from_db()
+    assert replay_frame(blog, before + 1)["reset"] and not replay_frame(blog, before)["reset"]

@@ -105,3 +105,14 @@ def test_a_wrong_value_is_refused_with_its_name_and_what_is_allowed(name, value)
 )
 def test_allowed_values_are_accepted(name, value):
     assert getattr(Environment({name: value}), name) in (value, value.split(","))
+
+
+def test_a_secret_can_be_read_from_a_file(tmp_path):
+    file = tmp_path / "key"
+    file.write_text("k" * 40 + "\n")
+    assert Environment({"SECRET_KEY_FILE": str(file)}).SECRET_KEY == "k" * 40
+    with pytest.raises(WrongValue, match="SECRET_KEY_FILE is unset where SECRET_KEY is set"):
+        Environment({"SECRET_KEY_FILE": str(file), "SECRET_KEY": "k" * 40})
+    with pytest.raises(WrongValue, match="SECRET_KEY_FILE is a text file that this user can read"):
+        Environment({"SECRET_KEY_FILE": str(tmp_path / "missing")})
+    assert Environment({"PORT_FILE": str(file)}).PORT == 8000  # no secret

@@ -6,6 +6,8 @@ import time
 from contextlib import ExitStack
 
 import pytest
+from channels.asgi import ChannelLayerWrapper
+from channels_realtime.streams import Stream
 from harness.clients import status_of
 from harness.stack import Stack
 from harness.waiting import wait_until
@@ -51,6 +53,19 @@ def test_a_crowd_is_answered_by_one_run_and_gets_the_next_message(stack):
         assert stack.layer.group_size(stack.room) == len(everybody)
         publish(stack, "new")
         assert [client.recv() for client in everybody] == ["new"] * len(everybody)
+
+
+def test_a_message_of_a_stream_reaches_the_crowd_and_ends_the_sharing_of_replies(stack):
+    stream = Stream(stack.room, channel_layer=ChannelLayerWrapper(stack.layer, "default", []))
+    with come(stack) as first, come(stack) as second:
+        assert stack.book("runs") == [""]
+        stack.redis.rpush("book:news", "new")
+        position = stream.send({"text": '{"news": "new"}'})
+        text = f'{{"news": "new","position":"{position}"}}'
+        assert [first.recv() for _ in range(2)] == [second.recv() for _ in range(2)] == ["", text]
+        with come(stack) as third:
+            assert third.recv() == "new"
+    assert [entry.message["text"] for entry in stream.history().entries] == [text]
 
 
 def test_who_comes_after_a_message_gets_a_reply_that_holds_it(stack):

@@ -2,6 +2,7 @@
 
 import os
 import select
+import time
 
 import redis
 from channels_realtime.internals import take_socket
@@ -40,6 +41,19 @@ def test_a_wait_that_began_before_its_shard_went_away_still_brings_its_message()
     shard.went_away(redis.TimeoutError("another connection had no answer"))
     with redis.Redis(port=redis_server.port) as client:
         client.rpush("waiting:list", "entry")
+    popped = waiting.pop(1)
+    assert popped is not None and popped.entry == b"entry"
+
+
+def test_what_a_wait_brought_is_taken_after_a_consumer_that_was_slow():
+    layer = RedisChannelLayer(hosts=[redis_server.url], prefix="slow")
+    [connection] = connections = [Connection(layer.ring[0])]
+    waiting = Waiting(connections, ["slow:list"])
+    assert waiting.begin(connection, 3)
+    with redis.Redis(port=redis_server.port) as client:
+        client.rpush("slow:list", "entry")
+    wait_until(lambda: select.select([take_socket(connection.wire)], [], [], 0)[0], "the entry")
+    waiting.due[connection] = time.monotonic() - 1  # the consumer took longer than the deadline
     popped = waiting.pop(1)
     assert popped is not None and popped.entry == b"entry"
 

@@ -28,6 +28,7 @@ PINS = "requirements.txt"
 ROUTE = 'from channels import route\nroute("websocket.connect", joined)\n'
 MODELS = "from django.db import models\n"
 MODEL = f"{MODELS}class A(models.Model):\n"
+KEYS = "DEFAULT_AUTO_FIELD = 'django.db.models.AutoField'\n"
 IMPORT_URL = "from django.urls import path, re_path, include\n"
 OLD_CONSUMER = "def joined(message):\n    Group('a').add(message.reply_channel)\n"
 ACCEPT = '    message.reply_channel.send({"accept": True})\n'
@@ -163,8 +164,11 @@ EXAMPLES = {
     "settings-unread": Example("USE_ETAGS = True", "USE_I18N = True", SETTINGS),
     "use-l10n-off": Example("USE_L10N = False", "", SETTINGS),
     "use-tz": Example(
-        f"{MODEL} at = models.DateTimeField()\nINSTALLED_APPS = []",
-        f"{MODEL} at = models.DateTimeField()\nINSTALLED_APPS = []\nUSE_TZ = False",
+        f"{MODEL} at = models.DateTimeField()\n{KEYS}INSTALLED_APPS = []",
+        f"{MODEL} at = models.DateTimeField()\n{KEYS}INSTALLED_APPS = []\nUSE_TZ = False",
+    ),
+    "auto-field": Example(
+        f"{MODEL} pass\nINSTALLED_APPS = []", f"{MODEL} pass\n{KEYS}INSTALLED_APPS = []"
     ),
     "csrf-origins": Example(
         "CSRF_TRUSTED_ORIGINS = ['example.org']",
@@ -354,6 +358,18 @@ def test_a_consumer_that_never_answers_the_handshake_is_found(body, tmp_path):
 def test_a_consumer_that_may_answer_is_not(body, tmp_path):
     helper = "def greet(message): message.reply_channel.send({'text': 'hello'})"
     assert rules_found(tmp_path, **consumer(body, helper)) == []
+
+
+@pytest.mark.parametrize(
+    ("more", "found"), [("", ["app-name"]), ("app_name = 'notes'\n", [])], ids=["without", "with"]
+)
+def test_a_namespace_needs_the_name_of_the_application(more, found, tmp_path):
+    files = {
+        "src/site/urls.py": f"{IMPORT_URL}path('', include('notes.urls', namespace='notes'))\n"
+        "path('', include('notes.urls'))\npath('', include('other.urls', namespace='other'))",
+        "src/notes/urls.py": f"{more}urlpatterns = []",
+    }
+    assert rules_found(tmp_path, **files) == found
 
 
 def test_consumers_that_are_named_by_strings_or_in_a_dict_are_found(tmp_path):

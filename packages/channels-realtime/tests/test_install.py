@@ -71,6 +71,16 @@ def test_without_pip_uv_or_another_pip_installs(found, program, monkeypatch, cap
         assert {"--require-hashes", str(compat.LEGACY)} <= set(started[0])
 
 
+@pytest.mark.parametrize(
+    "program", [("channels_realtime.interface",), ("channels_realtime", "daphne")]
+)
+def test_a_server_without_the_packages_prints_only_what_to_do(program, tmp_path):
+    done = run("-m", *program, "a.asgi:layer", CHANNELS_REALTIME_LEGACY=str(tmp_path / "nothing"))
+    (sentence,) = done.stderr.splitlines()
+    assert "run `python -m channels_realtime install`" in sentence
+    assert done.returncode == 2  # supervisors do not try again
+
+
 def test_daphne_runs_with_the_bridges_and_its_own_arguments():
     done = run("-m", "channels_realtime", "daphne", "--help")
     assert done.returncode == 0, done.stderr

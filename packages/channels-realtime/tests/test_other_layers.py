@@ -10,6 +10,7 @@ import redis
 from channels.asgi import ChannelLayerWrapper
 from channels.message import Message, pending_message_store
 from channels.sessions import enforce_ordering
+from channels_realtime.metrics import readiness
 from django.test import override_settings
 from harness.environment import redis_server
 from harness.project import DAPHNE, Board
@@ -130,3 +131,17 @@ def test_what_needs_our_layer_says_so_in_one_sentence():
         assert worker.wait() != 0
         assert "You cannot span multiple processes with the in-memory layer" in worker.output()
         assert "Traceback" not in project.output()
+
+
+def test_readiness_says_in_one_sentence_that_it_needs_our_layer(stock_layer):
+    layer = ChannelLayerWrapper(stock_layer, "default", [])
+    answer = readiness.run_checks(
+        {
+            "redis": lambda: readiness.check_redis(layer),
+            "workers": lambda: readiness.check_processes(layer, "worker", "host"),
+            "queues": lambda: readiness.check_queues(layer),
+        }
+    )
+    assert answer["status"] == "failing"
+    (sentence,) = answer["problems"]
+    assert "not asgi_redis.core.RedisChannelLayer: set BACKEND to" in sentence

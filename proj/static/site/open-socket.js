@@ -7,7 +7,8 @@ const LONGEST_DELAY = 15_000;
 const LATER = 10_000; // ms to wait after an overload or a flood; the server counts in 10 s windows
 
 /**
- * Connect to a path of this site, and reconnect when the connection is lost. Callbacks:
+ * Connect to a path of this site, and reconnect when the connection is lost. `path` may be a
+ * function that returns it, called for every connection. Callbacks:
  * `onFrame(frame)`, `onOpen()`, and `onState(name, code)` with "connecting", "live",
  * "reconnecting" or "stopped". Returns {send(value), close()} of the Socket.
  */
@@ -34,7 +35,7 @@ export function openSocket(path, { onFrame, onOpen = () => {}, onState = () => {
 
   function connect() {
     waiting = false;
-    socket.connect(path);
+    socket.connect(typeof path === "function" ? path() : path);
   }
 
   function delay(duty) {

@@ -337,8 +337,9 @@ function compose() {
   again.addEventListener("click", () => dispatch({ type: "now" }));
   find("mine").addEventListener("click", () => dispatch({ type: "mine" }));
   find("both").addEventListener("click", () => {
-    const { headline, body } = state().conflict;
+    const { headline, body, correction } = state().conflict;
     elements.headline.value ||= headline;
+    elements.correction.value ||= correction;
     elements.body.value = `${body}\n\n${elements.body.value}`;
     dispatch({ type: "mine" });
     say(status, "both");

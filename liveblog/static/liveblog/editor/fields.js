@@ -2,7 +2,7 @@
 
 import { momentOf, showMoment } from "./publish-time.js";
 
-const TEXTS = ["headline", "body", "author"];
+const TEXTS = ["headline", "body", "author", "correction"];
 const FLAGS = ["key_event", "pinned"];
 
 export function fieldsNow({ elements }, action = "publish") {
@@ -27,6 +27,7 @@ export function fill(form, fields) {
   const { elements } = form;
   for (const name of TEXTS) elements[name].value = fields[name] ?? "";
   for (const name of FLAGS) elements[name].checked = Boolean(fields[name]);
+  elements.correction.closest("details").open = Boolean(fields.correction);
   if (elements.publish_at) {
     showMoment(form, fields.publish_at);
     elements.publish_at.closest("details").open = Boolean(fields.publish_at);

@@ -573,11 +573,11 @@ function newestFirst(a, b) {
 
 // The blog
 
-function showBlog({ state, effects }, { revision, title, description, state: stage, chat }) {
-  if (revision <= state.blogRevision) return;
-  state.blogRevision = revision;
-  state.stage = stage;
-  effects.push({ blog: { title, description, state: stage, chat } });
+function showBlog({ state, effects }, blog) {
+  if (blog.revision <= state.blogRevision) return;
+  state.blogRevision = blog.revision;
+  state.stage = blog.state;
+  effects.push({ blog });
 }
 
 function show({ state, effects }, status, code) {

@@ -53,8 +53,7 @@ function fill(article, row) {
   link.href = `${link.dataset.blogPath}${row.id}/`;
   part(article, "key-event").hidden = !row.key_event;
   part(article, "pinned").hidden = !row.pinned;
-  fillText(part(article, "headline"), row.headline);
-  fillText(part(article, "author"), row.author);
+  for (const name of ["headline", "author", "correction"]) fillText(part(article, name), row[name]);
   part(article, "edited").hidden = !row.edited;
   part(article, "edited-time").dateTime = row.edited ?? "";
   part(article, "created").dateTime = row.created;

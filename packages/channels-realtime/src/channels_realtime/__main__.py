@@ -30,7 +30,7 @@ def installer() -> list[str] | None:
         return [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--upgrade"]
     uv = os.environ.get("UV") or shutil.which("uv")
     if uv:
-        return [uv, "pip", "install", "--python", sys.executable]
+        return [uv, "pip", "install", "--compile-bytecode", "--python", sys.executable]
     pip = shutil.which("pip3") or shutil.which("pip")
     return [pip, "--disable-pip-version-check", "install", "--upgrade"] if pip else None
 
@@ -57,7 +57,7 @@ def install() -> int:
 
 def daphne(arguments: Sequence[str]) -> int:
     """Run Daphne as it comes, with the bridges. It ends by itself."""
-    compat.install()
+    compat.install_or_exit()
     from daphne.cli import CommandLineInterface
 
     CommandLineInterface().run(arguments)

@@ -5,6 +5,7 @@ what broke. All monkeypatches of the legacy packages live in this package: what 
 and work in `bridges`, what changes how they behave in `behaviour`.
 """
 
+import sys
 from collections.abc import Callable
 
 from channels_realtime.compat import behaviour, bridges, delay, testcases
@@ -26,6 +27,7 @@ __all__ = [
     "WRITTEN_FOR",
     "UnsupportedPackage",
     "install",
+    "install_or_exit",
     "refuse_other_versions",
 ]
 
@@ -69,3 +71,12 @@ def install() -> None:
         if bridge not in _applied:
             bridge()
             _applied.add(bridge)
+
+
+def install_or_exit() -> None:
+    """install() for the entry point of a program: instead of a traceback, a sentence on stderr."""
+    try:
+        install()
+    except UnsupportedPackage as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)

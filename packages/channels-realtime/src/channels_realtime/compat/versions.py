@@ -24,6 +24,8 @@ class UnsupportedPackage(ImportError):
         needed: the version that the bridges were written for.
     """
 
+    exit_code = 2  # as for a wrong argument: no supervisor should start it again
+
     def __init__(self, package: str, found: str | None, needed: str) -> None:
         super().__init__(package, found, needed)
         self.package, self.found, self.needed = package, found, needed

@@ -177,7 +177,9 @@ class Project:
         for definition in Handshakes(self.modules).unanswered():
             self.add("accept", definition.module, definition.node)
         self.check_bridges()
+        self.check_namespaces()
         self.check_time_zones()
+        self.check_primary_keys()
 
     def check_bridges(self) -> None:
         """A project that imports or installs channels calls compat.install()."""
@@ -191,6 +193,28 @@ class Project:
                         self.add("bridges", module, node)
                         return
 
+    def check_namespaces(self) -> None:
+        """include("app.urls", namespace=…) needs an app_name in that module of the project."""
+        modules = {".".join(module.path.with_suffix("").parts): module for module in self.modules}
+        for module in self.modules:
+            for call in module.calls:
+                target = call.args[0] if call.args else None
+                if (
+                    last_name(call.func) != "include"
+                    or "namespace" not in keyword_names(call)
+                    or not isinstance(target, ast.Constant)
+                    or not isinstance(target.value, str)
+                ):
+                    continue
+                # The project's root on sys.path may be below the folder that is read.
+                included = [
+                    found
+                    for name, found in modules.items()
+                    if f".{name}".removesuffix(".__init__").endswith(f".{target.value}")
+                ]
+                if included and not any("app_name" in found.bound for found in included):
+                    self.add("app-name", module, call)
+
     def check_time_zones(self) -> None:
         """A project that stores times says whether they have time zones."""
         fields = ("DateTimeField", "TimeField")
@@ -199,11 +223,27 @@ class Project:
             for module in self.modules
             for call in module.calls
         )
+        if stores:
+            self.require_setting("USE_TZ", "use-tz")
+
+    def check_primary_keys(self) -> None:
+        """A project that has models says what their primary keys are."""
+        has_models = any(
+            module.dotted(base) == "django.db.models.Model"
+            for module in self.modules
+            for defined in module.classes
+            for base in defined.bases
+        )
+        if has_models and not any("default_auto_field" in each.bound for each in self.modules):
+            self.require_setting("DEFAULT_AUTO_FIELD", "auto-field")
+
+    def require_setting(self, name: str, rule: str) -> None:
+        """Add a finding at INSTALLED_APPS where no file of settings assigns the setting."""
         settings = [(module, *each) for module in self.modules for each in module.settings]
-        if stores and not any(name == "USE_TZ" for _, name, _ in settings):
-            for module, name, statement in settings:
-                if name == "INSTALLED_APPS":
-                    self.add("use-tz", module, statement)
+        if not any(assigned == name for _, assigned, _ in settings):
+            for module, assigned, statement in settings:
+                if assigned == "INSTALLED_APPS":
+                    self.add(rule, module, statement)
                     return
 
 

@@ -343,6 +343,12 @@ BY_HAND = (
         "Set USE_TZ: its default became True, which changes how times are stored and compared.",
     ),
     Rule(
+        "auto-field",
+        None,
+        'Set DEFAULT_AUTO_FIELD = "django.db.models.AutoField", or Django 6.0 makes migrations that'
+        " change the type of every primary key.",
+    ),
+    Rule(
         "csrf-origins",
         django_code.origin_without_scheme,
         'Begin trusted origins with a scheme, as in "https://example.org".',
@@ -370,7 +376,8 @@ BY_HAND = (
     Rule(
         "app-name",
         django_code.namespace_without_app_name,
-        "Pass include() a pair (patterns, app_name), or Django 2.0 refuses the namespace.",
+        "Assign app_name in the included module, or pass include() a pair (patterns, app_name):"
+        " Django 2.0 refuses the namespace otherwise.",
     ),
     Rule("patterns", Names(("django.conf.urls.patterns",)), "Make urlpatterns a list of path()."),
     Rule(

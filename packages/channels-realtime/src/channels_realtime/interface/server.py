@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import math
 import os
 import secrets
 import time
@@ -49,6 +50,7 @@ DRAIN_STEP = 0.05  # s between two batches of sockets that are closed
 # their answer.
 REFUSE_AFTER = 4.0
 LONG_WAIT = 10.0  # s that a client waits while Redis is slow, or one of several is full
+UNSTEADY = 15.0  # s after the loss of a connection; one that is slow is lost again and again
 GRACE = 3  # s for what should take milliseconds
 CANNOT_START = 3  # the exit code that supervisors do not restart
 
@@ -233,8 +235,8 @@ class Server:
     def refuse_waiting(self, now: float) -> None:
         """Refuse clients whose answer a lost connection took, or a full Redis does not take.
 
-        While Redis answers slowly, or one of several is full, those that have waited for LONG_WAIT
-        are refused.
+        While Redis answers slowly or its connections are lost, or one of several is full, those
+        that have waited for LONG_WAIT are refused.
         """
         for link in self.writing + self.reading:
             since = link.refused_since or link.lost_at
@@ -242,8 +244,10 @@ class Server:
                 continue
             self.refused[link] = since
             self.connections.refuse_waiting(since)
-        if any(link.is_open and link.is_ill for link in self.writing + self.reading):
-            self.connections.refuse_waiting(now - LONG_WAIT)
+        for link in self.writing + self.reading:
+            if link.is_open and link.is_ill or since_loss(link, now) < UNSTEADY:
+                self.connections.refuse_waiting(now - LONG_WAIT)
+                break
 
     # Between two processes: see channels_realtime.interface.takeover
 
@@ -343,6 +347,11 @@ def sleep(seconds: float) -> defer.Deferred[None]:
     waited: defer.Deferred[None] = defer.Deferred()
     reactor.callLater(seconds, waited.callback, None)
     return waited
+
+
+def since_loss(link: Link, now: float) -> float:
+    """Seconds since a connection of the link ended; infinite if none did."""
+    return math.inf if link.lost_at is None else now - link.lost_at
 
 
 def wait_while(

@@ -37,11 +37,14 @@ from channels_realtime.layer.envelope import (  # noqa: E402
     Codec,
     Content,
     Mark,
+    Position,
     stamp,
+    with_position,
 )
 from channels_realtime.layer.receiving import Delivery, Receiver  # noqa: E402
 from channels_realtime.layer.scripts import (  # noqa: E402
     DEAD_AFTER,
+    Append,
     Scripts,
     SendReply,
     SendTarget,
@@ -334,12 +337,29 @@ class Transport(BaseRedisChannelLayer):
 
         `mark`: with it, interface servers may thin out heartbeats. No member sees it.
         """
+        self.spread(group, message, self.codec.pack(GROUP, group, message, mark))
+
+    def send_stream(self, group: str, message: Content, append: Append) -> Position:
+        """As send_group(), and append the message to the group's stream, in one round trip.
+
+        The message has a text that is a JSON object; members get it with its position in the
+        field that `append` names. Returns the position.
+        """
+        entry = self.codec.pack_stream(group, message, append.key)
+        position = self.spread(group, message, entry, append)
+        assert position is not None, "send_group.lua replies with a position"
+        return position
+
+    def spread(
+        self, group: str, message: Content, entry: bytes, append: Append | None = None
+    ) -> Position | None:
+        """Send the message, packed as `entry`; returns its position with `append`."""
         assert self.valid_group_name(group), "Group name not valid"
         assert isinstance(message, dict), "message is not a dict"
         command = self.scripts.send_group(
             self.consistent_hash(group),
             group,
-            self.codec.pack(GROUP, group, message, mark),
+            entry,
             self.next_write(),
             # The script does not know capacities of single channels, other shards and
             # acknowledgements.
@@ -355,8 +375,12 @@ class Transport(BaseRedisChannelLayer):
             global_counts_expiry=self.global_statistics_expiry,
             max_process_bytes=self.budget.backlog,
             max_channel_bytes=self.budget.channel,
+            append=append,
+            max_stream_bytes=self.budget.channel,
         )
-        full, left = self.run(command)
+        full, left, position, dropped = self.run(command)
+        if append is not None and position is not None:
+            message = with_position(message, append.key, position)
         if left:
             try:
                 self.send_many([(name, message) for name in left])
@@ -365,6 +389,10 @@ class Transport(BaseRedisChannelLayer):
         if full:
             self.drop("group_full", len(full))
             logger.warning("A message to group %s did not fit into %s", group, ", ".join(full))
+        if dropped:
+            self.drop("history_full", dropped)
+            logger.warning("%d streams lost their histories: all take too much memory", dropped)
+        return position
 
     def count(self, name: str, number: int = 1) -> None:
         """Count an event, where the process publishes metrics."""

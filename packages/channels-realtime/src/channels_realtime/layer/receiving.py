@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+import redis
+
 from channels_realtime.layer.acknowledgements import Receipt
 from channels_realtime.layer.commands import Command, Reply
 from channels_realtime.layer.connection import Popped
@@ -29,6 +31,9 @@ logger = logging.getLogger("channels_realtime.layer")
 MAX_KNOWN = 1000  # sets of channels whose lists are kept; all are forgotten above that
 
 
+Waits = dict[frozenset[str], Waiting]  # at all shards, by channels
+
+
 class Delivery(NamedTuple):
     """A message for a consumer."""
 
@@ -40,10 +45,11 @@ class Delivery(NamedTuple):
 class ThreadState(threading.local):
     """What a receiver keeps for each thread that receives."""
 
-    def __init__(self) -> None:
+    def __init__(self, all_waits: "dict[int, Waits]") -> None:
         self.turn = 0  # which of the channels comes first
         self.early: Popped | None = None  # what a wait brought that had to end early
-        self.waits: dict[frozenset[str], Waiting] = {}  # at all shards, by channels
+        self.waits: Waits = {}
+        all_waits[threading.get_ident()] = self.waits
 
 
 class Receiver:
@@ -51,7 +57,8 @@ class Receiver:
 
     def __init__(self, layer: "Transport") -> None:
         self.layer = layer
-        self.thread = ThreadState()
+        self.waits: dict[int, Waits] = {}  # by the threads' idents
+        self.thread = ThreadState(self.waits)
         # process -> messages for its members, where it does not know them itself
         self.expanded: dict[str, deque[Delivery]] = {}
         # channels -> their lists, once for each of them that may come first
@@ -198,6 +205,30 @@ class Receiver:
         for waiting in self.thread.waits.values():
             layer.interrupt()
             yield from waiting.leftover()
+
+    def put_back(self, thread: int) -> int:
+        """Return the messages that wait for a thread which handles another one to their lists.
+
+        `thread`: its ident. Returns the number of messages.
+        """
+        waits = tuple(self.waits.get(thread, {}).values())
+        return sum(waiting.put_back(self.put_entry_back) for waiting in waits)
+
+    def put_entry_back(self, popped: Popped) -> None:
+        """Raises redis.ResponseError where Redis refuses it, with a full memory for example."""
+        connection, name = popped.connection, self.name_of(popped)
+        stays = self.layer.acknowledgements.include(name)
+        command = self.layer.scripts.put_back(
+            connection.shard.index, popped.list.decode(), popped.entry, stays
+        )
+        try:
+            # Once: whether Redis has carried out what it has not answered is unknown.
+            connection.exchange([connection.evalsha(command)])
+        except redis.ResponseError:
+            raise
+        except (redis.RedisError, OSError) as error:
+            self.layer.drop("redis_lost")
+            logger.error("A message on %s was lost: %s", name, error)
 
     def disconnect(self) -> None:
         """Close the connections of this thread's waits."""

@@ -6,10 +6,12 @@ that file and in the method of Scripts with its name, and nowhere else.
 
 import enum
 import itertools
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from channels_realtime.layer.commands import Command, Value
+from channels_realtime.layer.envelope import Position
 
 PROCESS_CAPACITY = 10_000  # entries: what waits for one interface server that is stuck
 DEAD_AFTER = 12.0  # s without heartbeat; with the next one's check, gone within 15 s
@@ -43,11 +45,46 @@ class SendTarget(NamedTuple):
 class GroupReply(NamedTuple):
     """What became of a message to a group.
 
-    `full`: the channels whose lists were full. `left`: members that the caller must send to.
+    Args:
+        full: the channels whose lists were full.
+        left: members that the caller must send to.
+        position: of the message in its stream; None without an Append.
+        dropped: streams whose histories were dropped because all of them took too much.
     """
 
     full: list[str]
     left: list[str]
+    position: Position | None
+    dropped: int
+
+
+class Append(NamedTuple):
+    """Makes a message to a group one of the group's stream.
+
+    Args:
+        size: messages that the history holds.
+        age: s for which it holds each.
+        key: the field of the message's text that gets the position; None for no field.
+        remove: the position of a message whose content is removed from the history.
+    """
+
+    size: int
+    age: int
+    key: str | None
+    remove: Position | None
+
+
+class StreamReply(NamedTuple):
+    """What a stream holds. `entries` are in order from `first` on, each its place after the last.
+
+    `offset` is that of the last message. `epoch` is empty where the stream does not exist.
+    """
+
+    epoch: str
+    offset: int
+    recovered: bool
+    first: int
+    entries: list[bytes]
 
 
 class ReceiveReply(NamedTuple):
@@ -109,9 +146,15 @@ def parse_sizes(reply: Sequence[Any]) -> dict[str, int]:
     return dict(zip(names, reply[1::2], strict=True))
 
 
-def parse_group(reply: Sequence[Sequence[bytes]]) -> GroupReply:
-    full, left = reply
-    return GroupReply(parse_names(full), parse_names(left))
+def parse_group(reply: Sequence[Any]) -> GroupReply:
+    full, left, place, dropped = reply
+    position = Position.parse(place.decode()) if place else None
+    return GroupReply(parse_names(full), parse_names(left), position, dropped)
+
+
+def parse_stream(reply: Sequence[Any]) -> StreamReply:
+    epoch, offset, recovered, first, entries = reply
+    return StreamReply(epoch.decode(), offset, recovered == 1, first, entries)
 
 
 def parse_receive(reply: Sequence[Any]) -> ReceiveReply:
@@ -158,6 +201,9 @@ class Scripts:
 
     def group_key(self, group: str) -> str:
         return f"{self.prefix}:group:{group}"
+
+    def stream_key(self, group: str) -> str:
+        return f"{self.prefix}:stream:{group}"
 
     # Messages
 
@@ -221,6 +267,11 @@ class Scripts:
     def receive(self, shard: int, lists: Sequence[str]) -> Command[ReceiveReply]:
         return Command(shard, "receive", tuple(lists), (self.expiry,), parse_receive)
 
+    def put_back(self, shard: int, list_: str, entry: bytes, stays: bool) -> Command[None]:
+        """Return an entry to the front of its list. `stays`: the list has no expiry."""
+        arguments = (entry, 0 if stays else self.expiry)
+        return Command(shard, "put_back", (list_,), arguments, parse_nothing)
+
     # Groups
 
     def group_add(
@@ -277,19 +328,22 @@ class Scripts:
         global_counts_expiry: int,
         max_process_bytes: int,
         max_channel_bytes: int,
+        append: Append | None = None,
+        max_stream_bytes: int = 0,
     ) -> Command[GroupReply]:
         """`leave_channels`: leave members that belong to no process to the caller.
 
-        The other arguments are those of send_target().
+        `append`: the message is one of the group's stream; `max_stream_bytes` bounds all streams of
+        the shard. The other arguments are those of send_target().
         """
-        keys = (
+        keys: tuple[str, ...] = (
             self.group_key(group),
             self.processes,
             f"{global_counts}:messages_count",
             f"{global_counts}:channel_full_count",
             writes,
         )
-        arguments = (
+        arguments: tuple[Value, ...] = (
             self.prefix,
             entry,
             self.expiry,
@@ -305,7 +359,22 @@ class Scripts:
             max_process_bytes,
             max_channel_bytes,
         )
+        if append is not None:
+            keys += (
+                self.stream_key(group),
+                f"{self.prefix}:streams",
+                f"{self.prefix}:stream-bytes",
+            )
+            remove = append.remove or Position("", 0)
+            arguments += (append.size, append.age, new_epoch(), max_stream_bytes, *remove)
         return Command(shard, "send_group", keys, arguments, parse_group)
+
+    def stream_read(
+        self, shard: int, group: str, age: int, since: Position | None
+    ) -> Command[StreamReply]:
+        """What the group's stream holds of the last `age` s; with `since` what came after it."""
+        arguments = (age, new_epoch(), *(since or Position("", 0)))
+        return Command(shard, "stream_read", (self.stream_key(group),), arguments, parse_stream)
 
     # Interface servers
 
@@ -481,3 +550,8 @@ def split(channel: str) -> tuple[str, str]:
     """The process of a channel with its "!", and what follows; both empty where it has none."""
     process, mark, local = channel.partition("!")
     return (process + mark, local) if mark else ("", "")
+
+
+def new_epoch() -> str:
+    """An epoch that no stream has had; see Position."""
+    return secrets.token_hex(6)

@@ -47,6 +47,7 @@ COUNTERS = {
     "handshakes_shared": "Handshakes that got the reply to an equal one",
     "http_requests": "HTTP requests passed to workers",
     "consumer_errors": "Exceptions in consumers",
+    "put_back": "Messages that another worker took because the consumer before them took long",
     "redelivered": "Acknowledged messages of dead workers that were delivered again",
     "groups_repaired": "Groups that Redis had lost and that were registered again",
 }

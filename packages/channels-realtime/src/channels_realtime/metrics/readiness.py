@@ -1,18 +1,21 @@
 """Checks of readiness: whether Redis, workers and interface servers do their work.
 
 A check returns facts and problems, one sentence each, without names of hosts and addresses. It does
-not raise: a Redis that does not answer is a problem as well.
+not raise: a Redis that does not answer is a problem as well, and so is the channel layer of another
+package. Its first argument is `channel_layers["default"]`.
 """
 
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import wraps
 from typing import Any
 
 import redis
 from channels.asgi import ChannelLayerWrapper
 
 from channels_realtime.layer.channel_layer import DEAD_AFTER, Transport
+from channels_realtime.layer.requirement import UnsupportedLayer, require_transport
 from channels_realtime.metrics.counters import WORKER_REPORTS, Report, processes, queues
 
 logger = logging.getLogger("channels_realtime.readiness")
@@ -52,23 +55,39 @@ def needs_redis(check: Callable[..., Finding]) -> Callable[..., Finding]:
     return checking
 
 
+def needs_transport(check: Callable[..., Finding]) -> Callable[..., Finding]:
+    """For a check of the channel layer, its first argument, which may be in channels' wrapper."""
+
+    @wraps(check)
+    def checking(layer: Any, *args: Any, **kwargs: Any) -> Finding:
+        try:
+            require_transport(getattr(layer, "channel_layer", layer), "The check of readiness")
+        except UnsupportedLayer as error:
+            return failing(str(error))
+        return check(layer, *args, **kwargs)
+
+    return checking
+
+
 def run_checks(checks: Mapping[str, Check]) -> dict[str, Any]:
     """The answer of a readiness check, to be sent as JSON.
 
-    `status` is the worst of all checks', `problems` the sentences of all; each check has its own
-    `status` and facts. More checks may come.
+    `status` is the worst of all checks', `problems` the sentences of all, each once; each check has
+    its own `status` and facts. More checks may come.
     """
     found = {name: check() for name, check in checks.items()}
     states = {finding.status for finding in found.values()}
+    problems = [sentence for finding in found.values() for sentence in finding.problems]
     return {
         "status": next((state for state in (FAILING, BUSY) if state in states), OK),
-        "problems": [sentence for finding in found.values() for sentence in finding.problems],
+        "problems": list(dict.fromkeys(problems)),
         "checks": {
             name: {"status": finding.status, **finding.facts} for name, finding in found.items()
         },
     }
 
 
+@needs_transport
 def check_redis(layer: Transport) -> Finding:
     """A round trip to each shard."""
     problems = []
@@ -93,6 +112,7 @@ class Process:
     trouble: str
 
 
+@needs_transport
 @needs_redis
 def check_processes(
     layer: Transport, kind: str, host: str, expected: Collection[str] = ()
@@ -156,6 +176,7 @@ def trouble_of(kind: str, report: Report) -> str:
     return ""
 
 
+@needs_transport
 @needs_redis
 def check_queues(layer: ChannelLayerWrapper) -> Finding:
     """How many messages wait for workers. A long wait means a busy site, not a dead one.

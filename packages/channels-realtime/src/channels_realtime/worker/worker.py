@@ -33,6 +33,7 @@ from channels_realtime.sharing import unshared
 from channels_realtime.worker import conversation, handoff, ordering
 from channels_realtime.worker.activity import Activity, Slot, unwatched
 from channels_realtime.worker.recycling import Limits, Recycling
+from channels_realtime.worker.relief import Relief
 from channels_realtime.worker.sending import (
     DELIVER_WITHIN,
     RETRY,
@@ -191,7 +192,7 @@ class Worker(ChannelsWorker):
         self.metrics.at_hand = activity.at_hand
         alias: str = self.channel_layer.alias
         vitals = Vitals(self.layer, self.metrics, self.recycling)
-        with Watchdog(activity, alias), vitals:
+        with Watchdog(activity, alias), vitals, Relief(self.layer, activity.at_hand):
             yield
         activity.close()
 

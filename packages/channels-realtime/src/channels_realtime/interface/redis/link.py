@@ -143,7 +143,14 @@ class Link(FileDescriptor):
     @property
     def is_ill(self) -> bool:
         """Whether Redis refused the last heartbeat, or what comes from it comes late."""
-        return self.refused_since is not None or self.delay > SLOW
+        return self.refused_since is not None or max(self.delay, self.overdue_for) > SLOW
+
+    @property
+    def overdue_for(self) -> float:
+        """Seconds that the oldest reply has been awaited, without the time Redis may block."""
+        if not self.awaited:
+            return 0.0
+        return time.monotonic() - (self.awaited[0].due - ANSWER_WITHIN)
 
     @property
     def away_since(self) -> float | None:
