@@ -1,6 +1,6 @@
 # `make run` runs the product, `make test` tests it; both set up what they need first.
 
-.PHONY: run demo test test-alone test-package test-scripts lint audit bench screenshots clean
+.PHONY: run demo test test-alone test-package test-scripts matrix lint audit bench screenshots clean
 
 run:
 	@deploy/install.sh
@@ -21,12 +21,19 @@ test:
 
 test-package:
 	PYTHON=.venv/bin/python packages/channels-realtime/test-wheel.sh
+	.venv/bin/python packages/channels-realtime/matrix.py --diagonal
 
 test-alone:
 	.venv/bin/python -m pytest -m alone
 
 test-scripts:
 	node --test tests/js/
+
+# The package on every Django and Python that it names, as far as the machine has them.
+matrix:
+	@deploy/install.sh --dev
+	@tests/install.sh
+	.venv/bin/python packages/channels-realtime/matrix.py
 
 lint:
 	@deploy/install.sh --dev

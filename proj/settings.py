@@ -266,9 +266,10 @@ LOGGING = {
             "class": "logging.StreamHandler",
             "formatter": environment.LOG_FORMAT,
             "filters": ["readiness", "refusals"],
-        }
+        },
+        "count": {"class": "proj.logs.CountingHandler", "level": "ERROR", "filters": ["readiness"]},
     },
-    "root": {"handlers": ["stderr"], "level": "INFO"},
+    "root": {"handlers": ["stderr", "count"], "level": "INFO"},
     # channels.log adds a handler of its own to this one.
     "loggers": {
         "django.channels": {"handlers": [], "propagate": False},

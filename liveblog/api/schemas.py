@@ -115,6 +115,14 @@ class Updates(Answer):
     more: bool
 
 
+class Found(Answer):
+    """The updates with some words, newest first."""
+
+    type: Literal["found"]
+    updates: list[Update]
+    before: int | None = Field(description="ask for what is before this next; null at the end")
+
+
 class Acknowledgement(Answer):
     """What a write did."""
 
@@ -123,7 +131,9 @@ class Acknowledgement(Answer):
     revision: int | None
     version: int
     key: str
-    action: Literal["created", "changed", "deleted", "drafted", "scheduled", "unchanged"]
+    action: Literal[
+        "created", "changed", "deleted", "restored", "drafted", "scheduled", "unchanged"
+    ]
 
 
 class Image(Answer):

@@ -64,6 +64,7 @@ def image_of(row: BlogUpdate, site: str) -> Facts | None:
             "width": image.size and image.size.width,
             "height": image.size and image.size.height,
             "caption": image.alt,
+            "creditText": image.credit,
         }
     )
 

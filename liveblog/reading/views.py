@@ -19,8 +19,9 @@ from liveblog.models import BlogUpdate, LiveBlog
 from liveblog.reading.cards import card_of_blog
 from liveblog.reading.lists import groups_of_blogs
 from liveblog.reading.pages import NEWEST, OLDEST, key_events, place_in_stream, stream
+from liveblog.reading.search import LONGEST_QUERY, find, words_of
 from liveblog.reading.structured_data import in_script, live_blog_posting
-from liveblog.stream.frames import Frame, bad_revision, replay_frame, unknown_blog
+from liveblog.stream.frames import Frame, bad_revision, replay_frame, unknown_blog, update_frame
 from liveblog.stream.replay import (
     ReplayClient,
     charge,
@@ -61,9 +62,11 @@ def index(request: HttpRequest) -> HttpResponse:
 def reader(request: HttpRequest, slug: str) -> HttpResponse:
     """A page of the stream: `?order=oldest`, and from `?before=<id>` or `?after=<id>` on.
 
-    `?at=<id>` redirects to the page that contains the post.
+    `?at=<id>` redirects to the page that contains the post; `?q=<words>` searches.
     """
     blog = get_object_or_404(LiveBlog, slug=slug)
+    if words := words_of(request.GET.get("q", "")):
+        return search_results(request, blog, words)
     order = request.GET.get("order", NEWEST)
     if order not in (NEWEST, OLDEST):
         raise Http404(_("The order must be newest or oldest."))
@@ -83,6 +86,18 @@ def reader(request: HttpRequest, slug: str) -> HttpResponse:
         **key_events(blog, {row.pk for row in rows}),
     }
     return cached(render(request, "liveblog/reader/reader.html", context), blog)
+
+
+def search_results(request: HttpRequest, blog: LiveBlog, words: list[str]) -> HttpResponse:
+    """The updates that contain all the words, newest first; `?before=<id>` continues."""
+    below = requested_row(request, blog.updates.filter(draft=False), "before")
+    rows, more = find(blog, words, below)
+    updates = [update_frame(row) | {"row": row} for row in rows]
+    query = request.GET["q"][:LONGEST_QUERY]
+    context = {"blog": blog, "query": query, "updates": updates, "more": more}
+    response = render(request, "liveblog/reader/search.html", context)
+    patch_cache_control(response, **BRIEFLY_PUBLIC)
+    return response
 
 
 def private(response: HttpResponse) -> HttpResponse:

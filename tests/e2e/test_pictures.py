@@ -163,7 +163,9 @@ def test_a_photograph_that_the_server_would_refuse_is_made_smaller_first(desk):
 
 def test_the_preview_follows_the_text(desk, errors):
     preview = desk.locator("[data-preview]")
-    expect(preview).to_have_attribute("open", "")
+    toggle = desk.get_by_role("button", name="Preview")
+    expect(preview).to_be_hidden()
+    toggle.click()
     text_field(desk).press_sequentially("Some **bold** text")
     expect(shown(desk).locator("strong")).to_have_text("bold")
     desk.get_by_label("Headline").fill("News")
@@ -176,12 +178,14 @@ def test_the_preview_follows_the_text(desk, errors):
     desk.context.set_offline(False)
     expect(shown(desk).locator("em")).to_have_text("offline")
     expect(preview.get_by_role("status")).to_have_text("")
-    preview.locator("summary").click()
-    desk.reload()  # the text was kept
+    desk.reload()  # the text was kept, and that there is a preview
     expect(text_field(desk)).to_have_value("Written *offline*")
-    expect(preview).not_to_have_attribute("open", "")
-    preview.locator("summary").click()
     expect(shown(desk).locator("em")).to_have_text("offline")
+    toggle.click()
+    expect(preview).to_be_hidden()
+    desk.reload()
+    expect(toggle).to_have_attribute("aria-pressed", "false")
+    expect(preview).to_be_hidden()
     assert errors and all("DISCONNECTED" in error or "422" in error for error in errors)
     errors.clear()
 
@@ -197,3 +201,40 @@ def test_buttons_and_keys_mark_what_is_selected_and_can_be_undone(desk):
     desk.keyboard.press("Control+z")
     desk.keyboard.press("Control+z")
     expect(text_field(desk)).to_have_value("One small step")
+
+
+def test_a_picture_gets_a_caption_and_readers_enlarge_it(stack, blog, desk, browser, errors):
+    caption = desk.get_by_label("Caption")
+    expect(caption).to_be_hidden()
+    choose(desk, "one.png", encoded(picture()))
+    expect(text_field(desk)).to_have_value(re.compile(UPLOADED))
+    desk.locator("[data-picture-alt]").fill("One")
+    caption.fill("At [noon]")
+    desk.get_by_label("Credit").fill('Photo: "Jo"')
+    expect(text_field(desk)).to_have_value(
+        re.compile(rf'^!\[One\]\({UPLOADED} "At \[noon\] \| Photo: \\"Jo\\""\)$')
+    )
+    value = text_field(desk).input_value()
+    text_field(desk).fill(f"{value}\n\n{value.replace('One', 'Two')}\n\nText")
+    expect(caption).to_be_hidden()
+    assert Axe().run(desk).response["violations"] == []
+    publish(desk)
+    expect(sending(desk)).to_have_text("Published.")
+    with browser.new_context() as context:
+        reader = context.new_page()
+        watch(reader, errors)
+        open_live(reader, stack, blog)
+        link = updates(reader).get_by_role("link", name="One")
+        link.click()
+        dialog = reader.get_by_role("dialog", name="Image")
+        expect(dialog.get_by_role("img")).to_have_attribute("alt", "One")
+        expect(dialog).to_contain_text('At [noon] Photo: "Jo"')
+        assert Axe().run(reader).response["violations"] == []
+        reader.keyboard.press("ArrowRight")
+        expect(dialog.get_by_role("img")).to_have_attribute("alt", "Two")
+        dialog.get_by_role("button", name="Previous image").click()
+        expect(dialog.get_by_role("img")).to_have_attribute("alt", "One")
+        reader.keyboard.press("Escape")
+        expect(dialog).to_be_hidden()
+        expect(link).to_be_focused()
+        assert "/liveblog/" in reader.url

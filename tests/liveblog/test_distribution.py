@@ -237,6 +237,9 @@ class TestStructuredData:
             "height": 900,
             "caption": "The lander",
         }
+        post(f'![a]({picture} "At noon | Jo Lee")')
+        item, _ = self.data(client)["liveBlogUpdate"]
+        assert item["image"]["creditText"] == "Jo Lee" and item["articleBody"] == "At noon Jo Lee"
 
     def test_an_announced_start_is_that_of_the_coverage(self, client, blog):
         blog.state, blog.starts_at = "upcoming", datetime(2027, 5, 1, 12, 30, tzinfo=UTC)

@@ -1,6 +1,6 @@
 // Performs the effects of stream.js, and passes it the events of the socket, the timers and the DOM.
 // Tells other scripts by DOM events of the stream's element: "draw" before the list changes, "drawn"
-// with the new articles, "merged" with the rows that were believed, "blog", "readers".
+// with the new articles, "merged" with the rows that were believed, "about", "readers".
 
 import { Socket, parsed } from "../../site/socket.js";
 import { readPlace, readRows, render } from "../shared/page.js";
@@ -103,7 +103,7 @@ function tell(name, detail) {
 }
 
 function showAbout(blog) {
-  tell("blog", blog);
+  tell("about", blog);
   stream.dataset.state = blog.state;
   showStatus(state.status);
 }

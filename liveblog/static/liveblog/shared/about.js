@@ -31,5 +31,5 @@ function showReaders(element, number) {
 
 const stream = document.querySelector("[data-stream]");
 const readers = document.querySelector("[data-readers]");
-stream.addEventListener("blog", ({ detail }) => showBlog(detail));
+stream.addEventListener("about", ({ detail }) => showBlog(detail));
 stream.addEventListener("readers", ({ detail }) => showReaders(readers, detail));
