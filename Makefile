@@ -1,6 +1,6 @@
 # `make run` runs the product, `make test` tests it; both set up what they need first.
 
-.PHONY: run demo test test-alone test-package test-scripts lint audit bench screenshots clean
+.PHONY: run demo test test-alone test-package test-scripts matrix lint audit bench screenshots clean
 
 run:
 	@deploy/install.sh
@@ -9,7 +9,7 @@ run:
 # The same, with the Apollo 11 landing replayed into the blog, two hours a minute.
 demo:
 	@deploy/install.sh
-	@exec .venv/bin/python deploy/run.py 120
+	@EXAMPLES=1 exec .venv/bin/python deploy/run.py 120
 
 # Each of the first stages waits more than it computes, and none of them has a browser, which would
 # notice what the tests marked `alone` do to the network. Their output appears as each one ends.
@@ -21,12 +21,19 @@ test:
 
 test-package:
 	PYTHON=.venv/bin/python packages/channels-realtime/test-wheel.sh
+	.venv/bin/python packages/channels-realtime/matrix.py --diagonal
 
 test-alone:
 	.venv/bin/python -m pytest -m alone
 
 test-scripts:
 	node --test tests/js/
+
+# The package on every Django and Python that it names, as far as the machine has them.
+matrix:
+	@deploy/install.sh --dev
+	@tests/install.sh
+	.venv/bin/python packages/channels-realtime/matrix.py
 
 lint:
 	@deploy/install.sh --dev

@@ -7,4 +7,4 @@ class AccountsConfig(AppConfig):
     verbose_name = _("Accounts")
 
     def ready(self) -> None:
-        from accounts import notices  # noqa: F401  (connects to the signal)
+        from accounts import login_failures, notices  # noqa: F401  (they connect to signals)

@@ -1,4 +1,4 @@
-"""Restarts programs without delay, and logs which ones supervisord does not restart.
+"""Restarts programs without delay, logs which ones supervisord does not restart, counts endings.
 
 supervisord checks its programs once a second: it notices an exit in one pass and starts the program
 in the next. When an interface server is killed, its readers wait for these seconds. The end of the
@@ -7,9 +7,12 @@ program's output wakes supervisord too, but mostly before the process has exited
 An extension of supervisord, like deploy/listening.py; it offers no methods.
 """
 
+import json
 import os
 import signal
+from collections import Counter
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from supervisor import events
@@ -66,6 +69,10 @@ class Endings:
     def __init__(self, supervisord: "Supervisor") -> None:
         self.logger = supervisord.options.logger
         self.wakeup = Wakeup(supervisord)
+        self.counts: Counter[str] = Counter()
+        # proj/metrics.py reads it.
+        self.file = Path(os.environ["RUN_DIR"]) / "endings.json"
+        self.write()
         events.subscribe(events.ProcessStateExitedEvent, self.exited)
         events.subscribe(events.ProcessStateFatalEvent, self.gave_up)
         events.subscribe(events.SupervisorStoppingEvent, self.stopping)
@@ -74,8 +81,17 @@ class Endings:
         """supervisord itself logs unexpected exits."""
         self.wakeup.wake()
         process = event.process.config
+        self.counts[process.name] += 1
+        self.write()
         if event.expected and process.autorestart is not RestartUnconditionally:
             self.logger.warn(f"{process.name} exited and will not be restarted; see its last lines")
+
+    def write(self) -> None:
+        """Write the number of endings by name. On a full disk the file stays as it is."""
+        new = self.file.with_suffix(".new")
+        with suppress(OSError):
+            new.write_text(json.dumps(self.counts))
+            new.replace(self.file)
 
     def stopping(self, event: events.SupervisorStoppingEvent) -> None:
         self.wakeup.close()

@@ -121,7 +121,7 @@ class LiveBlog(models.Model):
     @property
     def summary_content(self) -> str:
         """The summary as HTML."""
-        return markup.render(self.summary)
+        return markup.render(self.summary) if self.summary else ""
 
     @property
     def summary_is_short(self) -> bool:

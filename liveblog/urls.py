@@ -3,7 +3,7 @@ from django.urls import path
 from liveblog.api import openapi
 from liveblog.api.application import urls as api_urls
 from liveblog.editing import about, composer, editor_page, history, summary
-from liveblog.reading import embed, export, feeds, posts, views
+from liveblog.reading import embed, export, feeds, oembed, posts, views
 from liveblog.teams import joining, new_blog
 from liveblog.teams import views as teams
 
@@ -27,6 +27,8 @@ urlpatterns = [
     path("liveblog/<slug:slug>/export.html", export.export, {"kind": "html"}, name="export_html"),
     path("liveblog/<slug:slug>/embed.js", embed.script, name="embed_script"),
     path("liveblog/<slug:slug>/embed/", embed.page, name="embed"),
+    path("liveblog/<slug:slug>/embed/<int:pk>/", embed.post, name="embed_post"),
+    path("oembed", oembed.oembed, name="oembed"),
     path("liveblog/<slug:slug>/<int:pk>/", posts.post, name="post"),
     path("api/openapi.json", openapi.openapi, name="openapi"),
     path("api/", api_urls()),

@@ -12,7 +12,15 @@ import socket
 from collections.abc import Mapping
 
 from channels_realtime.metrics import readiness
-from channels_realtime.metrics.readiness import FAILING, OK, Check, Finding, failing, needs_redis
+from channels_realtime.metrics.readiness import (
+    BUSY,
+    FAILING,
+    OK,
+    Check,
+    Finding,
+    failing,
+    needs_redis,
+)
 from django.conf import settings
 from django.db import Error, connection
 from django.http import HttpRequest, JsonResponse
@@ -21,10 +29,14 @@ from django.views.decorators.cache import never_cache
 from conversations.redis_store import layer
 from proj.environment import Environment
 from proj.environment_fields import POOLS
+from proj.metrics import disk, overdue
 
 logger = logging.getLogger(__name__)
 
 LEASE = "pulse"  # the name of the lease that the active pulse holds
+LITTLE_SPACE = 16 << 20  # bytes; a picture has up to 10 MB
+FEW_FILES = 100  # that the file system can still take
+LATE = 60.0  # s; the pulse publishes within 4
 
 
 @never_cache
@@ -72,11 +84,41 @@ def check_queues() -> Finding:
 
 @needs_redis
 def check_pulse() -> Finding:
-    """Whether a pulse is active, here or on another host."""
+    """Whether a pulse is active, here or on another host, and this host's runs."""
     held = layer().on_each_shard(lambda client: client.exists(f"{layer().prefix}:{LEASE}"))
     if not any(held):
         return failing("No pulse is active: nobody publishes what is scheduled.")
+    if is_supervised(os.environ):
+        return readiness.check_processes(layer(), "pulse", socket.gethostname(), ["pulse"])
     return Finding()
+
+
+def check_schedule() -> Finding:
+    """Whether scheduled posts appear in time. Late ones do not make the site fail."""
+    try:
+        number, seconds = overdue()
+    except Error:
+        return Finding()  # check_database() names the problem
+    facts = {"overdue": number}
+    if seconds < LATE:
+        return Finding(facts=facts)
+    sentence = f"{number} scheduled posts have not been published, the first for {seconds:.0f} s."
+    return Finding(BUSY, (sentence,), facts)
+
+
+def check_disk() -> Finding:
+    """Whether the data folder's disk has space: nobody can post without."""
+    try:
+        free, size, files = disk()
+    except OSError as error:
+        logger.error("The data folder cannot be read: %s", error)
+        return failing("The data folder cannot be read.")
+    problems = []
+    if free < LITTLE_SPACE:
+        problems.append(f"The disk of the data has {free >> 20} MiB left.")
+    if 0 < files < FEW_FILES:  # 0: a file system without such a limit
+        problems.append(f"The disk of the data can take {files} more files.")
+    return failing(*problems, free_bytes=free, size_bytes=size)
 
 
 def is_supervised(environ: Mapping[str, str]) -> bool:
@@ -98,4 +140,6 @@ CHECKS: dict[str, Check] = {
     "queues": check_queues,
     "interfaces": check_interfaces,
     "pulse": check_pulse,
+    "schedule": check_schedule,
+    "disk": check_disk,
 }

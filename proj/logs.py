@@ -5,6 +5,8 @@ import os
 import time
 from typing import Any, TextIO
 
+from channels import channel_layers
+from channels_realtime.layer.channel_layer import Transport
 from pythonjsonlogger.json import JsonFormatter as LibraryFormatter
 
 FORBIDDEN = 403
@@ -49,6 +51,16 @@ class JsonHandler(logging.StreamHandler[TextIO]):
 
     def setFormatter(self, formatter: logging.Formatter | None) -> None:
         """Do nothing: this handler writes JSON."""
+
+
+class CountingHandler(logging.Handler):
+    """Counts the records, for /metrics of a process that publishes its counters."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        # Only a layer that is there already: making one may log, too.
+        for layer in channel_layers.backends.values():
+            if isinstance(layer.channel_layer, Transport):
+                layer.channel_layer.count("log_errors")
 
 
 def without_refused_traceback(record: logging.LogRecord) -> bool:

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import dj_database_url
 
+from proj.branding import brand_of
 from proj.environment import BASE, ROOT, Environment
 from proj.environment_fields import parse_sentinel
 from proj.logs import is_no_readiness_check, without_refused_traceback
@@ -224,6 +225,9 @@ for folder in (PUBLISHED_STATIC, MEDIA_ROOT):
 FILE_UPLOAD_PERMISSIONS = 0o644
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o755
 
+BRAND = brand_of(environment)
+EXAMPLES = environment.EXAMPLES or DEBUG
+
 API_TOKENS = environment.API_TOKENS
 EMBED_ORIGINS = environment.EMBED_ORIGINS
 
@@ -262,9 +266,10 @@ LOGGING = {
             "class": "logging.StreamHandler",
             "formatter": environment.LOG_FORMAT,
             "filters": ["readiness", "refusals"],
-        }
+        },
+        "count": {"class": "proj.logs.CountingHandler", "level": "ERROR", "filters": ["readiness"]},
     },
-    "root": {"handlers": ["stderr"], "level": "INFO"},
+    "root": {"handlers": ["stderr", "count"], "level": "INFO"},
     # channels.log adds a handler of its own to this one.
     "loggers": {
         "django.channels": {"handlers": [], "propagate": False},

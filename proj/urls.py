@@ -9,13 +9,18 @@ from accounts.passwords import RequestReset, ResetRequested, SetPassword
 from accounts.views import ChangePassword, balance
 from conversations.read_only import read_only
 from liveblog.webhooks.collector import WebhookCollector
+from proj.accent import accent
 from proj.health import healthz, readyz
+from proj.metrics import SiteCollector
 
 handler500 = "liveblog.editing.decorators.server_error"
+
+COLLECTORS = [WebhookCollector(), SiteCollector()]
 
 urlpatterns = [
     path("", include("liveblog.urls")),
     path("", include("conversations.urls")),
+    path("accent.css", accent, name="accent"),
     path("accounts/balance/", balance, name="balance"),
     path("accounts/login/", LoginView.as_view(), name="login"),
     path("accounts/logout/", LogoutView.as_view(), name="logout"),
@@ -27,5 +32,5 @@ urlpatterns = [
     path("healthz", read_only(healthz)),
     path("ops/", include("ops.urls")),
     path("readyz", read_only(readyz)),
-    path("metrics", read_only(metrics_view), {"collectors": [WebhookCollector()]}),
+    path("metrics", read_only(metrics_view), {"collectors": COLLECTORS}),
 ]

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the Debian packages that the tests use: Redis, PostgreSQL, nginx, Chromium, Node and others.
+# Installs the Debian packages that the tests use: Redis, PostgreSQL, nginx, Chromium, Node, Prometheus and others.
 set -eu
 
 missing=
@@ -22,6 +22,7 @@ need iproute2 ip /usr/sbin/ip /sbin/ip
 need openssl openssl
 need gcc cc
 need libfaketime /usr/lib/*/faketime/libfaketime.so.1
+need prometheus promtool
 need postgresql postgres /usr/lib/postgresql/*/bin/postgres
 
 [ -n "$missing" ] || exit 0

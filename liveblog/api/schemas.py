@@ -115,6 +115,14 @@ class Updates(Answer):
     more: bool
 
 
+class Found(Answer):
+    """The updates with some words, newest first."""
+
+    type: Literal["found"]
+    updates: list[Update]
+    before: int | None = Field(description="ask for what is before this next; null at the end")
+
+
 class Acknowledgement(Answer):
     """What a write did."""
 

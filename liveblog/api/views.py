@@ -25,6 +25,7 @@ from liveblog.editing.summary import SummaryForm
 from liveblog.fields import CONTENT
 from liveblog.models import BlogUpdate, LiveBlog
 from liveblog.pictures import uploads
+from liveblog.reading import search
 from liveblog.reading.views import json_response
 from liveblog.stream.frames import Frame, editors_frame, update_frame
 from liveblog.stream.revisions import whole_number
@@ -75,6 +76,26 @@ def list_updates(request: HttpRequest, slug: str, after: Whole = 0) -> HttpRespo
     # What commits in between comes with the next call, which begins after the last one here.
     upto = found[-1]["revision"] if more else max([blog.revision, *(u["revision"] for u in found)])
     return json_response({"type": "updates", "updates": found, "after": upto, "more": more})
+
+
+@api.get(
+    "/liveblogs/{slug}/search/",
+    url_name="search",
+    **documented(
+        "The updates that contain all the words of `q`, newest first",
+        *(200, schemas.Found, "bad_revision", "not_found"),
+    ),
+)
+def search_updates(
+    request: HttpRequest, slug: str, q: str = "", before: Whole | None = None
+) -> HttpResponse:
+    """No drafts. `before` is the id below which to continue."""
+    blog = LiveBlog.objects.get(slug=slug)
+    below = None if before is None else blog.updates.filter(draft=False).get(pk=before)
+    words = search.words_of(q)
+    rows, more = search.find(blog, words, below) if words else search.Found([], None)
+    updates = [update_frame(row) for row in rows]
+    return json_response({"type": "found", "updates": updates, "before": more and more.pk})
 
 
 @api.get(

@@ -8,10 +8,10 @@ results alone: for scripts that renew them.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from django.core.paginator import Page, Paginator
 from django.db.models import Count, F, Q
+from django.db.models.expressions import Combinable
 from django.http import HttpRequest
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -35,8 +35,8 @@ CONDITIONS = {
     "review": UNSCHEDULED & Q(review=True),
     "deleted": Q(deleted=True),
 }
-NEWEST_SAVED = (F("saved").desc(nulls_last=True), "-pk")
-ORDERS = {
+NEWEST_SAVED: tuple[str | Combinable, ...] = (F("saved").desc(nulls_last=True), "-pk")
+ORDERS: dict[str, tuple[str | Combinable, ...]] = {
     "drafts": ("-created", "-pk"),
     "scheduled": ("publish_at", "-pk"),
     "review": ("created", "pk"),  # first come, first served
@@ -51,7 +51,8 @@ LABELS: dict[str, Promise] = {
 }
 
 
-class Tab(NamedTuple):
+@dataclass(frozen=True)
+class Tab:
     """A link to a list. `is_open`: whether the page shows this one."""
 
     name: str

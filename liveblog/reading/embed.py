@@ -16,6 +16,7 @@ from conversations.read_only import read_only
 from liveblog.models import LiveBlog
 from liveblog.reading.pages import stream
 from liveblog.reading.views import briefly_public
+from liveblog.stream.frames import update_frame
 
 
 class FramedResponse(HttpResponse):
@@ -59,7 +60,27 @@ def page(request: HttpRequest, slug: str) -> HttpResponse:
         "whole": blog.get_absolute_url(),
         **stream(blog, size=FRAMED),
     }
-    html = render_to_string("liveblog/reader/embed.html", context, request)
+    return framed(render_to_string("liveblog/reader/embed.html", context, request))
+
+
+@read_only
+@xframe_options_exempt
+@conditional_page
+@briefly_public
+def post(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    """One post without the site around it; 404 for drafts and deleted ones."""
+    blog = get_object_or_404(LiveBlog, slug=slug)
+    row = get_object_or_404(blog.updates.visible(), pk=pk)
+    row.blog = blog
+    context: dict[str, object] = {
+        "blog": blog,
+        "update": update_frame(row) | {"row": row},
+        "site": request.get_host(),
+    }
+    return framed(render_to_string("liveblog/reader/embed_post.html", context, request))
+
+
+def framed(html: str) -> FramedResponse:
     response = FramedResponse(html)
     response["Content-Security-Policy"] = f"frame-ancestors {' '.join(ancestors())}"
     return response

@@ -11,8 +11,14 @@ from typing import NamedTuple, TypedDict
 from django.db.models import Q
 
 from liveblog.models import BlogUpdate, BlogUpdateQuerySet, LiveBlog
-from liveblog.stream.frames import PAGE, Frame, page_of_updates, timestamp, update_frame
-from liveblog.stream.pulse import INTERVAL as PULSE_INTERVAL
+from liveblog.stream.frames import (
+    PAGE,
+    PULSE_INTERVAL,
+    Frame,
+    page_of_updates,
+    timestamp,
+    update_frame,
+)
 from liveblog.text.excerpts import TITLE, ExcerptParser, title_of
 
 NEWEST, OLDEST = "newest", "oldest"  # which comes first

@@ -5,7 +5,6 @@ its revision, and the script catches up from there.
 """
 
 from django.db import models
-from django.db.models import Max, Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.cache import patch_cache_control
@@ -18,9 +17,11 @@ from conversations.read_only import read_only
 from liveblog.editing.roles import editable_blogs, may_create_blogs, session_user
 from liveblog.models import BlogUpdate, LiveBlog
 from liveblog.reading.cards import card_of_blog
+from liveblog.reading.lists import groups_of_blogs
 from liveblog.reading.pages import NEWEST, OLDEST, key_events, place_in_stream, stream
+from liveblog.reading.search import LONGEST_QUERY, find, words_of
 from liveblog.reading.structured_data import in_script, live_blog_posting
-from liveblog.stream.frames import Frame, bad_revision, replay_frame, unknown_blog
+from liveblog.stream.frames import Frame, bad_revision, replay_frame, unknown_blog, update_frame
 from liveblog.stream.replay import (
     ReplayClient,
     charge,
@@ -39,14 +40,12 @@ briefly_public = cache_control(**BRIEFLY_PUBLIC)
 
 @read_only
 def index(request: HttpRequest) -> HttpResponse:
-    """All live blogs. Users who are logged in find here what they may edit, and their account."""
-    shown = Q(updates__deleted=False, updates__draft=False)
-    found = LiveBlog.objects.annotate(last_update=Max("updates__created", filter=shown))
-    states: list[str] = [LiveBlog.State.LIVE, LiveBlog.State.UPCOMING, LiveBlog.State.ENDED]
-    blogs = sorted(found, key=lambda blog: states.index(blog.state))
+    """All live blogs by state. Users who are logged in find here what they may edit."""
     user = session_user(request)
+    groups = groups_of_blogs()
+    blogs = [entry.blog for group in groups for entry in group.entries]
     context = {
-        "blogs": blogs,
+        "groups": groups,
         "member": user,
         "editable": editable_blogs(user, blogs) if user else set(),
         "may_create": user is not None and may_create_blogs(user),
@@ -63,9 +62,11 @@ def index(request: HttpRequest) -> HttpResponse:
 def reader(request: HttpRequest, slug: str) -> HttpResponse:
     """A page of the stream: `?order=oldest`, and from `?before=<id>` or `?after=<id>` on.
 
-    `?at=<id>` redirects to the page that contains the post.
+    `?at=<id>` redirects to the page that contains the post; `?q=<words>` searches.
     """
     blog = get_object_or_404(LiveBlog, slug=slug)
+    if words := words_of(request.GET.get("q", "")):
+        return search_results(request, blog, words)
     order = request.GET.get("order", NEWEST)
     if order not in (NEWEST, OLDEST):
         raise Http404(_("The order must be newest or oldest."))
@@ -85,6 +86,18 @@ def reader(request: HttpRequest, slug: str) -> HttpResponse:
         **key_events(blog, {row.pk for row in rows}),
     }
     return cached(render(request, "liveblog/reader/reader.html", context), blog)
+
+
+def search_results(request: HttpRequest, blog: LiveBlog, words: list[str]) -> HttpResponse:
+    """The updates that contain all the words, newest first; `?before=<id>` continues."""
+    below = requested_row(request, blog.updates.filter(draft=False), "before")
+    rows, more = find(blog, words, below)
+    updates = [update_frame(row) | {"row": row} for row in rows]
+    query = request.GET["q"][:LONGEST_QUERY]
+    context = {"blog": blog, "query": query, "updates": updates, "more": more}
+    response = render(request, "liveblog/reader/search.html", context)
+    patch_cache_control(response, **BRIEFLY_PUBLIC)
+    return response
 
 
 def private(response: HttpResponse) -> HttpResponse:

@@ -18,6 +18,7 @@ from liveblog.stream.restored import is_lost
 
 LONGEST_REPLAY = 200  # updates; a reader that has missed more gets the newest page instead
 PAGE = 50  # updates on a page, and in a replay with `reset`
+PULSE_INTERVAL = 2.0  # s between two pulses; the reader's script misses one after 5
 PART = 32_000  # bytes of updates in a part of a replay: 1 s of a line with 256 kbit/s
 
 Frame = dict[str, Any]  # a JSON object; its "type" determines its members
@@ -65,6 +66,7 @@ def blog_frame(blog: LiveBlog) -> Frame:
         "title": blog.title,
         "description": blog.description,
         "state": blog.state,
+        "starts_at": timestamp(blog.starts_at),
         "chat": blog.chat,
         "summary": blog.summary_content,
     }

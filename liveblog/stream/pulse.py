@@ -24,20 +24,23 @@ import redis
 from channels_realtime.close_codes import ENDED
 from channels_realtime.layer.channel_layer import Transport
 from channels_realtime.layer.envelope import Mark
+from channels_realtime.layer.requirement import require_transport
+from channels_realtime.metrics.counters import Metrics
 from django.db import Error as DatabaseError
 from django.db import close_old_connections
 
 from conversations.json_text import encode
 from liveblog.models import LiveBlog
 from liveblog.stream.failure_log import FailureLog
+from liveblog.stream.frames import PULSE_INTERVAL as INTERVAL
 from liveblog.stream.frames import ended_frame, pulse_frame
 from liveblog.stream.lease import Lease
+from liveblog.stream.pulse_reports import Reports, note_round
 from liveblog.stream.pulse_tasks import Round
 from liveblog.stream.reader_counts import count_readers
 
 logger = logging.getLogger(__name__)
 
-INTERVAL = 2.0  # s; the reader's script misses it after 5
 # Readers of one interface server up to which each of them gets every pulse. Beyond that it sends at
 # most so many at a time on average. A pulse takes up to 17 µs per reader, so pulses take at most
 # 1.7 % of a core.
@@ -65,6 +68,11 @@ class Pulse:
 
     def run(self) -> None:
         """Pulse until stopped. While Redis or the database is unavailable, try again."""
+        transport = require_transport(self.layer.channel_layer, "the pulse")
+        with Reports(transport, Metrics("pulse")):
+            self.repeat()
+
+    def repeat(self) -> None:
         try:
             while True:
                 wait = self.attempt()
@@ -102,6 +110,8 @@ class Pulse:
                 self.lease.release()
             return wait
         self.database.note_success()
+        if self.active:
+            note_round(self.layer)
         return max(0.0, wait - (time.monotonic() - started))
 
     def beat(self) -> float:

@@ -1,6 +1,7 @@
 """`/liveblogs/new/`: create a live blog. Its creator becomes the manager of its team."""
 
 from datetime import datetime
+from typing import Any
 
 from django import forms
 from django.contrib import messages
@@ -46,7 +47,9 @@ class NewBlogForm(forms.ModelForm):
             ),
         }
 
-    slug = forms.SlugField(max_length=80, required=False)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["slug"].required = False
 
     def clean_starts_at(self) -> datetime | None:
         moment: datetime | None = self.cleaned_data["starts_at"]

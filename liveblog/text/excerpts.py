@@ -19,11 +19,12 @@ ADDRESS = re.compile(r'(<(?:a|img)\b[^>]*?\s(?:href|src)=")([^"]*)')
 
 
 class Image(NamedTuple):
-    """`address` may be relative to the site; `size`: None if unknown."""
+    """`address` may be relative to the site; `size`: None if unknown; `credit`: "" if none."""
 
     address: str
     alt: str
     size: Size | None
+    credit: str = ""
 
 
 class ExcerptParser(HTMLParser):
@@ -40,6 +41,7 @@ class ExcerptParser(HTMLParser):
         super().__init__()
         self.parts: list[str] = []
         self.image: Image | None = None
+        self.is_credit = False
         self.feed(html)
         self.close()
 
@@ -50,6 +52,7 @@ class ExcerptParser(HTMLParser):
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         if tag in self.BREAKS:
             self.parts.append(" ")
+        self.is_credit = tag == "small"  # only figures have it
         found = dict(attributes)
         if tag == "img" and not self.image:
             address = found["src"] or ""
@@ -60,6 +63,8 @@ class ExcerptParser(HTMLParser):
             self.parts.append(" ")
 
     def handle_data(self, data: str) -> None:
+        if self.is_credit and self.image and not self.image.credit:
+            self.image = self.image._replace(credit=data.strip())
         self.parts.append(data)
 
 

@@ -3,7 +3,9 @@
 GitHub's dialect: tables, task lists, ~~strikethrough~~; line breaks are kept. Images are loaded
 lazily from http(s) addresses or this site's /media/; an uploaded image reserves its space, because
 its address contains its size. One in a paragraph of its own with a title, `![alternative](address
-"Photo: Jo")`, becomes a figure with that caption.
+"Caption | Credit")`, becomes a figure with that caption; the credit may be missing. Paragraphs of
+pictures that follow each other become a gallery. Such pictures link to their files, which a script
+enlarges in the page.
 
 Rendering takes time linear in the text's length, and makes at most LARGEST bytes. A text that would
 make more is shown as its source; forms refuse it before (see is_renderable).
@@ -35,7 +37,7 @@ MAX_SOURCE_SHOWN = 20_000  # characters of a text that is shown as its source
 
 # Identifies the renderer: increment the number when render() changes its output. A new version of
 # either library counts as a change; the sanitiser's may be a security fix.
-RENDERER = f"1 comrak {version('comrak')} nh3 {version('nh3')}"
+RENDERER = f"2 comrak {version('comrak')} nh3 {version('nh3')}"
 
 TAGS = BLOCKS | INLINE | VOID | {"input", "label"}
 SCHEMES = {"http", "https", "mailto"}
@@ -45,7 +47,10 @@ TALL = 1.4  # height by width; above it, a picture as wide as the text does not 
 # nh3 escapes quotes and angle brackets within attributes, so these find all images.
 IMAGE = re.compile(r"<img\b[^>]*>")
 ATTRIBUTE = re.compile(r'\s(\w+)="([^"]*)"')
-ALONE = re.compile(r'<p>(<img\b[^>]*?)\stitle="([^"]+)"([^>]*>)</p>')
+TITLE = re.compile(r'\stitle="[^"]*"')
+# A paragraph of nothing but pictures, and those that follow it. Possessive: in linear time.
+PICTURES = r"<p>(?:<img\b[^>]*+>(?:<br>)?+\s*+)++</p>"
+GALLERY = re.compile(rf"{PICTURES}(?:\s*{PICTURES})*+")
 
 LINE = re.compile(r"\r\n?|\n")  # CommonMark's line ends; splitlines() has more
 # A line that may be a table's second, |---|:-:|, in whatever quotes and lists.
@@ -153,9 +158,36 @@ def as_typed(text: str) -> str:
 
 
 def with_images(html: str) -> str:
-    """Sanitised HTML with each image's size, and with figures."""
+    """Sanitised HTML with each image's size, and with figures and galleries."""
     html = IMAGE.sub(lambda found: placed(found[0]), html)
-    return ALONE.sub(r"<figure>\1\3<figcaption>\2</figcaption></figure>", html)
+    return GALLERY.sub(lambda found: arranged(IMAGE.findall(found[0])), html)
+
+
+def arranged(images: list[str]) -> str:
+    """The pictures of paragraphs that contain nothing else."""
+    if len(images) > 1:
+        # It scrolls sideways; not all browsers let the keyboard scroll without a tabindex.
+        return f'<div class="gallery" tabindex="0">{"".join(map(figure, images))}</div>'
+    (image,) = images
+    return figure(image) if TITLE.search(image) else f"<p>{enlargeable(image)}</p>"
+
+
+def figure(image: str) -> str:
+    title = dict(ATTRIBUTE.findall(image)).get("title", "")
+    before, bar, after = title.rpartition("|")
+    caption, credit = (before.strip(), after.strip()) if bar else (after, "")
+    words = [caption] if caption else []
+    words += [f"<small>{credit}</small>"] if credit else []
+    text = f"<figcaption>{' '.join(words)}</figcaption>" if words else ""
+    return f"<figure>{enlargeable(TITLE.sub('', image))}{text}</figure>"
+
+
+def enlargeable(image: str) -> str:
+    """The picture as a link to its file. Its alternative text is the name of the link."""
+    attributes = dict(ATTRIBUTE.findall(image))
+    if not attributes.get("alt"):
+        return image
+    return f'<a class="enlarge" href="{attributes["src"]}">{image}</a>'
 
 
 def only_images(tag: str, name: str, value: str) -> str | None:

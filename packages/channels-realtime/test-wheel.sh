@@ -1,6 +1,10 @@
 #!/bin/sh
 # Builds a wheel and runs the package's tests against it, in an empty virtual environment.
-# Usage: test-wheel.sh [pytest's arguments]. PYTHON names the interpreter, which must have pip.
+# Usage: test-wheel.sh [pytest's arguments]. These environment variables have an effect:
+# PYTHON  the interpreter; without UV it must have pip
+# DJANGO  the series of Django, such as 4.2; by default the version that the product pins
+# WHEEL   a wheel of the package that was built before
+# UV      uv, which then installs instead of pip
 set -eu
 base=$(realpath -s "$(command -v "${PYTHON:-python3}")")
 cd "$(dirname "$0")"
@@ -8,23 +12,39 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 trap 'exit 1' INT TERM HUP
 
-# Debian's Python has no ensurepip without python3-venv; the interpreter's own pip does without.
 python=$scratch/venv/bin/python
-"$base" -m venv --without-pip "$scratch/venv"
-pip() { "$base" -m pip --disable-pip-version-check --python "$python" -qq "$@"; }
+if [ -n "${UV:-}" ]; then
+    "$UV" venv -q --no-config --python "$base" "$scratch/venv"
+    pip() { command=$1; shift; "$UV" pip "$command" -q --compile-bytecode --no-config --python "$python" "$@"; }
+else
+    # Debian's Python has no ensurepip without python3-venv; the interpreter's own pip does without.
+    "$base" -m venv --without-pip "$scratch/venv"
+    pip() { "$base" -m pip --disable-pip-version-check --python "$python" -qq "$@"; }
+    pip install pip # `python -m channels_realtime install` runs it
+fi
 
-echo "Building the wheel of channels-realtime, and installing it into an empty environment" >&2
-# pip builds in a copy, so that the checkout stays as it is.
-cp -r src tests pyproject.toml README.md "$scratch"
-pip install pip # `python -m channels_realtime install` runs it
-pip wheel --no-deps --wheel-dir "$scratch" "$scratch"
+cp -r tests pyproject.toml README.md "$scratch"
+if [ -z "${WHEEL:-}" ]; then
+    echo "Building the wheel of channels-realtime, and installing it into an empty environment" >&2
+    # pip builds in a copy, so that the checkout stays as it is.
+    cp -r src "$scratch"
+    "$base" -m pip --disable-pip-version-check -qq wheel --no-deps --wheel-dir "$scratch" "$scratch"
+    # Without the source, so that nothing but the wheel can be imported.
+    rm -rf "$scratch/src"
+    WHEEL=$(echo "$scratch"/channels_realtime-*.whl)
+fi
 # The versions that the product pins; the package itself allows more. Without their hashes: the wheel
 # has none.
-sed -e '/^ *--hash/d' -e 's/ *\\$//' ../../requirements.txt > "$scratch/constraints.txt"
-pip install --constraint "$scratch/constraints.txt" "$scratch"/channels_realtime-*.whl
+constraints=$scratch/constraints.txt
+sed -e '/^ *--hash/d' -e 's/ *\\$//' ../../requirements.txt > "$constraints"
+if [ -n "${DJANGO:-}" ]; then
+    sed -i -e '/^django==/Id' "$constraints"
+    echo "Django==$DJANGO.*" >> "$constraints"
+fi
+pip install --constraint "$constraints" "$WHEEL"
 "$python" -m channels_realtime install
 pip install --no-deps -r tests/requirements.txt
-# Outside the checkout and without the source, so that nothing but the wheel can be imported.
-rm -rf "$scratch/src"
-cd "$scratch"
-"$python" -m pytest -n 2 --dist loadfile --no-loadscope-reorder "$@"
+cd "$scratch" # outside the checkout
+"$python" -c 'import platform as p, django as d
+print(f"Running the tests on Django {d.__version__} and Python {p.python_version()}", flush=True)'
+"$python" -m pytest -n 3 --dist loadfile --no-loadscope-reorder "$@"

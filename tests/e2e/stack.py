@@ -121,7 +121,7 @@ class Stack:
 
     def processes(self) -> Iterator[tuple[int, str]]:
         """(pid, command line) of every process that carries this stack's DATA_DIR."""
-        mark = f"DATA_DIR={self.folder.name}".encode()
+        mark = f"DATA_DIR={self.environ['DATA_DIR']}".encode()
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit() and int(entry.name) != os.getpid():
                 with contextlib.suppress(OSError):

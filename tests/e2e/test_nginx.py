@@ -170,7 +170,7 @@ def test_a_browser_reads_and_gets_a_post_and_its_console_stays_silent(stack, ngi
     expect(connection(page)).to_have_text("Live")
     stack.post(blog, "Through nginx and CSP")
     expect(contents(page)).to_have_text(["Through nginx and CSP"])
-    for path in ("/", "/accounts/login/", "/admin/login/", "/try/", "/chat/moon/"):
+    for path in ("/", "/accounts/login/", "/admin/login/", "/chat/moon/"):
         page.goto(f"http://{nginx.address}{path}")
         page.wait_for_load_state()
 

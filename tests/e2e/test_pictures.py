@@ -201,3 +201,40 @@ def test_buttons_and_keys_mark_what_is_selected_and_can_be_undone(desk):
     desk.keyboard.press("Control+z")
     desk.keyboard.press("Control+z")
     expect(text_field(desk)).to_have_value("One small step")
+
+
+def test_a_picture_gets_a_caption_and_readers_enlarge_it(stack, blog, desk, browser, errors):
+    caption = desk.get_by_label("Caption")
+    expect(caption).to_be_hidden()
+    choose(desk, "one.png", encoded(picture()))
+    expect(text_field(desk)).to_have_value(re.compile(UPLOADED))
+    desk.locator("[data-picture-alt]").fill("One")
+    caption.fill("At [noon]")
+    desk.get_by_label("Credit").fill('Photo: "Jo"')
+    expect(text_field(desk)).to_have_value(
+        re.compile(rf'^!\[One\]\({UPLOADED} "At \[noon\] \| Photo: \\"Jo\\""\)$')
+    )
+    value = text_field(desk).input_value()
+    text_field(desk).fill(f"{value}\n\n{value.replace('One', 'Two')}\n\nText")
+    expect(caption).to_be_hidden()
+    assert Axe().run(desk).response["violations"] == []
+    publish(desk)
+    expect(sending(desk)).to_have_text("Published.")
+    with browser.new_context() as context:
+        reader = context.new_page()
+        watch(reader, errors)
+        open_live(reader, stack, blog)
+        link = updates(reader).get_by_role("link", name="One")
+        link.click()
+        dialog = reader.get_by_role("dialog", name="Image")
+        expect(dialog.get_by_role("img")).to_have_attribute("alt", "One")
+        expect(dialog).to_contain_text('At [noon] Photo: "Jo"')
+        assert Axe().run(reader).response["violations"] == []
+        reader.keyboard.press("ArrowRight")
+        expect(dialog.get_by_role("img")).to_have_attribute("alt", "Two")
+        dialog.get_by_role("button", name="Previous image").click()
+        expect(dialog.get_by_role("img")).to_have_attribute("alt", "One")
+        reader.keyboard.press("Escape")
+        expect(dialog).to_be_hidden()
+        expect(link).to_be_focused()
+        assert "/liveblog/" in reader.url

@@ -5,9 +5,11 @@ import { describe, test } from "node:test";
 
 import {
   apart,
+  captioned,
   format,
   image,
   outside,
+  pictureAt,
   placeholder,
   withoutPlaceholders,
 } from "../../liveblog/static/liveblog/editor/markdown.js";
@@ -116,5 +118,31 @@ describe("a button", () => {
     assert.equal(press("quote", "x\na|b\nc|d\ny"), "x\n|> ab\n> cd|\ny");
     assert.equal(press("quote", "|a\n|b"), "> a|\nb");
     assert.equal(press("quote", "|"), "> |");
+  });
+});
+
+describe("the picture at the caret", () => {
+  const text = 'a ![The \\[big\\] one](/b.webp "Say \\"no\\" | Jo") c';
+  const end = text.length - 2;
+
+  test("is found with its fields, at its edges too", () => {
+    const found = pictureAt(text, 5);
+    const fields = { alt: "The [big] one", address: "/b.webp", caption: 'Say "no"', credit: "Jo" };
+    assert.deepEqual(found, { start: 2, end, ...fields });
+    assert.deepEqual(pictureAt(text, 2), found);
+    assert.deepEqual(pictureAt(text, end), found);
+    for (const at of [0, 1, end + 1]) assert.equal(pictureAt(text, at), null);
+    assert.equal(pictureAt(placeholder("Uploading", 1), 3), null);
+  });
+
+  test("is written as it was read", () => {
+    assert.equal(captioned(pictureAt(text, 5)), text.slice(2, end));
+    const bare = pictureAt("![](/b.webp)", 1);
+    assert.equal(captioned(bare), "![](/b.webp)");
+    for (const [caption, credit] of [["A", ""], ["", "B"], ["A", "B"], ["A \\ C", 'D"']]) {
+      const made = captioned({ ...bare, caption, credit });
+      const { caption: one, credit: two } = pictureAt(made, 1);
+      assert.deepEqual([one, two], [caption, credit]);
+    }
   });
 });

@@ -3,19 +3,24 @@
 import json
 import re
 import socket
+from datetime import timedelta
 
 import pytest
 import redis
 from channels_realtime.metrics.counters import metrics_key
 from django.db import OperationalError
+from django.db.models import QuerySet
+from django.utils.timezone import now
 
+from liveblog.models import BlogUpdate, LiveBlog
 from proj import health
 from proj.environment import Environment
+from proj.metrics import Disk
 
 pytestmark = pytest.mark.django_db
 
 HOST = socket.gethostname()
-PARTS = ("database", "redis", "workers", "queues", "interfaces", "pulse")
+PARTS = ("database", "redis", "workers", "queues", "interfaces", "pulse", "schedule", "disk")
 
 
 @pytest.fixture
@@ -124,6 +129,7 @@ def test_workers_that_should_run_here_and_do_not_are_named(client, site, monkeyp
     site.report(f"worker@{HOST}:4", name="worker_00", at_hand=[])
     site.report(f"worker@{HOST}:5", age=4, name="worker_01", ended=True)  # starts again
     site.report(f"interface@{HOST}:6", name="interface_00")
+    site.report(f"pulse@{HOST}:7", name="pulse")
     status, problems, checks = ask(client)
     assert (status, problems) == (503, ["worker_02 does not run."])
     assert (checks["workers"]["working"], checks["workers"]["expected"]) == (3, 4)
@@ -148,6 +154,42 @@ def test_a_missing_pulse_is_reported(client, site):
     site.client.delete(f"{site.layer.prefix}:pulse")
     status, _, checks = ask(client)
     assert (status, failed(checks)) == (503, ["pulse"])
+
+
+def test_a_pulse_that_should_run_here_is_named_also_where_another_is_active(
+    client, site, monkeypatch
+):
+    monkeypatch.setenv("SUPERVISOR_ENABLED", "1")
+    site.report(f"pulse@{HOST}:7", age=20, name="pulse")
+    _, problems, checks = ask(client)
+    assert checks["pulse"]["status"] == "failing"
+    assert "pulse has not reported for 20 s." in problems
+
+
+def test_a_full_disk_is_reported(client, site, monkeypatch):
+    monkeypatch.setattr(health, "disk", lambda: Disk(12 << 20, 1 << 40, 40))
+    status, problems, _ = ask(client)
+    assert (status, problems) == (
+        503,
+        ["The disk of the data has 12 MiB left.", "The disk of the data can take 40 more files."],
+    )
+
+
+def test_a_process_that_can_hardly_open_files_is_named(client, site):
+    values = {"open_files": 250, "open_files_limit": 256}
+    site.report("worker@elsewhere:1", name="worker_00", at_hand=[], values=values)
+    _, problems, _ = ask(client)
+    assert problems == ["worker_00 of another host has 250 open files and may have 256."]
+
+
+def test_late_posts_are_reported_but_the_site_is_ready(client, site):
+    blog = LiveBlog.objects.create(slug="late")
+    post = BlogUpdate.objects.create(blog=blog, body="x", publish_at=now() + timedelta(days=1))
+    assert ask(client)[:2] == (200, [])
+    QuerySet(BlogUpdate).filter(pk=post.pk).update(publish_at=now() - timedelta(seconds=80))
+    status, [problem], _ = ask(client)
+    assert status == 200
+    assert re.match(r"1 scheduled posts have not been published, the first for 8\d s\.", problem)
 
 
 def test_a_busy_site_is_ready(client, site, monkeypatch):

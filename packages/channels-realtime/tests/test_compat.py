@@ -56,6 +56,19 @@ def test_the_bridges_alone_load_no_worker():
     assert done.returncode == 0, done.stderr
 
 
+def test_daphne_is_loaded_for_the_development_server_alone():
+    done = run_python(
+        "import sys; from channels_realtime import compat; compat.install();"
+        "import django; from django.conf import settings;"
+        "settings.configure(INSTALLED_APPS=['django.contrib.staticfiles', 'channels']);"
+        "django.setup(); print('daphne.server' in sys.modules);"
+        "from django.contrib.staticfiles.management.commands.runserver import Command;"
+        "print(Command.__bases__[0].__module__, 'daphne.server' in sys.modules)"
+    )
+    expected = ["False", "channels.management.commands.runserver", "True"]
+    assert done.stdout.split() == expected, done.stderr
+
+
 def test_another_version_is_refused_with_one_sentence(monkeypatch):
     found = metadata.version
     monkeypatch.setattr(metadata, "version", lambda n: "2.0" if n == "daphne" else found(n))

@@ -163,6 +163,13 @@ def test_a_room_does_not_hear_another_one(client):
     assert frame(cellar) == "somebody: cold"
 
 
+def test_a_message_to_a_group_accepts_its_new_member(client):
+    first = client("/greeting/")
+    assert frame(first) == "somebody joined"
+    client("/greeting/")
+    assert frame(first) == "somebody joined"
+
+
 def test_a_consumer_refuses_a_handshake(client):
     with pytest.raises(InvalidStatus) as refusal:
         client("/refuse/")

@@ -1,6 +1,6 @@
 // Starts, ends and reopens coverage without a reload. The forms work without this script.
 
-import { showBlog } from "../shared/page.js";
+import { showBlog } from "../shared/about.js";
 import { parsed } from "./server.js";
 
 const coverage = document.querySelector("[data-coverage]");

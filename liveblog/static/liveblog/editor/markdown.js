@@ -16,6 +16,33 @@ export function placeholder(text, number) {
   return image(text.replace(/[[\]()\\*_`~|<>\n]/g, " "), `#uploading-${number}`);
 }
 
+// A picture: alternative text, address, title. Neither part goes beyond its line.
+const PICTURE = /!\[((?:\\.|[^[\]\\\n]|\[[^[\]\n]*\])*)\]\(([^()\s]+)(?:[ \t]+"((?:\\.|[^"\\\n])*)")?\)/g;
+
+/** The picture around a position: {start, end, alt, address, caption, credit}, or null. */
+export function pictureAt(value, at) {
+  for (const { 0: whole, 1: alt, 2: address, 3: title = "", index } of value.matchAll(PICTURE)) {
+    const end = index + whole.length;
+    if (index > at) return null;
+    if (at > end || address.startsWith("#")) continue; // "#uploading-1" is no address yet
+    const text = plain(title);
+    const bar = text.includes("|") ? text.lastIndexOf("|") : text.length;
+    const [caption, credit] = [text.slice(0, bar), text.slice(bar + 1)].map((part) => part.trim());
+    return { start: index, end, alt: plain(alt), address, caption, credit };
+  }
+  return null;
+}
+
+/** The Markdown of a picture with caption and credit. */
+export function captioned({ alt, address, caption, credit }) {
+  const words = [caption.trim(), credit.trim()].map((text) => text.replaceAll("|", "¦"));
+  const title = words[1] ? words.join(" | ").trim() : words[0];
+  return `![${escaped(alt, /[\\[\]]/g)}](${address}${title && ` "${escaped(title, /[\\"]/g)}"`})`;
+}
+
+const plain = (text) => text.replace(/\\([!-/:-@[-`{-~])/g, "$1");
+const escaped = (text, letters) => text.replace(/\s+/g, " ").replace(letters, "\\$&");
+
 /** `block` with the line breaks that separate it from the text around a position. */
 export function apart(value, at, block) {
   const before = value.slice(0, at);

@@ -273,6 +273,31 @@ def test_row_31_a_request_that_is_lost_with_redis_is_told_503_within_15_s():
         wait_until(lambda: answers(front), "a page after the restart")
 
 
+def test_row_31_what_a_worker_may_have_lost_with_its_connection_is_refused_within_15_s():
+    with RedisServer() as server, Stack(url=server.url) as stack:
+        front = whole(stack)
+        with front.raw() as client, redis.Redis(port=server.port) as admin:
+            # It stands for a request that was under way to the worker whose connection ends.
+            client.sendall(b"GET /held-view/ HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            stack.wait_for_lines("held", 1)
+            before = reading(admin)  # the interface server
+            stack.worker()
+            since = time.monotonic()
+            theirs = wait_until(lambda: reading(admin) - before, "another worker")
+            for identity in theirs:
+                admin.client_kill_filter(_id=identity)
+            answer = read_until(client, b"please try again in a moment.")
+            assert answer.startswith(b"HTTP/1.1 503 ")
+            assert time.monotonic() - since < UNANSWERED
+            assert answers(front)
+        stack.open_gate()
+
+
+def reading(admin):
+    """The connections that wait for messages."""
+    return {client["id"] for client in admin.client_list() if client["cmd"] == "blpop"}
+
+
 # Row 32
 
 

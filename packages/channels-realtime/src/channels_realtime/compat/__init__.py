@@ -48,6 +48,7 @@ BRIDGES: tuple[Bridge, ...] = (
     behaviour.bound_enforce_ordering,
     behaviour.let_responses_come_later,
     behaviour.close_sockets_by_exception,
+    behaviour.load_the_development_server_late,
     delay.move_delayed_messages,
     testcases.adapt_test_cases,
 )

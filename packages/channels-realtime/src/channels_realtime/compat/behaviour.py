@@ -1,8 +1,13 @@
 """Where the legacy packages work, but behave in a way that a project cannot live with."""
 
 import importlib
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+from channels_realtime.compat.late import patch_when_imported
+
+STATIC_RUNSERVER = "django.contrib.staticfiles.management.commands.runserver"
 
 
 def outlast_blpop() -> None:
@@ -100,3 +105,22 @@ def close_sockets_by_exception() -> None:
         message.reply_channel.send({"close": self._code or True})
 
     WebsocketCloseException.run = run
+
+
+def load_the_development_server_late() -> None:
+    """channels loads its runserver, with Daphne and Autobahn, in every process that sets Django up.
+
+    It replaces the base class of staticfiles' runserver. Here that is done when this command is
+    imported, so that a worker starts 0.2 s earlier.
+    """
+    import channels.hacks
+
+    replace = channels.hacks.monkeypatch_django
+
+    def monkeypatch_django() -> None:
+        if STATIC_RUNSERVER in sys.modules:
+            replace()
+        else:
+            patch_when_imported(STATIC_RUNSERVER, lambda _: replace())
+
+    channels.hacks.monkeypatch_django = monkeypatch_django

@@ -15,6 +15,7 @@ from channels_realtime.interface.http_errors import Refused
 from channels_realtime.interface.liveness import Liveness
 from channels_realtime.interface.new_connection import NewConnection
 from channels_realtime.interface.options import Options
+from channels_realtime.interface.reactor import reactor
 from channels_realtime.interface.redis.heartbeats import Heartbeats
 from channels_realtime.interface.redis.outbox import Message, Outbox
 from channels_realtime.interface.redis.registration import Registration
@@ -30,6 +31,12 @@ from channels_realtime.layer.envelope import Mark
 from channels_realtime.memory_budget import Budget
 from channels_realtime.metrics.counters import Metrics
 
+# s from the loss of a connection to Redis until clients that have waited for an answer since before
+# are refused, also where Redis is back: their request may be lost, or the answer. It takes up to
+# 8.5 s to notice that Redis is frozen (shard.ANSWER_WITHIN and three heartbeats), and up to one
+# heartbeat more to refuse: 14 s in all. A restart takes 1 to 2 s, after which most clients get
+# their answer.
+REFUSE_AFTER = 4.0
 # Called with the protocol ("http" or "websocket"), what happened, and its details.
 ActionLogger = Callable[[str, str, dict[str, Any]], None]
 
@@ -353,6 +360,10 @@ class Connections:
             if connection.waits_since() < since:
                 self.metrics.drop("redis_lost")
                 connection.refuse_busy()
+
+    def worker_may_have_lost(self) -> None:
+        """A connection of a worker has ended: refuse soon what has waited since before then."""
+        reactor.callLater(REFUSE_AFTER, self.refuse_waiting, time.monotonic())
 
     # Time and figures
 

@@ -16,7 +16,7 @@ from twisted.logger import LogEvent, STDLibLogObserver, globalLogBeginner
 from twisted.python.failure import Failure
 
 from channels_realtime.close_codes import GOING_DOWN
-from channels_realtime.interface.connections import ActionLogger, Connections
+from channels_realtime.interface.connections import REFUSE_AFTER, ActionLogger, Connections
 from channels_realtime.interface.groups import Groups
 from channels_realtime.interface.liveness import Liveness
 from channels_realtime.interface.new_connection import Factory
@@ -43,12 +43,6 @@ LISTEN_WITHIN = 2  # s: clients should rather be told that Redis is away than ke
 LISTEN_AGAIN = 10.0  # s in which an endpoint that is not handed over must become free
 LAG_CHECK = 0.25  # s between two looks at how late the event loop runs its timers
 DRAIN_STEP = 0.05  # s between two batches of sockets that are closed
-# s from the loss of a connection to Redis until clients that have waited for an answer since before
-# are refused, also where Redis is back: their request may be lost, or the answer. It takes up to
-# 8.5 s to notice that Redis is frozen (shard.ANSWER_WITHIN and three heartbeats), and up to one
-# heartbeat more to refuse: 14 s in all. A restart takes 1 to 2 s, after which most clients get
-# their answer.
-REFUSE_AFTER = 4.0
 LONG_WAIT = 10.0  # s that a client waits while Redis is slow, or one of several is full
 UNSTEADY = 15.0  # s after the loss of a connection; one that is slow is lost again and again
 GRACE = 3  # s for what should take milliseconds

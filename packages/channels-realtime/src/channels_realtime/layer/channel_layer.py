@@ -33,6 +33,7 @@ from channels_realtime.layer.envelope import (  # noqa: E402
     GROUP,
     JOIN,
     LEAVE,
+    LOSS,
     MESSAGE,
     Codec,
     Content,
@@ -125,7 +126,8 @@ class Transport(BaseRedisChannelLayer):
 
     def connect(self, index: int) -> Connection:
         """A new connection to a shard, which interrupt() can reach."""
-        connection = Connection(self.ring[index])
+        announcement = self.scripts.announce_loss(index, self.codec.pack(LOSS, "", None))
+        connection = Connection(self.ring[index], announcement)
         self.opened.append(connection)
         return connection
 

@@ -43,10 +43,15 @@ class Popped(NamedTuple):
 
 
 class Connection:
-    """One thread's connection to a shard. Opened at its first use, and again after it was lost."""
+    """One thread's connection to a shard. Opened at its first use, and again after it was lost.
 
-    def __init__(self, shard: Shard) -> None:
+    `loss`: the command to send after a connection has ended that waited for a message.
+    """
+
+    def __init__(self, shard: Shard, loss: Command[None] | None = None) -> None:
         self.shard = shard
+        self.loss = loss
+        self.has_lost = False  # perhaps a message
         self.wire: Wire | None = None
         self.hashes: dict[str, str] = {}
         self.client_id = 0
@@ -82,6 +87,7 @@ class Connection:
             raise
         self.hashes = dict(zip(SCRIPTS, hashes, strict=True))
         self.client_id = client_id
+        self.announce_loss()
         name = take_socket(wire).getsockname()
         if isinstance(name, tuple):  # no unix socket, which no network can cut
             host, port, *_ = name
@@ -101,7 +107,18 @@ class Connection:
                 self.exchange([("CLIENT", "KILL", *self.replaced)])
             self.replaced = ()
 
+    def announce_loss(self) -> None:
+        """Tell the interface servers if the connection before this one may have had a message.
+
+        What Redis has sent to a connection is lost with it, and a client may wait for the answer.
+        """
+        if self.has_lost and self.loss is not None:
+            with suppress(redis.ResponseError):  # a full memory; they notice that themselves
+                self.exchange([self.evalsha(self.loss)])
+        self.has_lost = False
+
     def close(self) -> None:
+        self.has_lost = self.has_lost or self.popping
         self.popping = False
         if self.wire is not None:
             self.wire.disconnect()

@@ -8,6 +8,7 @@ it there, and then the envelope: MessagePack, encrypted as a whole where the lay
     [JOIN, group, channel]        the channel is now in the group
     [LEAVE, group, channel]       the channel is no longer in the group
     [ACKNOWLEDGED, id, message]   for the list's channel, whose messages are acknowledged
+    [LOSS, "", nothing]           a worker may have lost what it was given until now
 
 A GROUP may have a fourth element, a Mark as [version, every].
 
@@ -31,7 +32,7 @@ import msgpack
 if TYPE_CHECKING:
     from cryptography.fernet import MultiFernet
 
-MESSAGE, GROUP, JOIN, LEAVE, ACKNOWLEDGED, STREAM = range(6)
+MESSAGE, GROUP, JOIN, LEAVE, ACKNOWLEDGED, STREAM, LOSS = range(7)
 Content = dict[str, Any]  # of a message, as the ASGI 1.x draft has it
 STAMP = struct.Struct(">d")
 PLACE = struct.Struct(">c12sQ")  # 0xC1, epoch, offset: what send_group.lua packs
@@ -128,7 +129,7 @@ class Codec:
             mark = Mark(*marks[0]) if marks else None
         except Exception as error:
             raise BadEnvelope(repr(error)) from error
-        known = type(parts) is list and kind in (MESSAGE, GROUP, JOIN, LEAVE, ACKNOWLEDGED)
+        known = type(parts) is list and kind in (MESSAGE, GROUP, JOIN, LEAVE, ACKNOWLEDGED, LOSS)
         if not known or not isinstance(name, str | None):
             raise BadEnvelope(f"kind {kind!r} of {name!r}")
         if mark is not None and not (type(mark.version) is str and type(mark.every) is int):

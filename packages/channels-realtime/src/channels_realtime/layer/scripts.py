@@ -272,6 +272,11 @@ class Scripts:
         arguments = (entry, 0 if stays else self.expiry)
         return Command(shard, "put_back", (list_,), arguments, parse_nothing)
 
+    def announce_loss(self, shard: int, entry: bytes) -> Command[None]:
+        """Append the entry for every interface server. It may be done twice."""
+        arguments = (self.prefix, entry, DEAD_AFTER, PROCESS_CAPACITY)
+        return Command(shard, "announce_loss", (self.processes,), arguments, parse_nothing)
+
     # Groups
 
     def group_add(

@@ -19,6 +19,7 @@ import redis
 from channels_realtime.layer.commands import Command
 from channels_realtime.layer.shard import to_text
 from channels_realtime.metrics.latency import Histogram, LatencyReport
+from channels_realtime.metrics.process import process_values
 
 if TYPE_CHECKING:
     from channels_realtime.layer.channel_layer import ChannelStatistics, Transport
@@ -138,7 +139,7 @@ class Metrics:
 
     def snapshot(self, **gauges: float) -> str:
         """All of it, and these gauges, as what a process publishes of itself."""
-        values = {**self.values, **gauges}
+        values = {**self.values, **process_values(), **gauges}
         snapshot: dict[str, Any] = {"values": values, "drops": self.drops, "times": self.times}
         snapshot["latencies"] = {name: one.report() for name, one in self.latencies.items()}
         snapshot["ended"] = self.ended

@@ -34,6 +34,10 @@ GAUGES = {
     "outbox_bytes": "Messages that wait for Redis to come back",
     "links_bytes": "Commands that Redis has not taken yet",
     "budget_bytes": "The memory budget of the process",
+    "memory_bytes": "Memory that the process takes (RSS)",
+    "open_files": "Open files and sockets of the process",
+    "open_files_limit": "How many it may have",
+    "start_time_seconds": "When the process started, in seconds since 1970",
 }
 COUNTERS = {
     "frames_sent": "WebSocket messages sent to clients",

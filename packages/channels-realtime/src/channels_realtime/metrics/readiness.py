@@ -22,8 +22,10 @@ logger = logging.getLogger("channels_realtime.readiness")
 
 OK, BUSY, FAILING = "ok", "busy", "failing"
 SILENT_AFTER = {"worker": 3 * WORKER_REPORTS, "interface": DEAD_AFTER}  # s without a report
+OF_OTHERS = 3 * WORKER_REPORTS  # s; a project's own kinds of processes report as workers do
 LONG = 10.0  # s that a thread may have a message at hand, or a quarter of what it may take at all
 LONG_WAIT = 5.0  # s that messages wait for workers: a busy site
+FEW_FILES = 0.05  # of the open files that a process may have; the rest is for what it needs next
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,7 @@ def check_processes(
     """Whether all workers (or interface servers) that have reported lately still do their work.
 
     Args:
-        kind: worker or interface.
+        kind: worker, interface, or a project's own, as given to Metrics().
         host: this machine's name, as in the metrics.
         expected: the names that supervisord gives to those of this machine; empty where other
             means start them.
@@ -134,8 +136,8 @@ def check_processes(
     ]
     problems += [f"{name} does not run." for name in sorted(missing)]
     if not found and not missing:
-        what = {"worker": "worker", "interface": "interface server"}[kind]
-        problems.append(f"No {what} has reported for {SILENT_AFTER[kind]:g} s.")
+        what = {"interface": "interface server"}.get(kind, kind)
+        problems.append(f"No {what} has reported for {SILENT_AFTER.get(kind, OF_OTHERS):g} s.")
     working = sum(not process.trouble for process in found)
     return failing(*problems, working=working, expected=len(found) + len(missing))
 
@@ -166,8 +168,12 @@ def list_processes(
 
 def trouble_of(kind: str, report: Report) -> str:
     """What is wrong with a process, by its report; empty where nothing is."""
-    if report["age"] > SILENT_AFTER[kind]:
+    if report["age"] > SILENT_AFTER.get(kind, OF_OTHERS):
         return f"has not reported for {report['age']} s"
+    values = report["values"]
+    files, most = values.get("open_files", 0), values.get("open_files_limit", 0)
+    if 0 < most and files > most * (1 - FEW_FILES):
+        return f"has {files} open files and may have {most}"
     at_hand = report.get("at_hand", [])
     for message in at_hand:
         seconds, limit = message["seconds"] + report["age"], message["limit"]

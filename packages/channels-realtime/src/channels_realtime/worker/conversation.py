@@ -9,13 +9,17 @@ trips, though:
   together with the accept.
 * A `websocket.disconnect` comes after its interface server has removed the socket from its groups.
 
+And one that a project relies on: the text of a group message accepts the socket, so a consumer that
+has joined the group and sends to it needs not answer otherwise. Our interface server keeps such
+messages until the accept, so that a slow consumer can still be the first to write to its socket.
+
 Nothing but the thread connects those calls with the message, so the worker keeps the conversation
 in a thread-local. It is private to this module. Consumers see the channel layer as a ConsumerLayer,
 which applies the facts before it calls the layer; the layer itself is the same for everybody.
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 from channels import channel_layers
@@ -24,7 +28,7 @@ from channels.message import Message
 
 from channels_realtime.layer.channel_layer import PROCESS, Transport
 from channels_realtime.layer.commands import Command
-from channels_realtime.layer.envelope import Content
+from channels_realtime.layer.envelope import Content, Mark
 
 
 class Conversation:
@@ -35,10 +39,20 @@ class Conversation:
         is_new: whether nothing has been sent to it, so that it cannot be accepted yet.
         is_closed: whether it has left its groups, and is gone.
         is_ending: whether its session ends with the message.
+        joined: groups that the consumer of its connect has added it to.
+        is_greeted: whether that consumer has sent a text or bytes to one of them.
         writes: of its session, to be sent before anything else is sent to it.
     """
 
-    __slots__ = ("is_closed", "is_ending", "is_new", "reply_channel", "writes")
+    __slots__ = (
+        "is_closed",
+        "is_ending",
+        "is_greeted",
+        "is_new",
+        "joined",
+        "reply_channel",
+        "writes",
+    )
 
     def __init__(
         self,
@@ -51,6 +65,8 @@ class Conversation:
         self.is_new = is_new
         self.is_closed = is_closed
         self.is_ending = is_ending
+        self.is_greeted = False
+        self.joined: set[str] = set()
         self.writes: list[Command[None]] = []
 
     def take_writes(self) -> list[Command[None]]:
@@ -109,6 +125,18 @@ def new_conversation(reply_channel: str) -> Conversation | None:
     return conversation if conversation.reply_channel == reply_channel else None
 
 
+def take_accept(answered: Container[str]) -> str | None:
+    """The reply channel of a new socket that a group message has accepted; otherwise None.
+
+    `answered`: the channels that the consumer has sent to, in which case nothing is left to do.
+    """
+    conversation = _thread.conversation
+    if conversation is None or not (conversation.is_new and conversation.is_greeted):
+        return None
+    conversation.is_new = False
+    return None if conversation.reply_channel in answered else conversation.reply_channel
+
+
 class ConsumerLayer(ChannelLayerWrapper):
     """The channel layer as the consumers of a worker see it.
 
@@ -139,6 +167,24 @@ class ConsumerLayer(ChannelLayerWrapper):
             conversation.is_new = False
             before = conversation.take_writes()
         self.channel_layer.send_many(messages, before)
+
+    def group_add(self, group: str, channel: str) -> None:
+        """Add the channel to the group."""
+        conversation = new_conversation(channel)
+        if conversation is not None and channel.startswith(PROCESS):
+            conversation.joined.add(group)
+        self.channel_layer.group_add(group, channel)
+
+    def send_group(self, group: str, message: Content, mark: Mark | None = None) -> None:
+        """As Transport.send_group()."""
+        self.channel_layer.send_group(group, message, mark)
+        conversation = _thread.conversation
+        if (
+            conversation is not None
+            and group in conversation.joined
+            and ("text" in message or "bytes" in message)
+        ):
+            conversation.is_greeted = True
 
     def group_discard(self, group: str, channel: str) -> None:
         """Remove the channel from the group; a closed socket has left it already."""

@@ -57,7 +57,8 @@ def send_groups(
 ) -> Outcome:
     """Send messages in their order, but for the last run of those to channels.
 
-    The session writes go before them. A full channel is tried again for DELIVER_WITHIN.
+    The session writes go before them. A full channel is tried again for DELIVER_WITHIN. A new
+    socket that a group message accepts is accepted at the end.
     """
     outcome = Outcome([*writes])
     for sender, message in pending:
@@ -73,6 +74,8 @@ def send_groups(
                 logger.error("A message for %s was lost with Redis: %s", sender.name, error)
         else:
             outcome.unsent.append(layer.send_command(sender.name, message))
+    if accepted := conversation.take_accept({sender.name for sender, _ in pending}):
+        outcome.unsent.append(layer.send_command(accepted, {"accept": True}))
     return outcome
 
 

@@ -14,6 +14,7 @@ from channels_realtime.layer.envelope import (
     GROUP,
     JOIN,
     LEAVE,
+    LOSS,
     MESSAGE,
     BadEnvelope,
     Mark,
@@ -39,6 +40,7 @@ class Recipients(Protocol):
     def broadcast(self, group: str, frames: Sequence[bytes]) -> None: ...
     def receive_marked(self, group: str, mark: Mark, frame: bytes) -> bool: ...
     def may_have_missed(self) -> None: ...
+    def worker_may_have_lost(self) -> None: ...
     def deliver_to_group(self, group: str, message: Message) -> None: ...
     def join(self, group: str, channel: str) -> None: ...
     def leave(self, group: str, channel: str) -> None: ...
@@ -189,6 +191,8 @@ class Inbox:
                     self.recipients.join(name, content)
                 elif kind == LEAVE:
                     self.recipients.leave(name, content)
+                elif kind == LOSS:
+                    self.recipients.worker_may_have_lost()
                 elif kind == MESSAGE:
                     self.recipients.deliver(name, content)
                 else:

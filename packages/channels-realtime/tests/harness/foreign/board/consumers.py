@@ -60,6 +60,12 @@ def kept_receive(message):
     message.reply_channel.send({"text": repr(message.channel_session["values"])})
 
 
+def greet(message):
+    """Accepts by a message to a group, as Channels 1.x allows."""
+    Group("greeted").add(message.reply_channel)
+    Group("greeted").send({"text": "somebody joined"})
+
+
 @channel_session_user_from_http
 def room_connect(message, room):
     message.channel_session["room"] = room

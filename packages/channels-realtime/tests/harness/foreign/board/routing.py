@@ -17,6 +17,7 @@ channel_routing = [
     route("websocket.receive", consumers.numbered_receive, path=r"^/numbered/$"),
     route("websocket.connect", consumers.kept_connect, path=r"^/kept/$"),
     route("websocket.receive", consumers.kept_receive, path=r"^/kept/$"),
+    route("websocket.connect", consumers.greet, path=r"^/greeting/$"),
     route("websocket.connect", consumers.refuse, path=r"^/refuse/$"),
     route("websocket.connect", consumers.speak_and_close, path=r"^/close/$"),
     route("websocket.connect", consumers.accept, path=r"^/closing/$"),

@@ -1,5 +1,7 @@
 import os
 
+import django
+
 SECRET_KEY = "only for tests " * 3
 DEBUG = False
 ALLOWED_HOSTS = ["*"]
@@ -26,7 +28,8 @@ DATABASES = {
         "NAME": os.environ["BOARD_DATABASE"],
         # The live server of a test is another process, so the database is a file.
         "TEST": {"NAME": os.environ["BOARD_DATABASE"] + ".test"},
-        "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20},
+        "OPTIONS": {"timeout": 20}
+        | ({"transaction_mode": "IMMEDIATE"} if django.VERSION >= (5, 1) else {}),
     }
 }
 # No test logs in with a password: nothing is gained from a slow hash.
