@@ -23,6 +23,7 @@ from liveblog.fields import (
     LONGEST_SUMMARY,
     TEXTS,
 )
+from liveblog.review.models import ReviewNote
 from liveblog.stream.revisions import RevisionedQuerySet, evaluate
 from liveblog.teams.models import Invitation, Membership
 from liveblog.text import markup
@@ -36,6 +37,7 @@ __all__ = [
     "LiveBlog",
     "Membership",
     "PastVersion",
+    "ReviewNote",
     "SummaryVersion",
     "Webhook",
     "Write",
@@ -422,7 +424,8 @@ class BlogUpdate(models.Model):
         if stored:
             if not replaced and self.deleted == stored.deleted:
                 return {"publisher"}
-            stored.keep_text(using)
+            if replaced or self.deleted:  # a restored text is the same
+                stored.keep_text(using)
         self.editor, self.saved = writer, timezone.now()
         return {"editor", "saved", "publisher"}
 

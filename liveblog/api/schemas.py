@@ -17,6 +17,7 @@ from liveblog.fields import (
     LONGEST_NAME,
     LONGEST_SUMMARY,
 )
+from liveblog.review.models import LONGEST_NOTE
 
 MAX_LISTED = 100  # updates in one answer
 
@@ -115,6 +116,29 @@ class Updates(Answer):
     more: bool
 
 
+class NewNote(BaseModel):
+    """A note about a draft; `returned` sends the draft back to its author."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    text: Annotated[str, bounded(LONGEST_NOTE)]
+    returned: bool = False
+
+
+class Note(Answer):
+    writer: str
+    text: str
+    returned: bool
+    created: datetime
+
+
+class Notes(Answer):
+    """The notes about a draft, oldest first."""
+
+    type: Literal["notes"]
+    notes: list[Note]
+
+
 class Found(Answer):
     """The updates with some words, newest first."""
 
@@ -131,7 +155,9 @@ class Acknowledgement(Answer):
     revision: int | None
     version: int
     key: str
-    action: Literal["created", "changed", "deleted", "drafted", "scheduled", "unchanged"]
+    action: Literal[
+        "created", "changed", "deleted", "restored", "drafted", "scheduled", "unchanged"
+    ]
 
 
 class Image(Answer):
