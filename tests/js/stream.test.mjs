@@ -362,3 +362,21 @@ describe("what was believed is told to the other scripts", () => {
     assert.deepEqual(page.frame(update(1, 4)).effect("merged"), undefined);
   });
 });
+
+test("an older page joins the page unless it is from before the request", () => {
+  const floor = { id: 5, created: at(5) };
+  const page = new Page({ revision: 9, rows: [update(5, 5), update(9, 9)], floor });
+  const older = (revision, rows) =>
+    page.do({ type: "older", revision, edge: floor, floor: { id: 3, created: at(3) }, rows });
+  page.do({ type: "start" }).open().frame(replay(9));
+  older(9, [update(4, 4)]); // nobody has asked for it
+  assert.deepEqual(page.ids, [9, 5]);
+  page.do({ type: "older" }).frame(deleted(4, 10)).frame(update(3, 11));
+  older(8, [update(4, 4), update(3, 3)]);
+  assert.deepEqual(page.ids, [9, 5]);
+  older(9, [update(4, 4), update(3, 3), update(2, 2)]);
+  assert.deepEqual(page.ids, [9, 5, 3]);
+  assert.equal(shown(page.state).at(-1).revision, 11);
+  page.frame(update(3, 12)).frame(update(2, 13));
+  assert.deepEqual(page.ids, [9, 5, 3]);
+});

@@ -49,12 +49,25 @@ if (help) {
 
 // An address that names an update
 
+const stream = document.querySelector("[data-stream]");
+
 function onHash() {
-  if (document.querySelector("[data-stream]") && location.hash) import("./linked.js");
+  if (stream && location.hash) import("./linked.js");
 }
 
 addEventListener("hashchange", onHash);
 onHash();
+
+// Updates that scroll sideways
+
+function onDrawn() {
+  if (document.querySelector(".prose :is(pre, table)")) import("../shared/wide.js");
+}
+
+if (stream) {
+  stream.addEventListener("drawn", onDrawn);
+  onDrawn();
+}
 
 // The menu of the order closes on Escape, and when something else is pressed.
 

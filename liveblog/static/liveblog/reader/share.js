@@ -20,7 +20,7 @@ document.addEventListener("click", ({ target }) => {
   article = button.closest("article");
   const { left, right, bottom } = button.getBoundingClientRect();
   const isRight = left + right > innerWidth;
-  menu.style.left = `${scrollX + (isRight ? right - WIDTH : left)}px`;
+  menu.style.left = `${scrollX + (isRight ? right - WIDTH - 10 : left)}px`;
   menu.style.top = `${scrollY + bottom}px`;
 });
 
