@@ -3,6 +3,7 @@
 from types import ModuleType
 
 from channels.routing import Route, route, route_class
+from django.conf import settings
 
 from accounts.notices import MAIL_CHANNEL
 from accounts.passwords import RESET_CHANNEL
@@ -41,18 +42,25 @@ def conversation(module: ModuleType, path: str) -> list[Route]:
     ]
 
 
+# They relay what strangers send to each other, so a public site has none of them: EXAMPLES.
+examples = [
+    route_class(chat_class.ChatConsumer, path=r"^/channel/chat-class/" + ROOM),
+    *conversation(rooms, r"^/channel/heartbeat/" + ROOM),
+    *conversation(initials, r"^/channel/initials/$"),
+    *conversation(by_hand, r"^/channel/by-hand/$"),
+    *conversation(echo, r"^/channel/test/$"),
+    route("http.request", raw.http_request, path=r"^/raw/$"),
+]
+
+# An http.request without a route goes to Django's views.
 channel_routing = [
     *conversation(liveblog, r"^/channel/liveblog/" + SLUG),
     *conversation(desk, r"^/channel/desk/" + SLUG),
     *conversation(chat, r"^/channel/chat/" + ROOM),
-    route_class(chat_class.ChatConsumer, path=r"^/channel/chat-class/" + ROOM),
-    *conversation(rooms, r"^/channel/heartbeat/" + ROOM),
     *conversation(voice, r"^/channel/voice/" + ROOM),
     *conversation(notifications, r"^/channel/users/isinsufficient/$"),
-    *conversation(initials, r"^/channel/initials/$"),
-    *conversation(by_hand, r"^/channel/by-hand/$"),
-    *conversation(echo, r"^/channel/test/$"),
     *conversation(ops, r"^/channel/ops/$"),
+    *(examples if settings.EXAMPLES else ()),
     *conversation(not_found, r""),
     # Sent by deploy/release.
     route(PROBE_CHANNEL, ops.probe),
@@ -61,6 +69,4 @@ channel_routing = [
     route(RESET_CHANNEL, mails.password_reset),
     route(INVITATION_CHANNEL, mails.invitation),
     route(REVIEW_CHANNEL, mails.review_note),
-    # Every other http.request goes to Django's views.
-    route("http.request", raw.http_request, path=r"^/raw/$"),
 ]

@@ -7,6 +7,7 @@ from channels_realtime.close_codes import NOT_ALLOWED
 from django.utils.translation import gettext as _
 
 from consumers.refusals import not_logged_in, our_pages_only, sends_refusals, users_only
+from consumers.rehearsal import rehearse
 from conversations.json_text import encode, expected, parse
 from conversations.refusals import Refusal
 from ops.probing import identity
@@ -52,6 +53,11 @@ def require_staff(message: Message) -> None:
 
 
 def probe(message: Message) -> None:
-    """The consumer of `ops.probe`: answers with the worker's name, and whether it can work."""
+    """The consumer of `ops.probe`: answers with the worker's name, and whether it can work.
+
+    The worker that the probe names does a rehearsal first.
+    """
     trouble = " ".join(check_database().problems)
+    if not trouble and message.get("rehearse") == identity():
+        trouble = rehearse()
     message.reply_channel.send({"worker": identity(), "trouble": trouble})

@@ -12,6 +12,7 @@ from channels.message import Message
 from channels_realtime.close_codes import NOT_LOGGED_IN, TRY_AGAIN_LATER
 from django.conf import settings
 from django.http.request import validate_host
+from django.utils.http import is_same_domain
 from django.utils.translation import gettext as _
 
 from conversations.json_text import encode
@@ -85,15 +86,43 @@ def answers_outages(consumer: Consumer[P]) -> Consumer[P]:
 
 
 def same_origin_only(message: Message) -> None:
-    """Raise DenyConnection (403 at the handshake) for an Origin that is not one of our hosts.
+    """Raise DenyConnection (403 at the handshake) for an Origin that is not one of our pages.
 
     Clients that are not browsers send no Origin, and no cookie that another site could abuse.
     """
-    for name, value in message.content["headers"]:
-        if name == b"origin":
-            host = urlsplit(value.decode("latin1")).hostname
-            if not host or not validate_host(bracketed(host), settings.ALLOWED_HOSTS):
-                raise DenyConnection()
+    headers = {name: value.decode("latin1") for name, value in message.content["headers"]}
+    if b"origin" in headers and not is_ours(
+        headers[b"origin"], headers.get(b"host", ""), message.content.get("scheme", "ws")
+    ):
+        raise DenyConnection()
+
+
+def is_ours(origin: str, host: str, scheme: str) -> bool:
+    """Whether pages of the origin may open a WebSocket to the host: Django's rule for forms.
+
+    That is the request's own origin (scheme, host and port), or one of CSRF_TRUSTED_ORIGINS. Where
+    no proxy is trusted, it is not known whether the reader's connection is encrypted.
+    """
+    try:
+        name = urlsplit(origin).hostname
+    except ValueError:
+        return False
+    if not name or not validate_host(bracketed(name), settings.ALLOWED_HOSTS):
+        return False
+    is_encrypted = {"ws": [False], "wss": [True]}[scheme]
+    if not settings.ENVIRONMENT.TRUSTED_HOPS:
+        is_encrypted = [False, True]
+    own = {f"http{'s' if each else ''}://{host.lower()}" for each in is_encrypted}
+    return origin.lower() in own or any(
+        matches(origin, trusted) for trusted in settings.CSRF_TRUSTED_ORIGINS
+    )
+
+
+def matches(origin: str, trusted: str) -> bool:
+    """`trusted`: an origin, or one with `*.` before its domain."""
+    scheme, _, domain = trusted.partition("://")
+    parts = urlsplit(origin)
+    return parts.scheme == scheme and is_same_domain(parts.netloc, domain.removeprefix("*"))
 
 
 def our_pages_only(ws_connect: Consumer[P]) -> Consumer[P]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.utils.translation import gettext as _
 
 
@@ -16,8 +17,20 @@ class Address:
     page: str = ""
 
 
+# Only with the setting EXAMPLES; routing.py has their routes.
+EXAMPLES = ("test", "chat-class", "heartbeat", "initials", "by-hand", "raw")
+
+
 def addresses() -> list[Address]:
-    """In the language of the request."""
+    """Those that this site has, in the language of the request."""
+    return [
+        each
+        for each in all_addresses()
+        if settings.EXAMPLES or each.path.removeprefix("/channel").split("/")[1] not in EXAMPLES
+    ]
+
+
+def all_addresses() -> list[Address]:
     return [
         Address(
             "/channel/test/",

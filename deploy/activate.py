@@ -182,14 +182,16 @@ class Activation:
         from django.core.management import CommandError, call_command
         from django.db import Error
 
+        from deploy.migrating import Unsafe, migrate
+
         try:
             if not self.is_rollback:  # migrations are not undone
                 call_command("check")
                 say("the checks of the new code pass")
-                call_command("migrate", verbosity=0, interactive=False)
+                migrate()
                 say("the database was migrated")
             self.publish(plain=False)
-        except (CommandError, Error, OSError, ValueError) as error:
+        except (CommandError, Unsafe, Error, OSError, ValueError) as error:
             first, *_ = str(error).strip().splitlines() or [repr(error)]
             raise Stopped(f"{first} No process was replaced.") from error
 
@@ -204,7 +206,8 @@ class Activation:
         with as_caller():
             self.releases.try_out(ROOT)
         self.supervisor.start(CANDIDATE)
-        self.wait_for_worker(CANDIDATE, "the first worker of this release")
+        place = "the first worker of this release"
+        self.wait_for_worker(CANDIDATE, place, rehearse=not self.is_rollback)
 
     def converge(self, release: Path, at_once: int) -> None:
         """Replace the processes of other releases, `at_once` at a time. Raises Stopped."""
@@ -228,7 +231,7 @@ class Activation:
                 supervisor.start(name)
         self.lock.unfinished = False
 
-    def wait_for_worker(self, name: str, place: str) -> None:
+    def wait_for_worker(self, name: str, place: str, rehearse: bool = False) -> None:
         """Wait until the worker responds. Otherwise print its last lines and raise Stopped."""
         from ops.probing import identity, wait_for_worker
 
@@ -240,7 +243,7 @@ class Activation:
         def alive() -> bool:
             return bool(pid) and supervisor.pid(name) == pid
 
-        trouble = wait_for_worker(self.layer, identity(pid), at_once, READY_WITHIN, alive)
+        trouble = wait_for_worker(self.layer, identity(pid), at_once, READY_WITHIN, alive, rehearse)
         if trouble is None:
             trouble = "it does not respond" if alive() else "it exited"
         elif not trouble:

@@ -33,6 +33,7 @@ def wait_for_worker(
     at_once: int,
     within: float,
     alive: Callable[[], bool] = lambda: True,
+    rehearse: bool = False,
 ) -> str | None:
     """Wait until the worker with that identity answers a probe.
 
@@ -42,6 +43,7 @@ def wait_for_worker(
         at_once: the number of probes in a round; best the number of workers.
         within: how long to wait, in seconds.
         alive: whether the worker can still answer.
+        rehearse: whether it does a rehearsal before it answers, see consumers/rehearsal.py.
 
     Returns:
         The trouble that the worker reports, which is empty if all is well; None without an answer.
@@ -50,7 +52,10 @@ def wait_for_worker(
     deadline = time.monotonic() + within
     while time.monotonic() < deadline and alive():
         for _ in range(at_once):
-            layer.send(PROBE_CHANNEL, {"reply_channel": reply})
+            probe = {"reply_channel": reply}
+            if rehearse:
+                probe["rehearse"] = wanted
+            layer.send(PROBE_CHANNEL, probe)
         for answer in answers(layer, reply, at_once):
             if answer["worker"] == wanted:
                 return answer["trouble"]

@@ -24,6 +24,7 @@ from proj.environment_fields import (
     links,
     mail_settings,
     memory_budget,
+    networks,
     origins,
     redis_urls,
     worker_pools,
@@ -236,6 +237,13 @@ class Environment:
         "0 or 1",
         "the site is served over HTTPS only: secure cookies and HSTS; requires `TRUSTED_HOPS`",
     )
+    EXAMPLES = Variable(
+        String(validate=OneOf(("", "0", "1"))),
+        "",
+        "0 or 1",
+        "`/try/`, the console for developers, and the example conversations, in which anybody can "
+        "send to all; unset: the console with `DEBUG` only, the conversations without `HTTPS` only",
+    )
     LOG_FORMAT = Variable(
         String(validate=OneOf(("text", "json"))),
         "text",
@@ -279,11 +287,11 @@ class Environment:
         "a comma-separated list of Text=URL, each URL with https://, http://, mailto: or a path",
         "links in the footer of every page, such as `Imprint=https://news.example/imprint`",
     )
-    EXAMPLES = Variable(
-        flag(),
-        "0",
-        "0 or 1",
-        "shows `/try/`, the console for developers; `DEBUG=1` and `make demo` show it, too",
+    WEBHOOK_NETWORKS = Variable(
+        Parsed(networks),
+        "",
+        "a comma-separated list of networks such as 10.1.0.0/16",
+        "networks that webhooks may reach although their addresses are not public",
     )
     EMAIL_URL = Variable(
         Parsed(mail_settings),

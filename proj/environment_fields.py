@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, NamedTuple, NotRequired, TypedDict, TypeVar
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -86,6 +87,11 @@ def worker_pools(text: str) -> dict[str, int]:
     if pools and len(pools) < len(POOLS):
         raise ValueError("A pool is missing: no worker would read its channels.")
     return pools
+
+
+def networks(text: str) -> list[IPv4Network | IPv6Network]:
+    """Networks in CIDR notation, or single addresses."""
+    return [ip_network(word) for word in split_words(text)]
 
 
 def origins(text: str) -> list[str]:

@@ -227,10 +227,12 @@ FILE_UPLOAD_PERMISSIONS = 0o644
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o755
 
 BRAND = brand_of(environment)
-EXAMPLES = environment.EXAMPLES or DEBUG
 
 API_TOKENS = environment.API_TOKENS
+EXAMPLES = environment.EXAMPLES == "1" or not (environment.EXAMPLES or environment.HTTPS)
+CONSOLE = environment.EXAMPLES == "1" or (DEBUG and not environment.EXAMPLES)
 EMBED_ORIGINS = environment.EMBED_ORIGINS
+WEBHOOK_NETWORKS = environment.WEBHOOK_NETWORKS
 
 # Without EMAIL_URL, mails are written to files, and pages do not offer to send any.
 MAIL_IS_CONFIGURED = bool(environment.EMAIL_URL)

@@ -6,6 +6,7 @@ muted. The space in the name cannot occur in a username.
 
 from channels.handler import AsgiRequest
 from channels.message import Message
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import get_random_string
 
@@ -25,7 +26,13 @@ def read(request: HttpRequest) -> str | None:
 def remember(response: HttpResponse, name: str) -> None:
     """Let the browser store the name of its guest."""
     response.set_signed_cookie(
-        COOKIE, name, salt=COOKIE, max_age=COOKIE_AGE, httponly=True, samesite="Lax"
+        COOKIE,
+        name,
+        salt=COOKIE,
+        max_age=COOKIE_AGE,
+        httponly=True,
+        samesite="Lax",
+        secure=settings.SESSION_COOKIE_SECURE,
     )
 
 

@@ -22,6 +22,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from django.utils.encoding import iri_to_uri
 from yarl import URL
 
+from liveblog.webhooks.addresses import is_allowed
 from liveblog.webhooks.messages import Request, Response
 
 TIMEOUT = 5.0  # s, for a whole request
@@ -95,8 +96,14 @@ async def status_of(request: Request, tls: ssl.SSLContext) -> int:
 
 
 def open_socket(address: aiohttp.AddrInfoType) -> socket.socket:
-    """The socket for one address. Every address comes here, looked up or written in the URL."""
-    family, kind, protocol, _, _ = address
+    """The socket for one address. Every address comes here, looked up or written in the URL.
+
+    Raises OSError for one that webhooks may not reach. It is the address that the socket will
+    connect to, so no other answer of the name server can follow.
+    """
+    family, kind, protocol, _, place = address
+    if not is_allowed(str(place[0])):
+        raise OSError(f"{place[0]} is not a public address")
     return socket.socket(family, kind, protocol)
 
 

@@ -2,12 +2,16 @@
 
 import base64
 import secrets
+from urllib.parse import urlsplit
 
+from django.core.exceptions import ValidationError
 from django.core.validators import URLValidator
 from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+from liveblog.webhooks.addresses import is_allowed_host
 
 
 def new_secret() -> str:
@@ -47,6 +51,14 @@ class Webhook(models.Model):
 
     def __str__(self) -> str:
         return self.url
+
+    def clean(self) -> None:
+        try:
+            host = urlsplit(self.url).hostname or ""
+        except ValueError:
+            return  # the field's validator has said so
+        if not is_allowed_host(host):
+            raise ValidationError({"url": _("This is not a public address.")})
 
 
 class Delivery(models.Model):

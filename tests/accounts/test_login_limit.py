@@ -38,7 +38,7 @@ def guess(client, times=LIMIT, **options):
 
 
 @pytest.mark.parametrize("path", [LOGIN, "/admin/login/"])
-def test_ten_failed_logins_lock_the_name_for_that_address(client, path):
+def test_row_56_ten_failed_logins_lock_the_name_for_that_address(client, path):
     assert guess(client, LIMIT - 1, path=path).status_code == 200
     answer = guess(client, 1, path=path)
     assert answer.status_code == 429

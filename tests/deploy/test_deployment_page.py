@@ -54,6 +54,8 @@ def test_nginx_accepts_its_file(tmp_path):
     text = (tmp_path / "nginx.conf").read_text()
     assert "listen 80 " in text and "listen 443 ssl" in text and "8080" not in text
     assert not re.search(r"[^/\w]var/", re.sub(r"#.*", "", text))
+    for name in ("access", "error"):  # Debian's logrotate has this folder
+        assert f"{name}_log {tmp_path}/{name}.log" in text
     for port in ("80", "443"):  # which only root may listen on
         text = text.replace(f"listen {port} ", f"listen 127.0.0.1:{free_port()} ")
     (tmp_path / "nginx.conf").write_text(text)

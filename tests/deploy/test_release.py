@@ -41,6 +41,17 @@ def test_releases_replace_every_worker_and_drop_no_reader(site):
         assert crowd.disconnects == 0
 
 
+def test_row_55_a_consumer_that_raises_on_every_connect_replaces_no_process(site):
+    old = set(site.pids(WORKERS))
+    join = "    group_of(slug).add(message.reply_channel)\n    query"
+    broken = "    raise RuntimeError('of the new consumer')\n" + join
+    with site.changed("consumers/liveblog.py", join, broken):
+        output = site.release(code=1)
+    assert "a handshake with replay failed in the rehearsal" in output
+    assert "of the new consumer" in output
+    assert set(site.pids(WORKERS)) == old and site.healthy()
+
+
 def test_a_later_worker_that_does_not_start_restores_the_previous_release(site):
     """The candidate starts, the second worker does not: all workers run the old release again."""
     old, current = set(site.pids(WORKERS)), site.current.resolve()

@@ -158,7 +158,7 @@ def is_whole(site: Site) -> bool:
 
 # A step is named by the line that reports it.
 @pytest.mark.parametrize("step", ["was built", "candidate is ready", "(1 of 2)"])
-def test_row_43_an_interrupted_release_leaves_the_old_one_whole(site: Site, step: str) -> None:
+def test_row_54_an_interrupted_release_leaves_the_old_one_whole(site: Site, step: str) -> None:
     old = site.current.resolve()
     with Crowd(site.address, number=READERS) as crowd:
         process = begin(site, step)
@@ -171,7 +171,7 @@ def test_row_43_an_interrupted_release_leaves_the_old_one_whole(site: Site, step
 
 
 @pytest.mark.parametrize("step", ["candidate is ready", "is current", "(1 of 2)"])
-def test_row_43_a_killed_release_leaves_the_old_or_the_new_one_whole(site: Site, step: str) -> None:
+def test_row_54_a_killed_release_leaves_the_old_or_the_new_one_whole(site: Site, step: str) -> None:
     with Crowd(site.address, number=READERS) as crowd:
         with Newsroom(site) as newsroom:
             process = begin(site, step)

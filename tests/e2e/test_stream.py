@@ -135,7 +135,12 @@ def test_an_unknown_path_is_refused_with_a_sentence_and_4404(stack):
 
 
 @pytest.mark.parametrize(
-    "origin", ["https://evil.example", "null", "http://localhost.evil.example"]
+    "origin",
+    [
+        *("https://evil.example", "null", "http://localhost.evil.example"),
+        "http://127.0.0.1:1",  # another service of this host
+        "ftp://127.0.0.1",
+    ],
 )
 def test_a_foreign_origin_is_refused_at_the_handshake(stack, blog, origin):
     with pytest.raises(InvalidStatus) as refusal:

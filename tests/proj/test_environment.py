@@ -64,6 +64,8 @@ def test_a_relative_data_dir_belongs_to_the_project():
         ("WORKERS", "0"),
         ("CONSUMER_TIMEOUT", "0.5"),
         ("INTERFACES", "-1"),
+        ("CHAT_HISTORY", "101"),
+        ("CHAT_RETENTION", "0"),
         ("MEMORY_BUDGET", "255M"),
         ("MEMORY_BUDGET", "1 GB"),
         ("MEMORY_BUDGET", "1025G"),

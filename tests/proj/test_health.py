@@ -150,13 +150,13 @@ def test_without_reports_no_worker_runs(client, site):
     ]
 
 
-def test_a_missing_pulse_is_reported(client, site):
+def test_row_53_a_missing_pulse_is_reported(client, site):
     site.client.delete(f"{site.layer.prefix}:pulse")
     status, _, checks = ask(client)
     assert (status, failed(checks)) == (503, ["pulse"])
 
 
-def test_a_pulse_that_should_run_here_is_named_also_where_another_is_active(
+def test_row_53_a_pulse_that_should_run_here_is_named_also_where_another_is_active(
     client, site, monkeypatch
 ):
     monkeypatch.setenv("SUPERVISOR_ENABLED", "1")
@@ -166,7 +166,7 @@ def test_a_pulse_that_should_run_here_is_named_also_where_another_is_active(
     assert "pulse has not reported for 20 s." in problems
 
 
-def test_a_full_disk_is_reported(client, site, monkeypatch):
+def test_row_57_a_full_disk_is_reported(client, site, monkeypatch):
     monkeypatch.setattr(health, "disk", lambda: Disk(12 << 20, 1 << 40, 40))
     status, problems, _ = ask(client)
     assert (status, problems) == (
@@ -175,7 +175,7 @@ def test_a_full_disk_is_reported(client, site, monkeypatch):
     )
 
 
-def test_a_process_that_can_hardly_open_files_is_named(client, site):
+def test_row_57_a_process_that_can_hardly_open_files_is_named(client, site):
     values = {"open_files": 250, "open_files_limit": 256}
     site.report("worker@elsewhere:1", name="worker_00", at_hand=[], values=values)
     _, problems, _ = ask(client)
