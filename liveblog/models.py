@@ -127,7 +127,7 @@ class LiveBlog(models.Model):
 
     @property
     def summary_is_short(self) -> bool:
-        """Whether a phone shows it whole: about six lines. The page's script measures it."""
+        """Whether a phone shows it whole: about six lines."""
         return len(self.summary) < 120 and self.summary.count("\n") < 5
 
     def take_revision(self, using: str | None = None) -> int:

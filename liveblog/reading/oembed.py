@@ -81,7 +81,7 @@ def describe(request: HttpRequest, card: Card, author: str) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "version": "1.0",
         "title": card["title"],
-        "provider_name": request.get_host(),
+        "provider_name": settings.BRAND.name or request.get_host(),
         "provider_url": request.build_absolute_uri("/"),
         "cache_age": CACHE_AGE,
     }

@@ -19,7 +19,7 @@ from liveblog.models import BlogUpdate, LiveBlog
 from liveblog.reading.cards import card_of_blog
 from liveblog.reading.lists import groups_of_blogs
 from liveblog.reading.pages import NEWEST, OLDEST, key_events, place_in_stream, stream
-from liveblog.reading.search import LONGEST_QUERY, find, words_of
+from liveblog.reading.search import LONGEST_QUERY, Found, find, words_of
 from liveblog.reading.structured_data import in_script, live_blog_posting
 from liveblog.stream.frames import Frame, bad_revision, replay_frame, unknown_blog, update_frame
 from liveblog.stream.replay import (
@@ -65,8 +65,8 @@ def reader(request: HttpRequest, slug: str) -> HttpResponse:
     `?at=<id>` redirects to the page that contains the post; `?q=<words>` searches.
     """
     blog = get_object_or_404(LiveBlog, slug=slug)
-    if words := words_of(request.GET.get("q", "")):
-        return search_results(request, blog, words)
+    if "q" in request.GET:
+        return search_results(request, blog)
     order = request.GET.get("order", NEWEST)
     if order not in (NEWEST, OLDEST):
         raise Http404(_("The order must be newest or oldest."))
@@ -88,12 +88,16 @@ def reader(request: HttpRequest, slug: str) -> HttpResponse:
     return cached(render(request, "liveblog/reader/reader.html", context), blog)
 
 
-def search_results(request: HttpRequest, blog: LiveBlog, words: list[str]) -> HttpResponse:
-    """The updates that contain all the words, newest first; `?before=<id>` continues."""
+def search_results(request: HttpRequest, blog: LiveBlog) -> HttpResponse:
+    """The updates that contain all the words, newest first; `?before=<id>` continues.
+
+    Without words, only the form.
+    """
+    query = request.GET["q"].strip()[:LONGEST_QUERY]
     below = requested_row(request, blog.updates.filter(draft=False), "before")
-    rows, more = find(blog, words, below)
+    words = words_of(query)
+    rows, more = find(blog, words, below) if words else Found([], None)
     updates = [update_frame(row) | {"row": row} for row in rows]
-    query = request.GET["q"][:LONGEST_QUERY]
     context = {"blog": blog, "query": query, "updates": updates, "more": more}
     response = render(request, "liveblog/reader/search.html", context)
     patch_cache_control(response, **BRIEFLY_PUBLIC)

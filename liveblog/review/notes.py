@@ -55,5 +55,5 @@ def is_returned(update: BlogUpdate) -> bool:
 def readers_of(note: ReviewNote) -> list[User]:
     """The others in the conversation: the draft's author, and who wrote a note before."""
     people = {note.update.owner_id, *note.update.notes.values_list("user_id", flat=True)}
-    others = {pk for pk in people - {note.user_id} if pk is not None}
+    others = [pk for pk in people if pk not in (None, note.user_id)]
     return list(User.objects.filter(pk__in=others, is_active=True).order_by("pk"))

@@ -76,6 +76,8 @@ def test_it_goes_back_and_comes_again(author, editor, draft, mails):
     for client in (author, editor):
         page = text_of(client.get(page_of(draft)))
         assert "Who says so?" in page and "Returned" in page
+        drafts = text_of(client.get(f"{EDITOR}?tab=drafts"))
+        assert page_of(draft) in drafts and ">Returned<" in drafts
     assert write(author, draft, "The mayor").status_code == 302
     assert mails()[1:] == [(["ed@example.org"], "Note: Head")]
     data = {"body": "Text, says the mayor", "action": "draft", "version": version}

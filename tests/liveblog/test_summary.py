@@ -39,12 +39,12 @@ def write(client, text):
 
 
 def test_what_an_editor_writes_is_above_the_stream_and_in_the_embedded_page(editor, client):
-    assert Tags(client.get(READER)).all("section", data_known=None, hidden=None)
+    assert Tags(client.get(READER)).all("section", data_blog="summary", hidden=None)
     assert write(editor, "- **Two** dead\r\n- Bridge closed").status_code == 302
     for address in (READER, f"{READER}embed/"):
         page = text_of(client.get(address))
         assert page.index("<strong>Two</strong> dead") < page.index("data-stream")
-        assert not Tags(client.get(address)).all("section", data_known=None, hidden=None)
+        assert not Tags(client.get(address)).all("section", data_blog="summary", hidden=None)
     structured = re.search(r"ld\+json\">(.*?)</script>", text_of(client.get(READER)))[1]
     assert json.loads(structured)["abstract"] == "Two dead Bridge closed"
     assert 'content="Two dead Bridge closed"' in unescape(text_of(client.get(READER)))

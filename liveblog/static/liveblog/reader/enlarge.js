@@ -3,22 +3,36 @@
 
 const SWIPE = 40; // px, below which a touch is a tap
 
-const template = document.querySelector("[data-enlarge]");
-const dialog = template.content.firstElementChild.cloneNode(true);
+const { dataset: words } = document.querySelector("[data-enlarge]");
+const dialog = document.createElement("dialog");
+dialog.className = "enlarged";
+dialog.ariaLabel = words.image;
+dialog.innerHTML = `<div class="enlarged-bar">
+  <button class="button button-quiet" type="button" data-step="-1">←</button>
+  <button class="button button-quiet" type="button" data-step="1">→</button>
+  <span></span>
+  <button class="button" type="button" data-close></button>
+</div>
+<figure><img><figcaption dir="auto" aria-live="polite"></figcaption></figure>`;
+dialog.querySelector("[data-close]").textContent = words.close;
 const picture = dialog.querySelector("img");
 const caption = dialog.querySelector("figcaption");
-const place = dialog.querySelector("[data-place]");
+const place = dialog.querySelector("span");
 const steps = dialog.querySelectorAll("[data-step]");
+[steps[0].ariaLabel, steps[1].ariaLabel] = [words.previous, words.next];
 const forwards = getComputedStyle(document.documentElement).direction === "rtl" ? -1 : 1;
 
 let links = []; // of the text, in its order
 let at = 0;
 
-export function enlarge(link) {
+document.addEventListener("click", (event) => {
+  const link = event.target.closest?.("a.enlarge");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  event.preventDefault();
   links = [...(link.closest(".prose") ?? link.parentElement).querySelectorAll("a.enlarge")];
   show(links.indexOf(link));
   dialog.showModal();
-}
+});
 
 function show(index) {
   if (!links[index]) return;
@@ -63,4 +77,7 @@ dialog.addEventListener("touchend", ({ changedTouches }) => {
   if (Math.abs(moved) > SWIPE) show(at - Math.sign(moved) * forwards);
 });
 
+const sheet = document.createElement("link");
+Object.assign(sheet, { rel: "stylesheet", href: words.style });
+document.head.append(sheet);
 document.body.append(dialog);

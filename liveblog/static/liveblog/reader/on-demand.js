@@ -4,6 +4,7 @@ const LOAD = {
   "[data-share]": () => import("./share.js"),
   "[data-older] a": () => import("./older.js"),
   "[data-chat-open]": () => import("./chat-panel.js"),
+  "a.enlarge": () => import("./enlarge.js"),
   "[data-keyboard] summary": () => import("./keyboard.js"),
 };
 

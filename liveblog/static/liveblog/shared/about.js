@@ -2,7 +2,7 @@
 
 import { counted, fillText } from "./page.js";
 
-export function showBlog({ title, description, state, starts_at: starts, chat }) {
+export function showBlog({ title, description, state, starts_at: starts, chat, summary }) {
   for (const element of document.querySelectorAll("[data-blog]")) {
     const { blog } = element.dataset;
     if (blog === "title") {
@@ -18,6 +18,11 @@ export function showBlog({ title, description, state, starts_at: starts, chat })
       element.querySelector("time").dateTime = starts ?? "";
     } else if (blog === "chat") {
       element.hidden = !chat;
+    } else if (blog === "summary" && summary !== undefined) {
+      // A replay contains it only if it has changed. It is HTML that the server has sanitised.
+      element.querySelector(".prose").innerHTML = summary;
+      element.querySelector("details").hidden = summary.length < 180; // it may fit whole
+      element.hidden = !summary;
     } else if (blog === "ended") {
       element.hidden = state !== "ended";
     }
