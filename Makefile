@@ -9,7 +9,7 @@ run:
 # The same, with the Apollo 11 landing replayed into the blog, two hours a minute.
 demo:
 	@deploy/install.sh
-	@exec .venv/bin/python deploy/run.py 120
+	@EXAMPLES=1 exec .venv/bin/python deploy/run.py 120
 
 # Each of the first stages waits more than it computes, and none of them has a browser, which would
 # notice what the tests marked `alone` do to the network. Their output appears as each one ends.

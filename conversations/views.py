@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.clickjacking import xframe_options_sameorigin
@@ -66,6 +66,8 @@ def room_page(
 @read_only
 @never_cache
 def try_them(request: HttpRequest) -> HttpResponse:
-    """Every conversation with a console."""
+    """Every conversation with a console, for developers; 404 where EXAMPLES is off."""
+    if not settings.EXAMPLES:
+        raise Http404
     found = addresses()
     return render(request, "conversations/try.html", {"addresses": found, "first": found[0]})

@@ -70,7 +70,7 @@ SCREENS = {
 
 def main() -> None:
     DOCS.mkdir(exist_ok=True)
-    with Stack() as stack, open_browser() as browser:
+    with Stack(EXAMPLES="1") as stack, open_browser() as browser:
         stack.shell(EDITORS + "FROM, TO = 'welcome', 'charcoal'" + PLAY)
         pages = {}
         for name, screen in SCREENS.items():

@@ -422,7 +422,8 @@ class BlogUpdate(models.Model):
         if stored:
             if not replaced and self.deleted == stored.deleted:
                 return {"publisher"}
-            stored.keep_text(using)
+            if replaced or self.deleted:  # a restored text is the same
+                stored.keep_text(using)
         self.editor, self.saved = writer, timezone.now()
         return {"editor", "saved", "publisher"}
 

@@ -21,6 +21,7 @@ from proj.environment_fields import (
     database_url,
     flag,
     ice_servers,
+    links,
     mail_settings,
     memory_budget,
     networks,
@@ -260,6 +261,36 @@ class Environment:
         "",
         "a comma-separated list of origins such as https://news.example, or *",
         "the sites that may embed a live blog, or `*` for all; unset: none",
+    )
+    SITE_NAME = Variable(
+        String(validate=Length(max=80)),
+        "",
+        "at most 80 characters",
+        "the name of the site in headers and titles; unset: `Live blogs`",
+    )
+    SITE_LOGO = Variable(
+        String(validate=Regexp(r"((https://[^/\s]+)?/[^\s/]\S*)?\Z")),
+        "",
+        "a URL that begins with https://, or a path such as /media/logo.svg",
+        "an image that is shown instead of the name, 28 pixels high",
+    )
+    ACCENT_COLOR = Variable(
+        String(validate=Regexp(r"(#[0-9A-Fa-f]{6})?\Z")),
+        "",
+        "a colour such as #14507a",
+        "links and buttons; made darker or lighter until it can be read (WCAG AA)",
+    )
+    FOOTER_LINKS = Variable(
+        Parsed(links),
+        "",
+        "a comma-separated list of Text=URL, each URL with https://, http://, mailto: or a path",
+        "links in the footer of every page, such as `Imprint=https://news.example/imprint`",
+    )
+    EXAMPLES = Variable(
+        flag(),
+        "0",
+        "0 or 1",
+        "shows `/try/`, the console for developers; `DEBUG=1` and `make demo` show it, too",
     )
     WEBHOOK_NETWORKS = Variable(
         Parsed(networks),

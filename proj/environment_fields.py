@@ -105,6 +105,17 @@ def origins(text: str) -> list[str]:
     return found
 
 
+def links(text: str) -> list[tuple[str, str]]:
+    """Pairs of a text and an address, from `Imprint=https://news.example/imprint,…`."""
+    found = []
+    for word in split_words(text):
+        name, separator, address = (part.strip() for part in word.partition("="))
+        if not (name and separator and re.fullmatch(r"(https?://|mailto:|/)\S+", address)):
+            raise ValueError(word)
+        found.append((name, address))
+    return found
+
+
 def database_url(text: str) -> str:
     """A URL that dj-database-url can read; empty: unset."""
     if not text:

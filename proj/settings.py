@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import dj_database_url
 
+from proj.branding import brand_of
 from proj.environment import BASE, ROOT, Environment
 from proj.environment_fields import parse_sentinel
 from proj.logs import is_no_readiness_check, without_refused_traceback
@@ -223,6 +224,9 @@ for folder in (PUBLISHED_STATIC, MEDIA_ROOT):
         folder.chmod(0o755)
 FILE_UPLOAD_PERMISSIONS = 0o644
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o755
+
+BRAND = brand_of(environment)
+EXAMPLES = environment.EXAMPLES or DEBUG
 
 API_TOKENS = environment.API_TOKENS
 EXAMPLES = environment.EXAMPLES == "1" or not (environment.EXAMPLES or environment.HTTPS)

@@ -9,6 +9,7 @@ from accounts.passwords import RequestReset, ResetRequested, SetPassword
 from accounts.views import ChangePassword, balance
 from conversations.read_only import read_only
 from liveblog.webhooks.collector import WebhookCollector
+from proj.accent import accent
 from proj.health import healthz, readyz
 from proj.metrics import SiteCollector
 
@@ -19,6 +20,7 @@ COLLECTORS = [WebhookCollector(), SiteCollector()]
 urlpatterns = [
     path("", include("liveblog.urls")),
     path("", include("conversations.urls")),
+    path("accent.css", accent, name="accent"),
     path("accounts/balance/", balance, name="balance"),
     path("accounts/login/", LoginView.as_view(), name="login"),
     path("accounts/logout/", LogoutView.as_view(), name="logout"),

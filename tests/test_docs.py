@@ -16,6 +16,8 @@ from channels_realtime.metrics.latency import BOUNDS, STAGES
 from channels_realtime.metrics.prometheus import COUNTERS, GAUGES, Snapshot
 from django.core.management import get_commands
 from django.urls import URLPattern, URLResolver, get_resolver, resolve
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from prometheus_client import CollectorRegistry, generate_latest
 
 from consumers import not_found, raw
@@ -276,6 +278,29 @@ def test_the_python_versions_are_those_of_pyproject():
     said = {" ".join(found.split()) for found in re.findall(r"3\.\d+\s+to\s+3\.\d+", EVERYTHING)}
     assert said == {wanted}
     assert project["version"] in PAGES["CHANGELOG.md"]
+
+
+def test_the_package_names_and_allows_the_versions_that_are_tested():
+    project = tomllib.loads((ROOT / TRANSPORT).with_name("pyproject.toml").read_text())["project"]
+
+    def named(prefix):
+        found = project["classifiers"]
+        return [name.removeprefix(prefix) for name in found if name.startswith(prefix)]
+
+    djangos = named("Framework :: Django :: ")
+    pythons = named("Programming Language :: Python :: ")
+    table = [
+        line for line in section("docs/channels-1x.md", "Versions").splitlines() if "|" in line
+    ]
+    assert re.findall(r"Python ([\d.]+)", table[0]) == pythons
+    assert [re.match(r"\| Django ([\d.]+) \|", row)[1] for row in table[2:]] == djangos
+    (django,) = (
+        each for each in map(Requirement, project["dependencies"]) if each.name == "django"
+    )
+    candidates = [f"{major}.{minor}" for major in range(3, 9) for minor in range(3)]
+    assert [each for each in candidates if f"{each}.1" in django.specifier] == djangos
+    allowed = SpecifierSet(project["requires-python"])
+    assert [f"3.{minor}" for minor in range(30) if f"3.{minor}.1" in allowed] == pythons
 
 
 def test_no_file_names_a_folder_of_the_machine_it_was_written_on():

@@ -36,8 +36,9 @@ def history_frame(room_name: str, after: str) -> HistoryFrame:
     frames = [frame for frame in frames if frame.get("user") not in muted]
     if not found.recovered:
         lines = [place for place, frame in enumerate(frames) if "message" in frame]
-        if len(lines) > settings.CHAT_HISTORY:
-            frames = frames[lines[-settings.CHAT_HISTORY] :]
+        surplus = len(lines) - settings.CHAT_HISTORY
+        if surplus > 0:
+            frames = frames[lines[surplus - 1] + 1 :]
     return {
         "type": "history",
         "recovered": found.recovered,

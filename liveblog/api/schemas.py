@@ -131,7 +131,9 @@ class Acknowledgement(Answer):
     revision: int | None
     version: int
     key: str
-    action: Literal["created", "changed", "deleted", "drafted", "scheduled", "unchanged"]
+    action: Literal[
+        "created", "changed", "deleted", "restored", "drafted", "scheduled", "unchanged"
+    ]
 
 
 class Image(Answer):

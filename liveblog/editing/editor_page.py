@@ -1,12 +1,15 @@
 """The editor's page: its forms' fields, and the answers.
 
-`?before=<id>` shows the updates older than that one, as on the reader's page.
+`?before=<id>` shows the updates older than that one, as on the reader's page; the other lists and
+the search are described in liveblog/editing/lists.py. With `Accept: application/json`, a GET with
+`?update=<id>` gets that update as in `current` below.
 
 `/liveblog/<slug>/edit/` takes a POST of form fields. The fields determine the write:
 
 * a new update: `headline`, `body`, `author`, `key_event`, `pinned`, `action`, `publish_at`;
 * a change: the same, with `?update=<id>` in the address and `version` required;
 * a deletion: `delete` = the id; `version` optional: without it, whatever is there is deleted;
+* to undo one: `restore` = the id; `version`, `pinned` and `key_event` optional;
 * a flag: `post` = the id of a published update, `flag` = `pin`, `unpin`, `key` or `unkey`.
 
 What a user may do is liveblog.editing.roles.Rights. A user who may write but not publish sends
@@ -24,7 +27,7 @@ the draft's own or later than `pressed`, the time when a script sent the write f
 With `Accept: application/json` the answer is one JSON object:
 
 * 200 `ack`: `id`, `revision` (null for a draft), `version`, `key`, and `action`: `created`,
-  `changed`, `deleted`, `drafted`, `scheduled` or `unchanged`;
+  `changed`, `deleted`, `restored`, `drafted`, `scheduled` or `unchanged`;
 * 409 `error`, code `conflict`: `current` is the row as it is: the update frame (`action` is
   `deleted` for a tombstone) and `body`, `version`, `draft`, `publish_at`. Nothing was written: to
   write over it, send again with `current.version`; a deleted one can only be posted anew;
@@ -36,15 +39,12 @@ Otherwise: a redirect to the page, or the page with what must be corrected (422)
 
 The page's template gets `form` (UpdateForm; `key` and `version` are to be rendered), `conflict`
 (None, or `current` as above, while `form` keeps the writer's own text and sends it over that),
-`hidden` (drafts and scheduled updates as HiddenUpdate, those for review first), `deleted` (the
-latest tombstones), `may` (Rights), `about` (AboutForm, or None) and the stream.
+`changes` (of a conflict: the parts of both texts, as liveblog.editing.text_diff gives them),
+`desk` (Lists), `may` (Rights) and the stream.
 """
-
-from typing import NamedTuple
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import F
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -52,12 +52,13 @@ from django.views.decorators.http import require_http_methods
 
 from conversations.refusals import error_frame
 from liveblog.editing import idempotency
-from liveblog.editing.about import AboutForm
 from liveblog.editing.decorators import for_editors, invalid_form, wants_json
 from liveblog.editing.forms import KeyForm, UpdateForm
 from liveblog.editing.history import requested_texts
+from liveblog.editing.lists import lists_of
 from liveblog.editing.roles import Rights, name_of, user_of
-from liveblog.fields import Content, Values
+from liveblog.editing.text_diff import Part, difference
+from liveblog.fields import FLAGS, TEXTS, Content, Values, as_values
 from liveblog.models import BlogUpdate, LiveBlog
 from liveblog.pictures import images
 from liveblog.reading.pages import stream
@@ -65,14 +66,13 @@ from liveblog.reading.views import json_response, requested_row
 from liveblog.stream.frames import Frame, editors_frame
 from liveblog.stream.revisions import whole_number
 
-MAX_HIDDEN_SHOWN = 100  # drafts on the page; more than a newsroom keeps
 FLAG_COMMANDS: dict[str, Content] = {
     "pin": {"pinned": True},
     "unpin": {"pinned": False},
     "key": {"key_event": True},
     "unkey": {"key_event": False},
 }
-MAX_DELETED_SHOWN = 20  # a deletion by mistake is noticed soon
+PARTS = {"lists": "_lists.html", "found": "_found.html"}
 # What uploads.js needs to know of the images that the server accepts.
 PICTURES = {
     "types": " ".join(images.MIME_TYPES),
@@ -86,6 +86,10 @@ PICTURES = {
 def editor(request: HttpRequest, blog: LiveBlog, may: Rights) -> HttpResponse:
     if request.method == "POST":
         return write(request, blog, may)
+    if "update" in request.GET and wants_json(request):
+        return opened(request, blog, may)
+    if request.GET.get("part") in PARTS:
+        return part(request, blog, may)
     return page(request, blog, may, empty_form(request, blog, may))
 
 
@@ -120,12 +124,18 @@ def empty_form(request: HttpRequest, blog: LiveBlog, may: Rights) -> UpdateForm:
     return UpdateForm(instance=new, past=past)
 
 
-class HiddenUpdate(NamedTuple):
-    """A draft or scheduled update on the page, and what the user may do to it."""
+def opened(request: HttpRequest, blog: LiveBlog, may: Rights) -> HttpResponse:
+    """The update that a script puts into the form; of a deleted one, the tombstone."""
+    update = requested_row(request, blog.updates.all(), "update")
+    assert update is not None
+    if not update.deleted:
+        require_edit(may, update)
+    return json_response(editors_frame(update))
 
-    row: BlogUpdate
-    may_edit: bool
-    may_delete: bool
+
+def part(request: HttpRequest, blog: LiveBlog, may: Rights) -> HttpResponse:
+    context = {"blog": blog, "may": may, "desk": lists_of(request, blog, may)}
+    return render(request, f"liveblog/editor/{PARTS[request.GET['part']]}", context)
 
 
 def page(
@@ -137,24 +147,25 @@ def page(
     status: int = 200,
 ) -> HttpResponse:
     blog.refresh_from_db()  # before the stream is read: see stream()
-    rows = blog.updates.hidden().order_by(
-        "-review", F("publish_at").asc(nulls_last=True), "-created"
-    )[:MAX_HIDDEN_SHOWN]
-    user = user_of(request)
-    hidden = [HiddenUpdate(row, may.may_edit(row), may.may_delete(row, user)) for row in rows]
     context: dict[str, object] = {
         "blog": blog,
         "form": form,
         "conflict": conflict,
+        "changes": changes_of(form, conflict),
         "may": may,
-        "hidden": hidden,
+        "desk": lists_of(request, blog, may),
+        "pictures": PICTURES,
     }
-    deleted = blog.updates.filter(deleted=True).order_by(F("saved").desc(nulls_last=True), "-pk")
-    context |= {"deleted": deleted[:MAX_DELETED_SHOWN], "pictures": PICTURES}
-    context["about"] = AboutForm(instance=blog) if may.run else None
     edge = requested_row(request, blog.updates.filter(draft=False), "before")
     context |= stream(blog, edge=edge)
     return render(request, "liveblog/editor/editor.html", context, status=status)
+
+
+def changes_of(form: UpdateForm, conflict: Frame | None) -> dict[str, list[Part]]:
+    """How the writer's texts differ from those of the update that is there."""
+    if conflict is None:
+        return {}
+    return {name: difference(conflict[name], form[name].value() or "") for name in TEXTS}
 
 
 # Writing
@@ -168,6 +179,8 @@ def write(request: HttpRequest, blog: LiveBlog, may: Rights) -> HttpResponse:
         return acknowledge(request, blog, done)
     if "delete" in request.POST:
         return delete(request, blog, may, keys)
+    if "restore" in request.POST:
+        return restore(request, blog, may, keys)
     if "flag" in request.POST:
         return set_flag(request, blog, may, keys)
     update = requested_row(request, blog.updates.all(), "update")
@@ -234,6 +247,25 @@ def delete(request: HttpRequest, blog: LiveBlog, may: Rights, keys: KeyForm) -> 
     return acknowledge(request, blog, done)
 
 
+def restore(request: HttpRequest, blog: LiveBlog, may: Rights, keys: KeyForm) -> HttpResponse:
+    """Undo a deletion."""
+    update = posted_row(request, blog, "restore")
+    user = user_of(request)
+    require(
+        may.may_restore(update, user),
+        _("You don't have permission to restore this update."),
+    )
+    if not keys.is_valid():
+        return invalid(request, blog, may, keys)
+    key, version = keys.cleaned_data["key"], keys.cleaned_data["version"]
+    flags = as_values({name: bool(request.POST.get(name)) for name in FLAGS})
+    try:
+        done = idempotency.restore(blog, key, update.pk, version, writer=name_of(user), flags=flags)
+    except idempotency.Conflict as found:
+        return conflict(request, blog, may, found.current)
+    return acknowledge(request, blog, done)
+
+
 def set_flag(request: HttpRequest, blog: LiveBlog, may: Rights, keys: KeyForm) -> HttpResponse:
     """Set one flag of a published update, whatever its version."""
     update = posted_row(request, blog, "post")
@@ -267,6 +299,7 @@ def acknowledge(
         "created": _("Published."),
         "changed": _("Changes published."),
         "deleted": _("Update deleted."),
+        "restored": _("Update restored."),
         "drafted": _("Draft saved. It is not visible to readers."),
         "scheduled": _("Scheduled. It is not visible to readers until then."),
         "unchanged": _("No changes to save."),
@@ -301,7 +334,7 @@ def conflict(
     frame = editors_frame(current)
     if wants_json(request):
         return json_response(error_frame("conflict", sentence) | {"current": frame}, 409)
-    if "delete" in request.POST or "flag" in request.POST:
+    if {"delete", "restore", "flag"} & request.POST.keys():
         messages.error(request, sentence)
         return page(request, blog, may, empty_form(request, blog, may), frame, status=409)
     sent = request.POST.copy()

@@ -72,6 +72,8 @@ class UpdateForm(KeyForm, forms.ModelForm):
         super().__init__(*args, initial=past, **kwargs)
         for name in TEXTS:
             self.fields[name].widget.attrs["dir"] = "auto"  # Arabic and Hebrew begin on the right
+        for name in ("headline", "body"):
+            self.fields[name].widget.attrs["placeholder"] = self.fields[name].help_text
         # The row's own texts as JSON, so that the page's script can tell what was replaced.
         self.stored = past and encode({name: getattr(self.instance, name) for name in TEXTS})
         if self.instance.pk:

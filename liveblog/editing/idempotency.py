@@ -21,7 +21,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from liveblog.fields import Values, as_values
+from liveblog.fields import Content, Values, as_values
 from liveblog.models import BlogUpdate, LiveBlog, Write
 from liveblog.stream.frames import Frame, action_of
 from liveblog.stream.pruning import delete_in_batches
@@ -33,8 +33,8 @@ KEPT = timedelta(hours=24)  # a laptop that is opened again the next morning
 class Acknowledgement:
     """The result of a write.
 
-    `action`: created, changed, deleted; drafted or scheduled if readers do not see it yet;
-    unchanged if there was nothing to do. `version`: the row's version after the write.
+    `action`: created, changed, deleted, restored; drafted or scheduled if readers do not see it
+    yet; unchanged if there was nothing to do. `version`: the row's version after the write.
     """
 
     id: int
@@ -147,6 +147,36 @@ def delete(
         raise Conflict(update)
     update.delete(writer=writer)
     return record(update, key, "deleted")
+
+
+@transaction.atomic
+def restore(
+    blog: LiveBlog,
+    key: str,
+    pk: int,
+    version: int | None = None,
+    writer: str = "",
+    flags: Content | None = None,
+) -> Acknowledgement:
+    """Undo a deletion: readers see the update again, at its old place and with a new revision.
+
+    A draft becomes a draft again. It stays scheduled only if its time is still to come.
+    """
+    blog = locked(blog)
+    if done := recorded(blog, key):
+        return done
+    update = blog.updates.get(pk=pk)
+    if not update.deleted:
+        return record(update, key, "unchanged")
+    if version is not None and update.version != version:
+        raise Conflict(update)
+    update.deleted = False
+    for name, value in (flags or {}).items():
+        setattr(update, name, value)
+    if update.publish_at and update.publish_at <= timezone.now():
+        update.publish_at = None
+    update.save(writer=writer)
+    return record(update, key, "restored")
 
 
 def prune() -> int:

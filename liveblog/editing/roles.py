@@ -75,6 +75,10 @@ class Rights:
         own = update.draft and not update.publish_at and update.owner_id == user.pk
         return self.delete or (self.write and own)
 
+    def may_restore(self, update: BlogUpdate, user: User) -> bool:
+        """To restore a post publishes it."""
+        return self.may_delete(update, user) and (update.draft or self.publish)
+
 
 RIGHTS = {
     Role.CONTRIBUTOR: Rights(write=True),

@@ -29,7 +29,7 @@ def live_blog_posting(blog: LiveBlog, rows: Iterable[BlogUpdate], site: str) -> 
         "abstract": read(blog.summary_content).text,
         "datePublished": timestamp(blog.created),
         "dateModified": timestamp(blog.changed),
-        "coverageStartTime": timestamp(blog.created),
+        "coverageStartTime": timestamp(blog.starts_at or blog.created),
         "coverageEndTime": timestamp(blog.ended),
         "liveBlogUpdate": [posting_of(blog, row, site) for row in rows],
     }

@@ -1,7 +1,8 @@
 """A live blog as one JSON document, and back.
 
     {"format": "liveblog", "version": 1,
-     "blog": {"slug", "title", "description", "summary", "state", "chat", "created", "ended"},
+     "blog": {"slug", "title", "description", "summary", "state", "starts_at", "chat", "created",
+              "ended"},
      "updates": [{"headline", "body", "author", "correction", "key_event", "pinned", "created",
                   "edited", "draft", "publish_at"}, …]}
 
@@ -35,12 +36,13 @@ BLOG = {
     "description": TEXT,
     "summary": TEXT,
     "state": TEXT,
+    "starts_at": TIME_OR_NULL,
     "chat": FLAG,
     "created": TIME,
     "ended": TIME_OR_NULL,
 }
 # Exports of older releases lack these.
-LATER = {"summary": "", "correction": ""}
+LATER = {"summary": "", "correction": "", "starts_at": None}
 KINDS = {str: TEXT, bool: FLAG, datetime | None: TIME_OR_NULL}
 UPDATE = {
     **{name: KINDS[kind] for name, kind in CONTENT.items()},

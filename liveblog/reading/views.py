@@ -5,7 +5,6 @@ its revision, and the script catches up from there.
 """
 
 from django.db import models
-from django.db.models import Max, Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.cache import patch_cache_control
@@ -18,6 +17,7 @@ from conversations.read_only import read_only
 from liveblog.editing.roles import editable_blogs, may_create_blogs, session_user
 from liveblog.models import BlogUpdate, LiveBlog
 from liveblog.reading.cards import card_of_blog
+from liveblog.reading.lists import groups_of_blogs
 from liveblog.reading.pages import NEWEST, OLDEST, key_events, place_in_stream, stream
 from liveblog.reading.search import LONGEST_QUERY, find, words_of
 from liveblog.reading.structured_data import in_script, live_blog_posting
@@ -40,14 +40,12 @@ briefly_public = cache_control(**BRIEFLY_PUBLIC)
 
 @read_only
 def index(request: HttpRequest) -> HttpResponse:
-    """All live blogs. Users who are logged in find here what they may edit, and their account."""
-    shown = Q(updates__deleted=False, updates__draft=False)
-    found = LiveBlog.objects.annotate(last_update=Max("updates__created", filter=shown))
-    states: list[str] = [LiveBlog.State.LIVE, LiveBlog.State.UPCOMING, LiveBlog.State.ENDED]
-    blogs = sorted(found, key=lambda blog: states.index(blog.state))
+    """All live blogs by state. Users who are logged in find here what they may edit."""
     user = session_user(request)
+    groups = groups_of_blogs()
+    blogs = [entry.blog for group in groups for entry in group.entries]
     context = {
-        "blogs": blogs,
+        "groups": groups,
         "member": user,
         "editable": editable_blogs(user, blogs) if user else set(),
         "may_create": user is not None and may_create_blogs(user),

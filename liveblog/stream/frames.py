@@ -66,6 +66,7 @@ def blog_frame(blog: LiveBlog) -> Frame:
         "title": blog.title,
         "description": blog.description,
         "state": blog.state,
+        "starts_at": timestamp(blog.starts_at),
         "chat": blog.chat,
         "summary": blog.summary_content,
     }

@@ -5,7 +5,8 @@ import subprocess
 import pytest
 
 from consumers.chat import LONGEST_USERNAME
-from conversations.chat.room import LONGEST_MESSAGE
+from conversations.chat.history import history_frame
+from conversations.chat.room import LONGEST_MESSAGE, new_line, send
 from conversations.rate_limits import CHAT
 from tests.consumers.test_handshakes import close_code
 
@@ -274,3 +275,15 @@ def test_a_session_key_in_the_address_is_ignored_beside_the_question(connect, se
     assert history(reader)["frames"] == []
     [line] = say(reader, "who am I?")
     assert line["user"].startswith("Guest ")
+
+
+@pytest.mark.django_db
+def test_a_site_that_keeps_no_lines_shows_none(settings, room):
+    first = send(room, new_line("kept", "anna"))
+    assert [line["message"] for line in history_frame(room, NOTHING)["frames"]] == ["kept"]
+    settings.CHAT_HISTORY = 0
+    assert history_frame(room, NOTHING)["frames"] == []
+    second = send(room, new_line("not kept", "anna"))
+    missed = history_frame(room, first["id"])
+    assert (missed["recovered"], missed["frames"]) == (False, [])
+    assert history_frame(room, second["id"])["recovered"]

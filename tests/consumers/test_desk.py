@@ -98,6 +98,27 @@ def test_a_user_who_loses_the_permission_is_refused_at_the_next_message(stack, c
         stack.shell(MAKE.format(slug=path.split("/")[3]))
 
 
+def test_a_role_in_the_team_opens_that_blog_s_desk_until_it_is_taken_away(
+    stack, connect, path, room
+):
+    stack.shell(MAKE.format(slug=f"{room}2"))
+    team = (
+        "from django.contrib.auth.models import User;"
+        "from liveblog.models import LiveBlog, Membership;"
+        "berta = User.objects.get(username='berta');"
+    )
+    stack.shell(
+        f"{team} blog = LiveBlog.objects.get(slug={room!r});"
+        "Membership.objects.create(blog=blog, user=berta, role='contributor')"
+    )
+    berta, _ = arrive(connect, path, "berta")
+    elsewhere = connect(f"/channel/desk/{room}2/", user="berta")
+    assert elsewhere.frame()["code"] == "not_allowed" and close_code(elsewhere) == 4403
+    stack.shell(f"{team} Membership.objects.filter(user=berta).delete()")
+    berta.send(IDLE)
+    assert close_code(berta) == 4403
+
+
 def test_who_is_logged_out_is_told_to_connect_again_and_then_to_log_in(stack, connect, path):
     key = json.loads(stack.shell("NAMES = ['dora']" + MAKE_USERS))["dora"]
     dora = "from django.contrib.auth.models import User; dora = User.objects.get(username='dora');"

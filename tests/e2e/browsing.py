@@ -93,7 +93,28 @@ def publish(page):
 
 
 def sending(page):
-    return page.locator("[data-composer] > [data-sending]")
+    return page.locator("[data-composer] [data-sending]")
+
+
+def open_tab(page, name):
+    """Open a list beside the composer; returns its rows."""
+    page.locator(f"[data-tab={name}]").click()
+    return rows(page, name)
+
+
+def rows(page, name):
+    """The rows of a list beside the composer, such as `drafts`."""
+    return page.locator(f"[data-panel={name}] .row")
+
+
+def tab_count(page, name):
+    return page.locator(f"[data-tab={name}] .tab-count")
+
+
+def press_in_menu(update, name):
+    """Open the menu of an update, and press the button."""
+    update.locator(".menu summary").click()
+    update.get_by_role("button", name=name, exact=True).click()
 
 
 def bodies(stack, blog):

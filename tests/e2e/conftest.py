@@ -12,7 +12,9 @@ MAIL_PORT = free_port()  # of the mail server; test_teams.py has it
 def stack():
     """The whole product, started once for the tests that leave it as they found it."""
     mail = f"smtp://127.0.0.1:{MAIL_PORT}"
-    with Stack(EMBED_ORIGINS=f"http://localhost:{FOREIGN_PORT}", EMAIL_URL=mail) as stack:
+    with Stack(
+        EMBED_ORIGINS=f"http://localhost:{FOREIGN_PORT}", EMAIL_URL=mail, EXAMPLES="1"
+    ) as stack:
         yield stack
 
 

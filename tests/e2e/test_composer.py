@@ -34,21 +34,24 @@ def test_a_chinese_title_makes_an_address_too(stack, desk, errors):
     errors.clear()
 
 
-def test_escape_closes_a_confirmation_and_returns_the_focus(stack, blog, desk):
+def test_a_menu_is_used_by_keyboard_and_escape_returns_the_focus(stack, blog, desk):
     post(stack, blog, "To stay")
-    delete = updates(desk).locator(".confirm summary")
-    delete.click()
-    confirm = desk.get_by_role("button", name="Delete update")
-    confirm.focus()
-    desk.keyboard.press("Escape")
-    expect(confirm).to_be_hidden()
+    menu = updates(desk).locator(".menu summary")
+    menu.press("Enter")
+    for item in ("Pin", "Mark as key event"):
+        desk.keyboard.press("ArrowDown")
+        expect(updates(desk).get_by_role("button", name=item, exact=True)).to_be_focused()
+    desk.keyboard.press("ArrowUp")
+    desk.keyboard.press("ArrowUp")
+    delete = updates(desk).get_by_role("button", name="Delete")
     expect(delete).to_be_focused()
-    end = desk.locator(".confirm summary").filter(has_text="End coverage")
-    end.click()
-    expect(desk.get_by_role("button", name="End coverage now")).to_be_visible()
     desk.keyboard.press("Escape")
-    expect(desk.get_by_role("button", name="End coverage now")).to_be_hidden()
-    expect(end).to_be_focused()
+    expect(delete).to_be_hidden()
+    expect(menu).to_be_focused()
+    menu.click()
+    expect(delete).to_be_visible()
+    text_field(desk).click()
+    expect(delete).to_be_hidden()
     expect(contents(desk)).to_have_text(["To stay"])
 
 
@@ -85,14 +88,11 @@ def test_an_error_goes_when_its_field_is_corrected(desk, errors):
 
 def test_a_server_that_refuses_is_not_called_unreachable(stack, desk, errors):
     refuse = {"status": 403, "content_type": "text/html", "body": "<h1>Forbidden</h1>"}
-    for path in ("**/preview/", "**/about/"):
-        desk.route(path, lambda route: route.fulfill(**refuse))
+    desk.route("**/preview/", lambda route: route.fulfill(**refuse))
+    desk.get_by_role("button", name="Preview").click()
     text_field(desk).fill("**Landed**")
     said = desk.locator("[data-preview]").get_by_role("status")
     expect(said).to_have_text("The preview is out of date: the server rejected the request.")
-    desk.get_by_text("End coverage", exact=True).click()
-    desk.get_by_role("button", name="End coverage now").click()
-    expect(desk.locator("[data-said-of-coverage]")).to_have_text("The server rejected this.")
     desk.unroute("**/preview/")
     # A login in another tab has changed the token, and a logout followed.
     desk.context.clear_cookies()

@@ -148,9 +148,8 @@ def test_the_chat_beside_a_blog_shows_its_field_with_or_without_messages(stack, 
         f"blog = LiveBlog.objects.get(slug={blog!r}); blog.chat = True; blog.save()"
     )
     page.goto(f"http://{stack.address}/liveblog/{blog}/")
-    page.get_by_text("Join the chat").click()
-    page.locator(".beside iframe").scroll_into_view_if_needed()
-    page.frame_locator(".beside iframe").locator("[data-status]").wait_for()  # it loads lazily
+    page.get_by_role("link", name="Join the chat").click()
+    page.frame_locator("[data-chat-frame]").locator("[data-status]").wait_for()
     chat = page.frame(url="**/chat/**")
     is_live(chat)
 

@@ -11,9 +11,13 @@ from tests.e2e.browsing import (
     bodies,
     contents,
     log_in,
+    open_tab,
     post,
+    press_in_menu,
     publish,
+    rows,
     sending,
+    tab_count,
     text_field,
     updates,
 )
@@ -179,8 +183,9 @@ def conflict(stack, blog, desk, errors):
     text_field(desk).fill("My text")
     desk.get_by_role("button", name="Publish changes").click()
     panel = desk.locator("[data-conflict]")
-    expect(panel.get_by_text("Their text")).to_be_visible()
-    expect(panel.get_by_text("My text")).to_be_visible()
+    expect(panel.locator("[data-changes] del")).to_have_text("Their")
+    expect(panel.locator("[data-changes] ins")).to_have_text("My")
+    expect(panel.locator("[data-changes=body]")).to_contain_text(" text")
     assert bodies(stack, blog) == "Their text"
     yield panel
     assert all("409" in error for error in errors)
@@ -189,7 +194,7 @@ def conflict(stack, blog, desk, errors):
 
 def test_a_conflict_can_be_settled_by_mine(stack, blog, desk, conflict):
     text_field(desk).fill("My text and theirs")
-    expect(conflict.get_by_text("My text and theirs")).to_be_visible()
+    expect(conflict.locator("[data-changes] ins")).to_have_text(["My", " and theirs"])
     conflict.get_by_role("button", name="Keep mine").click()
     expect(conflict).to_be_hidden()
     expect(sending(desk)).to_contain_text("It replaces the current one when you publish it.")
@@ -263,6 +268,24 @@ def test_a_deletion_is_noticed_while_the_update_is_edited(stack, blog, desk):
     expect(contents(desk)).to_have_text(["My text"])
 
 
+def test_the_deletion_of_a_draft_is_noticed_and_its_undoing_too(stack, blog, desk):
+    text_field(desk).fill("Half a thought")
+    desk.get_by_role("button", name="Save draft").click()
+    open_tab(desk, "drafts").get_by_role("link", name="Edit").click()
+    expect(text_field(desk)).to_have_value("Half a thought")
+    text_field(desk).fill("A whole thought")
+    change(stack, blog, "row.delete()")
+    expect(sending(desk)).to_have_text("This update was deleted while you were editing it.")
+    expect(text_field(desk)).to_be_focused()
+    expect(rows(desk, "drafts")).to_have_count(0)
+    open_tab(desk, "deleted").get_by_role("button", name="Restore").click()
+    expect(desk.locator("[data-conflict]")).to_be_hidden()
+    expect(text_field(desk)).to_have_value("A whole thought")
+    publish(desk)
+    expect(sending(desk)).to_have_text("Published.")
+    assert bodies(stack, blog) == "A whole thought"
+
+
 def test_a_draft_is_listed_and_published_later(stack, blog, desk, browser):
     with browser.new_context() as context:
         reader = context.new_page()
@@ -271,14 +294,17 @@ def test_a_draft_is_listed_and_published_later(stack, blog, desk, browser):
         desk.get_by_role("button", name="Save draft").click()
         expect(sending(desk)).to_have_text("Draft saved. It is not visible to readers.")
         expect(text_field(desk)).to_have_value("")
-        desk.locator("[data-drafts]").get_by_role("link", name="Half a thought").click()
-        desk.wait_for_url("**/edit/?update=*")
+        expect(tab_count(desk, "drafts")).to_have_text("1")
+        draft = open_tab(desk, "drafts").filter(has_text="Half a thought")
+        draft.get_by_role("link", name="Edit").click()
+        desk.wait_for_url("**/edit/?tab=drafts&update=*")
         expect(desk.get_by_role("heading", name="Edit draft")).to_be_visible()
         text_field(desk).fill("A whole thought")
         expect(updates(reader)).to_have_count(0)
         publish(desk)
         expect(contents(reader)).to_have_text(["A whole thought"])
-    expect(desk.locator("[data-drafts]")).to_be_hidden()
+    expect(tab_count(desk, "drafts")).to_have_text("0")
+    expect(desk.get_by_text("No drafts.")).to_be_visible()
     assert bodies(stack, blog) == "A whole thought"
 
 
@@ -290,13 +316,14 @@ def test_a_press_among_the_drafts_counts_although_another_one_changes(stack, blo
     )
     text_field(desk).fill("Half a thought")
     desk.get_by_role("button", name="Save draft").click()
-    drafts = desk.locator("[data-drafts]")
-    drafts.locator("li", has_text="Half").get_by_text("Delete", exact=True).click()
-    drafts.get_by_role("link", name="Half a thought").hover()
+    drafts = open_tab(desk, "drafts")
+    half = drafts.filter(has_text="Half")
+    half.locator(".menu summary").click()
+    half.get_by_role("link", name="Edit").hover()
     desk.mouse.down()
     change(stack, blog, "row.body = 'Another, changed'; row.save()")
-    expect(drafts.get_by_role("link", name="Another, changed")).to_be_visible()
-    expect(drafts.get_by_role("button", name="Delete update")).to_be_visible()
+    expect(drafts.filter(has_text="Another, changed")).to_be_visible()
+    expect(half.get_by_role("button", name="Delete")).to_be_visible()
     desk.mouse.up()
     expect(text_field(desk)).to_have_value("Half a thought")
 
@@ -307,14 +334,14 @@ def test_a_scheduled_time_is_the_editors_own(stack, blog, desk):
     desk.get_by_label("Publish at").fill("2100-01-01T00:00")
     desk.get_by_role("button", name="Schedule").click()
     expect(sending(desk)).to_have_text("Scheduled. It is not visible to readers until then.")
-    row = desk.locator("[data-drafts] li")
+    row = open_tab(desk, "scheduled")
     expect(row.get_by_text("Scheduled")).to_be_visible()
     expect(row.locator("time")).to_have_attribute("datetime", "2099-12-31T18:30:00+00:00")
     expect(row.locator("time")).to_contain_text("00:00")
-    row.get_by_role("link", name="Happy new year").click()
+    row.get_by_role("link", name="Edit").click()
     expect(desk.get_by_label("Publish at")).to_have_value("2100-01-01T00:00")
-    row.get_by_text("Delete", exact=True).click()
-    row.get_by_role("button", name="Delete update").click()
+    expect(desk.locator("[data-later]")).to_contain_text("Jan 1, 2100")
+    press_in_menu(row, "Delete")
     expect(row).to_have_count(0)
 
 
@@ -354,35 +381,58 @@ def test_saving_a_scheduled_draft_keeps_its_time(stack, blog, desk):
     desk.get_by_role("button", name="Save draft").click()
     # A new update is not scheduled by that, and the page says so.
     expect(sending(desk)).to_have_text("Draft saved. It is not scheduled.")
-    draft = desk.locator("[data-drafts] li")
+    draft = open_tab(desk, "drafts")
     expect(draft.get_by_text("Draft", exact=True)).to_be_visible()
-    draft.get_by_role("link", name="Happy new year").click()
+    draft.get_by_role("link", name="Edit").click()
+    expect(text_field(desk)).to_have_value("Happy new year")
     later(desk, "2100-01-01T00:00")
     desk.get_by_role("button", name="Schedule").click()
     expect(sending(desk)).to_contain_text("Scheduled.")
 
-    draft.get_by_role("link", name="Happy new year").click()
-    desk.wait_for_url("**/edit/?update=*")
+    scheduled = open_tab(desk, "scheduled")
+    scheduled.get_by_role("link", name="Edit").click()
+    expect(text_field(desk)).to_have_value("Happy new year")
     text_field(desk).fill("A happy new year")
     desk.get_by_role("button", name="Save draft").click()
     expect(sending(desk)).to_contain_text("Scheduled.")
-    expect(draft.get_by_role("link", name="A happy new year")).to_be_visible()
-    expect(draft.get_by_text("Scheduled", exact=True)).to_be_visible()
+    expect(scheduled.filter(has_text="A happy new year")).to_be_visible()
     # It loses its time when that is removed.
-    draft.get_by_role("link", name="A happy new year").click()
-    desk.wait_for_url("**/edit/?update=*")
+    scheduled.get_by_role("link", name="Edit").click()
+    expect(text_field(desk)).to_have_value("A happy new year")
+    desk.locator("[data-later]").click()
     desk.get_by_label("Publish at").fill("")
     desk.get_by_role("button", name="Save draft").click()
     expect(sending(desk)).to_have_text("Draft saved. It is not visible to readers.")
-    expect(draft.get_by_text("Draft", exact=True)).to_be_visible()
+    expect(scheduled).to_have_count(0)
+    expect(open_tab(desk, "drafts").get_by_text("Draft", exact=True)).to_be_visible()
 
 
-def test_a_deletion_needs_no_reload(stack, blog, desk):
-    post(stack, blog, "To be withdrawn")
+def test_a_deletion_needs_no_reload_and_can_be_undone(stack, blog, desk, browser):
+    post(stack, blog, "To be withdrawn", "--pinned")
+    post(stack, blog, "To stay")
     desk.evaluate("window.sameDocument = true")
-    updates(desk).get_by_text("Delete", exact=True).click()
-    desk.get_by_role("button", name="Delete update").click()
-    expect(updates(desk)).to_have_count(0)
+    with browser.new_context() as context:
+        reader = context.new_page()
+        reader.goto(f"http://{stack.address}/liveblog/{blog}/")
+        expect(contents(reader)).to_have_text(["To be withdrawn", "To stay"])
+        press_in_menu(updates(desk).filter(has_text="withdrawn"), "Delete")
+        expect(contents(desk)).to_have_text(["To stay"])
+        expect(contents(reader)).to_have_text(["To stay"])
+        notice = desk.locator("[data-toast]")
+        expect(notice).to_contain_text("Update deleted.")
+        notice.get_by_role("button", name="Undo").click()
+        # As it was: the first, because it is pinned.
+        expect(contents(desk)).to_have_text(["To be withdrawn", "To stay"])
+        expect(contents(reader)).to_have_text(["To be withdrawn", "To stay"])
+        expect(updates(reader).first.get_by_text("Pinned")).to_be_visible()
+        expect(notice).to_contain_text("Update restored.")
+    # Later it is among those that were deleted.
+    press_in_menu(updates(desk).filter(has_text="To stay"), "Delete")
+    expect(tab_count(desk, "deleted")).to_have_text("1")
+    open_tab(desk, "deleted").get_by_role("button", name="Restore").click()
+    expect(rows(desk, "deleted")).to_have_count(0)
+    open_tab(desk, "posts")
+    expect(contents(desk)).to_have_text(["To be withdrawn", "To stay"])
     assert desk.evaluate("window.sameDocument")
 
 
@@ -400,7 +450,8 @@ def test_without_javascript_the_form_works(stack, blog, desk, browser):
         text_field(plain).fill("My text")
         plain.get_by_role("button", name="Publish changes").click()
         panel = plain.locator("[data-conflict]")
-        expect(panel.get_by_text("Their text")).to_be_visible()
+        expect(panel.locator("[data-changes] del")).to_have_text("Their")
+        expect(panel.locator("[data-changes] ins")).to_have_text("My")
         expect(panel.get_by_role("button")).to_have_count(0)
         plain.get_by_role("button", name="Publish changes").click()
         expect(contents(plain)).to_have_text(["My text"])
@@ -411,6 +462,6 @@ def test_without_javascript_the_form_works(stack, blog, desk, browser):
 def test_a_phone_shows_both_versions_without_sideways_scroll(stack, blog, desk, conflict):
     change(stack, blog, "row.body = 'W' * 300; row.save()")
     desk.get_by_role("button", name="Publish changes").click()
-    expect(conflict.get_by_text("WWW")).to_be_visible()
+    expect(conflict.locator("[data-changes] del")).to_contain_text("WWW")
     width = desk.evaluate("[document.scrollingElement.scrollWidth, innerWidth]")
     assert width[0] <= PHONE["viewport"]["width"] == width[1]

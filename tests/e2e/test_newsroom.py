@@ -10,9 +10,13 @@ from tests.e2e.browsing import (
     bodies,
     contents,
     log_in,
+    open_tab,
     post,
+    press_in_menu,
     publish,
+    rows,
     sending,
+    tab_count,
     text_field,
     updates,
     watch,
@@ -68,34 +72,37 @@ def test_a_contributor_writes_an_editor_publishes_and_all_see_who_is_there(stack
 
     # Without a reload, the editors see that it waits; one opens it, the other sees that.
     for page in (ann, bo):
-        expect(page.get_by_role("link", name="1 draft awaiting review")).to_be_visible()
-        expect(page.locator("[data-drafts]")).to_contain_text("Awaiting review")
-    ann.locator("[data-drafts]").get_by_role("link", name="Half a thought").click()
-    ann.wait_for_url("**/edit/?update=*")
+        expect(page.get_by_role("link", name="Review 1")).to_be_visible()
+        expect(open_tab(page, "review")).to_contain_text("Awaiting review")
+    rows(ann, "review").get_by_role("link", name="Edit").click()
+    expect(text_field(ann)).to_have_value("Half a thought")
     text_field(ann).press_sequentially("A whole one: ")
-    expect(bo.locator("[data-drafts] .mark-busy")).to_have_text("Being edited by Ann")
+    expect(rows(bo, "review").locator(".mark-busy")).to_have_text("Being edited by Ann")
     expect(also_here(bo)).to_contain_text("Ann (editing “Half a thought”)")
     text_field(ann).fill("A whole thought")
     publish(ann)
     expect(contents(reader)).to_have_text(["A whole thought", "The first text"])
     for page in (ann, bo, cleo):
-        expect(page.locator("[data-drafts]")).to_be_hidden()
-        expect(page.locator("[data-waiting]:visible")).to_have_count(0)
-    arrived = bo.locator("article", has_text="A whole thought").get_by_role("link", name="History")
-    expect(arrived).to_have_attribute("href", re.compile(r"/edit/\d+/history/$"))
+        expect(tab_count(page, "review")).to_have_text("0")
+        expect(page.locator("[data-waiting]")).to_have_count(0)
+        open_tab(page, "posts")
+    arrived = bo.locator("article", has_text="A whole thought")
+    arrived.locator(".menu summary").click()
+    history = arrived.get_by_role("link", name="History")
+    expect(history).to_have_attribute("href", re.compile(r"/edit/\d+/history/$"))
     assert bodies(stack, blog) == "The first text|A whole thought"
 
     # Two open the same post: both are told before either saves.
     for page in (ann, bo):
         page.locator("article", has_text="First step").get_by_role("link", name="Edit").click()
         page.wait_for_url("**/edit/?update=*")
-    expect(ann.locator("[data-busy-here]")).to_contain_text("Also opened by Bo.")
-    expect(bo.locator("[data-busy-here]")).to_contain_text("Also opened by Ann.")
+    expect(ann.locator("[data-busy-here]")).to_contain_text("Bo is editing this too.")
+    expect(bo.locator("[data-busy-here]")).to_contain_text("Ann is editing this too.")
     bo.get_by_role("link", name="Cancel").click()
     expect(ann.locator("[data-busy-here]")).to_be_hidden()
 
 
-def test_the_coverage_ends_and_is_reopened_with_a_text_half_written(blog, newsroom):
+def test_the_coverage_ends_and_is_reopened_with_a_text_half_written(stack, blog, newsroom):
     reader, ann = newsroom(), newsroom("Ann")
     reader.clock.install()
     reader.reload()
@@ -103,14 +110,16 @@ def test_the_coverage_ends_and_is_reopened_with_a_text_half_written(blog, newsro
     reader.evaluate("window.sameDocument = true")
     text_field(ann).fill("Half written")
     ann.evaluate("window.sameDocument = true")
-    ann.get_by_text("End coverage", exact=True).click()
-    ann.get_by_role("button", name="End coverage now").click()
+    settings = ann.context.new_page()
+    settings.goto(f"http://{stack.address}/liveblog/{blog}/edit/about/")
+    settings.get_by_text("End coverage", exact=True).click()
+    settings.get_by_role("button", name="End coverage now").click()
     expect(reader.locator("[data-blog=state]")).to_have_text("Coverage ended")
     warning = ann.get_by_text("Open pages show new updates only after some minutes.")
     expect(warning).to_be_visible()
-    ann.get_by_role("button", name="Reopen coverage").click()
+    settings.goto(f"http://{stack.address}/liveblog/{blog}/edit/about/")
+    settings.get_by_role("button", name="Reopen coverage").click()
     expect(warning).to_be_hidden()
-    expect(ann.get_by_text("End coverage", exact=True)).to_be_visible()
     expect(ann.locator("[data-blog=state]")).to_have_text("Live coverage")
     expect(text_field(ann)).to_have_value("Half written")
     assert ann.evaluate("window.sameDocument")
@@ -135,10 +144,12 @@ def test_a_text_comes_back_from_the_history_and_nothing_typed_is_lost(stack, blo
     # The new update that was begun before is in the form again.
     expect(text_field(ann)).to_have_value("A new update, begun")
     expect(contents(ann)).to_have_text(["The second text"])
-    update.get_by_role("button", name="Pin", exact=True).click()
-    expect(update.get_by_role("button", name="Unpin")).to_be_visible()
+    press_in_menu(update, "Pin")
+    expect(update.get_by_text("Pinned", exact=True)).to_be_visible()
     expect(text_field(ann)).to_have_value("A new update, begun")
 
+    update.locator(".menu summary").click()
+    expect(update.get_by_role("button", name="Unpin")).to_be_visible()
     update.get_by_role("link", name="History").click()
     expect(ann.locator(".past del")).to_have_text(" first")
     expect(ann.locator(".past ins")).to_have_text(" second")

@@ -170,7 +170,7 @@ def test_a_browser_reads_and_gets_a_post_and_its_console_stays_silent(stack, ngi
     expect(connection(page)).to_have_text("Live")
     stack.post(blog, "Through nginx and CSP")
     expect(contents(page)).to_have_text(["Through nginx and CSP"])
-    for path in ("/", "/accounts/login/", "/admin/login/", "/try/", "/chat/moon/"):
+    for path in ("/", "/accounts/login/", "/admin/login/", "/chat/moon/"):
         page.goto(f"http://{nginx.address}{path}")
         page.wait_for_load_state()
 
@@ -494,14 +494,17 @@ def test_too_many_sockets_of_one_address_are_answered_429(strict, blog):
         sockets.enter_context(connect(url, source_address=("127.0.0.5", 0), **options))
 
 
-def test_guessing_passwords_is_answered_429(nginx):
+@pytest.mark.parametrize(
+    ("path", "address"), [("/accounts/login/", "127.0.0.6"), ("/accounts/reset/", "127.0.0.61")]
+)
+def test_guessing_passwords_is_answered_429(nginx, path, address):
     answers = []
     for _ in range(30):  # one more is allowed every 5 s
         connection = http.client.HTTPConnection(
-            "127.0.0.1", nginx.port, timeout=PATIENCE, source_address=("127.0.0.6", 0)
+            "127.0.0.1", nginx.port, timeout=PATIENCE, source_address=(address, 0)
         )
         with contextlib.closing(connection):
-            connection.request("POST", "/accounts/login/", body=b"username=a&password=b")
+            connection.request("POST", path, body=b"username=a&password=b")
             answers.append(connection.getresponse().status)
     assert answers[0] == 403 and answers[-1] == 429
 

@@ -163,7 +163,9 @@ def test_a_photograph_that_the_server_would_refuse_is_made_smaller_first(desk):
 
 def test_the_preview_follows_the_text(desk, errors):
     preview = desk.locator("[data-preview]")
-    expect(preview).to_have_attribute("open", "")
+    toggle = desk.get_by_role("button", name="Preview")
+    expect(preview).to_be_hidden()
+    toggle.click()
     text_field(desk).press_sequentially("Some **bold** text")
     expect(shown(desk).locator("strong")).to_have_text("bold")
     desk.get_by_label("Headline").fill("News")
@@ -176,12 +178,14 @@ def test_the_preview_follows_the_text(desk, errors):
     desk.context.set_offline(False)
     expect(shown(desk).locator("em")).to_have_text("offline")
     expect(preview.get_by_role("status")).to_have_text("")
-    preview.locator("summary").click()
-    desk.reload()  # the text was kept
+    desk.reload()  # the text was kept, and that there is a preview
     expect(text_field(desk)).to_have_value("Written *offline*")
-    expect(preview).not_to_have_attribute("open", "")
-    preview.locator("summary").click()
     expect(shown(desk).locator("em")).to_have_text("offline")
+    toggle.click()
+    expect(preview).to_be_hidden()
+    desk.reload()
+    expect(toggle).to_have_attribute("aria-pressed", "false")
+    expect(preview).to_be_hidden()
     assert errors and all("DISCONNECTED" in error or "422" in error for error in errors)
     errors.clear()
 

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.browsing import sending, text_field
+from tests.e2e.browsing import open_tab, sending, text_field
 from tests.e2e.stack import Stack
 
 # The last Sundays of October and March: from 03:00 the clocks go back, from 02:00 forward.
@@ -36,7 +36,7 @@ def moments(stack: Stack, blog: str) -> list[str]:
 
 def open_draft(desk: Page) -> None:
     desk.reload()
-    desk.locator("[data-drafts] a", has_text="Later").first.click()
+    open_tab(desk, "scheduled").first.get_by_role("link", name="Edit").click()
     expect(text_field(desk)).to_have_value("Later")
     # The script has come, and shows the time of Berlin.
     expect(desk.get_by_label("Publish at")).to_have_value(REPEATED)
@@ -66,6 +66,7 @@ def test_row_50_a_draft_of_the_repeated_hour_keeps_its_moment(stack, blog, desk,
 def test_row_50_the_other_of_two_moments_can_be_chosen(stack, blog, desk):
     schedule(stack, blog, SECOND)
     open_draft(desk)
+    desk.locator("[data-later]").click()
     which = desk.get_by_label("This time occurs twice because the clocks go back.")
     which.select_option(label="First (UTC+02:00)")
     press_schedule(desk)

@@ -62,6 +62,11 @@ def top_of(article):
     return article.bounding_box()["y"]
 
 
+def choose(page, current, order):
+    page.locator("summary", has_text=current).click()
+    page.get_by_role("link", name=order).click()
+
+
 def test_the_coverage_ends_and_begins_anew(stack, blog, page):
     # No timer runs, so that a socket or a poll that takes its time is not tried again.
     page.clock.install()
@@ -91,7 +96,7 @@ def test_the_coverage_ends_and_begins_anew(stack, blog, page):
 def test_the_order_is_remembered_and_new_posts_wait_below(stack, blog, page):
     write(stack, blog, "[post(f'Post {n}') for n in range(20)]")
     open_live(page, stack, blog)
-    page.get_by_role("link", name="Oldest first").click()
+    choose(page, "Newest", "Oldest first")
     expect(updates(page).first).to_contain_text("Post 0")
     page.goto(address(stack, blog))
     expect(page).to_have_url(re.compile("order=oldest$"))
@@ -108,10 +113,100 @@ def test_the_order_is_remembered_and_new_posts_wait_below(stack, blog, page):
     page.goto(f"{address(stack, blog)}#{updates(page).first.get_attribute('id')}")
     assert "order" not in page.url
     page.goto(f"{address(stack, blog)}?order=oldest")
-    page.get_by_role("link", name="Newest first").click()
+    choose(page, "Oldest", "Newest first")
     page.goto(address(stack, blog))
     expect(updates(page).first).to_contain_text("News")
     assert "order" not in page.url
+
+
+OLD = """
+from datetime import UTC, datetime
+with transaction.atomic():
+    for n in range(120):
+        post(f"Post {n}.", created=datetime(2026, 1, 1 + n // 30, 12, n % 60, tzinfo=UTC))
+print(rows.get(body="Post 40.").pk)
+"""
+
+
+def test_older_posts_are_loaded_below_and_followed_like_all_others(stack, blog, page):
+    pk = write(stack, blog, OLD).strip()
+    open_live(page, stack, blog)
+    days = page.locator(".day")
+    expect(days).to_have_text(["Sunday, January 4, 2026", "Saturday, January 3, 2026"])
+    older = page.get_by_role("link", name="Older updates")
+    # What changes while the older page is on its way is neither lost nor overwritten.
+    page.route("**/*before=*", lambda route: late(route, stack, blog, pk))
+    older.click()
+    expect(updates(page)).to_have_count(100)
+    expect(updates(page).nth(50)).to_be_focused()
+    expect(page.locator(f"#update-{pk}")).to_contain_text("Changed meanwhile")
+    expect(days).to_have_count(4)
+    page.unroute("**/*before=*")
+    older.click()
+    expect(updates(page)).to_have_count(120)
+    expect(older).to_be_hidden()
+    write(stack, blog, "rows.get(body='Post 0.').delete(); post('News of another day')")
+    expect(updates(page)).to_have_count(120)
+    expect(updates(page).first).to_contain_text("News of another day")
+    expect(updates(page).last).to_contain_text("Post 1.")
+    expect(days).to_have_count(5)
+    assert not was_reloaded(page)
+
+
+def late(route, stack, blog, pk):
+    """Answer with the older page as it was before a row on it changed."""
+    answer = route.fetch()
+    write(stack, blog, f"row = rows.get(pk={pk}); row.body = 'Changed meanwhile'; row.save()")
+    route.fulfill(response=answer)
+
+
+def test_days_are_those_of_the_reader(stack, blog, browser):
+    at = "datetime(2027, 1, 1, 23, 30, tzinfo=UTC)"
+    write(stack, blog, f"from datetime import UTC, datetime; post('Late', created={at})")
+    with browser.new_context(timezone_id="Europe/Berlin", locale="en") as context:
+        page = context.new_page()
+        page.goto(address(stack, blog))
+        expect(page.locator(".day")).to_have_text("Saturday, January 2, 2027")
+        expect(page.locator("article time").first).to_have_text(re.compile("^00:30"))
+
+
+def test_the_tab_counts_what_nobody_has_seen(stack, blog, page):
+    write(stack, blog, "[post(f'Post {n}') for n in range(20)]")
+    open_live(page, stack, blog)
+    expect(page).to_have_title("To the Moon")
+    page.evaluate("scrollTo({ top: 900, behavior: 'instant' })")
+    write(stack, blog, "post('One'); post('Two')")
+    expect(page).to_have_title("(2) To the Moon")
+    write(stack, blog, "blog.title = 'To Mars'; blog.save()")
+    expect(page).to_have_title("(2) To Mars")
+    page.evaluate("scrollTo({ top: 0, behavior: 'instant' })")
+    expect(page).to_have_title("To Mars")
+
+
+SHARING = """
+window.shared = [];
+navigator.share = async (what) => void shared.push(what);
+Object.defineProperty(navigator, "clipboard", { value: {
+  writeText: async (text) => void shared.push(text),
+} });
+"""
+
+
+def test_a_post_is_shared_by_its_menu(stack, blog, page):
+    page.add_init_script(SHARING)
+    pk = write(stack, blog, "post('Another'); print(post('Hello', headline='Lift-off').pk)").strip()
+    open_live(page, stack, blog)
+    link = f"{address(stack, blog)}{pk}/"
+    updates(page).first.get_by_role("button", name="Share").click()
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.get_by_role("status").filter(has_text="Link copied")).to_be_attached()
+    assert page.evaluate("shared") == [link]
+    page.keyboard.press("Escape")
+    expect(page.locator("#share-menu")).to_be_hidden()
+    page.goto(link)
+    page.get_by_role("button", name="Share").click()
+    page.get_by_role("button", name="Share…").click()
+    assert page.evaluate("shared") == [{"title": "Lift-off · To the Moon", "url": link}]
 
 
 def test_the_key_events_follow_and_jump(stack, blog, page):
@@ -175,12 +270,12 @@ def test_times_say_how_long_ago_and_tick(stack, blog, page):
     page.goto(f"{address(stack, blog)}{pk}/")
     time = page.locator("time").first
     page.clock.fast_forward("10:00")
-    expect(time).to_have_text(re.compile(r"^1\d min\. ago$"))
+    expect(time).to_have_text(re.compile(r"^\d\d:\d\d · 1\d min\. ago$"))
     expect(time).to_have_attribute("title", re.compile(r"20\d\d at \d+:\d\d:\d\d"))
     page.emulate_media(media="print")
     expect(time).to_have_text(re.compile(r"^\d\d:\d\d · \w+.\d+"))  # on paper "ago" says nothing
     page.emulate_media(media="screen")
-    expect(time).to_have_text(re.compile(r"^1\d min\. ago$"))
+    expect(time).to_have_text(re.compile(r"^\d\d:\d\d · 1\d min\. ago$"))
     page.clock.fast_forward("30:00:00")
     expect(time).to_have_text(re.compile(r"^\d\d:\d\d · \w+.\d+"))
 

@@ -291,6 +291,17 @@ describe("a conflict", () => {
     assert.deepEqual(new Desk({ update: 7 }).press().do(gone(7)).effects, []);
   });
 
+  test("a deletion that is undone leaves the form with a change of the update", () => {
+    const gone = { type: "deleted", current: { id: 7, action: "deleted" } };
+    const desk = new Desk({ update: 7, version: 3 }).type("mine");
+    assert.deepEqual(desk.do({ type: "restored", id: 7, version: 5 }).effects, []);
+    desk.do(gone).do({ type: "restored", id: 8, version: 5 });
+    assert.deepEqual(desk.effects, []);
+    assert.equal(desk.do({ type: "restored", id: 7, version: 5 }).effect("conflict").conflict, null);
+    assert.equal(desk.said, "back");
+    assert.deepEqual([desk.press().sent.update, desk.sent.version], [7, 5]);
+  });
+
   test("dropping mine fills the form with the newest version", () => {
     const desk = met().do({ type: "theirs" });
     assert.equal(desk.effect("fill").fill.body, "theirs");

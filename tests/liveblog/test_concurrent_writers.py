@@ -89,6 +89,43 @@ for _ in range(4):
 for _ in range(4):
     os.wait()
 """
+# Four managers remove each other, and four users open one link. Prints who is left, and who joined.
+TEAM = """
+import os
+import proj.settings, django; django.setup()
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.db import connection
+from liveblog.models import LiveBlog, Membership
+from liveblog.teams.invitations import VoidInvitation, accept, invite, path_of
+from liveblog.teams.memberships import LastManager, remove
+
+blog = LiveBlog.objects.get(slug="busy")
+users = [User.objects.create(username=f"user {number}") for number in range(8)]
+managers, others = users[:4], users[4:]
+rows = [Membership.objects.create(blog=blog, user=user, role="manager") for user in managers]
+chief = User.objects.create_superuser("chief")
+token = path_of(invite(blog, chief, "editor")).split("/")[2]
+connection.close()
+for number in range(4):
+    if os.fork() == 0:
+        try:
+            for away in (1, 2, 3):
+                try:
+                    remove(blog, rows[(number + away) % 4].pk, managers[number])
+                except (LastManager, Membership.DoesNotExist, PermissionDenied):
+                    pass
+            try:
+                accept(token, others[number])
+            except VoidInvitation:
+                pass
+        except BaseException as error:
+            print(repr(error), flush=True)
+        os._exit(0)
+for _ in range(4):
+    os.wait()
+print(*blog.team.values_list("role", flat=True))
+"""
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -135,3 +172,8 @@ def test_publishers_at_once_publish_each_update_once(database, tmp_path):
     # A second time would have taken a revision of its own.
     assert head == 10
     assert sorted(standing) == list(range(1, 11))
+
+
+def test_managers_who_remove_each_other_leave_one_and_a_link_admits_one(database, tmp_path):
+    finish(start(PREPARE, database, tmp_path))
+    assert finish(start(TEAM, database, tmp_path)).split() == ["manager", "editor"]

@@ -2,7 +2,7 @@
 
 import json
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from xml.etree import ElementTree
 
@@ -240,6 +240,11 @@ class TestStructuredData:
         post(f'![a]({picture} "At noon | Jo Lee")')
         item, _ = self.data(client)["liveBlogUpdate"]
         assert item["image"]["creditText"] == "Jo Lee" and item["articleBody"] == "At noon Jo Lee"
+
+    def test_an_announced_start_is_that_of_the_coverage(self, client, blog):
+        blog.state, blog.starts_at = "upcoming", datetime(2027, 5, 1, 12, 30, tzinfo=UTC)
+        blog.save()
+        assert self.data(client)["coverageStartTime"] == "2027-05-01T12:30:00.000Z"
 
     def test_it_says_when_the_coverage_ended_and_a_post_was_edited(self, client, blog, post):
         update = post("Before")

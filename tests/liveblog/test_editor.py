@@ -9,6 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from liveblog.models import BlogUpdate, LiveBlog
+from liveblog.stream.frames import replay_frame
 from tests.liveblog.test_views import Tags, client_who_may, text_of
 
 pytestmark = pytest.mark.django_db
@@ -39,6 +40,13 @@ def ask(client, data, address=EDITOR):
     assert response["Content-Type"] == "application/json", text_of(response)
     assert "no-store" in response["Cache-Control"]
     return response.status_code, response.json()
+
+
+def listed(client, name, query=""):
+    """The ids of the updates in a list of the page, in its order."""
+    desk = client.get(f"{EDITOR}?{query}").context["desk"]
+    found = next(each for each in [*desk.lists, desk.found] if each and each.name == name)
+    return [row.update.pk for row in found.rows]
 
 
 class TestScripts:
@@ -204,7 +212,7 @@ class TestDrafts:
     def test_a_draft_is_kept_and_published_later(self, editor, blog):
         status, ack = ask(editor, {"body": "One", "action": "draft", "key": "a"})
         assert (status, ack["action"], ack["revision"]) == (200, "drafted", None)
-        assert [entry.row.pk for entry in editor.get(EDITOR).context["hidden"]] == [ack["id"]]
+        assert listed(editor, "drafts") == [ack["id"]]
         data = {"body": "Two", "version": ack["version"], "key": "b"}
         status, ack = ask(editor, data, f"{EDITOR}?update={ack['id']}")
         assert (ack["action"], ack["revision"]) == ("created", 1)
@@ -247,7 +255,111 @@ class TestDrafts:
         assert (status, ack["action"], ack["revision"]) == (200, "deleted", None)
         blog.refresh_from_db()
         assert blog.revision == 0
-        assert not editor.get(EDITOR).context["hidden"]
+        assert listed(editor, "drafts") == []
+
+
+class TestLists:
+    @pytest.fixture
+    def rows(self, blog):
+        texts = [
+            {"headline": "The Eagle", "body": "has landed"},
+            {"body": "A fuel alarm", "author": "Jo Eagle"},
+            {"body": "An eagle, not seen yet", "draft": True},
+            {"body": "Another eagle"},
+        ]
+        rows = [BlogUpdate.objects.create(blog=blog, **text) for text in texts]
+        rows[3].delete()
+        return [row.pk for row in rows]
+
+    def test_the_search_finds_all_updates_with_every_word(self, editor, rows):
+        eagle, alarm, draft, _ = rows
+        assert listed(editor, "found", "q=EAGLE") == [draft, alarm, eagle]
+        assert listed(editor, "found", "q=eagle+alarm") == [alarm]
+        assert listed(editor, "found", "q=%25") == []
+        page = text_of(editor.get(f"{EDITOR}?q=%3Cb%3E"))
+        assert "0 updates with “&lt;b&gt;”" in page and "Nothing was found." in page
+
+    def test_a_list_has_pages_and_an_unknown_page_is_the_nearest(self, editor, blog):
+        rows = [
+            BlogUpdate.objects.create(blog=blog, body="Draft", draft=True).pk for _ in range(52)
+        ]
+        assert listed(editor, "drafts", "tab=drafts") == rows[:1:-1]
+        assert listed(editor, "drafts", "tab=drafts&page=2") == rows[1::-1]
+        for page in ("99", "x", "0", "9" * 30):
+            assert listed(editor, "drafts", f"tab=drafts&page={page}")
+        assert 'rel="next"' in text_of(editor.get(f"{EDITOR}?tab=drafts"))
+        # The page is that of the list that is open.
+        assert listed(editor, "drafts", "tab=review&page=2") == rows[:1:-1]
+
+    def test_scripts_get_the_lists_without_the_stream(self, editor, rows):
+        lists = text_of(editor.get(f"{EDITOR}?part=lists"))
+        assert "An eagle, not seen yet" in lists and "has landed" not in lists
+        found = text_of(editor.get(f"{EDITOR}?part=found&q=eagle"))
+        assert "has landed" in found and "data-list" not in found
+
+    def test_scripts_get_an_update_to_edit(self, editor, rows):
+        def opened(client, pk):
+            response = client.get(f"{EDITOR}?update={pk}", headers=JSON)
+            return response.status_code, response.json()
+
+        status, frame = opened(editor, rows[0])
+        assert (status, frame["body"], frame["version"], frame["draft"]) == (
+            *(200, "has landed", 1),
+            False,
+        )
+        assert opened(editor, rows[2])[1]["draft"] is True
+        assert opened(editor, rows[3])[1]["action"] == "deleted"
+        assert "Another" not in str(opened(editor, rows[3]))
+        assert opened(editor, 999)[0] == 404
+        assert opened(client_who_may("add"), rows[0])[0] == 403
+        assert opened(Client(), rows[2])[0] == 401
+
+
+class TestRestoring:
+    def test_a_deletion_is_undone_at_the_same_place_with_a_new_revision(self, editor, blog, update):
+        update.pinned = True
+        update.save()
+        ask(editor, {"delete": update.pk, "version": 2})
+        data = {"restore": update.pk, "version": 3, "pinned": "on", "key": "r"}
+        for _ in range(2):  # the second is the same
+            status, ack = ask(editor, data)
+            assert (status, ack["action"], ack["revision"]) == (200, "restored", 4)
+        row = blog.updates.get()
+        assert (row.deleted, row.pinned, row.key_event, row.body) == (False, True, False, "Before")
+        assert (row.created, row.edited, row.created_revision) == (update.created, None, 1)
+        assert [u["id"] for u in replay_frame(row.blog, 3)["updates"]] == [row.pk]
+        assert listed(editor, "deleted") == []
+        # The history has the deleted text once.
+        assert [past.body for past in row.past.all()] == ["Before"]
+
+    def test_what_is_not_deleted_or_was_changed_meanwhile_stays(self, editor, update):
+        assert ask(editor, {"restore": update.pk})[1]["action"] == "unchanged"
+        update.delete()
+        assert ask(editor, {"restore": update.pk, "version": 1})[0] == 409
+        assert "Update restored." in text_of(
+            editor.post(EDITOR, {"restore": update.pk}, follow=True)
+        )
+
+    def test_a_draft_is_a_draft_again_and_never_published_by_that(self, editor, blog):
+        now = timezone.now()
+        for moment, wanted in [
+            (None, None),
+            (now - timedelta(1), None),
+            (now + timedelta(1), now + timedelta(1)),
+        ]:
+            draft = BlogUpdate.objects.create(
+                blog=blog, body="Draft", draft=True, publish_at=moment
+            )
+            draft.delete()
+            assert ask(editor, {"restore": draft.pk})[1]["action"] == "restored"
+            draft.refresh_from_db()
+            assert (draft.draft, draft.deleted, draft.publish_at) == (True, False, wanted)
+
+    def test_it_takes_the_right_to_delete_and_for_a_post_to_publish(self, blog, update):
+        update.delete()
+        for verbs in (("add", "change"), ("add", "delete"), ("publish", "change")):
+            assert ask(client_who_may(*verbs), {"restore": update.pk})[0] == 403
+        assert ask(client_who_may("delete", "publish"), {"restore": update.pk})[0] == 200
 
 
 class TestAdmin:

@@ -13,7 +13,7 @@ from django.test import Client
 
 from liveblog.editing.roles import GROUPS, rights_of
 from liveblog.models import BlogUpdate, LiveBlog
-from tests.liveblog.test_editor import EDITOR, ask
+from tests.liveblog.test_editor import EDITOR, ask, listed
 from tests.liveblog.test_views import Tags, client_who_may, text_of
 
 pytestmark = pytest.mark.django_db
@@ -219,12 +219,17 @@ class TestEditors:
         ask(editor, data, f"{EDITOR}?update={row.pk}")
         assert blog.updates.get().review
 
-    def test_what_waits_stands_first(self, contributor, editor, blog):
-        ask(contributor, {"body": "Waits", "action": "draft"})
-        draft_of(editor, blog)
-        draft_of(editor, blog, publish_at=LATER)
-        hidden = editor.get(EDITOR).context["hidden"]
-        assert [entry.row.review for entry in hidden] == [True, False, False]
+    def test_what_waits_stands_in_a_list_of_its_own(self, contributor, editor, blog):
+        waits = ask(contributor, {"body": "Waits", "action": "draft"})[1]["id"]
+        draft, scheduled = draft_of(editor, blog), draft_of(editor, blog, publish_at=LATER)
+        assert listed(editor, "review") == [waits]
+        assert listed(editor, "drafts") == [draft.pk]
+        assert listed(editor, "scheduled") == [scheduled.pk]
+        tabs = {
+            tag["data-tab"]: tag for tag in Tags(editor.get(EDITOR)).all("a", **{"class": "tab"})
+        }
+        assert list(tabs) == ["posts", "drafts", "scheduled", "review", "deleted"]
+        assert "hidden" in tabs["deleted"] and tabs["posts"]["aria-current"] == "true"
 
     def test_do_all_that_the_page_has(self, editor, blog):
         ack = ask(editor, {"body": "One"})[1]

@@ -37,6 +37,7 @@ def blog():
     BlogUpdate.objects.create(blog=blog, body="Later", publish_at=later)
     BlogUpdate.objects.create(blog=blog, body="**Last**", headline="<Last>")
     blog.state, blog.chat = "ended", True
+    blog.starts_at = timezone.now() - timedelta(days=1)
     blog.save()
     return blog
 
@@ -76,6 +77,12 @@ def test_an_import_makes_an_equal_blog_with_revisions_of_its_own(blog, bring):
     revisions = copied.updates.visible().order_by("pk").values_list("revision", flat=True)
     assert list(revisions) == [1, 2] and copied.revision == 2
     assert copied.updates.hidden().count() == 2
+
+
+def test_an_export_of_a_release_without_a_field_is_imported(exported, bring):
+    del exported["blog"]["starts_at"]
+    bring(exported, "--slug", "copy")
+    assert LiveBlog.objects.get(slug="copy").starts_at is None
 
 
 @pytest.fixture

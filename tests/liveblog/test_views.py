@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 
 import pytest
@@ -76,18 +77,32 @@ def client_who_may(*verbs):
 
 
 class TestIndex:
-    def test_lists_every_blog_with_its_state_live_ones_first(self, client, blog):
-        LiveBlog.objects.create(slug="over", title="Over", state="ended")
-        page = text_of(client.get("/"))
-        assert page.index("Demo &amp; more") < page.index("Over")
-        assert "Live coverage" in page and "Coverage ended" in page
+    def test_groups_the_blogs_by_state_in_the_order_in_which_they_matter(self, client, blog):
+        day = datetime(2027, 5, 1, 12, tzinfo=UTC)
+        for slug, state, starts_at in [
+            ("over", "ended", None),
+            ("sometime", "upcoming", None),
+            ("later", "upcoming", day + timedelta(days=1)),
+            ("soon", "upcoming", day),
+        ]:
+            LiveBlog.objects.create(slug=slug, title=slug, state=state, starts_at=starts_at)
+        page = client.get("/")
+        parts = [">Live</h2>", "Demo &amp; more", ">Upcoming</h2>", ">soon<", ">later<"]
+        parts += [">sometime<", ">Ended</h2>", ">over<"]
+        assert sorted(parts, key=text_of(page).index) == parts
+        times = [time["datetime"] for time in Tags(page).all("time")]
+        assert times == [day.isoformat(), (day + timedelta(days=1)).isoformat()]
+        assert text_of(page).count("Starts ") == 2
 
-    def test_shows_when_the_last_update_came_a_deleted_one_does_not_count(self, client, post):
+    def test_shows_the_newest_update_of_each_and_no_draft_or_deleted_one(self, client, post):
         assert "No updates yet" in text_of(client.get("/"))
-        kept, gone = post(), post()
+        kept, gone = post("Some *words*"), post("Gone")
+        post("Hidden", draft=True)
         gone.delete()
-        times = Tags(client.get("/")).all("time")
-        assert [time["datetime"] for time in times] == [kept.created.isoformat()]
+        page = client.get("/")
+        assert [time["datetime"] for time in Tags(page).all("time")] == [kept.created.isoformat()]
+        assert ">Some words</span>" in text_of(page)
+        assert "Gone" not in text_of(page) and "Hidden" not in text_of(page)
 
     def test_says_so_when_there_are_none(self, client):
         assert "There are no live blogs yet." in text_of(client.get("/"))
@@ -111,6 +126,29 @@ class TestReader:
         update.save()
         article = text_of(client.get(READER)).split("<template>")[0]
         assert not edited.search(article) and "Corrected" in article
+
+    def test_headings_name_the_days_but_not_above_pinned_updates(self, client, post):
+        rows = [post(), post(), post(pinned=True)]
+        for row, day in zip(rows, (1, 2, 3), strict=True):
+            created = datetime(2027, 5, day, 23, 30, tzinfo=UTC)
+            BlogUpdate.objects.filter(pk=row.pk).update(created=created)
+        page = text_of(client.get(READER))
+        parts = [f'id="update-{rows[2].pk}"', "Sunday, May 2, 2027</h2>"]
+        parts += [f'id="update-{rows[1].pk}"', "Saturday, May 1, 2027</h2>"]
+        assert sorted(parts, key=page.index) == parts and page.count('class="day"') == 2
+        assert "2027年5月2日星期日</h2>" in text_of(client.get(READER + "?lang=zh-hans"))
+
+    def test_an_upcoming_blog_says_when_it_starts(self, client, blog):
+        hidden = 'data-blog="starts_at" hidden>'
+        assert hidden in text_of(client.get(READER))
+        blog.starts_at = datetime(2027, 5, 1, 12, 30, tzinfo=UTC)
+        blog.save()
+        assert hidden in text_of(client.get(READER)), "it is live"
+        blog.state = "upcoming"
+        blog.save()
+        page = text_of(client.get(READER))
+        assert hidden not in page and "12:30 · May 1 UTC" in page
+        assert client.get(JSON).json()["starts_at"] == "2027-05-01T12:30:00.000Z"
 
     def test_newest_first_and_a_pinned_one_on_top(self, client, post):
         old, middle, new = post(pinned=True), post(), post()

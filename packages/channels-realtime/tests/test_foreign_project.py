@@ -236,7 +236,7 @@ def test_both_interface_servers_share_a_group(project):
 @pytest.mark.parametrize(
     ("label", "number", "environ"),
     [
-        ("tests_channels", 7, {}),
+        ("tests_channels", 9, {}),
         ("tests_channels.Live", 2, {"BOARD_LAYER": "asgi_redis.RedisChannelLayer"}),
         ("tests_channels.LiveWithSettings", 1, {"BOARD_START_METHOD": "spawn"}),
         ("tests_names", 81, {}),

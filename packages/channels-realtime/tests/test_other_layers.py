@@ -7,6 +7,7 @@ import json
 
 import pytest
 import redis
+from channels import channel_layers
 from channels.asgi import ChannelLayerWrapper
 from channels.message import Message, pending_message_store
 from channels.sessions import enforce_ordering
@@ -133,15 +134,29 @@ def test_what_needs_our_layer_says_so_in_one_sentence():
         assert "Traceback" not in project.output()
 
 
-def test_readiness_says_in_one_sentence_that_it_needs_our_layer(stock_layer):
-    layer = ChannelLayerWrapper(stock_layer, "default", [])
-    answer = readiness.run_checks(
+def readiness_of(layer):
+    """As in the README."""
+    return readiness.run_checks(
         {
             "redis": lambda: readiness.check_redis(layer),
             "workers": lambda: readiness.check_processes(layer, "worker", "host"),
             "queues": lambda: readiness.check_queues(layer),
         }
     )
+
+
+def test_readiness_says_in_one_sentence_that_it_needs_our_layer(stock_layer):
+    answer = readiness_of(ChannelLayerWrapper(stock_layer, "default", []))
     assert answer["status"] == "failing"
     (sentence,) = answer["problems"]
     assert "not asgi_redis.core.RedisChannelLayer: set BACKEND to" in sentence
+
+
+def test_readiness_takes_the_layer_as_channels_gives_it():
+    answer = readiness_of(channel_layers["default"])
+    assert answer["problems"] == ["No worker has reported for 15 s."]
+    assert {name: each["status"] for name, each in answer["checks"].items()} == {
+        "redis": "ok",
+        "workers": "failing",
+        "queues": "ok",
+    }

@@ -1,22 +1,25 @@
-// Shows the presence of other editors: above the form, in it and at the updates. See presence.js.
+// Shows the presence of other editors: in the header, in the form and at the updates (see
+// presence.js). It also shows the connection beside the buttons, and the readers in the header.
 
 import { openSocket } from "../../site/open-socket.js";
 import { counted, put } from "../shared/page.js";
+import { renewLists, soon } from "./lists.js";
 import { at, begin, busy, people, step } from "./presence.js";
 
 const TICK = 2000; // ms
-const REFRESH = 1000; // ms; several changes of drafts within it cause one reload of the list
 const LONGEST_TITLE = 40; // characters
+const MOST_AVATARS = 4;
 
 const line = document.querySelector("[data-presence]");
 const { dataset: words } = line;
+const box = document.querySelector("[data-people]");
 const form = document.querySelector("[data-composer]");
 const list = document.querySelector("[data-list]");
 const together = new Intl.ListFormat(document.documentElement.lang, { type: "conjunction" });
 
 let state = begin(opened());
 let socket = null;
-let refresh = 0;
+let welcomed = false;
 
 function dispatch(event) {
   const turn = step(state, event, Date.now());
@@ -35,13 +38,18 @@ function opened() {
   return id ? Number(id) : "new";
 }
 
-function draftChanged({ id, gone }) {
-  const known = document.querySelector(`[data-drafts] [data-id="${Number(id)}"]`);
-  if (refresh || (gone && !known)) return;
-  refresh = setTimeout(() => {
-    refresh = 0;
-    document.dispatchEvent(new CustomEvent("draftschanged")); // for drafts.js
-  }, REFRESH);
+function draftChanged({ id }) {
+  soon();
+  document.dispatchEvent(new CustomEvent("draftchanged", { detail: { id } })); // for editor.js
+}
+
+/** After a lost connection drafts may have changed unnoticed. */
+function welcome() {
+  if (welcomed) {
+    renewLists();
+    if (Number.isInteger(state.update)) draftChanged({ id: state.update });
+  }
+  welcomed = true;
 }
 
 // Rendering
@@ -52,12 +60,35 @@ const named = (persons) => together.format(persons.map(nameOf));
 
 function show() {
   const others = people(state);
-  line.hidden = others.length === 0;
-  put(line.firstElementChild, fill(words.also, { people: together.format(others.map(doing)) }));
-  line.title = line.textContent; // the line may be truncated
+  box.hidden = others.length === 0;
+  const all = together.format(others.map(doing));
+  const text = others.length ? fill(words.also, { people: all }) : "";
+  put(line, text);
+  box.title = text;
+  if (others.length) put(box.querySelector("[data-people-count]"), counted(box, others.length));
+  box.querySelector("[data-avatars]").replaceChildren(...avatars(others));
   showAtForm();
   for (const mark of document.querySelectorAll(".mark-busy")) mark.remove();
   for (const id of busy(state)) showAtPost(id);
+}
+
+function avatars(others) {
+  const shown = others.length > MOST_AVATARS ? others.slice(0, MOST_AVATARS - 1) : others;
+  const found = shown.map((person) => avatar(initials(person.name), person.typing));
+  const more = others.length - shown.length;
+  return more ? [...found, avatar(`+${more}`)] : found;
+}
+
+function avatar(text, typing = false) {
+  const element = document.createElement("span");
+  element.className = typing ? "avatar avatar-typing" : "avatar";
+  element.textContent = text;
+  return element;
+}
+
+function initials(name) {
+  const letters = name.split(/\s+/).map((word) => [...word][0] ?? "");
+  return [letters[0], letters.length > 1 ? letters.at(-1) : ""].join("").toUpperCase();
 }
 
 function doing(person) {
@@ -74,28 +105,30 @@ function showAtForm() {
   if (!warning) return;
   const others = Number.isInteger(state.update) ? at(state, state.update) : [];
   warning.hidden = others.length === 0;
-  put(warning, others.length ? fill(words.same, { people: named(others) }) : "");
+  const text = others.length > 1 ? words.sameMany : words.same;
+  put(warning, others.length ? fill(text, { people: named(others) }) : "");
 }
 
 function showAtPost(id) {
   const others = at(state, id);
-  const place = rowOf(id)?.querySelector(".update-meta, [data-marks]");
-  if (!place) return;
   const text = others.some(({ typing }) => typing) ? words.markEditing : words.markOpen;
-  const mark = document.createElement("span");
-  mark.className = "mark mark-busy";
-  mark.textContent = fill(text, { people: named(others) });
-  place.append(mark);
+  for (const row of rowsOf(id)) {
+    const mark = document.createElement("span");
+    mark.className = "mark mark-busy";
+    mark.textContent = fill(text, { people: named(others) });
+    row.querySelector(".update-meta, [data-marks]").append(mark);
+  }
 }
 
-function rowOf(id) {
-  return document.querySelector(`[data-list] [data-id="${id}"], [data-drafts] [data-id="${id}"]`);
-}
+const posts = document.querySelector("[data-posts]");
+const rowsOf = (id) => [...posts.querySelectorAll(`[data-id="${id}"]`)];
 
 function titleOf(id) {
-  const row = rowOf(id);
-  const parts = row?.querySelectorAll("[data-part=headline], [data-part=content], .draft-text");
-  const text = [...(parts ?? [])].map((part) => part.textContent.trim()).find(Boolean);
+  const parts = "[data-part=headline], [data-part=content], [data-row-title]";
+  const [row] = rowsOf(id);
+  const text = [...(row?.querySelectorAll(parts) ?? [])]
+    .map((part) => part.textContent.trim())
+    .find(Boolean);
   if (!text) return words.anUpdate;
   return text.length > LONGEST_TITLE ? `${text.slice(0, LONGEST_TITLE)}…` : text;
 }
@@ -109,22 +142,25 @@ new MutationObserver(() => {
   if (busy(state).size) show();
 }).observe(list, { childList: true });
 
-// The number of drafts awaiting review, in the header.
+// What the stream's bar says, where editors look.
 
-const waiting = document.querySelector("[data-waiting]");
+const connection = document.querySelector("[data-connection]");
+const readers = document.querySelector("[data-desk-readers]");
+const theirs = document.querySelector("[data-stream] [data-status]");
+const counts = document.querySelector("[data-stream] [data-readers]");
 
-function countWaiting() {
-  const number = document.querySelectorAll("[data-drafts] [data-review]").length;
-  waiting.hidden = number === 0;
-  if (number) put(waiting, counted(waiting, number));
+function mirror() {
+  put(readers, counts.hidden ? "" : counts.textContent);
+  if (!connection) return;
+  const { status } = theirs.dataset;
+  connection.hidden = false;
+  connection.dataset.now = status;
+  put(connection, connection.dataset[status] ?? theirs.textContent);
 }
 
-if (waiting) {
-  countWaiting();
-  new MutationObserver(countWaiting).observe(document.querySelector("[data-drafts] ul"), {
-    childList: true,
-  });
-}
+const changes = { childList: true, characterData: true, attributes: true, subtree: true };
+for (const element of [theirs, counts]) new MutationObserver(mirror).observe(element, changes);
+mirror();
 
 // Events
 
@@ -136,6 +172,9 @@ if (form) {
 }
 setInterval(dispatch, TICK, { type: "tick" });
 socket = openSocket(line.dataset.socket, {
-  onFrame: (frame) => dispatch({ type: "frame", frame }),
+  onFrame(frame) {
+    dispatch({ type: "frame", frame });
+    if (frame.type === "welcome") welcome();
+  },
   onState: (name) => name !== "live" && name !== "connecting" && dispatch({ type: "lost" }),
 });

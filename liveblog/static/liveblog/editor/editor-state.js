@@ -12,6 +12,7 @@
 //          {type: "open", update, version}   the form has another update; no write is pending
 //          {type: "now"}  {type: "timer", timer}
 //          {type: "deleted", current}   somebody has deleted the update in the form
+//          {type: "restored", id, version}   an update is not deleted
 //          {type: "mine"}  {type: "theirs"}   the resolution of a conflict
 //          {type: "discard"}
 // Effects  {send: request, write, refresh}   refresh: get a new CSRF token first
@@ -53,7 +54,7 @@ export function same(a, b) {
 
 const HIDDEN = new Set(["drafted", "scheduled"]); // not visible to readers
 
-const EVENTS = { submit, open, answer, now, timer, deleted, mine, theirs, discard };
+const EVENTS = { submit, open, answer, now, timer, deleted, restored, mine, theirs, discard };
 
 function submit(turn, { fields, key }) {
   const { state } = turn;
@@ -176,6 +177,15 @@ function deleted({ state, effects }, { current }) {
   if (state.write || state.update !== current.id) return;
   state.conflict = current;
   effects.push({ conflict: current, quiet: true }, { say: "gone" });
+}
+
+/** The deletion was undone: the text in the form is a change of the update again. */
+function restored(turn, { id, version }) {
+  const { state, effects } = turn;
+  if (state.conflict?.action !== "deleted" || state.conflict.id !== id) return;
+  state.version = version;
+  settle(turn);
+  effects.push({ say: "back" });
 }
 
 /** Keep the text of the form, to be published over the current version. Sends nothing. */

@@ -1,21 +1,25 @@
 // The composer: keeps unsent text in the browser, sends it, and clears the form once the server has
 // acknowledged it.
 
-import { refreshDrafts } from "./drafts.js";
 import { begin, same } from "./editor-state.js";
 import { clearError, showErrors } from "./errors.js";
 import { fieldsNow, fill, rendered } from "./fields.js";
 import { drop, load, save, slotOf } from "./kept.js";
+import { addressOf, renewLists } from "./lists.js";
 import { withoutPlaceholders } from "./markdown.js";
 import { put } from "../shared/page.js";
-import { showMoment, takeTyped, watchMoment } from "./publish-time.js";
-import { desk, freshPage } from "./server.js";
+import { momentOf, showMoment, takeTyped, watchMoment } from "./publish-time.js";
+import { desk, freshUpdate, words } from "./server.js";
+import { difference } from "./words.js";
 import { freshKey, say, writer } from "./writer.js";
 
-const PROBLEMS = new Set(["waiting", "login", "refused"]);
 // These say how the last write ended, not how the text stands that is typed after it.
 const OVER = new Set(["created", "changed", "drafted", "scheduled", "unchanged", "dropped"]);
 for (const name of ["discarded", "refused"]) OVER.add(name);
+const WHEN = new Intl.DateTimeFormat(document.documentElement.lang, {
+  dateStyle: "medium",
+  timeStyle: "short",
+});
 const AUTOSAVE = 400; // ms after the last key; leaving the page saves immediately
 
 const form = document.querySelector("[data-composer]");
@@ -111,8 +115,11 @@ function compose() {
 
   let place = null; // where "Edit" was pressed: {id, top in px of the window}
 
+  const EDIT = "[data-part=edit]";
   const rowOf = (id) =>
-    document.querySelector(`[data-list] [data-id="${id}"], [data-drafts] [data-id="${id}"]`);
+    [...document.querySelectorAll(`[data-posts] [data-id="${id}"]`)].find((row) =>
+      row.checkVisibility(),
+    );
 
   /** Whether the page can change what the form is for: nothing in it needs the page as it is. */
   function isFree() {
@@ -123,20 +130,22 @@ function compose() {
   /** Put an update into the form without a reload. */
   async function open(link) {
     const row = link.closest("[data-id]");
-    const page = await freshPage(link.href).catch(() => undefined);
-    if (page === undefined) return say(status, "unopened");
-    const fresh = page?.querySelector("[data-composer]");
-    const version = fresh?.elements.version.value;
-    const id = Number(fresh?.dataset.update);
+    const id = Number(row.dataset.id);
+    link.setAttribute("aria-disabled", "true"); // the press is seen at once
+    const frame = await freshUpdate(id).catch(() => undefined);
+    link.removeAttribute("aria-disabled");
+    if (frame === undefined) return say(status, "unopened");
     const unsent = load(slotOf(id));
+    const mode = frame?.draft ? "draft" : "change";
     // A login, a deletion, other buttons, or a write that is pending: the page itself shows these.
-    const alike = fresh?.querySelector("[data-publish]").value === publish.value;
-    if (!id || !alike || unsent?.write || !isFree()) return location.assign(link.href);
+    const alike = mode === "draft" || publish.value === "publish";
+    const gone = !frame || frame.action === "deleted";
+    if (gone || !alike || unsent?.write || !isFree()) return location.assign(link.href);
     place = { id, top: row.getBoundingClientRect().top };
-    change(rendered(fresh), fresh.dataset.mode, id, version);
+    change(fieldsOf(frame), mode, id, frame.version);
     if (unsent && !same(unsent.fields, initial)) {
       fill(form, unsent.fields);
-      dispatch({ type: "open", update: id, version: unsent.version ?? version });
+      dispatch({ type: "open", update: id, version: unsent.version ?? frame.version });
       kept = localStorage.getItem(slot);
       find("kept").hidden = false;
       showRestored(null);
@@ -145,6 +154,8 @@ function compose() {
     find("title").scrollIntoView({ block: "nearest", behavior: "instant" });
     elements.body.focus({ preventScroll: true });
   }
+
+  const fieldsOf = (frame) => ({ ...frame, publish_at: frame.publish_at ?? "" });
 
   /** Show other content in the form. Unsent text of the one before stays in the browser. */
   function change(fields, mode, update, version) {
@@ -164,14 +175,14 @@ function compose() {
     const row = place && rowOf(place.id);
     if (row) {
       scrollBy({ top: row.getBoundingClientRect().top - place.top, behavior: "instant" });
-      row.querySelector("[data-part=edit], .draft-text a")?.focus({ preventScroll: true });
+      row.querySelector(EDIT)?.focus({ preventScroll: true });
     }
     place = null;
   }
 
   document.addEventListener("click", (event) => {
     const { target, ctrlKey, metaKey, shiftKey } = event;
-    const edit = target.closest?.("[data-part=edit], .draft-text a");
+    const edit = target.closest?.(EDIT);
     const cancel = target.closest?.("[data-cancel]");
     if (!(edit || cancel) || ctrlKey || metaKey || shiftKey || !isFree()) return;
     event.preventDefault();
@@ -186,11 +197,9 @@ function compose() {
   function show(effect) {
     if ("say" in effect) {
       const unscheduled = effect.say === "drafted" && later?.value;
-      say(status, effect.say, unscheduled ? desk.dataset.sayUnscheduled : effect.message);
+      say(status, effect.say, unscheduled ? words.sayUnscheduled : effect.message);
       publish.setAttribute("aria-disabled", effect.say === "sending");
       if (effect.say === "sending") showErrors(form, {});
-      // These require an action, so they must be visible.
-      if (PROBLEMS.has(effect.say)) status.scrollIntoView({ block: "nearest" });
     } else if ("keep" in effect) keep();
     else if ("retry" in effect) reveal(find("retry"), effect.retry);
     else if ("login" in effect) find("login").hidden = !effect.login;
@@ -213,7 +222,7 @@ function compose() {
     setMode("new", null);
     if (mode !== "new") resume();
     goBack();
-    refreshDrafts();
+    renewLists();
   }
 
   /** Restore the unsent new update. */
@@ -238,11 +247,11 @@ function compose() {
     if (mode === "change" && later) showMoment(form, "");
     if (!state().write) say(status, "continued");
     keep();
-    refreshDrafts();
+    renewLists();
   }
 
   function takeTheirs(current) {
-    fill(form, { ...current, publish_at: current.publish_at ?? "" });
+    fill(form, fieldsOf(current));
     initial = fieldsNow(form);
     forget();
     setMode(current.draft ? "draft" : "change", current.id);
@@ -271,9 +280,9 @@ function compose() {
   function setMode(mode, id) {
     form.dataset.mode = mode;
     slot = slotOf(id);
-    const address = desk.dataset.home + (id === null ? "" : `?update=${id}`);
-    form.setAttribute("action", address); // form.action is the button named "action"
-    history.replaceState(null, "", address);
+    // form.action is the button named "action"
+    form.setAttribute("action", desk.dataset.home + (id === null ? "" : `?update=${id}`));
+    history.replaceState(null, "", addressOf(id));
     find("title").textContent = find("title").dataset[mode];
     for (const element of form.querySelectorAll("[data-unpublished]")) {
       element.hidden = mode === "change";
@@ -286,6 +295,11 @@ function compose() {
     const { mode } = form.dataset;
     const name = mode === "change" ? "change" : later?.value ? "schedule" : "new";
     put(publish, publish.dataset[name]);
+    if (!later) return;
+    const details = later.closest("details");
+    const summary = details.querySelector("[data-later]");
+    details.toggleAttribute("data-set", Boolean(later.value));
+    put(summary, later.value ? WHEN.format(new Date(momentOf(elements))) : summary.dataset.later);
   }
 
   /** Show or hide an element without losing the focus. */
@@ -298,9 +312,8 @@ function compose() {
     reveal(panel, current);
     if (!current) return;
     const deleted = current.action === "deleted";
-    panel.querySelector("[data-current-headline]").textContent = current.headline;
-    panel.querySelector("[data-current-body]").textContent = current.body;
-    panel.querySelector("[data-current-deleted]").hidden = !deleted;
+    find("current-deleted").hidden = !deleted;
+    find("legend").hidden = deleted;
     for (const button of [find("mine"), find("theirs")]) {
       button.textContent = button.dataset[deleted ? "anew" : "change"];
     }
@@ -311,9 +324,21 @@ function compose() {
     panel.scrollIntoView({ block: "nearest" });
   }
 
+  /** What the form has that the current version has not, and the other way round. */
   function showMine() {
-    panel.querySelector("[data-mine-headline]").textContent = elements.headline.value;
-    panel.querySelector("[data-mine-body]").textContent = elements.body.value;
+    const { conflict } = state();
+    if (!conflict) return;
+    for (const place of panel.querySelectorAll("[data-changes]")) {
+      const name = place.dataset.changes;
+      place.replaceChildren(...difference(conflict[name] ?? "", elements[name].value).map(marked));
+    }
+  }
+
+  function marked({ kind, text }) {
+    if (kind === "same") return text;
+    const element = document.createElement(kind === "gone" ? "del" : "ins");
+    element.textContent = text;
+    return element;
   }
 
   // Events
@@ -328,6 +353,11 @@ function compose() {
     const action = event.submitter?.value === "draft" ? "draft" : "publish";
     dispatch({ type: "submit", key: freshKey(), fields: fieldsToSend(action) });
   });
+  // A field that the browser complains of must be visible.
+  form.addEventListener("invalid", ({ target }) => {
+    const details = target.closest("details");
+    if (details) details.open = true;
+  }, { capture: true });
   form.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.isComposing) return;
     event.preventDefault();
@@ -345,8 +375,16 @@ function compose() {
     say(status, "both");
   });
   document.querySelector("[data-stream]").addEventListener("merged", ({ detail: { merged } }) => {
-    const gone = merged.find(({ id, action }) => id === state().update && action === "deleted");
-    if (gone) dispatch({ type: "deleted", current: { ...gone, body: "" } });
+    const row = merged.find(({ id }) => id === state().update);
+    if (row?.action === "deleted") dispatch({ type: "deleted", current: { ...row, body: "" } });
+    else if (row) dispatch({ type: "restored", id: row.id, version: row.revision });
+  });
+  // Drafts are in no stream: desk.js tells that one has changed.
+  document.addEventListener("draftchanged", async ({ detail: { id } }) => {
+    if (id !== state().update) return;
+    const frame = await freshUpdate(id).catch(() => null); // noticed at the next write
+    if (frame?.action === "deleted") dispatch({ type: "deleted", current: frame });
+    else if (frame) dispatch({ type: "restored", id, version: frame.version });
   });
   find("theirs").addEventListener("click", () => dispatch({ type: "theirs" }));
   find("discard").addEventListener("click", () => {
@@ -358,6 +396,6 @@ function compose() {
     elements.body.focus();
   });
   if (!same(fieldsNow(form), initial)) keep();
-  for (const name of ["choice", "shortcut"]) find(name).hidden = false;
+  find("choice").hidden = false;
   label();
 }

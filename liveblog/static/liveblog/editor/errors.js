@@ -13,7 +13,7 @@ export function showErrors(form, errors) {
       mark(field, place, list);
       first ??= field;
     } else {
-      form.querySelector("[data-sending]").before(list);
+      form.querySelector("[data-notes]").append(list);
     }
   }
   first?.focus();

@@ -30,7 +30,7 @@ export function fill(form, fields) {
   elements.correction.closest("details").open = Boolean(fields.correction);
   if (elements.publish_at) {
     showMoment(form, fields.publish_at);
-    elements.publish_at.closest("details").open = Boolean(fields.publish_at);
+    elements.publish_at.closest("details").open = false; // its summary shows the time
   }
   form.dispatchEvent(new Event("filled")); // for the preview
 }

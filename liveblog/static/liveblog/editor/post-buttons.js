@@ -1,49 +1,65 @@
-// The delete and flag buttons of updates and drafts. Each form has its own writer.
+// The buttons in the menus of updates and drafts: flags, deletion and undoing it. Each form has a
+// writer of its own, which sends until the server has answered.
 
-import { refreshDrafts } from "./drafts.js";
 import { begin } from "./editor-state.js";
-import { freshKey, say, writer } from "./writer.js";
+import { renewLists } from "./lists.js";
+import { desk } from "./server.js";
+import { show } from "./toast.js";
+import { freshKey, sentenceOf, writer } from "./writer.js";
+
+const STAY = new Set(["waiting", "login", "conflict", "refused"]); // these require an action
 
 document.addEventListener("submit", (event) => {
   const { target, submitter } = event;
-  if (submitter?.name === "flag") {
-    event.preventDefault();
-    setFlag(target, submitter);
-    return;
-  }
-  const button = target.querySelector("[name=delete]");
-  if (!button) return;
+  const action = ACTIONS[submitter?.name];
+  if (!action || !desk.parentElement.contains(target)) return;
   event.preventDefault();
-  remove(target, button);
+  action(target, submitter);
 });
 
-// Escape closes every open confirmation, also those of coverage.js.
-document.addEventListener("keydown", ({ key }) => {
-  if (key !== "Escape") return;
-  for (const confirm of document.querySelectorAll(".confirm[open]")) {
-    if (confirm.contains(document.activeElement)) confirm.querySelector("summary").focus();
-    confirm.open = false;
-  }
-});
+const ACTIONS = {
+  flag(target, { value: flag }) {
+    const { id } = target.closest("[data-id]").dataset;
+    // The update itself shows a flag that is set.
+    const report = (name, message) => STAY.has(name) && tell("say", name, message);
+    send(target, { flag, post: id }, report);
+  },
+  delete(target, button) {
+    const row = target.closest("[data-id]");
+    const { version, revision } = row.dataset;
+    const flags = { pinned: "pinned" in row.dataset, key_event: "keyEvent" in row.dataset };
+    const undoable = "undoable" in button.dataset;
+    row.toggleAttribute("data-leaving", true);
+    send(target, { delete: button.value, version: version ?? revision }, (name, message) => {
+      if (STAY.has(name)) row.removeAttribute("data-leaving");
+      if (name === "sending") return;
+      const action = undoable && name === "deleted" ? () => restore(button.value, flags) : null;
+      tell("delete", name, message, action);
+    });
+  },
+  restore(target, button) {
+    restore(button.value);
+  },
+};
 
-function remove(target, { value: id }) {
-  const status = target.querySelector("[data-sending]");
-  const { version, revision } = target.closest("[data-id]").dataset;
-  const fields = { delete: id, version: version ?? revision };
-  target.writer ??= writer(begin(), () => fields, (effect) => {
-    if ("say" in effect) say(status, effect.say, effect.message, "delete");
-    if ("clear" in effect) refreshDrafts();
+/** Undo a deletion. `flags` are those that the update had. */
+function restore(id, flags = {}) {
+  const fields = { restore: id };
+  for (const [name, value] of Object.entries(flags)) if (value) fields[name] = "on";
+  send({}, fields, (name, message) => name === "sending" || tell("restore", name, message));
+}
+
+/** Send the fields; `report(name, message)` gets each state of the write. */
+function send(target, fields, report) {
+  target.fields = fields;
+  target.writer ??= writer(begin(), () => target.fields, (effect) => {
+    if ("say" in effect) target.report(effect.say, effect.message);
+    if ("clear" in effect) renewLists();
   });
+  target.report = report;
   target.writer.dispatch({ type: "submit", key: freshKey(), fields });
 }
 
-function setFlag(target, { value: flag }) {
-  const status = target.querySelector("[data-sending]");
-  const fields = { flag, post: target.closest("[data-id]").dataset.id };
-  target.writer ??= writer(begin(), () => target.fields, (effect) => {
-    if ("say" in effect) say(status, effect.say, effect.message);
-    if (effect.say === "changed") status.textContent = ""; // the update shows it
-  });
-  target.fields = fields;
-  target.writer.dispatch({ type: "submit", key: freshKey(), fields });
+function tell(purpose, name, message, action) {
+  show(sentenceOf(name, message, purpose), { action, stays: STAY.has(name) });
 }

@@ -14,13 +14,14 @@ function preview() {
   const part = (name) => box.querySelector(`[data-preview-${name}]`);
   const [headline, content, status] = ["headline", "content", "status"].map(part);
   const { headline: title, body } = form.elements;
+  const toggle = form.querySelector("[data-preview-toggle]");
   let [timer, shown, request] = [0, null, null];
 
   /** Request a preview of the form, and abort the previous request. */
   async function update() {
     clearTimeout(timer);
     const asked = JSON.stringify([title.value, body.value]);
-    if (!box.open || asked === shown) return;
+    if (box.hidden || asked === shown) return;
     request?.abort();
     const { signal } = (request = new AbortController());
     const answer = await withToken((token) => ask(token, signal));
@@ -79,12 +80,17 @@ function preview() {
 
   for (const name of ["input", "filled"]) form.addEventListener(name, soon);
   addEventListener("online", soon);
-  box.addEventListener("toggle", () => {
-    remember(box.open);
-    update();
+  toggle.addEventListener("click", () => {
+    open(box.hidden);
+    remember(!box.hidden);
   });
-  box.open = remembered() ?? matchMedia("(min-width: 64rem)").matches;
-  box.hidden = false;
+  open(remembered() ?? false);
+
+  function open(shown) {
+    box.hidden = !shown;
+    toggle.setAttribute("aria-pressed", shown);
+    update();
+  }
 }
 
 function remembered() {

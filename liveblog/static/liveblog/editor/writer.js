@@ -1,7 +1,7 @@
 // Performs the effects of editor-state.js: requests, timers and messages.
 
 import { step } from "./editor-state.js";
-import { desk, parsed, refreshToken, token } from "./server.js";
+import { desk, parsed, refreshToken, token, words } from "./server.js";
 
 /** Returns {dispatch(event), state()}. `show(effect, state)` performs the other effects. */
 export function writer(state, fieldsNow, show) {
@@ -49,10 +49,13 @@ export const freshKey = () =>
     .map((byte) => byte.toString(16).padStart(2, "0"))
     .join("");
 
-/** Show a message: the server's, or the one of the page's data attributes. */
-export function say(element, name, message, purpose = "say") {
-  const { dataset } = desk;
+/** The sentence for a state: the server's, or the one of the page's data attributes. */
+export function sentenceOf(name, message, purpose = "say") {
   const suffix = name[0].toUpperCase() + name.slice(1);
+  return message || words[purpose + suffix] || words[`say${suffix}`] || "";
+}
+
+export function say(element, name, message) {
   element.dataset.said = name;
-  element.textContent = message || dataset[purpose + suffix] || dataset[`say${suffix}`] || "";
+  element.textContent = sentenceOf(name, message);
 }

@@ -33,7 +33,10 @@ const sight = new IntersectionObserver(
 );
 
 stream.addEventListener("drawn", ({ detail: added }) => {
-  for (const article of added) sight.observe(article);
+  for (const article of added) {
+    if (document.hidden) unseen.add(article); // nothing is observed then
+    sight.observe(article);
+  }
   count(); // some may have been removed
   addAnnouncement(added.length);
 });
@@ -49,6 +52,17 @@ function count() {
   const number = newest ? elsewhere.size : [...unseen].filter(beyond).length;
   jump.hidden = number === 0;
   if (number) put(jump, counted(jump, number));
+  mark(newest ? elsewhere.size : unseen.size);
+}
+
+let prefix = "";
+
+/** Begin the tab's title with the number of updates that have not been seen. */
+function mark(number) {
+  const { title } = document;
+  const rest = title.startsWith(prefix) ? title.slice(prefix.length) : title;
+  prefix = number ? `(${number}) ` : "";
+  if (title !== prefix + rest) document.title = prefix + rest;
 }
 
 addEventListener("scroll", () => unseen.size && count(), { passive: true });

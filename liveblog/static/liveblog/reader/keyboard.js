@@ -21,15 +21,24 @@ on.addEventListener("change", () => {
     // As above.
   }
 });
-help.hidden = false;
 
 /** The current update: the one with the focus, or the first below the bar. */
 function current() {
   const focused = document.activeElement.closest("[data-list] > *");
   if (focused) return { article: focused, read: true };
   const edge = bar.getBoundingClientRect().bottom;
-  const below = [...list.children].find((each) => each.getBoundingClientRect().bottom > edge + 1);
+  const below = articles().find((each) => each.getBoundingClientRect().bottom > edge + 1);
   return { article: below, read: false };
+}
+
+/** The updates, without the days between them. */
+function articles() {
+  return [...list.querySelectorAll(":scope > article")];
+}
+
+function neighbour(article, distance) {
+  const all = articles();
+  return all[all.indexOf(article) + distance];
 }
 
 function go(article) {
@@ -40,9 +49,9 @@ function go(article) {
 const KEYS = {
   j() {
     const { article, read } = current();
-    go(read ? article.nextElementSibling : article);
+    go(read ? neighbour(article, 1) : article);
   },
-  k: () => go(current().article?.previousElementSibling),
+  k: () => go(neighbour(current().article, -1)),
   n: () => jump.hidden || jump.click(),
 };
 

@@ -24,7 +24,7 @@ stream.addEventListener("draw", () => {
     if (bottom > 0 && (held || top < innerHeight)) before.set(element, top);
   }
   const element = document.activeElement;
-  const index = [...list.children].findIndex((article) => article.contains(element));
+  const index = articles().findIndex((article) => article.contains(element));
   focused = index < 0 ? null : { element, index };
 });
 
@@ -41,7 +41,12 @@ stream.addEventListener("drawn", () => {
   kept.forEach((element, i) => slide(element, distances[i]));
 });
 
-/** The articles, and all elements below the list. */
+/** The updates, without the days between them. */
+function articles() {
+  return [...list.querySelectorAll(":scope > article")];
+}
+
+/** All elements of the list, and all below it. */
 function* flow() {
   yield* list.children;
   for (let element = list; element !== document.body; element = element.parentElement) {
@@ -77,6 +82,6 @@ function frame(now) {
 function refocus() {
   if (!focused || document.activeElement === focused.element) return;
   const { element, index } = focused;
-  const next = element.isConnected ? element : list.children[index] ?? list.lastElementChild;
+  const next = element.isConnected ? element : articles()[index] ?? articles().at(-1);
   next?.focus({ preventScroll: true });
 }

@@ -1,9 +1,9 @@
-// Connects stream.js to the page: performs its effects, and passes it the events of the socket, the
-// timers and the DOM. Other scripts listen to DOM events of the stream's element: "draw" before the
-// list changes, "drawn" with the new articles, "merged" with the rows that were believed, "blog".
+// Performs the effects of stream.js, and passes it the events of the socket, the timers and the DOM.
+// Tells other scripts by DOM events of the stream's element: "draw" before the list changes, "drawn"
+// with the new articles, "merged" with the rows that were believed, "about", "readers".
 
 import { Socket, parsed } from "../../site/socket.js";
-import { counted, readPlace, readRows, render, showBlog } from "../shared/page.js";
+import { readPlace, readRows, render } from "../shared/page.js";
 import { begin, step } from "./stream.js";
 
 const stream = document.querySelector("[data-stream]");
@@ -11,7 +11,6 @@ const list = stream.querySelector("[data-list]");
 const template = stream.querySelector("template");
 const empty = stream.querySelector("[data-empty]");
 const status = stream.querySelector("[data-status]");
-const readers = stream.querySelector("[data-readers]");
 const older = stream.querySelector("[data-older]");
 const outdated = stream.querySelector("[data-outdated]");
 
@@ -47,7 +46,7 @@ function perform(effect) {
   else if ("merged" in effect) tell("merged", effect);
   else if ("blog" in effect) showAbout(effect.blog);
   else if ("status" in effect) showStatus(effect.status, effect.code);
-  else if ("readers" in effect) showReaders(effect.readers);
+  else if ("readers" in effect) tell("readers", effect.readers);
   else if ("outdated" in effect) outdated.hidden = false;
 }
 
@@ -104,8 +103,7 @@ function tell(name, detail) {
 }
 
 function showAbout(blog) {
-  showBlog(blog);
-  tell("blog", blog);
+  tell("about", blog);
   stream.dataset.state = blog.state;
   showStatus(state.status);
 }
@@ -118,15 +116,11 @@ function showStatus(name, code) {
   status.textContent = dataset[`text${code ?? ""}`] || special || dataset[name];
 }
 
-function showReaders(number) {
-  readers.hidden = number === null;
-  readers.textContent = number === null ? "" : counted(readers, number);
-}
-
 // Events
 
 const wake = () => dispatch({ type: "wake", hidden: document.hidden });
 
+stream.addEventListener("older", ({ detail }) => dispatch({ type: "older", ...detail }));
 addEventListener("online", wake);
 addEventListener("pageshow", ({ persisted }) => persisted && wake());
 addEventListener("pagehide", () => dispatch({ type: "sleep" }));

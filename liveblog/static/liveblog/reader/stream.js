@@ -5,6 +5,7 @@
 // Events   {type: "start" | "sleep" | "hide"}  {type: "wake", hidden}  {type: "timer", timer}
 //          {type: "open"}  {type: "frame", frame}  {type: "close", duty, code}
 //          {type: "polled", poll, frame, code}: the response of updates.json; code 0 for none
+//          {type: "older"}: a request; {type: "older", revision, edge, floor, rows}: the page
 // Effects  {connect: {after}}  {reconnect: ms}  {close}  {send: {after}}  {poll, after}
 //          {schedule, ms}  {cancel}  {render: rows}  {merged: rows, reset}  {blog}
 //          {status, code}  {readers}  {outdated}
@@ -66,6 +67,7 @@ export function begin(page) {
     rows: new Map(), // id -> row, tombstones included until head has passed them
     floor,
     ceiling,
+    kept: Infinity, // head at the request for an older page; nothing is pruned since
     pageSize,
     pulse, // ms
     silence: 0, // ms
@@ -127,6 +129,7 @@ const EVENTS = {
   close,
   frame: receive,
   polled,
+  older,
   timer: (turn, { timer }) => TIMERS[timer](turn),
 };
 
@@ -529,7 +532,22 @@ function note(state, revision) {
   for (const old of state.seen) if (old <= state.head) state.seen.delete(old);
 }
 
+/** Add an older page, unless it is from before the request. */
+function older({ state, effects }, { revision, edge, floor, rows }) {
+  if (!rows) return void (state.kept = state.head);
+  if (revision >= state.kept && edge?.id === state.floor?.id) {
+    state.rows = new Map(state.rows);
+    for (const row of rows) {
+      if (!(state.rows.get(row.id)?.revision >= row.revision)) state.rows.set(row.id, row);
+    }
+    [state.floor, state.kept] = [floor, Infinity];
+    prune(state);
+  }
+  effects.push({ render: shown(state) });
+}
+
 function prune(state) {
+  if (state.kept < Infinity) return;
   for (const [id, row] of state.rows) {
     const idle = row.action === "deleted" || !inWindow(state, row);
     if (idle && row.revision <= state.head) state.rows.delete(id);

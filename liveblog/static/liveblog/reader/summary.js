@@ -12,7 +12,7 @@ function measure() {
   more.hidden = text.scrollHeight <= text.clientHeight;
 }
 
-document.querySelector("[data-stream]").addEventListener("blog", ({ detail: { summary } }) => {
+document.querySelector("[data-stream]").addEventListener("about", ({ detail: { summary } }) => {
   // A replay contains it only if it has changed. It is HTML that the server has sanitised.
   if (summary === undefined || summary === text.innerHTML) return;
   text.innerHTML = summary;

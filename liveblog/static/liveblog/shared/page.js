@@ -5,7 +5,7 @@ const NUMBER = new Intl.NumberFormat(document.documentElement.lang);
 
 /** The rows that the server rendered. */
 export function readRows(list) {
-  return [...list.children].map(({ dataset }) => ({
+  return [...list.querySelectorAll("article")].map(({ dataset }) => ({
     id: Number(dataset.id),
     revision: Number(dataset.revision),
     created: dataset.created,
@@ -66,28 +66,9 @@ function fill(article, row) {
   if (remove) remove.value = row.id;
 }
 
-function fillText(element, text) {
+export function fillText(element, text) {
   element.textContent = text;
   element.hidden = !text;
-}
-
-export function showBlog({ title, description, state, chat }) {
-  for (const element of document.querySelectorAll("[data-blog]")) {
-    const { blog } = element.dataset;
-    if (blog === "title") {
-      document.title = document.title.replace(element.textContent, () => title);
-      element.textContent = title;
-    } else if (blog === "description") {
-      fillText(element, description);
-    } else if (blog === "state") {
-      element.dataset.state = state;
-      element.textContent = element.dataset[state];
-    } else if (blog === "chat") {
-      element.hidden = !chat;
-    } else if (blog === "ended") {
-      element.hidden = state !== "ended";
-    }
-  }
 }
 
 /**

@@ -1,5 +1,6 @@
 // Shows every <time> of the page in the reader's time zone and language: relative within a day,
-// else (and always in print) as time and date. The title has the exact time. Elements that are
+// else (and always in print) as time and date. That of an update is exact, with the relative time
+// or the date below it. The title has the exact time. Elements that are
 // added or changed later are included.
 //
 // The dot between time and date is a separate element, as in the server's HTML, so that the style
@@ -24,10 +25,11 @@ const DOT = " · ";
 const paper = matchMedia("print");
 
 /** The text for a time in ms. Updates from the future (slow clocks) are shown as a date. */
-function words(moment, now) {
+function words(moment, now, exact) {
   const age = now - moment;
   const far = paper.matches || age <= -MINUTE || age >= DAY;
-  return far ? date(moment, now) : since(age);
+  if (far) return date(moment, now);
+  return exact ? HOUR.format(moment) + DOT + since(age) : since(age);
 }
 
 function since(age) {
@@ -45,7 +47,7 @@ function date(moment, now) {
 function write(time) {
   const moment = Date.parse(time.dateTime);
   if (Number.isNaN(moment)) return;
-  show(time, words(moment, Date.now()));
+  show(time, words(moment, Date.now(), time.matches(".permalink time")));
   const exact = EXACT.format(moment);
   if (time.title !== exact) time.title = exact;
 }

@@ -381,9 +381,9 @@ class Transport(BaseRedisChannelLayer):
             max_stream_bytes=self.budget.channel,
         )
         full, left, position, dropped = self.run(command)
-        if append is not None and position is not None:
-            message = with_position(message, append.key, position)
         if left:
+            if append is not None and position is not None:
+                message = with_position(message, append.key, position)
             try:
                 self.send_many([(name, message) for name in left])
             except self.ChannelFull as refused:

@@ -6,6 +6,7 @@ from urllib.request import urlopen
 
 from channels import Channel, Group
 from channels.test import ChannelLiveServerTestCase, TransactionChannelTestCase, WSClient
+from channels_realtime.streams import Stream
 from django.test import modify_settings, override_settings
 from websockets.sync.client import connect
 
@@ -41,6 +42,26 @@ class Transactions(TransactionChannelTestCase):
 
     def test_the_database_is_empty_again(self):
         assert not Notice.objects.exists()
+
+
+class Streams(TransactionChannelTestCase):
+    """Their histories are those of one test, as its messages are."""
+
+    def check_that_the_history_is_this_test_s(self):
+        stream = Stream("notices")
+        assert stream.history() == ([], "", 0, False)
+        stream.add("board.somebody")
+        position = stream.send({"text": '{"notice": 1}'})
+        message = self.get_next_message("board.somebody", require=True)
+        assert message.content == {"text": f'{{"notice": 1,"position":"{position}"}}'}
+        [entry] = stream.history(since=(position.epoch, 0)).entries
+        assert entry == (1, message.content)
+
+    def test_a_history_is_in_memory(self):
+        self.check_that_the_history_is_this_test_s()
+
+    def test_a_history_is_that_of_one_test(self):
+        self.check_that_the_history_is_this_test_s()
 
 
 def read(address):
