@@ -41,7 +41,7 @@ def conversation(module: ModuleType, path: str) -> list[Route]:
     ]
 
 
-# They relay what strangers send to each other, so a public site has none of them: EXAMPLES.
+# They relay what strangers send to each other, so a site with HTTPS has them only with EXAMPLES=1.
 examples = [
     route_class(chat_class.ChatConsumer, path=r"^/channel/chat-class/" + ROOM),
     *conversation(rooms, r"^/channel/heartbeat/" + ROOM),
@@ -59,7 +59,7 @@ channel_routing = [
     *conversation(voice, r"^/channel/voice/" + ROOM),
     *conversation(notifications, r"^/channel/users/isinsufficient/$"),
     *conversation(ops, r"^/channel/ops/$"),
-    *(examples if settings.EXAMPLES else ()),
+    *(examples if settings.EXAMPLE_CONVERSATIONS else ()),
     *conversation(not_found, r""),
     # Sent by deploy/release.
     route(PROBE_CHANNEL, ops.probe),

@@ -237,12 +237,6 @@ class Environment:
         "0 or 1",
         "the site is served over HTTPS only: secure cookies and HSTS; requires `TRUSTED_HOPS`",
     )
-    EXAMPLES = Variable(
-        String(validate=OneOf(("", "0", "1"))),
-        "",
-        "0 or 1",
-        "the example conversations, in which anybody can send to all; unset: on without `HTTPS`",
-    )
     LOG_FORMAT = Variable(
         String(validate=OneOf(("text", "json"))),
         "text",
@@ -290,7 +284,8 @@ class Environment:
         flag(),
         "0",
         "0 or 1",
-        "shows `/try/`, the console for developers; `DEBUG=1` and `make demo` show it, too",
+        "shows `/try/`, the console for developers; `DEBUG=1` and `make demo` show it, too; with "
+        "`HTTPS` also switches the example conversations on",
     )
     WEBHOOK_NETWORKS = Variable(
         Parsed(networks),
