@@ -24,6 +24,7 @@ from consumers import (
     voice,
 )
 from consumers.refusals import answers_outages
+from liveblog.review.mail import MAIL_CHANNEL as REVIEW_CHANNEL
 from liveblog.teams.mail import MAIL_CHANNEL as INVITATION_CHANNEL
 from ops.probing import PROBE_CHANNEL
 
@@ -41,7 +42,7 @@ def conversation(module: ModuleType, path: str) -> list[Route]:
     ]
 
 
-# They relay what strangers send to each other, so a site with HTTPS has them only with EXAMPLES=1.
+# They relay what strangers send to each other, so a public site has none of them: EXAMPLES.
 examples = [
     route_class(chat_class.ChatConsumer, path=r"^/channel/chat-class/" + ROOM),
     *conversation(rooms, r"^/channel/heartbeat/" + ROOM),
@@ -59,7 +60,7 @@ channel_routing = [
     *conversation(voice, r"^/channel/voice/" + ROOM),
     *conversation(notifications, r"^/channel/users/isinsufficient/$"),
     *conversation(ops, r"^/channel/ops/$"),
-    *(examples if settings.EXAMPLE_CONVERSATIONS else ()),
+    *(examples if settings.EXAMPLES else ()),
     *conversation(not_found, r""),
     # Sent by deploy/release.
     route(PROBE_CHANNEL, ops.probe),
@@ -67,4 +68,5 @@ channel_routing = [
     route(MAIL_CHANNEL, notifications.low_balance_mail),
     route(RESET_CHANNEL, mails.password_reset),
     route(INVITATION_CHANNEL, mails.invitation),
+    route(REVIEW_CHANNEL, mails.review_note),
 ]

@@ -3,6 +3,7 @@
 from channels.message import Message
 
 from accounts.passwords import send_reset_mail
+from liveblog.review.mail import send_note
 from liveblog.teams.mail import send_invitation
 
 
@@ -14,3 +15,8 @@ def password_reset(message: Message) -> None:
 def invitation(message: Message) -> None:
     """The consumer of `liveblog.invitation-mail`."""
     send_invitation(message["invitation"], message["site"], message["language"])
+
+
+def review_note(message: Message) -> None:
+    """The consumer of `liveblog.review-mail`."""
+    send_note(message["note"], message["site"], message["language"])

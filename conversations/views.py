@@ -66,8 +66,8 @@ def room_page(
 @read_only
 @never_cache
 def try_them(request: HttpRequest) -> HttpResponse:
-    """Every conversation with a console, for developers; 404 where EXAMPLES is off."""
-    if not settings.EXAMPLES:
+    """Every conversation with a console, for developers; 404 where it is off."""
+    if not settings.CONSOLE:
         raise Http404
     found = addresses()
     return render(request, "conversations/try.html", {"addresses": found, "first": found[0]})

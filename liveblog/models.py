@@ -23,6 +23,7 @@ from liveblog.fields import (
     LONGEST_SUMMARY,
     TEXTS,
 )
+from liveblog.review.models import ReviewNote
 from liveblog.stream.revisions import RevisionedQuerySet, evaluate
 from liveblog.teams.models import Invitation, Membership
 from liveblog.text import markup
@@ -36,6 +37,7 @@ __all__ = [
     "LiveBlog",
     "Membership",
     "PastVersion",
+    "ReviewNote",
     "SummaryVersion",
     "Webhook",
     "Write",

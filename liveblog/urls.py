@@ -4,6 +4,7 @@ from liveblog.api import openapi
 from liveblog.api.application import urls as api_urls
 from liveblog.editing import about, composer, editor_page, history, summary
 from liveblog.reading import embed, export, feeds, oembed, posts, views
+from liveblog.review import views as review
 from liveblog.teams import joining, new_blog
 from liveblog.teams import views as teams
 
@@ -20,6 +21,7 @@ urlpatterns = [
     path("liveblog/<slug:slug>/edit/about/", about.about, name="about"),
     path("liveblog/<slug:slug>/edit/team/", teams.team, name="team"),
     path("liveblog/<slug:slug>/edit/summary/", summary.summary, name="summary"),
+    path("liveblog/<slug:slug>/edit/<int:pk>/review/", review.review, name="review"),
     path("liveblog/<slug:slug>/edit/<int:pk>/history/", history.history, name="history"),
     path("liveblog/<slug:slug>/updates.json", views.updates_json, name="updates_json"),
     path("liveblog/<slug:slug>/feed/", feeds.feed, name="feed"),

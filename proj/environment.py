@@ -237,6 +237,13 @@ class Environment:
         "0 or 1",
         "the site is served over HTTPS only: secure cookies and HSTS; requires `TRUSTED_HOPS`",
     )
+    EXAMPLES = Variable(
+        String(validate=OneOf(("", "0", "1"))),
+        "",
+        "0 or 1",
+        "`/try/`, the console for developers, and the example conversations, in which anybody can "
+        "send to all; unset: the console with `DEBUG` only, the conversations without `HTTPS` only",
+    )
     LOG_FORMAT = Variable(
         String(validate=OneOf(("text", "json"))),
         "text",
@@ -279,13 +286,6 @@ class Environment:
         "",
         "a comma-separated list of Text=URL, each URL with https://, http://, mailto: or a path",
         "links in the footer of every page, such as `Imprint=https://news.example/imprint`",
-    )
-    EXAMPLES = Variable(
-        flag(),
-        "0",
-        "0 or 1",
-        "shows `/try/`, the console for developers; `DEBUG=1` and `make demo` show it, too; with "
-        "`HTTPS` also switches the example conversations on",
     )
     WEBHOOK_NETWORKS = Variable(
         Parsed(networks),

@@ -124,6 +124,7 @@ LAYER_CONFIG: dict[str, object] = {
         "accounts.low-balance-mail",
         "accounts.password-reset-mail",
         "liveblog.invitation-mail",
+        "liveblog.review-mail",
         "websocket.disconnect",
     ],
 }
@@ -226,11 +227,10 @@ FILE_UPLOAD_PERMISSIONS = 0o644
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o755
 
 BRAND = brand_of(environment)
-EXAMPLES = environment.EXAMPLES or DEBUG
-# They relay what strangers send to each other: routing.py has them unless the site is public.
-EXAMPLE_CONVERSATIONS = EXAMPLES or not environment.HTTPS
 
 API_TOKENS = environment.API_TOKENS
+EXAMPLES = environment.EXAMPLES == "1" or not (environment.EXAMPLES or environment.HTTPS)
+CONSOLE = environment.EXAMPLES == "1" or (DEBUG and not environment.EXAMPLES)
 EMBED_ORIGINS = environment.EMBED_ORIGINS
 WEBHOOK_NETWORKS = environment.WEBHOOK_NETWORKS
 

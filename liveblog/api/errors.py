@@ -43,6 +43,11 @@ KINDS = {
         "`version` in the body is not the update's or summary's; `current` is what is there",
         _("Not saved: the update has been changed since."),
     ),
+    "not_a_draft": Kind(
+        409,
+        "the update is not a draft, or is scheduled",
+        _("Not sent: this update is not a draft any more."),
+    ),
     "deleted": Kind(410, "the update was deleted", _("This update was deleted.")),
     "precondition_failed": Kind(
         412,

@@ -17,6 +17,7 @@ from liveblog.fields import (
     LONGEST_NAME,
     LONGEST_SUMMARY,
 )
+from liveblog.review.models import LONGEST_NOTE
 
 MAX_LISTED = 100  # updates in one answer
 
@@ -113,6 +114,29 @@ class Updates(Answer):
     updates: list[Update] = Field(max_length=MAX_LISTED)
     after: int = Field(description="ask for what is after this next")
     more: bool
+
+
+class NewNote(BaseModel):
+    """A note about a draft; `returned` sends the draft back to its author."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    text: Annotated[str, bounded(LONGEST_NOTE)]
+    returned: bool = False
+
+
+class Note(Answer):
+    writer: str
+    text: str
+    returned: bool
+    created: datetime
+
+
+class Notes(Answer):
+    """The notes about a draft, oldest first."""
+
+    type: Literal["notes"]
+    notes: list[Note]
 
 
 class Found(Answer):

@@ -27,7 +27,10 @@ from liveblog.models import BlogUpdate, LiveBlog
 from liveblog.pictures import uploads
 from liveblog.reading import search
 from liveblog.reading.views import json_response
-from liveblog.stream.frames import Frame, editors_frame, update_frame
+from liveblog.review.mail import request_mail
+from liveblog.review.notes import NoDraft, add_note
+from liveblog.review.views import NoteForm
+from liveblog.stream.frames import Frame, editors_frame, json_value, update_frame
 from liveblog.stream.revisions import whole_number
 
 WRITER = "API"  # as the history calls a program
@@ -249,6 +252,46 @@ def summary_frame(blog: LiveBlog) -> Frame:
 
 def answer_summary(blog: LiveBlog) -> HttpResponse:
     return json_response(summary_frame(blog), ETag=tag(blog.summary_revision))
+
+
+@api.get(
+    "/liveblogs/{slug}/updates/{id}/notes/",
+    url_name="notes",
+    **documented("The notes about a draft", 200, schemas.Notes, "not_found", "deleted"),
+)
+def list_notes(request: HttpRequest, slug: str, id: Whole) -> HttpResponse:
+    _, row = find(slug, id)
+    require_present(row)
+    return answer_notes(row)
+
+
+@api.post(
+    "/liveblogs/{slug}/updates/{id}/notes/",
+    **documented(
+        "Add a note to a draft; the last one is not repeated",
+        *(201, schemas.Notes, "not_found", "deleted", "not_a_draft"),
+        *("bad_json", "too_long", "not_json", "invalid"),
+    ),
+)
+def write_note(request: HttpRequest, slug: str, id: Whole, sent: schemas.NewNote) -> HttpResponse:
+    _, row = find(slug, id)
+    require_present(row)
+    form = NoteForm({"text": sent.text})
+    if not form.is_valid():
+        raise Refusal("invalid", fields={name: list(e) for name, e in form.errors.items()})
+    try:
+        note, is_repeated = add_note(row, None, WRITER, form.cleaned_data["text"], sent.returned)
+    except NoDraft:
+        raise Refusal("not_a_draft") from None
+    if not is_repeated:
+        request_mail(note, request)
+    return answer_notes(row, 201)
+
+
+def answer_notes(row: BlogUpdate, status: int = 200) -> HttpResponse:
+    fields = ("writer", "text", "returned", "created")
+    notes = [{name: json_value(getattr(note, name)) for name in fields} for note in row.notes.all()]
+    return json_response({"type": "notes", "notes": notes}, status)
 
 
 @api.post(

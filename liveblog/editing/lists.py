@@ -10,7 +10,7 @@ results alone: for scripts that renew them.
 from dataclasses import dataclass
 
 from django.core.paginator import Page, Paginator
-from django.db.models import Count, F, Q
+from django.db.models import Count, F, OuterRef, Q, Subquery
 from django.db.models.expressions import Combinable
 from django.http import HttpRequest
 from django.utils.functional import Promise
@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from liveblog.editing.roles import Rights, user_of
-from liveblog.models import BlogUpdate, BlogUpdateQuerySet, LiveBlog
+from liveblog.models import BlogUpdate, BlogUpdateQuerySet, LiveBlog, ReviewNote
 from liveblog.stream.revisions import whole_number
 
 POSTS = "posts"
@@ -126,6 +126,8 @@ def page_of(
 ) -> List:
     """The requested page of the list that is open, else the first one."""
     number = whole_number(request.GET.get("page", "")) if name == is_open else None
+    last_note = ReviewNote.objects.filter(update=OuterRef("pk")).order_by("-pk")
+    rows = rows.annotate(is_returned=Subquery(last_note.values("returned")[:1]))
     page = Paginator(rows.defer("html"), ROWS_PER_PAGE).get_page(number or 1)
     user = user_of(request)
     found = [

@@ -26,8 +26,8 @@ def brand() -> Brand:
 
 @register.simple_tag
 def examples() -> bool:
-    """Whether the site has its page of examples."""
-    return settings.EXAMPLES
+    """Whether the site has the console of /try/."""
+    return settings.CONSOLE
 
 
 @register.simple_tag

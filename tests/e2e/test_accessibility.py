@@ -20,27 +20,30 @@ for text, options in [
     ("Not yet.", dict(draft=True)),
 ]:
     row = BlogUpdate.objects.create(blog=blog, body=text, **options)
+draft = row
+draft.notes.create(writer="Ed", text="Who says so?", returned=True)
 row = blog.updates.filter(draft=False).first()
 row.body += " It is not cheese."
 row.correction = "It is not cheese."
 row.save()
-print(row.pk)
+print(row.pk, draft.pk)
 """
 READERS = ("/", "/liveblog/{blog}/", "/liveblog/{blog}/{pk}/", "/liveblog/{blog}/nothing/")
-READERS += ("/liveblog/{blog}/embed/",)
+READERS += ("/liveblog/{blog}/embed/", "/liveblog/{blog}/embed/{pk}/", "/liveblog/{blog}/?q=moon")
 CONVERSATIONS = ("/chat/", "/chat/{blog}/", "/chat/{blog}/?embed", "/voice/{blog}/", "/try/")
 ACCOUNTS = ("/accounts/login/", "/accounts/reset/", "/accounts/reset/sent/", "/invitations/x/")
 DESK = "/liveblog/{blog}/edit/"
 MEMBERS = (DESK, DESK + "?update={pk}", DESK + "{pk}/history/", DESK + "about/", "/ops/")
 MEMBERS += ("/", "/liveblog/{blog}/{pk}/", "/accounts/password/", DESK + "team/", "/liveblogs/new/")
-MEMBERS += (DESK + "summary/",)
+MEMBERS += (DESK + "summary/", DESK + "{draft}/review/")
 
 
 @pytest.fixture
 def addresses(stack, blog):
     """Fills in the blog's slug and one of its posts."""
-    pk = stack.shell(POSTS.format(blog=blog)).strip()
-    return lambda paths: [f"http://{stack.address}{p.format(blog=blog, pk=pk)}" for p in paths]
+    pk, draft = stack.shell(POSTS.format(blog=blog)).split()
+    names = {"blog": blog, "pk": pk, "draft": draft}
+    return lambda paths: [f"http://{stack.address}{path.format(**names)}" for path in paths]
 
 
 def complaints(page, address):

@@ -17,7 +17,7 @@ def test_a_post_appears_on_the_open_page(stack, blog, page):
     post(stack, blog, "Hello **world**", "--headline", "News", "--key-event", "--pinned")
     update = updates(page)
     expect(update.get_by_role("heading", name="News")).to_be_visible()
-    expect(update.locator("strong")).to_have_text("world")
+    expect(update.locator("[data-part=content] strong")).to_have_text("world")
     expect(update.get_by_text("Key event")).to_be_visible()
     expect(update.get_by_text("Pinned")).to_be_visible()
     expect(page.get_by_text("No updates yet.")).to_be_hidden()

@@ -90,6 +90,7 @@ def test_a_contributor_writes_an_editor_publishes_and_all_see_who_is_there(stack
     arrived.locator(".menu summary").click()
     history = arrived.get_by_role("link", name="History")
     expect(history).to_have_attribute("href", re.compile(r"/edit/\d+/history/$"))
+    bo.keyboard.press("Escape")
     assert bodies(stack, blog) == "The first text|A whole thought"
 
     # Two open the same post: both are told before either saves.

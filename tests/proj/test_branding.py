@@ -82,11 +82,10 @@ def test_the_grounds_are_those_of_the_style_sheets():
         assert f"--tint: {ground};" in sheet, name
 
 
-def test_examples_are_off_unless_they_are_turned_on(settings, client):
-    settings.EXAMPLES = False
+def test_the_console_is_off_unless_it_is_turned_on(settings, client):
+    settings.CONSOLE = False
     assert client.get("/try/").status_code == 404
     assert "/try/" not in client.get("/chat/").content.decode()
-    settings.EXAMPLES = True
+    settings.CONSOLE = True
     assert client.get("/try/").status_code == 200
     assert "/try/" in client.get("/chat/").content.decode()
-    assert not Environment({}).EXAMPLES and Environment({"EXAMPLES": "1"}).EXAMPLES

@@ -178,8 +178,8 @@ function renewPanel(place, fresh) {
     (next?.querySelector(".update-tools :is(a, button, summary)") ??
       head.querySelector("[aria-current]"))?.focus({ preventScroll: true });
   }
-  const [head, text] = [place, fresh].map((each) => each.querySelector("[data-found-head]"));
-  if (head && text) put(head, text.firstChild.data);
+  const [said, text] = [place, fresh].map((each) => each.querySelector("[data-found-head]"));
+  if (said && text) put(said, text.firstChild.data);
 }
 
 document.querySelector("[data-stream]").addEventListener("merged", ({ detail: { merged } }) => {

@@ -30,6 +30,6 @@ function showReaders(element, number) {
 }
 
 const stream = document.querySelector("[data-stream]");
-const readers = stream.querySelector("[data-readers]");
+const readers = document.querySelector("[data-readers]");
 stream.addEventListener("about", ({ detail }) => showBlog(detail));
 stream.addEventListener("readers", ({ detail }) => showReaders(readers, detail));
