@@ -15,11 +15,10 @@ import redis
 from harness.waiting import PATIENCE, wait_until
 
 from deploy.run import ROOT
-from proj.environment import VARIABLES, Environment
+from proj.environment import NAMES, Environment
 
 CONTAINERFILE = (ROOT / "deploy" / "Containerfile").read_text().replace("\\\n", " ")
 COMPOSE = (ROOT / "deploy" / "compose.yaml").read_text()
-NAMES = {variable.name for variable in VARIABLES}
 
 
 def instructions(name):
@@ -32,9 +31,50 @@ def service(name):
 
 
 def test_every_copied_file_exists():
-    for line in instructions("COPY"):
+    lines = [line for line in instructions("COPY") if not line.startswith("--from=build")]
+    assert len(lines) == 4
+    for line in lines:
         *sources, _ = line.split()
         assert all((ROOT / source).exists() for source in sources), line
+
+
+def test_what_the_installation_reads_is_copied_before_it():
+    before = CONTAINERFILE.partition("deploy/install.sh\nCOPY . .")[0]
+    script = (ROOT / "deploy" / "install.sh").read_text()
+    named = set(re.findall(r"requirements[\w-]*\.txt", script)) - {"requirements-dev.txt"}
+    assert named <= set(re.findall(r"requirements[\w-]*\.txt", before))
+    assert "COPY packages/channels-realtime " in before
+
+
+def test_the_image_has_all_code_and_neither_data_nor_secrets(tmp_path):
+    """As .dockerignore says: everything is left out but what a line with `!` names."""
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    kept = [line[1:] for line in lines if line.startswith("!")]
+    packages = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests", "bench"}
+    assert "*" in lines and packages | {"deploy", "packages"} <= set(kept)
+    assert all(list(ROOT.glob(name)) for name in kept)
+    assert not {"var", ".git", "tests"} & set(kept)
+    assert "deploy/secrets" in lines
+    assert "/deploy/secrets" in (ROOT / ".gitignore").read_text().splitlines()
+
+
+def test_it_runs_as_a_number_that_is_not_root():
+    assert instructions("USER") == ["1000:1000"]
+
+
+def test_the_commands_for_the_secrets_make_what_the_services_read(tmp_path):
+    script = re.search(r"#     mkdir(.*\n)(#     .*\n)+?#     chmod.*\n", COMPOSE)[0]
+    script = re.sub(r"^#     ", "", script, flags=re.M).replace("deploy/secrets", "secrets")
+    subprocess.run(["sh", "-ec", script], cwd=tmp_path, check=True)
+    made = {path.name for path in (tmp_path / "secrets").iterdir()}
+    assert made == set(re.findall(r"/run/secrets/(\w+)", COMPOSE))
+    assert made == set(re.findall(r"file: secrets/(\w+)", COMPOSE))
+    files = {name: str(tmp_path / "secrets" / name) for name in made}
+    environment = Environment(
+        {"SECRET_KEY_FILE": files["secret_key"], "DATABASE_URL_FILE": files["database_url"]}
+    )
+    password = (tmp_path / "secrets" / "postgres_password").read_text()
+    assert environment.DATABASE_URL == f"postgres://liveblog:{password}@postgres/liveblog"
 
 
 def test_the_python_version_is_allowed():
@@ -67,17 +107,18 @@ def test_its_variables_exist_and_have_allowed_values():
     for name, value in re.findall(r"^ +([A-Z_]+): \"?(.*?)\"?$", block, re.M):
         environ[name] = re.sub(r"\$\{\w+:-(.*)\}", r"\1", value)
     assert set(environ) <= NAMES
-    environ["SECRET_KEY"] = "only for this test " * 3
-    Environment(environ)
-    for host in re.findall(r"://(?:\w+@)?(\w+)", environ["DATABASE_URL"] + environ["REDIS_URL"]):
-        assert service(host)
+    # test_the_commands_for_the_secrets_make_what_the_services_read has these.
+    Environment({name: value for name, value in environ.items() if not name.endswith("_FILE")})
+    [host] = re.findall(r"://(\w+)", environ["REDIS_URL"])
+    assert service(host) and service("postgres")
 
 
 @pytest.mark.parametrize("name", ["liveblog", "redis", "postgres", "nginx"])
 def test_what_a_service_needs_is_there(name):
     lines = service(name)
     for block in re.findall(r"    depends_on:\n((?:      .*\n)+)", lines):
-        assert all(service(needed) for needed in re.findall(r"- (\w+)", block))
+        needed = re.findall(r"^      (\w+):\n        condition: service_healthy", block, re.M)
+        assert needed and all("healthcheck:" in service(n) or n == "liveblog" for n in needed)
     for path in re.findall(r"(?:dockerfile: |- \.\./)([\w./]+)", lines):
         assert (ROOT / path).exists(), path
     for volume in re.findall(r"^      - (\w+):/", lines, re.M):
@@ -103,7 +144,7 @@ def test_the_command_of_nginx_writes_a_file_that_nginx_accepts(tmp_path):
     script = script.replace("/srv", shlex.quote(str(tmp_path)))
     nginx = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/bin")
     # The product's name resolves only in the network of this file.
-    script = script.replace("|liveblog:8000;|", "|127.0.0.1:8001;|")
+    script = script.replace("server liveblog:8000 resolve;|", "server 127.0.0.1:8001;|")
     script = script.replace("exec nginx", f"exec {nginx} -t -e stderr")
     done = subprocess.run(["sh", "-c", script], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
