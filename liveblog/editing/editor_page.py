@@ -130,7 +130,10 @@ def opened(request: HttpRequest, blog: LiveBlog, may: Rights) -> HttpResponse:
     assert update is not None
     if not update.deleted:
         require_edit(may, update)
-    return json_response(editors_frame(update))
+    frame = editors_frame(update)
+    if update.publish_at:  # exact, or the form would move it by some microseconds
+        frame["publish_at"] = update.publish_at.isoformat()
+    return json_response(frame)
 
 
 def part(request: HttpRequest, blog: LiveBlog, may: Rights) -> HttpResponse:

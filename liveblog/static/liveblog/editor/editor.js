@@ -298,8 +298,9 @@ function compose() {
     if (!later) return;
     const details = later.closest("details");
     const summary = details.querySelector("[data-later]");
-    details.toggleAttribute("data-set", Boolean(later.value));
-    put(summary, later.value ? WHEN.format(new Date(momentOf(elements))) : summary.dataset.later);
+    const moment = momentOf(elements); // none for a time that the clocks skip
+    details.toggleAttribute("data-set", Boolean(moment));
+    put(summary, moment ? WHEN.format(new Date(moment)) : summary.dataset.later);
   }
 
   /** Show or hide an element without losing the focus. */
