@@ -1,8 +1,8 @@
 """`/liveblog/<slug>/edit/<id>/review/`: a draft, the notes about it, and a form for another one.
 
 A POST has `text`, and `action` = `note` or `return`; `return` sends a draft that waits for review
-back to its author. Who may edit the draft sees the notes and writes some; who may publish it
-returns it. The answer is a redirect to the page, or the page with what must be corrected (422).
+back to its author. Users who may edit the draft see the notes and add to them; those who may
+publish it return it. The answer is a redirect, or the page with what must be corrected (422).
 """
 
 from django import forms

@@ -1,4 +1,4 @@
-"""Who belongs to the team of a blog, and who is invited to it."""
+"""The members of a blog's team, and the invitations to it."""
 
 from datetime import datetime, timedelta
 

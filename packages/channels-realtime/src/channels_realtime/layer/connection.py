@@ -45,13 +45,13 @@ class Popped(NamedTuple):
 class Connection:
     """One thread's connection to a shard. Opened at its first use, and again after it was lost.
 
-    `loss`: the command to send after a connection has ended that waited for a message.
+    `loss`: sent on the next connection after one has ended while it waited for a message.
     """
 
     def __init__(self, shard: Shard, loss: Command[None] | None = None) -> None:
         self.shard = shard
         self.loss = loss
-        self.has_lost = False  # perhaps a message
+        self.has_lost = False  # whether a message may have been lost
         self.wire: Wire | None = None
         self.hashes: dict[str, str] = {}
         self.client_id = 0
