@@ -28,6 +28,8 @@ READY_WITHIN = 60  # s from the start of the processes to the first answer; a sm
 LOOK_AT_RELEASES = 2  # s between two checks for a release that was killed
 RESUME_AGAIN = 60  # s between two attempts to complete such a release
 LAST_LINES_WITHIN = 1  # s to wait for a terminal that is not reading
+SPACE = 64 << 20  # bytes of disk; logs, the embedded Redis and a few pictures take as much
+OPEN_FILES = 1024  # per process: one for each socket, some 50 for everything else
 
 
 class CannotStart(Exception):
@@ -42,6 +44,7 @@ def main(replay_speed: str | None = None) -> int:
     try:
         environment = Environment()
         lock = prepare_folders(environment)
+        check_limits(environment.DATA_DIR)
         check_port(environment.HOST, environment.PORT)
         check_redis(environment)
         prepare_database()
@@ -93,6 +96,22 @@ def prepare_folders(environment: Environment) -> TextIO:
     lock.truncate(0)
     print(os.getpid(), file=lock, flush=True)
     return lock
+
+
+def check_limits(folder: Path) -> None:
+    """Raise CannotStart where posts or sockets would soon be refused for want of space or files."""
+    free = shutil.disk_usage(folder).free
+    if free < SPACE:
+        raise CannotStart(
+            f"The disk of DATA_DIR={str(folder)!r} has {free >> 20} MiB left, and"
+            f" {SPACE >> 20} MiB are needed. Free some space."
+        )
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < OPEN_FILES:
+        raise CannotStart(
+            f"A process may open {hard} files, and {OPEN_FILES} are needed: one for each socket."
+            " Raise the limit (ulimit -n, or LimitNOFILE= of systemd)."
+        )
 
 
 def make_current(environment: Environment) -> None:
