@@ -20,7 +20,7 @@ ALLOWED = {
     # Entry points: what a socket, a request or a shell starts. They may read the site's settings.
     "consumers": CONVERSATIONS | {*FEATURES} | {"consumers", "proj"},
     "proj": CONVERSATIONS | {*FEATURES} | {"proj"},
-    "deploy": CONVERSATIONS | {*FEATURES} | {"proj", "deploy", "tests", "harness"},
+    "deploy": CONVERSATIONS | {*FEATURES} | {"consumers", "proj", "deploy", "tests", "harness"},
 }
 OURS = set().union(*ALLOWED.values())
 # Inside the transport: compat is below all, worker and interface are above all.
