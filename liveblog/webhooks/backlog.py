@@ -127,7 +127,7 @@ def note_failure(
     Webhook.objects.filter(pk=delivery.webhook_id).update(
         failures=failures,
         paused_until=now + timedelta(seconds=pause),
-        dropped=F("dropped") + (again is None),
+        dropped=F("dropped") + int(again is None),
     )
     outlook = f"next try at {timestamp(again)}" if again else "given up"
     logger.warning(

@@ -180,7 +180,9 @@ command=/bin/sh -c 'exec >&- 2>&-; echo $$ >> {started}; exec sleep 1000'
 startsecs=0
 """)
     command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(configuration)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as supervisord:
+    environ = os.environ | {"RUN_DIR": str(tmp_path)}
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(command, cwd=ROOT, env=environ, stdout=quiet) as supervisord:
         yield started
         supervisord.terminate()
 

@@ -38,6 +38,7 @@ def test_row_51_previews_of_hostile_text_keep_no_reader_waiting(stack: Stack, bl
 
 
 def test_lists_of_tasks_and_tables_look_as_they_were_written(desk: Page) -> None:
+    desk.get_by_role("button", name="Preview").click()
     desk.get_by_label("Text").fill(LISTS)
     preview = desk.locator("[data-preview-content]")
     milk = preview.get_by_role("checkbox", name="Buy milk")
@@ -61,6 +62,7 @@ def test_a_preview_that_came_too_often_is_asked_for_again(desk: Page, errors: li
         route.fulfill(**answers.pop()) if answers else route.continue_()
 
     desk.route("**/preview/", answer)
+    desk.get_by_role("button", name="Preview").click()
     desk.get_by_label("Text").fill("**Landed**")
     preview = desk.locator("[data-preview]")
     expect(preview.get_by_role("status")).to_have_text(TOO_FAST["message"])

@@ -67,17 +67,6 @@ def test_a_killed_worker_and_a_killed_interface_server_come_back(stack, blog):
         assert reader.frame()["content"] == "<p>Still here</p>"
 
 
-def test_a_killed_process_is_started_again_at_once(stack):
-    """Not at one of supervisord's looks, a second apart. The quickest of a few: it may be busy."""
-    seconds = []
-    for _ in range(3):
-        began = time.monotonic()
-        kill_all(stack, "channels_realtime.interface")
-        seconds.append(time.monotonic() - began)
-        wait_until(stack.healthy, "an answer of /readyz")
-    assert min(seconds) < 0.7
-
-
 def kill_all(stack, words):
     """Kill the processes whose command line holds the words, wait until others took their place."""
     killed = set(stack.pids(words))

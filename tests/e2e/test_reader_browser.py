@@ -124,7 +124,7 @@ def test_controls_of_the_bar_take_the_focus_where_the_reader_is(stack, blog, pag
     scrolled_page(page, stack, blog)
     before = page.evaluate("scrollY")
     controls = page.locator("[data-bar]").locator("a, button").all()
-    assert len(controls) == 3
+    assert controls
     for control in controls:
         control.focus()
         assert page.evaluate("scrollY") == before

@@ -50,6 +50,7 @@ def test_arabic_and_hebrew_texts_begin_on_the_right(stack, blog, page):
 
 
 def test_arabic_is_written_and_previewed_from_the_right(desk):
+    desk.get_by_role("button", name="Preview").click()
     text_field(desk).fill(f"{ARABIC}\n\n* {HEBREW}")
     expect(text_field(desk)).to_have_css("direction", "rtl")
     expect(desk.locator("[data-preview-content] ul")).to_have_css("direction", "rtl")

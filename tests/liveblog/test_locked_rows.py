@@ -54,6 +54,7 @@ class Site:
             "DATABASE_URL": database,
             "DATA_DIR": str(folder),
             "REDIS_URL": redis_server.url,
+            "WEBHOOK_NETWORKS": "127.0.0.0/8",
         }
 
     def start(self, *arguments: str) -> subprocess.Popen:
@@ -151,6 +152,15 @@ def test_row_40_a_locked_webhook_holds_up_no_other(site: Site, receiver: Receive
             wait_until(lambda: "/hook?second" in paths(receiver), "the other's message")
             wait_until(lambda: not site.drafts("second"), "the scheduled updates")
         wait_until(lambda: "/hook?first" in paths(receiver), "the locked one's message")
+
+
+def test_a_delivery_that_fails_is_noted(site: Site) -> None:
+    del site.environ["WEBHOOK_NETWORKS"]  # so that the receiver's address is refused
+    with site.pulsing():
+        failures = "SELECT 1 FROM liveblog_webhook WHERE failures = 0"
+        wait_until(lambda: not site.rows(failures), "the failures of both webhooks")
+        noted = "SELECT 1 FROM liveblog_delivery WHERE error <> ''"
+        assert len(site.rows(noted)) >= 2
 
 
 def test_row_40_a_locked_key_is_left_and_the_others_are_deleted(site: Site) -> None:
