@@ -4,7 +4,6 @@ import os
 import signal
 import socket
 import sys
-import time
 import urllib.request
 
 import pytest
