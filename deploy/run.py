@@ -28,7 +28,7 @@ READY_WITHIN = 60  # s from the start of the processes to the first answer; a sm
 LOOK_AT_RELEASES = 2  # s between two checks for a release that was killed
 RESUME_AGAIN = 60  # s between two attempts to complete such a release
 LAST_LINES_WITHIN = 1  # s to wait for a terminal that is not reading
-SPACE = 64 << 20  # bytes of disk; logs, the embedded Redis and a few pictures take as much
+SPACE = 16 << 20  # bytes of disk; below that /readyz fails: see proj.health.LITTLE_SPACE
 OPEN_FILES = 1024  # per process: one for each socket, some 50 for everything else
 
 

@@ -16,7 +16,7 @@ from proj.environment import ROOT
 def test_row_57_a_disk_that_is_nearly_full_ends_the_start(tmp_path, monkeypatch):
     check_limits(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=5 << 20))
-    with pytest.raises(CannotStart, match="has 5 MiB left, and 64 MiB are needed"):
+    with pytest.raises(CannotStart, match="has 5 MiB left, and 16 MiB are needed"):
         check_limits(tmp_path)
 
 
