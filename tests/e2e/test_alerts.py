@@ -83,11 +83,13 @@ def test_alerts_fire_on_real_faults(disk: Path, tmp_path: Path) -> None:
             wait_until(lambda: prometheus.firing() == set(), "a site without alerts")
             killed, worker = stack.pids("runworker")
             os.kill(killed, signal.SIGKILL)
+            wait_until(lambda: killed not in stack.pids("runworker"), "its end")
+            wait_until(stack.healthy, "another worker")
             with stopped(*stack.pids("manage.py pulse")):
                 stack.shell(LATE)
-                give_few_files(worker)
                 with filled(disk):
                     prometheus.wait_for("LiveBlogDiskFull")
+                give_few_files(worker)
                 prometheus.wait_for("LiveBlogNoPulse", "LiveBlogOpenFiles")
                 prometheus.wait_for("LiveBlogScheduledOverdue", "LiveBlogWebhookBacklog")
             metrics = stack.get("/metrics").read().decode()
