@@ -115,7 +115,7 @@ def test_a_page_that_was_cut_off_gets_what_it_missed_once_and_in_order(
         say(page, "After")
         expect(lines(away)).to_have_text([*missed, "After"])
         expect(away.locator("[data-gap]")).to_have_count(0)
-        # Who enters now sees the same; what a muted name has written is left out.
+        # A new visitor sees the same lines, without those of muted names.
         say(away, "Spam")
         page.get_by_role("button", name="Mute").click()
         expect(page.locator("[data-problem]")).to_contain_text("has been muted.")

@@ -1,11 +1,7 @@
-// Keyboard shortcuts of the editor's page, and the dialog that lists them. Single letters disturb
-// speech input, so they can be turned off (WCAG 2.1, success criterion 2.1.4); the reader's page
-// shares the choice.
+// Keyboard shortcuts of the editor's page, and the dialog that lists them.
 
+import { FIELDS, remember } from "../shared/letters.js";
 import { undoLast } from "./toast.js";
-
-const KEY = "liveblog-keys";
-const FIELDS = "input:not([type=checkbox]), textarea, select, [contenteditable]";
 
 const dialog = document.querySelector("[data-keys]");
 const button = document.querySelector("[data-keys-open]");
@@ -13,18 +9,7 @@ const on = dialog.querySelector("[data-keys-on]");
 const form = document.querySelector("[data-composer]");
 const posts = document.querySelector("[data-posts]");
 
-try {
-  on.checked = localStorage.getItem(KEY) !== "off";
-} catch {
-  // Without storage the choice lasts for this page only.
-}
-on.addEventListener("change", () => {
-  try {
-    localStorage.setItem(KEY, on.checked ? "on" : "off");
-  } catch {
-    // As above.
-  }
-});
+remember(on);
 button.addEventListener("click", () => dialog.showModal());
 dialog.querySelector("[data-keys-close]").addEventListener("click", () => dialog.close());
 button.hidden = false;

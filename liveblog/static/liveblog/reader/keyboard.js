@@ -1,7 +1,7 @@
-// j and k move to the next and the previous update, n to new ones. Single-letter shortcuts disturb
-// speech input, so they can be turned off (WCAG 2.1, success criterion 2.1.4).
+// j and k move to the next and the previous update, n to new ones.
 
-const KEY = "liveblog-keys";
+import { FIELDS, remember } from "../shared/letters.js";
+
 const stream = document.querySelector("[data-stream]");
 const list = stream.querySelector("[data-list]");
 const jump = stream.querySelector("[data-jump]");
@@ -9,18 +9,7 @@ const bar = stream.querySelector("[data-bar]");
 const help = document.querySelector("[data-keyboard]");
 const on = help.querySelector("[data-keyboard-on]");
 
-try {
-  on.checked = localStorage.getItem(KEY) !== "off";
-} catch {
-  // Without storage the choice lasts for this page only.
-}
-on.addEventListener("change", () => {
-  try {
-    localStorage.setItem(KEY, on.checked ? "on" : "off");
-  } catch {
-    // As above.
-  }
-});
+remember(on);
 
 /** The current update: the one with the focus, or the first below the bar. */
 function current() {
@@ -57,9 +46,7 @@ const KEYS = {
 
 addEventListener("keydown", (event) => {
   if (!on.checked || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-  if (event.target.closest?.("input:not([type=checkbox]), textarea, select, [contenteditable]")) {
-    return;
-  }
+  if (event.target.closest?.(FIELDS)) return;
   if (!Object.hasOwn(KEYS, event.key)) return;
   event.preventDefault();
   KEYS[event.key]();

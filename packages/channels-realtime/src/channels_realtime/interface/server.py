@@ -2,7 +2,6 @@
 
 import gc
 import logging
-import math
 import os
 import secrets
 import time
@@ -238,10 +237,8 @@ class Server:
                 continue
             self.refused[link] = since
             self.connections.refuse_waiting(since)
-        for link in self.writing + self.reading:
-            if link.is_open and link.is_ill or since_loss(link, now) < UNSTEADY:
-                self.connections.refuse_waiting(now - LONG_WAIT)
-                break
+        if any(is_unsteady(link, now) for link in self.writing + self.reading):
+            self.connections.refuse_waiting(now - LONG_WAIT)
 
     # Between two processes: see channels_realtime.interface.takeover
 
@@ -343,9 +340,11 @@ def sleep(seconds: float) -> defer.Deferred[None]:
     return waited
 
 
-def since_loss(link: Link, now: float) -> float:
-    """Seconds since a connection of the link ended; infinite if none did."""
-    return math.inf if link.lost_at is None else now - link.lost_at
+def is_unsteady(link: Link, now: float) -> bool:
+    """Whether Redis is slow or full, or a connection of the link has ended a moment ago."""
+    if link.lost_at is not None and now - link.lost_at < UNSTEADY:
+        return True
+    return link.is_open and link.is_ill
 
 
 def wait_while(

@@ -45,7 +45,7 @@ class Popped(NamedTuple):
 class Connection:
     """One thread's connection to a shard. Opened at its first use, and again after it was lost.
 
-    `loss`: sent on the next connection after one has ended while it waited for a message.
+    `loss`: the command that announces a lost message; see announce_loss().
     """
 
     def __init__(self, shard: Shard, loss: Command[None] | None = None) -> None:
@@ -108,7 +108,7 @@ class Connection:
             self.replaced = ()
 
     def announce_loss(self) -> None:
-        """Tell the interface servers if the connection before this one may have had a message.
+        """Tell the interface servers if the previous connection ended during a wait.
 
         What Redis has sent to a connection is lost with it, and a client may wait for the answer.
         """

@@ -44,6 +44,7 @@ class Waiting:
             return self.kept.popleft() if self.kept else self.pop_first(wait)
 
     def pop_first(self, wait: int) -> Popped | None:
+        """As pop(), of what the shards bring."""
         by_socket = {
             take_socket(connection.wire): connection
             for connection in self.connections
