@@ -250,7 +250,7 @@ class TestTrouble:
         mars = LiveBlog.objects.create(slug="mars", title="To Mars")
         for group in (blog.group_name, mars.group_name):
             layer.group_add(group, "listener")
-        whole = layer.send_group
+        whole = layer.channel_layer.send_group
         monkeypatch.setattr(layer.channel_layer, "send_group", send)
         assert pulse.attempt() > 0
         assert len(heard(layer)) == 1
