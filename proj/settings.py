@@ -153,7 +153,9 @@ AUTHENTICATION_BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
 ]
 # By name and address together: nobody can lock out a user from another address. The address is that
-# of the client, which interface servers take from the proxies that they trust (TRUSTED_HOPS).
+# of the client, which interface servers take from the proxies that they trust (TRUSTED_HOPS); of
+# IPv6 its /64.
+AXES_CLIENT_IP_CALLABLE = "conversations.addresses.address_for_axes"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_FAILURE_LIMIT = 10  # a person who has forgotten a password gives up before
 AXES_COOLOFF_TIME = timedelta(minutes=15)  # 40 guesses an hour find no password
