@@ -67,6 +67,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
+    "liveblog.link_cards.policy.middleware",
 ]
 
 ROOT_URLCONF = "proj.urls"
@@ -235,6 +236,8 @@ EXAMPLES = environment.EXAMPLES == "1" or not (environment.EXAMPLES or environme
 CONSOLE = environment.EXAMPLES == "1" or (DEBUG and not environment.EXAMPLES)
 EMBED_ORIGINS = environment.EMBED_ORIGINS
 WEBHOOK_NETWORKS = environment.WEBHOOK_NETWORKS
+LINK_CARDS = environment.LINK_CARDS
+LINK_CARD_NETWORKS = environment.LINK_CARD_NETWORKS
 
 # Without EMAIL_URL, mails are written to files, and pages do not offer to send any.
 MAIL_IS_CONFIGURED = bool(environment.EMAIL_URL)

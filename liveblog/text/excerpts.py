@@ -86,11 +86,11 @@ def read(html: str) -> Excerpt:
 
 
 def text_of(update: BlogUpdate) -> str:
-    return read(update.content).text
+    return read(update.text_html).text
 
 
 def first_image(update: BlogUpdate) -> Image | None:
-    return read(update.content).image
+    return read(update.text_html).image
 
 
 def image_text(update: BlogUpdate) -> str:
