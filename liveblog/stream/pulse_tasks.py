@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from django.db import Error as DatabaseError
 from django.db import connection
 
+from liveblog.alerts import queue as alerts
+from liveblog.alerts.delivery import AlertWorker
 from liveblog.editing import idempotency
 from liveblog.stream.failure_log import FailureLog
 from liveblog.stream.schedule import Publisher
@@ -56,12 +58,15 @@ class Round:
     def __init__(self) -> None:
         self.publisher = Publisher()
         self.deliveries = DeliveryWorker()
+        self.alerts = AlertWorker()
         self.tasks = [
             Task("Publishing what is scheduled", self.publisher.publish_due),
             Task("Delivering to webhooks", self.deliveries.wake),
+            Task("Alerting readers", self.alerts.wake),
             Task("Rendering stored texts again", Rerendering().step),
             Task("Limiting the backlog of webhooks", backlog.expire, PRUNE_EVERY),
             Task("Deleting old deliveries", backlog.prune, PRUNE_EVERY),
+            Task("Deleting subscriptions to ended live blogs", alerts.prune, PRUNE_EVERY),
             Task("Deleting old idempotency keys", idempotency.prune, PRUNE_EVERY),
         ]
 
