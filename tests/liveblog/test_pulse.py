@@ -138,7 +138,8 @@ class TestBeat:
         join(100)
         assert commands(pulse.beat) == few
         assert layer.group_size(blog.group_name) == 100
-        with django_assert_num_queries(4):  # heads; what is due of updates, webhooks, link cards
+        # The heads; what is due: updates, webhooks, alerts in two tables, link cards.
+        with django_assert_num_queries(6):
             pulse.beat()
 
     def test_it_publishes_what_is_due_and_forgets_old_keys(self, layer, blog, pulse):
