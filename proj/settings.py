@@ -76,6 +76,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
+    "liveblog.link_cards.policy.middleware",
 ]
 
 ROOT_URLCONF = "proj.urls"
@@ -162,7 +163,9 @@ AUTHENTICATION_BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
 ]
 # By name and address together: nobody can lock out a user from another address. The address is that
-# of the client, which interface servers take from the proxies that they trust (TRUSTED_HOPS).
+# of the client, which interface servers take from the proxies that they trust (TRUSTED_HOPS); of
+# IPv6 its /64.
+AXES_CLIENT_IP_CALLABLE = "conversations.addresses.address_for_axes"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_FAILURE_LIMIT = 10  # a person who has forgotten a password gives up before
 AXES_COOLOFF_TIME = timedelta(minutes=15)  # 40 guesses an hour find no password
@@ -242,6 +245,8 @@ EXAMPLES = environment.EXAMPLES == "1" or not (environment.EXAMPLES or environme
 CONSOLE = environment.EXAMPLES == "1" or (DEBUG and not environment.EXAMPLES)
 EMBED_ORIGINS = environment.EMBED_ORIGINS
 WEBHOOK_NETWORKS = environment.WEBHOOK_NETWORKS
+LINK_CARDS = environment.LINK_CARDS
+LINK_CARD_NETWORKS = environment.LINK_CARD_NETWORKS
 
 ALERTS = environment.ALERTS
 ALERTS_NETWORKS = environment.ALERTS_NETWORKS

@@ -19,7 +19,7 @@ def note_past_events(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("liveblog", "0016_review_notes"),
+        ("liveblog", "0017_link_cards"),
     ]
 
     operations = [

@@ -10,6 +10,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from django.conf import settings
 
 Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
 NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052, section 2.1
 LOCAL = ("localhost", "localhost.localdomain")
 
@@ -19,7 +20,7 @@ def is_allowed(text: str) -> bool:
     return is_public_or_in(settings.WEBHOOK_NETWORKS, text)
 
 
-def is_public_or_in(networks: Iterable[IPv4Network | IPv6Network], text: str) -> bool:
+def is_public_or_in(networks: Iterable[Network], text: str) -> bool:
     """Whether it is public or in one of the networks. Raises ValueError for what is no address."""
     address = ip_address(text.partition("%")[0])
     if any(address in network for network in networks):

@@ -52,6 +52,7 @@ CASES = {
     "LiveBlogAlertBacklog": [("liveblog_alert_backlog_age_seconds", "2x30", "0+60x30")],
     "LiveBlogErrors": [(f"liveblog_log_errors_total{WORKER}", "1x30", "1+20x30")],
     "LiveBlogLoginFailures": [(f"liveblog_login_failures_total{WORKER}", "1x30", "1+20x30")],
+    "LiveBlogTokenFailures": [(f"liveblog_token_failures_total{WORKER}", "1x30", "1+20x30")],
 }
 
 
