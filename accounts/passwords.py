@@ -26,6 +26,7 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 
+from conversations.addresses import address_of
 from conversations.rate_limits import Limit
 
 logger = logging.getLogger(__name__)
@@ -99,7 +100,7 @@ class SetPassword(SuccessMessageMixin, PasswordResetConfirmView):
 
 def seconds_to_wait(request: HttpRequest) -> int:
     """Count a request; the seconds until the client may send another one if it was too many."""
-    address = request.META.get("REMOTE_ADDR") or ""
+    address = address_of(request)
     try:
         return REQUESTS.wait(address) if REQUESTS.count(address) > REQUESTS.most else 0
     except redis.RedisError:

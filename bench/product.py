@@ -63,6 +63,7 @@ def configure(stack: Stack, port: int) -> Path:
     ports = [
         ("server 127.0.0.1:8000;", f"server {HOST}:{port};"),
         ("listen 8080 ", f"listen {HOST}:{stack.port} "),
+        ("        listen [::]:8080 backlog=4096;  #plain#\n", ""),
     ]
     configuration = prefix / "nginx.conf"
     configuration.write_text(replaced((REPOSITORY / "nginx.conf").read_text(), ports))

@@ -9,6 +9,7 @@ from channels.message import Message
 
 from consumers.refusals import same_origin_only, sends_refusals
 from conversations.json_text import parse
+from conversations.rate_limits import check_example
 from conversations.redis_store import key, redis
 
 EXPIRY = 86_400  # s after the last connect; a killed interface server leaves its readers in the set
@@ -23,6 +24,7 @@ def ws_connect(message: Message) -> None:
 
 @sends_refusals
 def ws_receive(message: Message) -> None:
+    check_example("by-hand", message.get("text"))
     parse(message.get("text"))
     for reader in redis().smembers(readers()):
         Channel(reader).send({"text": message["text"]})

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from consumers.refusals import not_logged_in, our_pages_only, reply, sends_refusals
 from consumers.translation import in_their_language
+from conversations.addresses import limited_address
 from conversations.chat import guests
 from conversations.chat.history import history_frame
 from conversations.chat.room import (
@@ -28,7 +29,7 @@ from conversations.chat.room import (
     unmute,
 )
 from conversations.json_text import encode, expected, parse
-from conversations.rate_limits import CHAT
+from conversations.rate_limits import CHAT, GUESTS
 from conversations.refusals import Refusal
 from conversations.rooms.names import is_room_name, require_room_name
 
@@ -72,6 +73,8 @@ def admit(message: Message, room_name: str) -> None:
     require_room_name(room_name)
     if not message.user.is_authenticated:
         message.channel_session["guest"] = guests.of_handshake(message)
+        peer = message.content.get("client")
+        message.channel_session["address"] = limited_address(peer and peer[0])
 
 
 def asked_after(message: Message) -> str | None:
@@ -88,6 +91,9 @@ def handle(message: Message, room_name: str, content: object) -> None:
         # account deactivated.
         raise not_logged_in(_("You have been logged out. Reload the page to log in again."))
     CHAT.check(sender)
+    address = message.channel_session.get("address")
+    if address and GUESTS.count(address) > GUESTS.most:
+        raise GUESTS.too_fast()
     if isinstance(content, dict) and isinstance(content.get("message"), str):
         send_line(room_name, sender, content["message"])
     elif isinstance(content, dict) and isinstance(content.get("after"), str):

@@ -10,6 +10,7 @@ from channels.sessions import channel_session
 
 from consumers.refusals import same_origin_only, sends_refusals
 from conversations.json_text import parse
+from conversations.rate_limits import check_example
 
 
 @channel_session
@@ -23,6 +24,7 @@ def ws_connect(message: Message) -> None:
 @channel_session
 @sends_refusals
 def ws_receive(message: Message) -> None:
+    check_example("test", message.get("text"))
     parse(message.get("text"))
     Group(message.channel_session.get("group", "test")).send({"text": message["text"]})
 

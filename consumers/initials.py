@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from consumers.refusals import not_logged_in, our_pages_only, sends_refusals, users_only
 from conversations.chat.room import checked
 from conversations.json_text import encode, expected, parse
+from conversations.rate_limits import check_example
 
 
 @our_pages_only
@@ -27,6 +28,7 @@ def ws_connect(message: Message) -> None:
 @sends_refusals
 def ws_receive(message: Message) -> None:
     username = message.user.get_username()
+    check_example("initials", message.get("text"))
     content = parse(message.get("text"))
     if not isinstance(content, dict) or not isinstance(content.get("message"), str):
         raise expected('{"message": "text"}')

@@ -8,6 +8,7 @@ from channels.sessions import enforce_ordering
 
 from consumers.refusals import our_pages_only, sends_refusals
 from conversations.json_text import encode, expected, parse
+from conversations.rate_limits import check_example
 from conversations.rooms.envelopes import envelope, envelope_group, push, send
 from conversations.rooms.names import require_room_name
 
@@ -30,6 +31,7 @@ def ws_connect(message: Message, room_name: str) -> None:
 @enforce_ordering
 @sends_refusals
 def ws_receive(message: Message, room_name: str) -> None:
+    check_example("heartbeat", message.get("text"))
     content = parse(message.get("text"))
     if not isinstance(content, dict) or "message" not in content:
         raise expected('{"message": …}')

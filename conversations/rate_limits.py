@@ -8,6 +8,8 @@ from django.utils.translation import gettext as _
 from conversations.redis_store import key, redis
 from conversations.refusals import Refusal
 
+LONGEST_EXAMPLE = 4096  # bytes of one message
+
 
 @dataclass(frozen=True)
 class Limit:
@@ -55,7 +57,24 @@ class Limit:
 
 # A fast typist sends one line in 2 s; three times the limit is a script.
 CHAT = Limit("chat", most=20, seconds=10, flood=60)
+# All guests of one address, who get a new name when they return without their cookie: forty people
+# of an office, each with a line in 2 s. Users who are logged in are not counted.
+GUESTS = Limit("chat-guests", most=200, seconds=10, flood=0)
 # Seven peers with some 20 candidates each, all at once.
 SIGNALS = Limit("signals", most=400, seconds=10, flood=800)
 # A ticker that pushes ten times a second.
 PUSHES = Limit("pushes", most=100, seconds=10, flood=1000)
+# Bytes that one of the examples passes on, from all its clients together: it relays to strangers
+# what strangers send, and with a limit per client more clients would relay more.
+EXAMPLES = Limit("examples", most=64 << 10, seconds=1, flood=0)
+
+
+def check_example(name: str, text: str | None) -> None:
+    """Count a message to the example conversation of that name. Raises Refusal."""
+    size = len((text or "").encode())
+    if size > LONGEST_EXAMPLE:
+        sentence = _("Too long: the limit of this example is %(most)d bytes.")
+        raise Refusal("too_long", sentence % {"most": LONGEST_EXAMPLE}, status=413)
+    if EXAMPLES.count(name, size) > EXAMPLES.most:
+        sentence = _("Too many messages: this example passes on %(most)d bytes per second.")
+        raise Refusal("too_fast", sentence % {"most": EXAMPLES.most}, status=429)

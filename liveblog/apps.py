@@ -9,6 +9,7 @@ class LiveBlogConfig(AppConfig):
 
     def ready(self) -> None:
         from liveblog.editing.roles import make_groups
+        from liveblog.link_cards import requesting  # noqa: F401  (connects to post_save)
         from liveblog.stream import broadcast  # noqa: F401  (connects to post_save)
         from liveblog.webhooks import recording  # noqa: F401  (connects to post_save)
 

@@ -300,6 +300,19 @@ class Environment:
         "a comma-separated list of networks such as 10.1.0.0/16",
         "networks that webhooks may reach although their addresses are not public",
     )
+    LINK_CARDS = Variable(
+        flag(),
+        "1",
+        "0 or 1",
+        "links alone in a paragraph become cards, for which the server fetches title and picture; "
+        "`0`: they stay links, and nothing is fetched",
+    )
+    LINK_CARD_NETWORKS = Variable(
+        Parsed(networks),
+        "",
+        "a comma-separated list of networks such as 10.1.0.0/16",
+        "networks that cards may be fetched from although their addresses are not public",
+    )
     EMAIL_URL = Variable(
         Parsed(mail_settings),
         "",

@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 COUNTERS = {
     "log_errors": "Log lines of the level ERROR or CRITICAL",
     "login_failures": "Failed logins",
+    "token_failures": "Requests with a wrong API token",
 }
 
 

@@ -67,6 +67,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
+    "liveblog.link_cards.policy.middleware",
 ]
 
 ROOT_URLCONF = "proj.urls"
@@ -153,7 +154,9 @@ AUTHENTICATION_BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
 ]
 # By name and address together: nobody can lock out a user from another address. The address is that
-# of the client, which interface servers take from the proxies that they trust (TRUSTED_HOPS).
+# of the client, which interface servers take from the proxies that they trust (TRUSTED_HOPS); of
+# IPv6 its /64.
+AXES_CLIENT_IP_CALLABLE = "conversations.addresses.address_for_axes"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_FAILURE_LIMIT = 10  # a person who has forgotten a password gives up before
 AXES_COOLOFF_TIME = timedelta(minutes=15)  # 40 guesses an hour find no password
@@ -234,6 +237,8 @@ EXAMPLES = environment.EXAMPLES == "1" or not (environment.EXAMPLES or environme
 CONSOLE = environment.EXAMPLES == "1" or (DEBUG and not environment.EXAMPLES)
 EMBED_ORIGINS = environment.EMBED_ORIGINS
 WEBHOOK_NETWORKS = environment.WEBHOOK_NETWORKS
+LINK_CARDS = environment.LINK_CARDS
+LINK_CARD_NETWORKS = environment.LINK_CARD_NETWORKS
 
 # Without EMAIL_URL, mails are written to files, and pages do not offer to send any.
 MAIL_IS_CONFIGURED = bool(environment.EMAIL_URL)

@@ -26,6 +26,7 @@ for name in ("DATABASE_URL", "CHANNEL_KEYS", "HOST", "PORT", "DEBUG", "ALLOWED_H
     os.environ.pop(name, None)
 os.environ.update(DATA_DIR=data_dir, SECRET_KEY="only for tests " * 3)
 os.environ["WEBHOOK_NETWORKS"] = "0.0.0.0/0,::/0"  # the tests' servers are on this machine
+os.environ["LINK_CARD_NETWORKS"] = "127.0.0.0/8"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

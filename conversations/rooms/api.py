@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 
-from conversations.api_tokens import token_of
+from conversations.api_tokens import TooManyGuesses, token_of
 from conversations.json_text import LONGEST_FRAME, encode, not_json, parse, too_long
 from conversations.rate_limits import PUSHES
 from conversations.refusals import Refusal
@@ -19,16 +19,20 @@ KEYS = {"data", "msg", "code"}
 def push_to_room(request: HttpRequest, room_name: str) -> HttpResponse:
     if request.method != "POST":
         return refused(Refusal("bad_method", _("Use POST."), 405), Allow="POST")
-    token = token_of(request)
-    if token is None:
-        sentence = _("Send a valid token: Authorization: Bearer <token>.")
-        return refused(Refusal("bad_token", sentence, 401), **{"WWW-Authenticate": "Bearer"})
     try:
+        token = token_of(request)
+        if token is None:
+            sentence = _("Send a valid token: Authorization: Bearer <token>.")
+            return refused(Refusal("bad_token", sentence, 401), **{"WWW-Authenticate": "Bearer"})
         if PUSHES.count(token) > PUSHES.most:
             return refused(PUSHES.too_fast(), **{"Retry-After": str(PUSHES.wait(token))})
         return answer(push(room_name, **read_envelope(read_body(request))))
     except Refusal as refusal:
         return refused(refusal)
+    except TooManyGuesses as error:
+        sentence = _("Too many wrong tokens from this address. See Retry-After.")
+        too_many = Refusal("too_many_guesses", sentence, 429)
+        return refused(too_many, **{"Retry-After": str(error.wait)})
     except redis.RedisError:
         sentence = _("The message could not be sent. Please try again in a moment.")
         return refused(Refusal("unavailable", sentence, 503), **{"Retry-After": "1"})

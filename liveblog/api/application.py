@@ -17,7 +17,7 @@ from ninja.errors import HttpError, ValidationError
 from ninja.parser import Parser
 from ninja.security import HttpBearer
 
-from conversations.api_tokens import token_of
+from conversations.api_tokens import TooManyGuesses, token_of
 from conversations.json_text import encode
 from conversations.rate_limits import Limit
 from database.outages import OUTAGES, reason_of
@@ -46,7 +46,10 @@ class Token(HttpBearer):
     def __call__(self, request: HttpRequest) -> str:
         if not settings.API_TOKENS:
             raise Refusal("no_tokens")
-        token = token_of(request)
+        try:
+            token = token_of(request)
+        except TooManyGuesses as error:
+            raise Refusal("too_many_guesses", {"Retry-After": str(error.wait)}) from None
         if token is None:
             raise Refusal("bad_token", {"WWW-Authenticate": "Bearer"})
         return self.authenticate(request, token)
@@ -153,7 +156,10 @@ for outage in OUTAGES:
 # The document: what an operation answers, and the refusals of each status
 
 
-ALL = ("bad_token", "no_tokens", "unknown_blog", "bad_method", "too_fast", "unavailable")
+ALL = (
+    *("bad_token", "too_many_guesses", "no_tokens", "unknown_blog", "bad_method", "too_fast"),
+    "unavailable",
+)
 BODY = ("bad_json", "too_long", "not_json", "invalid", "key_reused")
 VERSION = ("conflict", "precondition_failed")
 PICTURE = (

@@ -153,6 +153,11 @@ KINDS = {
         _("The version you edited is required, as If-Match or `version`."),
     ),
     "too_fast": Kind(429, "too many requests; see Retry-After", _("Too many requests.")),
+    "too_many_guesses": Kind(
+        429,
+        "too many wrong tokens came from the client's address; see Retry-After",
+        _("Too many wrong tokens from this address. See Retry-After."),
+    ),
     "not_stored": Kind(
         503,
         "the disk did not take the file",

@@ -7,6 +7,7 @@ if the update has another version by now) or as `version` in the body (409). Eac
 `error` frame.
 """
 
+import re
 from typing import Annotated, Any, NoReturn
 
 from django.http import HttpRequest, HttpResponse
@@ -184,7 +185,7 @@ def change_update(
         raise Refusal("no_version")
     version = sent.version if if_match is None else matched(if_match, row)
     code = "conflict" if if_match is None else "precondition_failed"
-    if row.version != version:
+    if not row.accepts(version):
         refuse_version(code, row)
     form = valid(form_of(row, sent, key, version))
     try:
@@ -388,7 +389,8 @@ def checked_key(sent: str) -> str:
 
 def matched(if_match: str, row: BlogUpdate) -> int:
     """The row's version if the header names it. Raises Refusal."""
-    if not names(if_match, row.version):
+    seen = [int(version) for version in re.findall(r'"(\d{1,19})"', if_match)]
+    if not names(if_match, row.version) and not any(map(row.accepts, seen)):
         refuse_version("precondition_failed", row)
     return row.version
 

@@ -28,11 +28,10 @@ from liveblog.editing.decorators import for_editors, invalid_form
 from liveblog.editing.editor_page import require
 from liveblog.editing.forms import PreviewForm
 from liveblog.editing.roles import Rights, user_of
-from liveblog.models import LiveBlog
+from liveblog.models import BlogUpdate, LiveBlog
 from liveblog.pictures import uploads
 from liveblog.reading.views import json_response
 from liveblog.recordings import uploads as recording_uploads
-from liveblog.text.markup import render
 
 logger = logging.getLogger(__name__)
 
@@ -96,7 +95,8 @@ def preview(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return invalid_form(form)
     headline, body = form.cleaned_data["headline"], form.cleaned_data["body"]
-    return json_response({"type": "preview", "headline": headline, "content": render(body)})
+    content = BlogUpdate(body=body).content
+    return json_response({"type": "preview", "headline": headline, "content": content})
 
 
 def count_preview(user: User) -> None:

@@ -85,7 +85,7 @@ def add(made: Feed, blog: LiveBlog, row: BlogUpdate, site: str) -> None:
         title=xml(title_of(row)),
         link=address,
         description=None,  # type: ignore[arg-type]  # Django writes no <summary> then
-        content=xml(absolute(row.content, address) + correction_of(row)),
+        content=xml(absolute(row.feed_content, address) + correction_of(row)),
         unique_id=tag(blog, site, row),
         pubdate=row.created,
         updateddate=row.edited or row.created,

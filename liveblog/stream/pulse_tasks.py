@@ -8,6 +8,7 @@ from django.db import Error as DatabaseError
 from django.db import connection
 
 from liveblog.editing import idempotency
+from liveblog.link_cards.worker import LinkCardWorker
 from liveblog.recordings import incoming
 from liveblog.stream.failure_log import FailureLog
 from liveblog.stream.schedule import Publisher
@@ -57,9 +58,11 @@ class Round:
     def __init__(self) -> None:
         self.publisher = Publisher()
         self.deliveries = DeliveryWorker()
+        self.link_cards = LinkCardWorker()
         self.tasks = [
             Task("Publishing what is scheduled", self.publisher.publish_due),
             Task("Delivering to webhooks", self.deliveries.wake),
+            Task("Fetching link cards", self.link_cards.wake),
             Task("Rendering stored texts again", Rerendering().step),
             Task("Limiting the backlog of webhooks", backlog.expire, PRUNE_EVERY),
             Task("Deleting old deliveries", backlog.prune, PRUNE_EVERY),

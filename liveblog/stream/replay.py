@@ -18,6 +18,7 @@ from channels_realtime.close_codes import ENDED
 from django.db import connection
 from django.utils.translation import gettext
 
+from conversations.addresses import limited_address
 from conversations.json_text import encode
 from conversations.rate_limits import Limit
 from conversations.redis_store import layer
@@ -34,8 +35,6 @@ MINUTE = 60  # s
 SOCKET = Limit("replays-socket", most=2 << 20, seconds=MINUTE, flood=0)
 # Per address: an office of 500 readers with 200 missed updates each takes 100 MB.
 ADDRESS = Limit("replays-address", most=128 << 20, seconds=MINUTE, flood=0)
-# As in nginx.conf: this machine's health checks, and a proxy that sends no client address.
-UNLIMITED = {"127.0.0.1", "::1"}
 # A handshake or poll that has missed at most so many revisions is not counted: when many readers
 # reconnect at once they have missed few, and each would cost Redis two round trips.
 UNCOUNTED_REVISIONS = 20
@@ -54,8 +53,8 @@ class ReplayClient:
     def budgets(self) -> list[tuple[Limit, str]]:
         """The limits that apply to it, each with the name under which it is counted."""
         found = [(SOCKET, self.reply_channel)] if self.reply_channel else []
-        if self.address and self.address not in UNLIMITED:
-            found.append((ADDRESS, self.address))
+        if address := limited_address(self.address):
+            found.append((ADDRESS, address))
         return found
 
 

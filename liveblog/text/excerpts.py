@@ -14,6 +14,8 @@ from liveblog.recordings.storage import MIME_TYPES, Kept, kept_at
 
 TITLE = 80  # characters of a title made from the text; a search engine shows some 60
 DESCRIPTION = 200  # characters; social cards cut here
+# The last word of a title that was cut, unless little would be left: Chinese has no blanks.
+LAST_WORD = re.compile(r"(?<=.{40})\s\S*$")
 
 # In the HTML of a post, quotes and angle brackets within attributes are escaped.
 ADDRESSED = re.compile(r"<(?:a|img|video|audio|track)\b[^>]*>")
@@ -111,16 +113,16 @@ def read(html: str) -> Excerpt:
 
 
 def text_of(update: BlogUpdate) -> str:
-    return read(update.content).text
+    return read(update.text_html).text
 
 
 def first_image(update: BlogUpdate) -> Image | None:
-    return read(update.content).image
+    return read(update.text_html).image
 
 
 def clips_of(update: BlogUpdate) -> tuple[Clip, ...]:
     """Its videos and audio files, in their order."""
-    return read(update.content).clips
+    return read(update.text_html).clips
 
 
 def image_text(update: BlogUpdate) -> str:
@@ -132,7 +134,9 @@ def image_text(update: BlogUpdate) -> str:
 def title_of(update: BlogUpdate) -> str:
     """The headline; else the beginning of the text, or the image's alternative. Never empty."""
     title = update.headline.strip() or text_of(update) or image_text(update) or f"#{update.pk}"
-    return title if update.headline.strip() else Truncator(title).chars(TITLE)
+    if update.headline.strip() or len(title) <= TITLE:
+        return title
+    return LAST_WORD.sub("", title[: TITLE - 1]) + "…"
 
 
 def description_of(update: BlogUpdate) -> str:

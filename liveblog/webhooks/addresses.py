@@ -4,20 +4,25 @@ Otherwise whoever may add a webhook could have the site send requests to service
 machine or network, which trust it.
 """
 
-from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from collections.abc import Iterable, Iterator
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from django.conf import settings
 
 Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
 NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052, section 2.1
 LOCAL = ("localhost", "localhost.localdomain")
 
 
-def is_allowed(text: str) -> bool:
-    """Whether a request may be sent to the address. Raises ValueError for what is none."""
+def is_allowed(text: str, networks: Iterable[Network] | None = None) -> bool:
+    """Whether a request may be sent to the address. Raises ValueError for what is none.
+
+    `networks`: those that may be reached besides public addresses; default: WEBHOOK_NETWORKS.
+    """
     address = ip_address(text.partition("%")[0])
-    if any(address in network for network in settings.WEBHOOK_NETWORKS):
+    allowed = settings.WEBHOOK_NETWORKS if networks is None else networks
+    if any(address in network for network in allowed):
         return True
     return all(each.is_global and not each.is_multicast for each in addresses_in(address))
 

@@ -11,6 +11,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
+from conversations.addresses import counted_address, limited_address
+
 LOGIN = "/accounts/login/"
 LIMIT = 10
 PASSWORD = "three blind mice"
@@ -112,3 +114,25 @@ def test_neither_password_nor_token_is_stored(client):
     client.post(LOGIN, {"username": "marta", "password": "guess", "csrfmiddlewaretoken": "token"})
     stored = AccessAttempt.objects.get().post_data
     assert "guess" not in stored and "=token" not in stored
+
+
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8:0:1:2:3:4:5", "2001:db8:0:1::"),
+        ("2001:db8::1", "2001:db8::"),
+        ("::1", "::1"),
+        ("", ""),
+    ],
+)
+def test_an_address_of_ipv6_is_counted_by_its_network(address, counted):
+    assert counted_address(address) == counted
+    assert limited_address(address) == (None if counted in ("", "::1") else counted)
+
+
+def test_another_address_of_the_same_ipv6_network_is_locked(client):
+    guess(client, address="2001:db8::1")
+    assert log_in(client, PASSWORD, address="2001:db8::2").status_code == 429
+    assert log_in(client, PASSWORD, address="2001:db8:0:1::1").status_code == 302

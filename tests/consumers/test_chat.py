@@ -7,7 +7,7 @@ import pytest
 from consumers.chat import LONGEST_USERNAME
 from conversations.chat.history import history_frame
 from conversations.chat.room import LONGEST_MESSAGE, new_line, send
-from conversations.rate_limits import CHAT
+from conversations.rate_limits import CHAT, GUESTS
 from tests.consumers.test_handshakes import close_code
 
 STYLES = ["chat", "chat-class"]
@@ -101,6 +101,33 @@ def test_too_many_lines_get_a_sentence_and_a_flood_is_closed_with_4429(
         assert two.frame()["message"] == "buy"
     two.send({"message": "quiet again"})
     assert two.frame()["message"] == "quiet again"
+
+
+def test_guests_of_one_address_share_a_limit_that_reconnecting_does_not_evade(
+    stack, connect, room, style
+):
+    def guest():
+        return connect(f"/channel/{style}/{room}/", source_address=("127.0.0.2", 0))
+
+    def lines_left(number):
+        key = "key('rate', 'chat-guests', '127.0.0.2')"
+        start = "from conversations.redis_store import key, redis\n"
+        stack.shell(f"{start}redis().set({key}, {GUESTS.most - number})")
+
+    lines_left(2)
+    for _ in range(2):
+        first = guest()  # each without a cookie, and so with a name of its own
+        first.send({"message": "buy"})
+        assert first.frame()["message"] == "buy"
+    last = guest()
+    last.send({"message": "buy"})
+    assert last.frame()["code"] == "too_fast"
+    user = connect(f"/channel/{style}/{room}/", user="anna", source_address=("127.0.0.2", 0))
+    user.send({"message": "not a guest"})
+    assert user.frame()["message"] == "not a guest"
+    elsewhere = connect(f"/channel/{style}/{room}/", source_address=("127.0.0.3", 0))
+    elsewhere.send({"message": "another address"})
+    assert elsewhere.frame()["message"] == "another address"
 
 
 def test_staff_delete_a_line_and_mute_and_unmute_a_name(connect, room, style):

@@ -101,6 +101,25 @@ def test_without_a_token_it_is_401(post, token):
     assert envelope["msg"].endswith(".") and headers["WWW-Authenticate"] == "Bearer"
 
 
+@pytest.fixture
+def guessed(stack):
+    """Somebody at our address has sent many wrong tokens."""
+    start = "from conversations.api_tokens import GUESSES, key, redis\n"
+    stack.shell(f"{start}GUESSES.count('127.0.0.1', GUESSES.most)")
+    yield
+    stack.shell(f"{start}redis().delete(key('rate', GUESSES.name, '127.0.0.1'))")
+
+
+def test_too_many_wrong_tokens_are_429_and_a_program_goes_on(post, request):
+    assert post(b"{}")[0] == 200
+    request.getfixturevalue("guessed")
+    status, envelope, headers = post(b"{}", "wrong")
+    assert (status, envelope["code"]) == (429, 429) and envelope["msg"].endswith(".")
+    assert int(headers["Retry-After"]) > 0
+    assert post(b"{}", "other")[0] == 429  # right, but new at this address
+    assert post(b"{}")[0] == 200
+
+
 def test_another_scheme_is_401_and_another_method_405(post):
     assert post(b"{}", scheme="Basic")[0] == 401
     status, envelope, headers = post(None, method="GET")

@@ -52,12 +52,15 @@ def test_nginx_accepts_its_file(tmp_path):
     )
     subprocess.run(["sh", "-ec", script], check=True)
     text = (tmp_path / "nginx.conf").read_text()
-    assert "listen 80 " in text and "listen 443 ssl" in text and "8080" not in text
+    for listen in ("80 ", "[::]:80 ", "443 ssl", "[::]:443 ssl"):
+        assert f"listen {listen}" in text
+    assert "8080" not in text
     assert not re.search(r"[^/\w]var/", re.sub(r"#.*", "", text))
     for name in ("access", "error"):  # Debian's logrotate has this folder
         assert f"{name}_log {tmp_path}/{name}.log" in text
     for port in ("80", "443"):  # which only root may listen on
         text = text.replace(f"listen {port} ", f"listen 127.0.0.1:{free_port()} ")
+        text = text.replace(f"listen [::]:{port} ", f"listen [::1]:{free_port()} ")
     (tmp_path / "nginx.conf").write_text(text)
     nginx = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
     command = [nginx, "-t", "-e", "stderr", "-c", tmp_path / "nginx.conf"]

@@ -57,12 +57,14 @@ class Nginx(NginxServer):
         self.open_folder = open_folder
         self.tls = tls
         self.address = f"127.0.0.1:{self.port}"
-        listen = "listen 8443 " if tls else "listen 8080 "
+        port = 8443 if tls else 8080
         if tls:
             self.text = with_tls(CONF).replace("0.0.0.0:8080 ", f"127.0.0.1:{free_port()} ")
+            self.text = self.text.replace("[::]:8080 ", f"[::1]:{free_port()} ")
         ports = [
             ("127.0.0.1:8000;", f"{stack.address};"),
-            (listen, f"listen 0.0.0.0:{self.port} "),
+            (f"listen {port} ", f"listen 0.0.0.0:{self.port} "),
+            (f"\n        listen [::]:{port} ", f"\nlisten [::1]:{self.port} "),
         ]
         self.text = replaced(self.text, [*ports, *replacements])
 
@@ -82,8 +84,9 @@ class Nginx(NginxServer):
         self, path: str, source: str = "127.0.0.1", **headers: str
     ) -> tuple[int, http.client.HTTPMessage, bytes]:
         """(status, headers, body) of one request from that address of this machine."""
+        host = "::1" if source == "::1" else "127.0.0.1"
         connection = http.client.HTTPConnection(
-            "127.0.0.1", self.port, timeout=PATIENCE, source_address=(source, 0)
+            host, self.port, timeout=PATIENCE, source_address=(source, 0)
         )
         with contextlib.closing(connection):
             names = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -373,6 +376,14 @@ def test_tls_as_the_file_says():
             assert refusal.value.code == 301
 
 
+def test_tls_over_ipv6(stack):
+    with Nginx(stack, tls=True) as nginx:
+        certificate = nginx.folder / "var" / "nginx" / "fullchain.pem"
+        trust = ssl.create_default_context(cafile=certificate)
+        url = f"https://[::1]:{nginx.port}/healthz"
+        assert urllib.request.urlopen(url, timeout=PATIENCE, context=trust).status == 200
+
+
 def get_tls(nginx, path, trust):
     return urllib.request.urlopen(f"https://{nginx.address}{path}", timeout=PATIENCE, context=trust)
 
@@ -389,7 +400,7 @@ def make_certificate(folder: Path) -> None:
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
         + ["-nodes", "-keyout", "privkey.pem", "-out", "fullchain.pem", "-days", "2"]
-        + ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"],
+        + ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1,IP:::1"],
         cwd=folder,
         check=True,
         capture_output=True,
@@ -493,6 +504,8 @@ def strict(stack):
         ("zone=admin burst=50", "zone=admin burst=5"),
         ("zone=handshakes burst=500", "zone=handshakes burst=20"),
         ("zone=handshakes:10m rate=50r/s", "zone=handshakes:10m rate=1r/s"),
+        # The test says which address a request over IPv6 comes from.
+        ("server_tokens off;", "set_real_ip_from ::1; real_ip_header X-Test-Address;"),
     )
     with Nginx(stack, replacements=lower) as nginx:
         yield nginx
@@ -507,6 +520,24 @@ def test_too_many_requests_of_one_address_are_answered_429(strict, path, allowed
     answers = [strict.get(path, source)[0] for _ in range(allowed + 5)]
     assert answers[:allowed] == [200] * allowed and set(answers[allowed:]) == {429}
     assert strict.get(path, "127.0.0.3")[0] == 200  # somebody else's address is not held to it
+
+
+def test_addresses_of_one_ipv6_network_share_a_limit(strict):
+    def get(address):
+        return strict.get("/", "::1", X_Test_Address=address)[0]
+
+    answers = [get(f"2001:db8:0:1::{number:x}:0a0d") for number in range(12)]
+    assert answers == [200] * 10 + [429] * 2
+    assert get("2001:db8:0:2::1") == 200
+    assert [get("::1") for _ in range(12)] == [200] * 12  # this machine's are not limited
+
+
+def test_a_reader_gets_a_post_over_ipv6(stack, nginx, blog):
+    url = f"ws://[::1]:{nginx.port}/channel/liveblog/{blog}/?after=0"
+    with Reader(url) as reader:
+        assert reader.frame()["type"] == "replay"
+        stack.post(blog, "Over IPv6")
+        assert "Over IPv6" in reader.frame()["content"]
 
 
 def test_too_many_sockets_of_one_address_are_answered_429(strict, blog):

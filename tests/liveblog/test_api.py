@@ -10,6 +10,8 @@ from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 
+from conversations.api_tokens import GUESSES
+from conversations.redis_store import layer
 from liveblog.api import application, views
 from liveblog.api.application import LONGEST, REQUESTS
 from liveblog.api.errors import KINDS
@@ -319,6 +321,52 @@ def test_too_many_are_429_and_say_when_to_come_again(call, blog):
     assert 0 < int(response["Retry-After"]) <= REQUESTS.seconds
     other = call("GET", Authorization="Bearer another")
     assert other.status_code == 200
+
+
+@pytest.fixture
+def attempt(token, blog):
+    """attempt(token, address): the response to a GET with that token from that address."""
+
+    def attempt(token, address):
+        headers = {"Authorization": f"Bearer {token}"}
+        return held("GET", ADDRESS, Client().get(ADDRESS, headers=headers, REMOTE_ADDR=address))
+
+    return attempt
+
+
+def test_wrong_tokens_are_limited_per_address_and_counted(attempt, token, monkeypatch):
+    counted = []
+    monkeypatch.setattr(layer(), "count", counted.append)
+    attempts = [attempt(f"guess {number}", "203.0.113.1") for number in range(GUESSES.most + 1)]
+    assert {outcome(response) for response in attempts[:-1]} == {(401, "bad_token")}
+    assert outcome(attempts[-1]) == (429, "too_many_guesses")
+    assert 0 < int(attempts[-1]["Retry-After"]) <= GUESSES.seconds
+    assert counted == ["token_failures"] * len(attempts)
+    # Going on is of no use: the right one is not accepted either. Elsewhere it is.
+    assert outcome(attempt(token, "203.0.113.1")) == (429, "too_many_guesses")
+    assert attempt(token, "203.0.113.2").status_code == 200
+
+
+def test_a_program_goes_on_beside_wrong_tokens_of_its_address(attempt, token):
+    assert attempt(token, "203.0.113.3").status_code == 200
+    for number in range(GUESSES.most + 1):
+        attempt(f"guess {number}", "203.0.113.3")
+    assert attempt(token, "203.0.113.3").status_code == 200
+    assert attempt("another", "203.0.113.3").status_code == 429
+
+
+def test_wrong_tokens_from_one_ipv6_network_count_together(attempt, token):
+    for number in range(GUESSES.most):
+        attempt("guess", f"2001:db8:0:1::{number:x}")
+    assert attempt(token, "2001:db8:0:1:ffff::1").status_code == 429
+    assert attempt(token, "2001:db8:0:2::1").status_code == 200
+
+
+def test_a_request_without_a_token_is_no_guess(token, attempt):
+    for _ in range(GUESSES.most + 1):
+        response = Client().get(ADDRESS, REMOTE_ADDR="203.0.113.4")
+    assert response.status_code == 401
+    assert attempt(token, "203.0.113.4").status_code == 200
 
 
 def test_a_database_that_is_away_is_503(call, blog, monkeypatch):

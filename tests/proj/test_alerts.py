@@ -51,6 +51,7 @@ CASES = {
     ],
     "LiveBlogErrors": [(f"liveblog_log_errors_total{WORKER}", "1x30", "1+20x30")],
     "LiveBlogLoginFailures": [(f"liveblog_login_failures_total{WORKER}", "1x30", "1+20x30")],
+    "LiveBlogTokenFailures": [(f"liveblog_token_failures_total{WORKER}", "1x30", "1+20x30")],
 }
 
 
