@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from liveblog.alerts.models import Alert, AlertDelivery, AlertSubscription
 from liveblog.editing.models import MAX_PAST_VERSIONS, PastVersion, SummaryVersion, Write
 from liveblog.fields import (
     FLAGS,
@@ -33,6 +34,9 @@ from liveblog.webhooks.models import Delivery, Webhook
 
 # The app's models, wherever they are defined.
 __all__ = [
+    "Alert",
+    "AlertDelivery",
+    "AlertSubscription",
     "BlogUpdate",
     "Delivery",
     "Invitation",

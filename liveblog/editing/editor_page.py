@@ -49,9 +49,11 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
 from conversations.refusals import error_frame
+from liveblog.alerts.pages import readers_alerted
 from liveblog.editing import idempotency
 from liveblog.editing.decorators import for_editors, invalid_form, wants_json
 from liveblog.editing.forms import KeyForm, UpdateForm
@@ -155,6 +157,12 @@ def page(
         "desk": lists_of(request, blog, may),
         "pictures": uploads(),
     }
+    if readers := readers_alerted(blog):
+        form.fields["key_event"].help_text = ngettext(
+            "Listed under Key events. Alerts %(readers)d reader, once.",
+            "Listed under Key events. Alerts %(readers)d readers, once.",
+            readers,
+        ) % {"readers": readers}
     edge = requested_row(request, blog.updates.filter(draft=False), "before")
     context |= stream(blog, edge=edge)
     return render(request, "liveblog/editor/editor.html", context, status=status)

@@ -13,7 +13,7 @@ from urllib.parse import urljoin, urlsplit
 import aiohttp
 from django.conf import settings
 
-from liveblog.webhooks.addresses import is_allowed
+from liveblog.webhooks.addresses import is_public_or_in
 from liveblog.webhooks.client import Resolver, ascii_url, printable, reason_of
 
 TIMEOUT = 6.0  # s for one resource, all redirects included
@@ -126,6 +126,6 @@ def open_socket(address: aiohttp.AddrInfoType) -> socket.socket:
     Raises RefusedAddress.
     """
     family, kind, protocol, _, place = address
-    if not is_allowed(str(place[0]), settings.LINK_CARD_NETWORKS):
+    if not is_public_or_in(settings.LINK_CARD_NETWORKS, str(place[0])):
         raise RefusedAddress(f"{place[0]} is not a public address")
     return socket.socket(family, kind, protocol)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from django.db import Error as DatabaseError
 from django.db import connection
 
+from liveblog.alerts import queue as alerts
+from liveblog.alerts.delivery import AlertWorker
 from liveblog.editing import idempotency
 from liveblog.link_cards.worker import LinkCardWorker
 from liveblog.recordings import incoming
@@ -59,14 +61,17 @@ class Round:
         self.publisher = Publisher()
         self.deliveries = DeliveryWorker()
         self.link_cards = LinkCardWorker()
+        self.alerts = AlertWorker()
         self.tasks = [
             Task("Publishing what is scheduled", self.publisher.publish_due),
             Task("Delivering to webhooks", self.deliveries.wake),
+            Task("Alerting readers", self.alerts.wake),
             Task("Fetching link cards", self.link_cards.wake),
             Task("Rendering stored texts again", Rerendering().step),
             Task("Limiting the backlog of webhooks", backlog.expire, PRUNE_EVERY),
             Task("Deleting old deliveries", backlog.prune, PRUNE_EVERY),
             Task("Removing incomplete uploads", incoming.remove_old, PRUNE_EVERY),
+            Task("Deleting subscriptions to ended live blogs", alerts.prune, PRUNE_EVERY),
             Task("Deleting old idempotency keys", idempotency.prune, PRUNE_EVERY),
         ]
 
