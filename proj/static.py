@@ -14,10 +14,11 @@ from whitenoise.media_types import MediaTypes
 from whitenoise.middleware import WhiteNoiseMiddleware
 from whitenoise.responders import StaticFile
 
-from liveblog.recordings.storage import MIME_TYPES
+from liveblog.recordings.storage import FOLDER, MIME_TYPES
 
 Headers = MutableMapping[str, str]
 
+RECORDINGS = f"{settings.MEDIA_URL}{FOLDER}/"
 RANGE = 1 << 20  # bytes of an answer to a request for a range; players request the next ones
 # Bytes of a file that is answered whole: answers are in Redis for a moment. Pictures are smaller.
 WHOLE = 10 << 20
@@ -80,7 +81,9 @@ class Files(WhiteNoiseMiddleware):
     @staticmethod
     def sandbox(headers: Headers, path: str, url: str) -> None:
         if url.startswith(settings.MEDIA_URL):
-            headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+            # A browser shows a recording that is opened by itself in a page with a player.
+            sources = "; media-src 'self'" if url.startswith(RECORDINGS) else ""
+            headers["Content-Security-Policy"] = f"default-src 'none'{sources}; sandbox"
 
 
 def part_of(whole: HttpResponseBase, wanted: str) -> HttpResponseBase:

@@ -43,6 +43,15 @@ RECORD = """async () => {
     const bytes = new Uint8Array(await new Blob(parts).arrayBuffer());
     return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
 }"""
+JUMP = """async (source) => {
+    const player = Object.assign(new Audio(source), { muted: true });
+    await player.play();
+    const jumped = new Promise((resolve) => (player.onseeked = resolve));
+    player.currentTime = player.duration - 2;
+    await jumped;
+    await new Promise((resolve) => (player.onended = resolve));
+    return [player.duration, player.error];
+}"""
 SHIFTS = """() => {
     window.shifted = 0;
     new PerformanceObserver((list) => {
@@ -123,6 +132,8 @@ def test_a_video_and_a_sound_are_published_and_played(stack, blog, desk, browser
         reader.wait_for_function("document.querySelector('video').textTracks[0].cues?.length")
         assert Axe().run(reader).response["violations"] == []
         source = video.get_attribute("src")
+        reader.goto(f"http://{stack.address}{source}")  # as a download, or from a feed
+        reader.wait_for_function("document.querySelector('video').readyState > 0")
     with urllib.request.urlopen(f"http://{stack.address}{source}") as response:
         assert PLACE not in response.read()
 
@@ -158,6 +169,9 @@ def test_an_upload_goes_on_where_the_connection_was_lost(desk, errors):
     desk.context.set_offline(False)
     expect(text_field(desk)).to_have_value(re.compile(AUDIO))
     assert offsets == [0, MIB, 2 * MIB, 2 * MIB, 3 * MIB]
+    # Its end is more than one range away from its beginning.
+    source = re.search(AUDIO, text_field(desk).input_value())[0]
+    assert desk.evaluate(JUMP, source) == [pytest.approx(3.5 * MIB / 8000, abs=1), None]
     errors.clear()  # the browser reports the lost request
 
 

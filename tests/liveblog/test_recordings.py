@@ -16,6 +16,7 @@ from liveblog.recordings.content import Found
 from liveblog.recordings.storage import kept_at
 from liveblog.stream.pulse_tasks import Round
 from liveblog.text.markup import render
+from proj.backup.archive import files_below
 from tests.liveblog.pictures import encoded, picture
 from tests.liveblog.recordings import (
     CAPTIONS,
@@ -221,6 +222,13 @@ def test_an_upload_that_nobody_continues_is_removed_after_a_day(media):
     os.utime(media / f".{old}.part", (day_ago, day_ago))
     Round().run()
     assert [path.name for path in media.iterdir()] == [f".{new}.part"]
+
+
+def test_a_backup_has_complete_files_only(media):
+    content = told_on_mp3()
+    done = incoming.add(begun(len(content)), 0, content)
+    begun(10)
+    assert [path.name for path in files_below(media)] == [done.address.rpartition("/")[2]]
 
 
 @pytest.mark.parametrize("upload", ["x", "../../secret", f"{'a' * 32}-0", f"{'a' * 32}-5/../x"])
