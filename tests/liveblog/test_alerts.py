@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import secrets
 import time
 from collections.abc import Iterator
@@ -568,6 +569,16 @@ def test_the_page_needs_a_script_and_says_so(blog, client):
     page = client.get("/alerts/?blog=demo").content.decode()
     assert "<noscript>" in page and "Alerts need JavaScript" in page and "To the Moon" in page
     assert client.get("/alerts/?blog=nowhere").status_code == 404
+
+
+def test_a_live_blog_can_be_a_web_app(blog, client):
+    """Which opens on the live blog: iPhones and iPads have push in web apps only."""
+    page = client.get("/alerts/?blog=demo").content.decode()
+    [address] = re.findall('rel="manifest" href="([^"]+)"', page)
+    app = client.get(address).json()
+    assert (app["name"], app["start_url"]) == ("To the Moon", "/liveblog/demo/")
+    assert app["display"] == "standalone"
+    assert client.get("/alerts/app.webmanifest").json()["name"] == "Live blogs"
 
 
 def test_the_service_worker_is_revalidated_and_has_no_fetch_handler(client):
