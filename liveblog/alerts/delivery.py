@@ -98,7 +98,7 @@ class Sending:
         ends, accepted = time.monotonic() + MAX_RUN, 0
         while True:
             if time.monotonic() < ends:
-                self.claim()
+                self.claim_if_possible()
             self.begin()
             is_idle = not self.sending.total() and self.results.empty()
             if self.unstored and (is_idle or time.monotonic() > self.stored + STORE_WITHIN):
@@ -109,6 +109,16 @@ class Sending:
             results = self.next_results()
             accepted += sum(bool(each.response and each.response.succeeded) for each in results)
             self.unstored += results
+
+    def claim_if_possible(self) -> None:
+        """Claim. Raises Django's database errors, unless something is still to be stored."""
+        try:
+            self.claim()
+        except DatabaseError as error:
+            if not (self.sending.total() or self.unstored or any(self.waiting.values())):
+                raise
+            logger.error("No further alerts are claimed yet: %s", error)
+            self.empty = dict.fromkeys(self.empty, time.monotonic())
 
     def claim(self) -> None:
         """Claim deliveries for the places, and queue the next ones if too few are due."""
