@@ -150,8 +150,9 @@ def check_port(host: str, port: int) -> None:
 
 
 def check_redis(environment: Environment) -> None:
-    """Raise CannotStart for a Redis in REDIS_URL that does not answer."""
+    """Raise CannotStart for a Redis in REDIS_URL that does not answer or cannot be used."""
     import redis
+    from channels_realtime.layer.suitability import examine
 
     if environment.embedded_redis:
         return
@@ -160,16 +161,20 @@ def check_redis(environment: Environment) -> None:
             if url.startswith("sentinel://"):
                 hosts, service, password = parse_sentinel(url)
                 place = f"{hosts[0][0]}:{hosts[0][1]} (Sentinel)"
-                redis.Sentinel(hosts, password=password).master_for(service).ping()
+                client = redis.Sentinel(hosts, password=password).master_for(service)
             else:
                 parts = urlsplit(url)
                 named = f"{parts.hostname}:{parts.port or 6379}"
                 place = parts.path if parts.scheme == "unix" else named
-                redis.Redis.from_url(url, socket_connect_timeout=5).ping()
+                client = redis.Redis.from_url(url, socket_connect_timeout=5)
+            with client:
+                fault, _ = examine(client)
         except (redis.RedisError, OSError, ValueError) as error:
             raise CannotStart(
                 f"REDIS_URL: Redis at {place} does not respond: {str(error).rstrip('.')}."
             ) from None
+        if fault is not None:
+            raise CannotStart(f"REDIS_URL: Redis at {place} {fault.sentence}")
 
 
 def redis_server() -> str:

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from liveblog.alerts.models import Alert, AlertDelivery, AlertSubscription
 from liveblog.editing.models import MAX_PAST_VERSIONS, PastVersion, SummaryVersion, Write
 from liveblog.fields import (
     FLAGS,
@@ -23,6 +24,8 @@ from liveblog.fields import (
     LONGEST_SUMMARY,
     TEXTS,
 )
+from liveblog.link_cards.models import LinkCardRequest
+from liveblog.link_cards.rendering import lone_addresses, with_cards, with_titles
 from liveblog.review.models import ReviewNote
 from liveblog.stream.revisions import RevisionedQuerySet, evaluate
 from liveblog.teams.models import Invitation, Membership
@@ -31,9 +34,13 @@ from liveblog.webhooks.models import Delivery, Webhook
 
 # The app's models, wherever they are defined.
 __all__ = [
+    "Alert",
+    "AlertDelivery",
+    "AlertSubscription",
     "BlogUpdate",
     "Delivery",
     "Invitation",
+    "LinkCardRequest",
     "LiveBlog",
     "Membership",
     "PastVersion",
@@ -275,6 +282,14 @@ class BlogUpdate(models.Model):
     )
     saved = models.DateTimeField(_("saved"), null=True, editable=False)
 
+    # What was fetched for the links that are alone in a paragraph: LinkCard by address.
+    link_cards = models.JSONField(
+        default=dict, db_default=models.Value({}, models.JSONField()), editable=False
+    )
+    # The newest revision that only added cards, and the one before the first of these; see accepts.
+    carded_revision = models.PositiveBigIntegerField(null=True, editable=False)
+    carded_since = models.PositiveBigIntegerField(null=True, editable=False)
+
     # The name of the user who published or scheduled it; "" if not known.
     publisher = models.CharField(max_length=LONGEST_NAME, default="", db_default="", editable=False)
 
@@ -316,8 +331,32 @@ class BlogUpdate(models.Model):
             return -self.draft_saves
         return self.revision
 
+    def accepts(self, version: int | None) -> bool:
+        """Whether a writer who saw this version (None: any) has seen the texts as they are.
+
+        A revision that only adds cards is a version of its own, but no change of what was written.
+        """
+        if version is None or version == self.version:
+            return True
+        if self.carded_since is None or self.revision is None:
+            return False
+        is_only_carded = self.carded_revision == self.revision
+        return is_only_carded and self.carded_since <= version <= self.revision
+
     @property
     def content(self) -> str:
+        """The HTML for pages, with cards in place of links where LINK_CARDS is set."""
+        html = self.text_html
+        return with_cards(html, self.link_cards) if settings.LINK_CARDS else html
+
+    @property
+    def feed_content(self) -> str:
+        """The HTML for feeds and files: no cards, but links with the titles of their targets."""
+        html = self.text_html
+        return with_titles(html, self.link_cards) if settings.LINK_CARDS else html
+
+    @property
+    def text_html(self) -> str:
         """The text as HTML. Rendered here only if the stored HTML is out of date: saved by an older
         release, or by a statement that did not use save().
         """
@@ -360,7 +399,10 @@ class BlogUpdate(models.Model):
             touched |= self.sign(stored, replaced, writer[:LONGEST_NAME], using)
             if update_fields is None or "body" in update_fields:
                 touched |= self.render()
+                touched |= self.drop_cards()
             if update_fields is not None:
+                if set(update_fields) == {"link_cards"}:
+                    touched |= self.note_cards(stored)
                 update_fields = {*update_fields, *touched}
             super().save(
                 force_insert=force_insert,
@@ -368,6 +410,22 @@ class BlogUpdate(models.Model):
                 using=using,
                 update_fields=update_fields,
             )
+
+    def drop_cards(self) -> set[str]:
+        """Remove the cards of addresses that are no longer in the text."""
+        if not self.link_cards:
+            return set()
+        addresses = lone_addresses(self.html)
+        cards = {address: card for address, card in self.link_cards.items() if address in addresses}
+        self.link_cards = cards
+        return {"link_cards"}
+
+    def note_cards(self, stored: "BlogUpdate | None") -> set[str]:
+        """Remember that this revision only adds cards. Returns the names of the fields it set."""
+        if stored and stored.carded_revision != stored.revision:
+            self.carded_since = stored.revision
+        self.carded_revision = self.revision
+        return {"carded_revision", "carded_since"}
 
     def stored(self, using: str) -> "BlogUpdate | None":
         """The row as the database has it. The blog is locked until the transaction ends."""

@@ -1,5 +1,7 @@
 from django.urls import path
 
+from liveblog.alerts import pages as alerts
+from liveblog.alerts import subscribing
 from liveblog.api import openapi
 from liveblog.api.application import urls as api_urls
 from liveblog.editing import about, composer, editor_page, history, summary
@@ -17,6 +19,8 @@ urlpatterns = [
     path("liveblog/<slug:slug>/", views.reader, name="reader"),
     path("liveblog/<slug:slug>/edit/", editor_page.editor, name="editor"),
     path("liveblog/<slug:slug>/images/", composer.image, name="image"),
+    path("liveblog/<slug:slug>/recordings/", composer.recordings, name="recordings"),
+    path("liveblog/<slug:slug>/recordings/<str:upload>/", composer.recording, name="recording"),
     path("liveblog/<slug:slug>/preview/", composer.preview, name="preview"),
     path("liveblog/<slug:slug>/edit/about/", about.about, name="about"),
     path("liveblog/<slug:slug>/edit/team/", teams.team, name="team"),
@@ -32,6 +36,13 @@ urlpatterns = [
     path("liveblog/<slug:slug>/embed/<int:pk>/", embed.post, name="embed_post"),
     path("oembed", oembed.oembed, name="oembed"),
     path("liveblog/<slug:slug>/<int:pk>/", posts.post, name="post"),
+    path("alerts/", alerts.page, name="alerts"),
+    path("alerts/sw.js", alerts.worker, name="alerts_worker"),
+    path("alerts/subscribe/", subscribing.subscribe, name="subscribe"),
+    path("alerts/unsubscribe/", subscribing.unsubscribe, name="unsubscribe"),
+    path("alerts/subscriptions/", subscribing.listed, name="subscriptions"),
+    path("alerts/renew/", subscribing.renew, name="renew_subscription"),
+    path("alerts/leave/<str:token>/", alerts.leave, name="leave_alerts"),
     path("api/openapi.json", openapi.openapi, name="openapi"),
     path("api/", api_urls()),
 ]

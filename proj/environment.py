@@ -27,6 +27,7 @@ from proj.environment_fields import (
     networks,
     origins,
     redis_urls,
+    vapid_key,
     worker_pools,
 )
 
@@ -257,6 +258,13 @@ class Environment:
         "the tokens of the HTTP API, sent as `Authorization: Bearer <token>`",
         is_secret=True,
     )
+    # A worker reads a complete file once; 2 GB take some 10 s of the 60 that it may spend.
+    MEDIA_MAX_MB = Variable(
+        Integer(validate=Range(0, 2000)),
+        "100",
+        "a whole number from 0 to 2000",
+        "the largest video or audio file that may be uploaded, in megabytes; `0`: none",
+    )
     EMBED_ORIGINS = Variable(
         Parsed(origins),
         "",
@@ -292,6 +300,45 @@ class Environment:
         "",
         "a comma-separated list of networks such as 10.1.0.0/16",
         "networks that webhooks may reach although their addresses are not public",
+    )
+    LINK_CARDS = Variable(
+        flag(),
+        "1",
+        "0 or 1",
+        "links alone in a paragraph become cards, for which the server fetches title and picture; "
+        "`0`: they stay links, and nothing is fetched",
+    )
+    LINK_CARD_NETWORKS = Variable(
+        Parsed(networks),
+        "",
+        "a comma-separated list of networks such as 10.1.0.0/16",
+        "networks that cards may be fetched from although their addresses are not public",
+    )
+    ALERTS = Variable(
+        flag(),
+        "1",
+        "0 or 1",
+        "readers may have their browsers alert them to key events (Web Push)",
+    )
+    ALERTS_CONTACT = Variable(
+        String(validate=Regexp(r"((mailto:[^@\s]+@|https://)[^@\s]+)?\Z")),
+        "",
+        "an address that begins with mailto: or https://",
+        "where push services reach the operator; unset: the first of `ALLOWED_HOSTS`, with https://",
+    )
+    ALERTS_NETWORKS = Variable(
+        Parsed(networks),
+        "",
+        "a comma-separated list of networks such as 10.1.0.0/16",
+        "networks of a push service of your own; others are reached at public addresses only",
+    )
+    VAPID_PRIVATE_KEY = Variable(
+        Parsed(vapid_key),
+        "",
+        "a P-256 private key: 32 bytes in base64url, 43 characters",
+        "signs alerts; browsers subscribe to this key, so it must never change; unset: generated "
+        "once and stored in `DATA_DIR/vapid_private_key`",
+        is_secret=True,
     )
     EMAIL_URL = Variable(
         Parsed(mail_settings),
@@ -350,4 +397,6 @@ class Environment:
 
 
 VARIABLES = tuple(value for value in vars(Environment).values() if isinstance(value, Variable))
+# Those that are made at the first start and stored in DATA_DIR, below their names in small letters.
+SECRETS = ("SECRET_KEY", "VAPID_PRIVATE_KEY")
 NAMES = frozenset(name for variable in VARIABLES for name in variable.names)

@@ -1,5 +1,6 @@
 """The types of the environment variables: marshmallow fields that read a variable's text."""
 
+import base64
 import re
 from collections.abc import Callable
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -17,6 +18,8 @@ T = TypeVar("T")
 
 POOLS = ("http", "websocket", "slow")  # the programs of supervisord.conf
 SENTINEL_PORT = 26379
+# The order of P-256 (SP 800-186, section 3.2.1.3): private keys are smaller.
+P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 MAIL_PORTS = {"smtp": 25, "smtps": 465, "smtp+tls": 587}
 
 
@@ -87,6 +90,15 @@ def worker_pools(text: str) -> dict[str, int]:
     if pools and len(pools) < len(POOLS):
         raise ValueError("A pool is missing: no worker would read its channels.")
     return pools
+
+
+def vapid_key(text: str) -> str:
+    """A P-256 private key (FIPS 186-5, section 6.2) as base64url, unchanged; empty: unset."""
+    if text:
+        key = base64.b64decode(text + "=", altchars="-_", validate=True)
+        if len(key) != 32 or not 0 < int.from_bytes(key) < P256_ORDER:
+            raise ValueError("no private key of P-256")
+    return text
 
 
 def networks(text: str) -> list[IPv4Network | IPv6Network]:

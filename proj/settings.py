@@ -1,7 +1,9 @@
 """Django's settings. Those that an operator may choose are read by proj/environment.py."""
 
+import base64
 import os
 import secrets
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 
@@ -9,7 +11,7 @@ import dj_database_url
 
 from proj.branding import brand_of
 from proj.environment import BASE, ROOT, Environment
-from proj.environment_fields import parse_sentinel
+from proj.environment_fields import P256_ORDER, parse_sentinel
 from proj.logs import is_no_readiness_check, without_refused_traceback
 
 environment = Environment()
@@ -21,20 +23,27 @@ DATA_DIR = environment.DATA_DIR
 DATA_DIR.mkdir(parents=True, exist_ok=True)
 
 
-def kept_secret() -> str:
+def kept_secret(name: str, make: Callable[[], str]) -> str:
     """The key that the first start made; of two starts at once, the first link wins."""
-    path = DATA_DIR / "secret_key"
+    path = DATA_DIR / name
     if not path.exists():
-        draft = DATA_DIR / f"secret_key.{os.getpid()}"
+        draft = DATA_DIR / f"{name}.{os.getpid()}"
         draft.touch(mode=0o600)
-        draft.write_text(secrets.token_urlsafe(48))
+        draft.write_text(make())
         with suppress(FileExistsError):
             os.link(draft, path)
         draft.unlink()
     return path.read_text()
 
 
-SECRET_KEY = environment.SECRET_KEY or kept_secret()
+def new_vapid_key() -> str:
+    """A P-256 private key: a number from 1 to the order without it, as base64url."""
+    number = 1 + secrets.randbelow(P256_ORDER - 1)
+    return base64.urlsafe_b64encode(number.to_bytes(32)).decode().rstrip("=")
+
+
+SECRET_KEY = environment.SECRET_KEY or kept_secret("secret_key", lambda: secrets.token_urlsafe(48))
+VAPID_PRIVATE_KEY = environment.VAPID_PRIVATE_KEY or kept_secret("vapid_private_key", new_vapid_key)
 
 INSTALLED_APPS = [
     "channels_realtime",
@@ -67,6 +76,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
+    "liveblog.link_cards.policy.middleware",
 ]
 
 ROOT_URLCONF = "proj.urls"
@@ -219,6 +229,7 @@ WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = True
 WHITENOISE_MAX_AGE = 60  # s, for names without a hash
 MEDIA_URL = "/media/"
+MEDIA_MAX_MB = environment.MEDIA_MAX_MB
 MEDIA_ROOT = DATA_DIR / "media"
 MEDIA_ROOT.mkdir(exist_ok=True)
 # The web server, another user, must be able to read these folders with any umask.
@@ -235,6 +246,17 @@ EXAMPLES = environment.EXAMPLES == "1" or not (environment.EXAMPLES or environme
 CONSOLE = environment.EXAMPLES == "1" or (DEBUG and not environment.EXAMPLES)
 EMBED_ORIGINS = environment.EMBED_ORIGINS
 WEBHOOK_NETWORKS = environment.WEBHOOK_NETWORKS
+LINK_CARDS = environment.LINK_CARDS
+LINK_CARD_NETWORKS = environment.LINK_CARD_NETWORKS
+
+ALERTS = environment.ALERTS
+ALERTS_NETWORKS = environment.ALERTS_NETWORKS
+# RFC 8292, section 2.1: a mailto: or https: address.
+ALERTS_CONTACT = environment.ALERTS_CONTACT or (
+    f"mailto:{environment.EMAIL_FROM}"
+    if environment.ALLOWED_HOSTS[0] == "*"
+    else f"https://{environment.ALLOWED_HOSTS[0].removeprefix('.')}"
+)
 
 # Without EMAIL_URL, mails are written to files, and pages do not offer to send any.
 MAIL_IS_CONFIGURED = bool(environment.EMAIL_URL)

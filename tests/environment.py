@@ -25,7 +25,9 @@ data_dir = tempfile.mkdtemp(prefix="liveblog-test-")
 for name in ("DATABASE_URL", "CHANNEL_KEYS", "HOST", "PORT", "DEBUG", "ALLOWED_HOSTS"):
     os.environ.pop(name, None)
 os.environ.update(DATA_DIR=data_dir, SECRET_KEY="only for tests " * 3)
-os.environ["WEBHOOK_NETWORKS"] = "0.0.0.0/0,::/0"  # the tests' servers are on this machine
+# The tests' servers are on this machine.
+os.environ["WEBHOOK_NETWORKS"] = os.environ["ALERTS_NETWORKS"] = "0.0.0.0/0,::/0"
+os.environ["LINK_CARD_NETWORKS"] = "127.0.0.0/8"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -16,6 +16,7 @@ need() { # need <package> <command or /file>…: one of them must be there
 
 need redis-server redis-server
 need nginx nginx /usr/sbin/nginx
+need libnginx-mod-stream /usr/lib/nginx/modules/ngx_stream_module.so
 need chromium chromium
 need nodejs node
 need iproute2 ip /usr/sbin/ip /sbin/ip

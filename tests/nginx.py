@@ -4,7 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -33,10 +33,18 @@ class NginxServer(Server):
 
     stop_signal = signal.SIGQUIT
 
-    def __init__(self, text: str, port: int | None = None):
+    def __init__(
+        self,
+        text: str,
+        port: int | None = None,
+        address: str = "127.0.0.1",
+        prefix: Sequence[str] = (),
+    ):
         self.name = "nginx"
         self.text = text
         self.port = port or free_port()
+        self.host = address
+        self.prefix = prefix
 
     @staticmethod
     def program() -> str:
@@ -52,7 +60,7 @@ class NginxServer(Server):
         return [self.program(), *place, "-g", "daemon off;"]
 
     def answers(self) -> bool:
-        return can_connect(self.port)
+        return can_connect(self.port, self.host)
 
     def stop(self, signum: int | None = None) -> None:
         with suppress(subprocess.TimeoutExpired):  # it waits for sockets that stay

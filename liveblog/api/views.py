@@ -7,6 +7,7 @@ if the update has another version by now) or as `version` in the body (409). Eac
 `error` frame.
 """
 
+import re
 from typing import Annotated, Any, NoReturn
 
 from django.http import HttpRequest, HttpResponse
@@ -15,7 +16,19 @@ from ninja import Header
 from pydantic import BeforeValidator
 
 from liveblog.api import schemas
-from liveblog.api.application import BODY, PICTURE, UPLOAD, VERSION, api, documented
+from liveblog.api.application import (
+    BODY,
+    OFFSET,
+    PART,
+    PICTURE,
+    RECORDING_PART,
+    RECORDING_SIZE,
+    SIZE,
+    UPLOAD,
+    VERSION,
+    api,
+    documented,
+)
 from liveblog.api.errors import Refusal
 from liveblog.editing import idempotency, summary
 from liveblog.editing.about import Changed
@@ -27,6 +40,7 @@ from liveblog.models import BlogUpdate, LiveBlog
 from liveblog.pictures import uploads
 from liveblog.reading import search
 from liveblog.reading.views import json_response
+from liveblog.recordings import uploads as recording_uploads
 from liveblog.review.mail import request_mail
 from liveblog.review.notes import NoDraft, add_note
 from liveblog.review.views import NoteForm
@@ -171,7 +185,7 @@ def change_update(
         raise Refusal("no_version")
     version = sent.version if if_match is None else matched(if_match, row)
     code = "conflict" if if_match is None else "precondition_failed"
-    if row.version != version:
+    if not row.accepts(version):
         refuse_version(code, row)
     form = valid(form_of(row, sent, key, version))
     try:
@@ -309,6 +323,49 @@ def keep_image(request: HttpRequest, slug: str) -> HttpResponse:
     return json_response(uploads.store_upload(request), 201)
 
 
+@api.post(
+    "/liveblogs/{slug}/recordings/",
+    url_name="recordings",
+    **documented(
+        "Begin the upload of a video, an audio or a captions file",
+        *(201, schemas.Upload, *RECORDING_SIZE),
+        requestBody=SIZE,
+    ),
+)
+def begin_recording(request: HttpRequest, slug: str) -> HttpResponse:
+    """Nothing of the file is sent yet."""
+    LiveBlog.objects.get(slug=slug)
+    return json_response(*recording_uploads.begin_upload(request))
+
+
+@api.get(
+    "/liveblogs/{slug}/recordings/{upload}/",
+    url_name="recording",
+    **documented("How far an upload is", 200, schemas.Upload | schemas.Recording, "unknown_upload"),
+)
+def show_recording(request: HttpRequest, slug: str, upload: str) -> HttpResponse:
+    """To continue after a lost connection."""
+    LiveBlog.objects.get(slug=slug)
+    return json_response(*recording_uploads.show_upload(request, upload))
+
+
+@api.put(
+    "/liveblogs/{slug}/recordings/{upload}/",
+    url_name="recording",
+    **documented(
+        "Add a part of at most 8 MiB; the last one completes the file",
+        *(200, schemas.Upload, *RECORDING_PART),
+        created=schemas.Recording,
+        requestBody=PART,
+        parameters=[OFFSET],
+    ),
+)
+def add_recording(request: HttpRequest, slug: str, upload: str) -> HttpResponse:
+    """The complete file loses its metadata, such as the place where it was recorded."""
+    LiveBlog.objects.get(slug=slug)
+    return json_response(*recording_uploads.add_part(request, upload))
+
+
 def acknowledge(blog: LiveBlog, done: Acknowledgement, status: int = 200) -> HttpResponse:
     address = reverse("liveblog:api:update", args=[blog.slug, done.id])
     headers = {"Location": address} if status == 201 else {}
@@ -332,7 +389,8 @@ def checked_key(sent: str) -> str:
 
 def matched(if_match: str, row: BlogUpdate) -> int:
     """The row's version if the header names it. Raises Refusal."""
-    if not names(if_match, row.version):
+    seen = [int(version) for version in re.findall(r'"(\d{1,19})"', if_match)]
+    if not names(if_match, row.version) and not any(map(row.accepts, seen)):
         refuse_version("precondition_failed", row)
     return row.version
 

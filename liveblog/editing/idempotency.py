@@ -120,7 +120,7 @@ def change(
     if done := recorded(blog, key):
         return done
     update = blog.updates.get(pk=pk)
-    if update.deleted or version not in (None, update.version):
+    if update.deleted or not update.accepts(version):
         raise Conflict(update)
     values = as_values(fields)
     changed = {name: v for name, v in values.items() if getattr(update, name) != v}
@@ -143,7 +143,7 @@ def delete(
     update = blog.updates.get(pk=pk)
     if update.deleted:
         return record(update, key, "unchanged")
-    if version is not None and update.version != version:
+    if not update.accepts(version):
         raise Conflict(update)
     update.delete(writer=writer)
     return record(update, key, "deleted")
@@ -168,7 +168,7 @@ def restore(
     update = blog.updates.get(pk=pk)
     if not update.deleted:
         return record(update, key, "unchanged")
-    if version is not None and update.version != version:
+    if not update.accepts(version):
         raise Conflict(update)
     update.deleted = False
     for name, value in (flags or {}).items():

@@ -38,7 +38,7 @@ def as_json(blog: LiveBlog) -> str:
 def as_html(blog: LiveBlog, site: str = "") -> str:
     """One page of what readers see, oldest first. `site`: made absolute where it is given."""
     rows = blog.updates.visible().order_by("created", "pk")
-    updates = [{"row": row, "content": content(row.content, site)} for row in rows]
+    updates = [{"row": row, "content": content(row.feed_content, site)} for row in rows]
     context = {"blog": blog, "updates": updates, "summary": content(blog.summary_content, site)}
     return render_to_string("liveblog/reader/export.html", context)
 

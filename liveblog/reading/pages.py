@@ -19,13 +19,18 @@ from liveblog.stream.frames import (
     timestamp,
     update_frame,
 )
-from liveblog.text.excerpts import TITLE, ExcerptParser, title_of
+from liveblog.text.excerpts import LAST_WORD, TITLE, ExcerptParser, title_of
 
 NEWEST, OLDEST = "newest", "oldest"  # which comes first
 MAX_KEY_EVENTS = 100  # in the list; a link leads to older ones in the stream
 # What key-events.js needs to list them as the server does: see title_of().
 KEY_EVENT_RULES = json.dumps(
-    {"most": MAX_KEY_EVENTS, "titleLength": TITLE, "breaks": sorted(ExcerptParser.BREAKS)}
+    {
+        "most": MAX_KEY_EVENTS,
+        "titleLength": TITLE,
+        "lastWord": LAST_WORD.pattern,
+        "breaks": sorted(ExcerptParser.BREAKS),
+    }
 )
 
 

@@ -1,4 +1,4 @@
-"""The tasks of the pulse's round that write to the database. Each fails independently."""
+"""The tasks of the pulse's round that change what is stored. Each fails independently."""
 
 import time
 from collections.abc import Callable
@@ -7,7 +7,11 @@ from dataclasses import dataclass, field
 from django.db import Error as DatabaseError
 from django.db import connection
 
+from liveblog.alerts import queue as alerts
+from liveblog.alerts.delivery import AlertWorker
 from liveblog.editing import idempotency
+from liveblog.link_cards.worker import LinkCardWorker
+from liveblog.recordings import incoming
 from liveblog.stream.failure_log import FailureLog
 from liveblog.stream.schedule import Publisher
 from liveblog.text.rerendering import Rerendering
@@ -56,12 +60,18 @@ class Round:
     def __init__(self) -> None:
         self.publisher = Publisher()
         self.deliveries = DeliveryWorker()
+        self.link_cards = LinkCardWorker()
+        self.alerts = AlertWorker()
         self.tasks = [
             Task("Publishing what is scheduled", self.publisher.publish_due),
             Task("Delivering to webhooks", self.deliveries.wake),
+            Task("Alerting readers", self.alerts.wake),
+            Task("Fetching link cards", self.link_cards.wake),
             Task("Rendering stored texts again", Rerendering().step),
             Task("Limiting the backlog of webhooks", backlog.expire, PRUNE_EVERY),
             Task("Deleting old deliveries", backlog.prune, PRUNE_EVERY),
+            Task("Removing incomplete uploads", incoming.remove_old, PRUNE_EVERY),
+            Task("Deleting subscriptions to ended live blogs", alerts.prune, PRUNE_EVERY),
             Task("Deleting old idempotency keys", idempotency.prune, PRUNE_EVERY),
         ]
 

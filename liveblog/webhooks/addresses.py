@@ -4,20 +4,26 @@ Otherwise whoever may add a webhook could have the site send requests to service
 machine or network, which trust it.
 """
 
-from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from collections.abc import Callable, Iterable, Iterator
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from django.conf import settings
 
 Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
 NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052, section 2.1
 LOCAL = ("localhost", "localhost.localdomain")
 
 
 def is_allowed(text: str) -> bool:
-    """Whether a request may be sent to the address. Raises ValueError for what is none."""
+    """Whether a webhook may be sent to the address. Raises ValueError for what is none."""
+    return is_public_or_in(settings.WEBHOOK_NETWORKS, text)
+
+
+def is_public_or_in(networks: Iterable[Network], text: str) -> bool:
+    """Whether it is public or in one of the networks. Raises ValueError for what is no address."""
     address = ip_address(text.partition("%")[0])
-    if any(address in network for network in settings.WEBHOOK_NETWORKS):
+    if any(address in network for network in networks):
         return True
     return all(each.is_global and not each.is_multicast for each in addresses_in(address))
 
@@ -35,10 +41,10 @@ def addresses_in(address: Address) -> Iterator[Address]:
     yield address
 
 
-def is_allowed_host(host: str) -> bool:
+def is_allowed_host(host: str, may_reach: Callable[[str], bool] = is_allowed) -> bool:
     """Whether a URL may name the host; a name that must be resolved is checked before sending."""
     name = host.lower().rstrip(".")
     try:
-        return is_allowed("127.0.0.1" if name in LOCAL else name)
+        return may_reach("127.0.0.1" if name in LOCAL else name)
     except ValueError:
         return True

@@ -11,8 +11,10 @@ import os
 import socket
 import ssl
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
@@ -29,7 +31,13 @@ TIMEOUT = 5.0  # s, for a whole request
 
 
 class WebhookClient:
-    """A context manager. Its requests run in an event loop, in a thread of its own."""
+    """A context manager. Its requests run in an event loop, in a thread of its own.
+
+    `may_reach`: whether a request may be sent to an address; raises ValueError for what is none.
+    """
+
+    def __init__(self, may_reach: Callable[[str], bool] = is_allowed) -> None:
+        self.may_reach = may_reach
 
     def __enter__(self) -> Self:
         self.tls = ssl.create_default_context()  # reads the system's certificates: once is enough
@@ -52,7 +60,7 @@ class WebhookClient:
 
     def post(self, request: Request) -> Future[Response]:
         """Send it. The future never holds an exception but CancelledError."""
-        return asyncio.run_coroutine_threadsafe(post(request, self.tls), self.loop)
+        return asyncio.run_coroutine_threadsafe(post(request, self.tls, self.may_reach), self.loop)
 
 
 async def cancel_all() -> None:
@@ -62,22 +70,25 @@ async def cancel_all() -> None:
     await asyncio.gather(*others, return_exceptions=True)
 
 
-async def post(request: Request, tls: ssl.SSLContext) -> Response:
+async def post(
+    request: Request, tls: ssl.SSLContext, may_reach: Callable[[str], bool] = is_allowed
+) -> Response:
     """POST it within TIMEOUT. Does not raise: a failure is the response's `error`."""
     try:
         async with asyncio.timeout(TIMEOUT):
-            status = await status_of(request, tls)
+            return await answer_to(request, tls, may_reach)
     except TimeoutError:
         return Response(None, f"no answer within {TIMEOUT:g} s")
     except Exception as error:
         return Response(None, printable(reason_of(error)))
-    return Response(status, "" if 200 <= status < 300 else f"HTTP {status}")
 
 
-async def status_of(request: Request, tls: ssl.SSLContext) -> int:
+async def answer_to(
+    request: Request, tls: ssl.SSLContext, may_reach: Callable[[str], bool]
+) -> Response:
     connector = aiohttp.TCPConnector(
         resolver=Resolver(),
-        socket_factory=open_socket,
+        socket_factory=partial(open_socket, may_reach=may_reach),
         use_dns_cache=False,
         force_close=True,
         ssl=tls,
@@ -92,17 +103,18 @@ async def status_of(request: Request, tls: ssl.SSLContext) -> int:
             allow_redirects=False,
         ) as answer,
     ):
-        return answer.status
+        error = "" if 200 <= answer.status < 300 else f"HTTP {answer.status}"
+        return Response(answer.status, error, answer.headers.get("Retry-After", ""))
 
 
-def open_socket(address: aiohttp.AddrInfoType) -> socket.socket:
+def open_socket(address: aiohttp.AddrInfoType, may_reach: Callable[[str], bool]) -> socket.socket:
     """The socket for one address. Every address comes here, looked up or written in the URL.
 
-    Raises OSError for one that webhooks may not reach. It is the address that the socket will
+    Raises OSError for one that may not be reached. It is the address that the socket will
     connect to, so no other answer of the name server can follow.
     """
     family, kind, protocol, _, place = address
-    if not is_allowed(str(place[0])):
+    if not may_reach(str(place[0])):
         raise OSError(f"{place[0]} is not a public address")
     return socket.socket(family, kind, protocol)
 

@@ -12,10 +12,14 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """The HTTP status, or None without a response; `error` is then the reason."""
+    """The HTTP status, or None without a response; `error` is then the reason.
+
+    `retry_after`: that header (RFC 9110, section 10.2.3).
+    """
 
     status: int | None
     error: str = ""
+    retry_after: str = ""
 
     @property
     def succeeded(self) -> bool:

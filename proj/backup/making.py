@@ -15,7 +15,7 @@ from django.conf import settings
 
 from proj.backup import databases
 from proj.backup.archive import DATABASES, MEDIA, SETTINGS, ArchiveWriter, Manifest, files_below
-from proj.environment import VARIABLES
+from proj.environment import SECRETS, VARIABLES
 
 STAMP = "%Y%m%d-%H%M%S-%f"  # in UTC; the names sort by time
 NAME = re.compile(r"liveblog-\d{8}-\d{6}-\d{6}\.tar\.gz")
@@ -79,9 +79,9 @@ def synchronise(folder: Path) -> None:
 
 
 def site_settings(environ: Mapping[str, str]) -> str:
-    """The variables that are set, and the secret key, as lines of an environment file."""
+    """The variables that are set, and the secret keys, as lines of an environment file."""
     found = {variable.name: variable.text(environ) for variable in VARIABLES}
-    found["SECRET_KEY"] = settings.SECRET_KEY
+    found |= {name: getattr(settings, name) for name in SECRETS}
     return "".join(f"{name}={shlex.quote(text)}\n" for name, text in found.items() if text)
 
 

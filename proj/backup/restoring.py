@@ -18,7 +18,7 @@ from liveblog.models import BlogUpdate, LiveBlog
 from liveblog.stream.restored import skip_lost_revisions
 from proj.backup import databases
 from proj.backup.archive import DATABASES, MEDIA, SETTINGS, Manifest, files_below, unpack
-from proj.environment import VARIABLES
+from proj.environment import SECRETS, VARIABLES
 from proj.static import make_readable_folder
 
 FIRST_BLOG = "demo"  # which the first start makes
@@ -130,17 +130,19 @@ def restore_media(folder: Path) -> None:
 
 
 def restore_settings(text: str) -> list[str]:
-    """Write DATA_DIR/restored.env, and the secret key where no variable sets it.
+    """Write DATA_DIR/restored.env, and the secret keys where no variable sets them.
 
     Returns the names of the variables that have another value now.
     """
     write_secret(settings.DATA_DIR / RESTORED, text)
     saved = dict(line.split("=", 1) for line in shlex.split(text))
-    if not settings.ENVIRONMENT.SECRET_KEY:
-        write_secret(settings.DATA_DIR / "secret_key", saved["SECRET_KEY"])
-        settings.SECRET_KEY = saved["SECRET_KEY"]
+    for name in SECRETS:
+        # Older backups have no VAPID_PRIVATE_KEY: the site keeps its own.
+        if name in saved and not getattr(settings.ENVIRONMENT, name):
+            write_secret(settings.DATA_DIR / name.lower(), saved[name])
+            setattr(settings, name, saved[name])
     now = {variable.name: variable.text(os.environ) for variable in VARIABLES}
-    now["SECRET_KEY"] = settings.SECRET_KEY
+    now |= {name: getattr(settings, name) for name in SECRETS if name in saved}
     names = [name for name in now if name not in PLACES]
     return [name for name in names if now[name] != saved.get(name, "")]
 

@@ -1,6 +1,7 @@
 """Each form of REDIS_URL in docs/configuration.md, with real servers and the whole product."""
 
 import contextlib
+import shutil
 import subprocess
 
 import pytest
@@ -41,7 +42,25 @@ def sentinel(folder):
         yield f"sentinel://127.0.0.1:{watcher.port}/mymaster"
 
 
-@pytest.mark.parametrize("way", [tls, shards, sentinel], ids=lambda way: way.__name__)
+@contextlib.contextmanager
+def valkey(folder):
+    """Not in Debian 12; TEST_REDIS_SERVER has every test use it."""
+    if not shutil.which("valkey-server"):
+        pytest.skip("there is no valkey-server")
+    with RedisServer(program="valkey-server") as server:
+        yield server.url
+
+
+@contextlib.contextmanager
+def user(folder):
+    """A user with the rights that docs/configuration.md names."""
+    with RedisServer() as server:
+        rules = ["on", ">secret", "~asgi*", "&*", "+@all", "-@dangerous", "+info"]
+        server.client().execute_command("ACL SETUSER", "liveblog", *rules)
+        yield f"redis://liveblog:secret@127.0.0.1:{server.port}/0"
+
+
+@pytest.mark.parametrize("way", [tls, shards, sentinel, user, valkey], ids=lambda way: way.__name__)
 def test_a_post_reaches_a_reader(way, tmp_path):
     with (
         way(tmp_path) as url,

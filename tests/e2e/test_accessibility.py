@@ -7,6 +7,8 @@ from tests.e2e.browsing import PHONE
 
 DESKTOP = {"viewport": {"width": 1280, "height": 900}}
 POSTS = """
+from django.conf import settings
+settings.LINK_CARDS = False  # their cards are shown, but nothing is fetched for them
 from liveblog.models import BlogUpdate, LiveBlog
 blog = LiveBlog.objects.get(slug={blog!r})
 blog.description, blog.chat = "From the undocking to the docking.", True
@@ -17,6 +19,7 @@ for text, options in [
     ("> One small step\\n\\nNeil Armstrong *is* there.", dict(pinned=True, key_event=True)),
     ("It is **grey**.\\n\\n* dust\\n* rocks\\n\\n`1202`", dict(author="Ann")),
     ("- [ ] land\\n- [x] launch\\n\\n| a |\\n|--:|\\n| 1 |", dict(author="Ed")),
+    ("https://www.youtube.com/watch?v=dQw4w9WgXcQ\\n\\nhttps://x.com/NASA/status/1", {{}}),
     ("Not yet.", dict(draft=True)),
 ]:
     row = BlogUpdate.objects.create(blog=blog, body=text, **options)
@@ -30,6 +33,7 @@ print(row.pk, draft.pk)
 """
 READERS = ("/", "/liveblog/{blog}/", "/liveblog/{blog}/{pk}/", "/liveblog/{blog}/nothing/")
 READERS += ("/liveblog/{blog}/embed/", "/liveblog/{blog}/embed/{pk}/", "/liveblog/{blog}/?q=moon")
+READERS += ("/alerts/?blog={blog}", "/alerts/leave/x/")
 CONVERSATIONS = ("/chat/", "/chat/{blog}/", "/chat/{blog}/?embed", "/voice/{blog}/", "/try/")
 ACCOUNTS = ("/accounts/login/", "/accounts/reset/", "/accounts/reset/sent/", "/invitations/x/")
 DESK = "/liveblog/{blog}/edit/"

@@ -2,6 +2,7 @@
 
 import contextlib
 import http.server
+import re
 import threading
 
 import pytest
@@ -116,6 +117,20 @@ def test_a_page_with_a_strict_policy_shows_the_blog_and_grows_with_a_post(
     wait_for_whole(page)
     assert page.context.cookies() == []
     assert said == []
+
+
+def test_the_frame_of_a_card_works_within_the_frame(stack, nginx, blog, foreign, page):
+    video = "https://vimeo.com/76979871"
+    code = f"blog.updates.create(body='{video}'); LinkCardRequest.objects.all().delete()"
+    with_models(stack, blog, code)
+    answer = {"content_type": "text/html", "body": "<p>The player"}
+    page.route(re.compile("^https:"), lambda route: route.fulfill(**answer))
+    foreign["/"] = ({}, html(tag(nginx, blog)))
+    page.goto(ALLOWED)
+    card = live(page).locator(".link-card")
+    expect(card.locator(".link-card-says")).to_contain_text("from Vimeo")
+    card.get_by_role("link").click()
+    expect(card.frame_locator("iframe").locator("p")).to_have_text("The player")
 
 
 def test_a_page_that_may_not_embed_it_shows_a_link_instead(nginx, blog, foreign, page):

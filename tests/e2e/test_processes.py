@@ -128,6 +128,14 @@ def test_an_unreachable_redis_ends_the_start_with_one_sentence():
     assert len(output.strip().splitlines()) == 1
 
 
+def test_a_redis_cluster_ends_the_start_with_one_sentence():
+    with RedisServer("--cluster-enabled", "yes") as cluster:
+        code, output = refusal(REDIS_URL=cluster.url)
+    [sentence] = output.strip().splitlines()
+    place = f"127.0.0.1:{cluster.port}"
+    assert code == 1 and sentence.startswith(f"REDIS_URL: Redis at {place} is a Redis Cluster, and")
+
+
 def test_an_unreachable_database_ends_the_start_with_one_sentence():
     code, output = refusal(DATABASE_URL=f"postgres://u:hidden@127.0.0.1:{free_port()}/x")
     assert code != 0 and "database" in output and "hidden" not in output

@@ -211,6 +211,8 @@ def test_a_post_is_shared_by_its_menu(stack, blog, page):
 
 def test_the_key_events_follow_and_jump(stack, blog, page):
     ids = write(stack, blog, "print(*[post(f'Post {n}').pk for n in range(60)])").split()
+    long = "Descent " * 9 + "continues. " + "月" * 80
+    write(stack, blog, f"late = rows.get(pk={ids[1]}); late.body = '{long}'; late.save()")
     open_live(page, stack, blog)
     events = page.get_by_role("navigation", name="Key events").locator("li")
     expect(events).to_have_count(0)
@@ -228,7 +230,12 @@ def test_the_key_events_follow_and_jump(stack, blog, page):
     assert not was_reloaded(page)
     write(stack, blog, f"near = rows.get(pk={ids[20]}); near.key_event = False; near.save()")
     expect(events.locator("span")).to_have_text(["Post 0"])
-    events.get_by_role("link").click()  # it stands on an older page
+    write(stack, blog, f"late = rows.get(pk={ids[1]}); late.key_event = True; late.save()")
+    whole_words = "Descent " * 8 + "Descent…"
+    expect(events.locator("span")).to_have_text([whole_words, "Post 0"])
+    page.reload()
+    expect(events.locator("span")).to_have_text([whole_words, "Post 0"])
+    events.last.get_by_role("link").click()  # it stands on an older page
     expect(page.locator(f"#update-{ids[0]}")).to_be_in_viewport()
     assert "before=" in page.url
 

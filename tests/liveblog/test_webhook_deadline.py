@@ -170,7 +170,7 @@ def test_row_38_certificates_are_verified(
 def refused_addresses(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """Refuses every address where its socket is made, and lists them."""
 
-    def refuse(address: tuple) -> socket.socket:
+    def refuse(address: tuple, **options: object) -> socket.socket:
         refused.append(address[4][0])
         raise OSError("not allowed")
 

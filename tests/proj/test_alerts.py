@@ -49,6 +49,7 @@ CASES = {
     "LiveBlogWebhookBacklog": [
         ('liveblog_webhook_backlog_age_seconds{webhook="1",blog="b"}', "2x30", "0+60x30")
     ],
+    "LiveBlogAlertBacklog": [("liveblog_alert_backlog_age_seconds", "2x30", "0+60x30")],
     "LiveBlogErrors": [(f"liveblog_log_errors_total{WORKER}", "1x30", "1+20x30")],
     "LiveBlogLoginFailures": [(f"liveblog_login_failures_total{WORKER}", "1x30", "1+20x30")],
     "LiveBlogTokenFailures": [(f"liveblog_token_failures_total{WORKER}", "1x30", "1+20x30")],

@@ -4,7 +4,8 @@ import signal
 from contextlib import suppress
 
 from channels import DEFAULT_CHANNEL_LAYER, channel_layers
-from django.core.management.base import BaseCommand
+from channels_realtime.layer.suitability import UnsuitableRedis, require_suitable
+from django.core.management.base import BaseCommand, CommandError
 
 from liveblog.stream.pulse import Pulse, Stopped
 
@@ -17,7 +18,12 @@ class Command(BaseCommand):
     )
 
     def handle(self, **options: object) -> None:
-        pulse = Pulse(channel_layers[DEFAULT_CHANNEL_LAYER])
+        layer = channel_layers[DEFAULT_CHANNEL_LAYER]
+        try:
+            require_suitable(layer.ring, layer.prefix)
+        except UnsuitableRedis as error:
+            raise CommandError(str(error), returncode=error.exit_code) from None
+        pulse = Pulse(layer)
         with suppress(Stopped):  # one that comes before run() is ready for it
             for signum in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(signum, pulse.stop)

@@ -5,10 +5,10 @@ import select
 import time
 
 import redis
-from channels_realtime.internals import take_socket
 from channels_realtime.layer import RedisChannelLayer
 from channels_realtime.layer.connection import Connection
 from channels_realtime.layer.waiting import Waiting
+from channels_realtime.layer.wire import take_socket
 from harness.environment import redis_server
 from harness.waiting import wait_until
 

@@ -8,6 +8,7 @@ import pytest
 import redis
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
 from channels_realtime import internals
+from channels_realtime.layer.wire import new_connection, take_socket
 from harness.environment import redis_server
 from harness.wire import CONTINUATION, TEXT, frame
 from twisted.internet import tcp, unix
@@ -170,7 +171,7 @@ def test_what_wraps_a_transport_has_no_raw_socket(transport):
 def test_the_socket_of_a_redis_connection_speaks_to_redis():
     wire = redis.Redis.from_url(redis_server.url).connection_pool.make_connection()
     wire.connect()
-    taken = internals.take_socket(wire)
+    taken = take_socket(wire)
     taken.sendall(b"PING\r\n")
     assert taken.recv(100) == b"+PONG\r\n"
     wire.disconnect()
@@ -187,7 +188,7 @@ def test_the_reactor_counts_its_timers_by_a_clock_that_nobody_sets():
 def test_connections_are_not_counted_by_the_pool_whose_counter_never_goes_down():
     pool = redis.ConnectionPool.from_url(redis_server.url, max_connections=1)
     for _ in range(3):
-        wire = internals.new_connection(pool)
+        wire = new_connection(pool)
         wire.connect()
         wire.disconnect()
     pool.make_connection()

@@ -88,6 +88,15 @@ jump.addEventListener("click", () => {
   first?.focus({ preventScroll: true });
 });
 
+// Cards of links, which few updates have
+
+function onCards() {
+  if (list.querySelector(".link-card")) import("./link-cards.js");
+}
+
+stream.addEventListener("drawn", onCards);
+onCards();
+
 // Announcements
 
 let waiting = 0; // updates not announced yet

@@ -11,7 +11,7 @@ const list = nav.querySelector("[data-key-list]");
 const more = nav.querySelector("[data-key-more]");
 const template = nav.querySelector("template");
 const wide = matchMedia("(min-width: 68rem)"); // beside the stream
-const { most, titleLength, breaks } = JSON.parse(nav.dataset.rules);
+const { most, titleLength, lastWord, breaks } = JSON.parse(nav.dataset.rules);
 const BREAK = new RegExp(`</?(?:${breaks.join("|")})\\b`, "g"); // tags that separate words
 
 let since = null; // rows that arrived during a reload of the list
@@ -59,7 +59,9 @@ function titleOf({ id, headline, content }) {
   const text = inert.textContent.trim().replace(/\s+/g, " ");
   const title = text || inert.querySelector("img[alt]")?.alt || `#${id}`;
   const letters = [...title];
-  return letters.length > titleLength ? `${letters.slice(0, titleLength - 1).join("")}…` : title;
+  if (letters.length <= titleLength) return title;
+  const start = letters.slice(0, titleLength - 1).join("");
+  return `${start.replace(new RegExp(lastWord, "u"), "")}…`;
 }
 
 function trim() {

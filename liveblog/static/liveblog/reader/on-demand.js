@@ -5,6 +5,7 @@ const LOAD = {
   "[data-older] a": () => import("./older.js"),
   "[data-chat-open]": () => import("./chat-panel.js"),
   "a.enlarge": () => import("./enlarge.js"),
+  "[data-alerts]": () => import("../alerts/dialog.js"),
   "[data-keyboard] summary": () => import("./keyboard.js"),
 };
 

@@ -7,12 +7,15 @@ SILENCED_SYSTEM_CHECKS.
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import redis
+from channels import channel_layers
 from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import DatabaseError, connections
 
 from channels_realtime.doctor.installed import names_of, source_of
+from channels_realtime.layer.suitability import examine
 
 SESSIONS = "channels_realtime.sessions"
 OLD_DELAY_TABLE = "channels.delay_delayedmessage"
@@ -147,3 +150,21 @@ def without_effect(name: str, reason: str) -> CheckMessage:
     return Warning(
         f"{name} has no effect. {reason}", hint="Remove it.", id="channels_realtime.W006"
     )
+
+
+@register(deploy=True)
+def redis_is_suitable(**options: object) -> Iterator[CheckMessage]:
+    """With --deploy only: every other command would wait for a Redis that does not answer."""
+    if not is_our_layer(default_layer()):
+        return
+    layer = channel_layers["default"].channel_layer
+    for shard in layer.ring:
+        try:
+            fault, warning = examine(shard.client, layer.prefix)
+        except (redis.RedisError, OSError):
+            continue  # it may be reachable from the servers alone
+        hint = "Name another Redis in CHANNEL_LAYERS, or change its settings."
+        if fault is not None:
+            yield Error(f"{shard} {fault.sentence}", hint=hint, id="channels_realtime.E007")
+        if warning is not None:
+            yield Warning(f"{shard} {warning}", hint=hint, id="channels_realtime.W008")

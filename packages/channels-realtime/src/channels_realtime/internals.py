@@ -1,5 +1,6 @@
-"""The only place that reaches into Twisted, autobahn and redis-py behind their public names.
+"""The only place that reaches into Twisted and autobahn behind their public names.
 
+layer/wire.py does so for redis-py, and interface/takeover/internals.py for what is half-received.
 One exception: the writes on hot paths (interface/connections.py, interface/websocket/protocol.py,
 interface/redis/link.py) inline what `unsent` reads: a call takes 10 % of the CPU time per delivery.
 
@@ -10,13 +11,9 @@ import ctypes
 import math
 import socket
 import time
-from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, Protocol
 
 import autobahn.websocket.protocol
-import redis
-from redis._parsers import BaseParser, _HiredisParser, _RESP2Parser
 from twisted.internet import abstract, interfaces, tcp
 from twisted.internet.base import ReactorBase
 from twisted.protocols.policies import ProtocolWrapper
@@ -26,11 +23,6 @@ M_MMAP_THRESHOLD = -3  # mallopt(3)
 MAPPED = 512 << 10  # bytes; above what is read from Redis at once, which must stay cheap
 PIECE = 64  # bytes that a short bytes object and its place in a list take beside its content
 MOST_PIECES = 1000  # of an unfinished message; joined above that
-
-# hiredis makes room for as many elements as an array claims to have, and freeing 1,000,000,000 of
-# them keeps the whole process busy for seconds. redis-py's own parser takes them one by one, so it
-# is the one for what may not be Redis.
-PATIENT_PARSER = _RESP2Parser
 
 
 def return_freed_memory() -> None:
@@ -259,50 +251,3 @@ def keep_time_monotonically(reactor: ReactorBase) -> None:
     """Twisted's reactor counts its timers by the wall clock, a step of which stops or fires all of
     them: heartbeats would end for as long as the clock was set back."""
     reactor.seconds = time.monotonic
-
-
-class Wire(Protocol):
-    """A redis-py connection, whose own methods are not all typed.
-
-    Its methods raise redis.RedisError and OSError; read_response() also raises error replies.
-    """
-
-    _sock: socket.socket  # while it is connected
-    _parser: Any  # one of redis._parsers
-
-    def connect(self) -> None: ...
-
-    def disconnect(self) -> None: ...
-
-    def send_command(self, *command: str) -> None: ...
-
-    def send_packed_command(self, command: Sequence[bytes], check_health: bool) -> None: ...
-
-    def read_response(self, *, disconnect_on_error: bool = True) -> Any: ...
-
-    def set_parser(self, parser_class: type[BaseParser]) -> None: ...
-
-
-def new_connection(pool: redis.ConnectionPool) -> Wire:
-    """A redis-py connection as the pool would make it, which the pool does not count.
-
-    The pool's own counter goes up with each connection that it makes and never down.
-    """
-    wire: Wire = pool.connection_class(**pool.connection_kwargs)
-    return wire
-
-
-def parse_with_hiredis(wire: Wire) -> None:
-    """Change the parser of a connection that PATIENT_PARSER opened.
-
-    Raises redis.InvalidResponse if more has arrived than was asked for.
-    """
-    if wire._parser._buffer.unread_bytes():
-        raise redis.InvalidResponse("more replies than commands")
-    wire.set_parser(_HiredisParser)
-    wire._parser.on_connect(wire)
-
-
-def take_socket(wire: Wire) -> socket.socket:
-    """The socket of a connected redis-py connection, which keeps it alive."""
-    return wire._sock

@@ -1,5 +1,6 @@
-"""Redis and Sentinel."""
+"""Redis and Sentinel. TEST_REDIS_SERVER names another program, such as valkey-server."""
 
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -9,6 +10,8 @@ import redis.sentinel
 
 from harness.network import free_port
 from harness.process import Command, Server
+
+PROGRAM = os.environ.get("TEST_REDIS_SERVER", "redis-server")
 
 
 class RedisServer(Server):
@@ -20,8 +23,10 @@ class RedisServer(Server):
         port: int | None = None,
         address: str = "127.0.0.1",
         prefix: Sequence[str] = (),
+        program: str = PROGRAM,
     ):
         self.name = "redis"
+        self.program = program
         self.port = port or free_port()
         self.address = address
         self.options = options
@@ -30,7 +35,7 @@ class RedisServer(Server):
 
     def command(self) -> Command:
         listen = ["--port", self.port, "--bind", self.address]
-        return ["redis-server", *listen, "--save", "", "--appendonly", "no", *self.options]
+        return [self.program, *listen, "--save", "", "--appendonly", "no", *self.options]
 
     def client(self) -> redis.Redis:
         return redis.Redis(self.address, self.port)
@@ -69,7 +74,7 @@ class RedisSentinel(Server):
         (folder / "sentinel.conf").write_text("\n".join(lines) + "\n")
 
     def command(self) -> Command:
-        return ["redis-server", "sentinel.conf", "--sentinel"]
+        return [PROGRAM, "sentinel.conf", "--sentinel"]
 
     def client(self) -> redis.Redis:
         return redis.Redis(port=self.port, decode_responses=True)

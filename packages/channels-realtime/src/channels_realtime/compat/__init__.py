@@ -37,9 +37,9 @@ Bridge = Callable[[], None]
 BRIDGES: tuple[Bridge, ...] = (
     bridges.extend_asgiref,
     bridges.provide_cgi,
-    bridges.provide_distutils,
     bridges.alias_six,
     bridges.accept_providing_args,
+    bridges.provide_distutils,
     bridges.rename_delay_app,
     bridges.pack_with_current_msgpack,
     bridges.add_to_groups_with_current_redis,

@@ -33,17 +33,26 @@ def provide_cgi() -> None:
 
 
 def provide_distutils() -> None:
-    """channels.package_checks imports distutils' StrictVersion, which left Python 3.12."""
-    if importlib.util.find_spec("distutils"):
-        return
+    """channels.package_checks imports distutils' StrictVersion, which left Python 3.12.
+
+    Where there is a distutils, channels alone does without it: setuptools puts its own in its
+    place, which takes a tenth of a second in every process.
+    """
     from packaging.version import Version
 
     version = types.ModuleType("distutils.version")
     version.__dict__["StrictVersion"] = Version
     distutils = types.ModuleType("distutils")
     distutils.__dict__["version"] = version
-    sys.modules["distutils"] = distutils
-    sys.modules["distutils.version"] = version
+    ours = {"distutils": distutils, "distutils.version": version}
+    theirs = {name: sys.modules.pop(name) for name in ours if name in sys.modules}
+    sys.modules.update(ours)
+    import channels.package_checks  # noqa: F401
+
+    if sys.version_info < (3, 12) or importlib.util.find_spec("_distutils_hack"):
+        for name in ours:
+            del sys.modules[name]
+        sys.modules.update(theirs)
 
 
 def alias_six() -> None:

@@ -164,8 +164,10 @@ class Interface(CommandLineInterface):
         from channels_realtime.interface.server import Server
         from channels_realtime.internals import return_freed_memory
         from channels_realtime.layer.requirement import require_transport
+        from channels_realtime.layer.suitability import require_suitable
 
         transport = require_transport(layer, "This interface server", "start `daphne`")
+        require_suitable(transport.ring, transport.prefix)
         return_freed_memory()
         server = Server(transport, read_options(parsed), access_log(parsed))
         tracing.start(server.connections.metrics.process)

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import hiredis
 import redis
 
-from channels_realtime.internals import Wire, parse_with_hiredis, take_socket
 from channels_realtime.layer.commands import Command, Reply, Value
 from channels_realtime.layer.shard import (
     FAILURES,
@@ -23,6 +22,7 @@ from channels_realtime.layer.shard import (
     garbage_refused,
     seconds,
 )
+from channels_realtime.layer.wire import Wire, parse_with_hiredis, take_socket
 
 # hiredis's stub describes a tuple of one element.
 # s beyond the deadline that a wait for a message gets: TCP sends again after 0.2, 0.6, 1.4, 3 and

@@ -10,7 +10,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from channels_realtime.internals import PATIENT_PARSER, Wire, new_connection
+from channels_realtime.layer.wire import PATIENT_PARSER, Wire, new_connection
 
 logger = logging.getLogger("channels_realtime.redis")
 

@@ -17,9 +17,9 @@ from contextlib import suppress
 
 import redis
 
-from channels_realtime.internals import take_socket
 from channels_realtime.layer.connection import LATE, Connection, Popped
 from channels_realtime.layer.shard import ANSWER_WITHIN, ShardAway
+from channels_realtime.layer.wire import take_socket
 
 LOOK_AGAIN = 0.5  # s until a shard that was away is looked at again
 

@@ -16,6 +16,7 @@ from channels.asgi import ChannelLayerWrapper
 
 from channels_realtime.layer.channel_layer import DEAD_AFTER, Transport
 from channels_realtime.layer.requirement import UnsupportedLayer, require_transport
+from channels_realtime.layer.suitability import examine
 from channels_realtime.metrics.counters import WORKER_REPORTS, Report, processes, queues
 
 logger = logging.getLogger("channels_realtime.readiness")
@@ -91,14 +92,17 @@ def run_checks(checks: Mapping[str, Check]) -> dict[str, Any]:
 
 @needs_transport
 def check_redis(layer: Transport) -> Finding:
-    """A round trip to each shard."""
+    """Whether each shard answers, and can do what the layer needs."""
     problems = []
     for shard in layer.ring:
         try:
-            shard.client.ping()
+            fault = examine(shard.client, layer.prefix).fault
         except (redis.RedisError, OSError) as error:
             logger.error("%s does not answer: %s", shard, error)
             problems.append(f"Redis {shard.index + 1} of {layer.ring_size} does not answer.")
+        else:
+            if fault is not None:
+                problems.append(f"Redis {shard.index + 1} of {layer.ring_size} {fault.sentence}")
     return failing(*problems, shards=layer.ring_size)
 
 

@@ -18,10 +18,10 @@ from twisted.internet.threads import deferToThread
 from twisted.python.failure import Failure
 
 from channels_realtime.interface.reactor import reactor
-from channels_realtime.internals import take_socket
 from channels_realtime.layer.commands import Command, Reply, Value
 from channels_realtime.layer.connection import Connection
 from channels_realtime.layer.shard import ANSWER_WITHIN, Reminder, Shard, delays
+from channels_realtime.layer.wire import take_socket
 
 logger = logging.getLogger("channels_realtime.link")
 

@@ -18,6 +18,7 @@ from channels_realtime import tracing
 from channels_realtime.interface.liveness import READY_CHANNEL
 from channels_realtime.layer.channel_layer import Transport
 from channels_realtime.layer.requirement import UnsupportedLayer
+from channels_realtime.layer.suitability import UnsuitableRedis, require_suitable
 from channels_realtime.metrics.counters import Metrics
 from channels_realtime.worker import timeouts, worker
 from channels_realtime.worker.recycling import Limits, can_measure_memory
@@ -75,6 +76,10 @@ class Command(runworker.Command):
         if not worker.Worker(layer, **filters).apply_channel_filters(names_read):
             sentence = "--only-channels and --exclude-channels leave no channel to read."
             raise CommandError(sentence, returncode=2)
+        try:
+            require_suitable(layer.ring, layer.prefix)
+        except UnsuitableRedis as error:
+            raise CommandError(str(error), returncode=error.exit_code) from None
         tracing.start(Metrics("worker").process)
         # channels' command looks its worker classes up in its own module.
         runworker.Worker = partial(worker.Worker, limits=limits, timeouts=configured)

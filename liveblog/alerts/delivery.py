@@ -1,0 +1,186 @@
+"""Sends the alerts that are due, many at a time.
+
+One thread uses the database, another makes the requests (liveblog.webhooks.client). Readers' push
+services are few: one that fails is paused as a whole, and subscriptions that failed before have few
+of the places, so that they do not hold up the others.
+"""
+
+import logging
+import threading
+import time
+from collections import Counter, deque
+from concurrent.futures import Future
+from contextlib import suppress
+from datetime import datetime, timedelta
+from functools import partial
+from queue import Empty, SimpleQueue
+
+from django.conf import settings
+from django.db import Error as DatabaseError
+from django.db import connection
+from django.utils import timezone
+
+from liveblog.alerts import queue
+from liveblog.alerts.endpoints import may_reach, origin_of
+from liveblog.alerts.messages import request_of
+from liveblog.alerts.queue import Result
+from liveblog.models import AlertDelivery
+from liveblog.stream.failure_log import FailureLog
+from liveblog.stream.lock_timeouts import limit_lock_waits
+from liveblog.webhooks.client import WebhookClient
+from liveblog.webhooks.messages import Response
+
+logger = logging.getLogger(__name__)
+
+MAX_REQUESTS = 32  # at a time
+MAX_FAILING = 8  # of these, to subscriptions whose last message failed
+CLAIMED = 100  # deliveries at a time; if all hang, they take 16 s, far less than queue.CLAIM
+MAX_RUN = 30.0  # s; the next round of the pulse begins the next run
+# A push service that has failed so often in a row is paused: an outage is not tried 10,000 times.
+FAILURES = 3
+PAUSE = timedelta(seconds=20)
+STORE_RETRY = 1.0  # s between attempts to store results while the database is locked
+STORE_RETRY_FOR = 20.0  # s; then the claims expire, and what was sent may be sent again
+
+
+class AlertWorker:
+    """Sends in a thread of its own, which ends when nothing is due."""
+
+    def __init__(self) -> None:
+        self.thread: threading.Thread | None = None
+        self.failures = FailureLog("Sending alerts")
+
+    def wake(self) -> None:
+        """Send what is due, unless nothing is. Raises Django's database errors."""
+        is_running = self.thread is not None and self.thread.is_alive()
+        if settings.ALERTS and not is_running and queue.anything_due():
+            self.thread = threading.Thread(target=self.run, name="alerts", daemon=True)
+            self.thread.start()
+
+    def run(self) -> None:
+        try:
+            limit_lock_waits()
+            send_due()
+        except Exception as error:  # claims expire, and the next call finds what is due
+            self.failures.note_failure(error, trace=not isinstance(error, DatabaseError))
+        else:
+            self.failures.note_success()
+        finally:
+            connection.close()
+
+
+def send_due() -> int:
+    """Send until nothing is due, or for MAX_RUN. Returns how many push services accepted.
+
+    Raises Django's database errors.
+    """
+    with WebhookClient(may_reach) as client:
+        return Sending(client).run()
+
+
+class Sending:
+    """One run. `pauses`: until when nothing is sent to an origin."""
+
+    def __init__(self, client: WebhookClient) -> None:
+        self.client = client
+        self.waiting: dict[bool, deque[AlertDelivery]] = {False: deque(), True: deque()}
+        self.sending: Counter[bool] = Counter()  # requests in progress, by `failing`
+        self.results: SimpleQueue[Result] = SimpleQueue()
+        self.failures: Counter[str] = Counter()
+        self.pauses: dict[str, datetime] = {}
+
+    def run(self) -> int:
+        ends, accepted = time.monotonic() + MAX_RUN, 0
+        while True:
+            if time.monotonic() < ends:
+                self.claim()
+            self.begin()
+            if not self.sending.total() and self.results.empty():
+                return accepted
+            results = self.next_results()
+            accepted += sum(bool(each.response and each.response.succeeded) for each in results)
+            store(results)
+
+    def claim(self) -> None:
+        """Claim deliveries for the places, and queue the next ones if too few are due."""
+        waiting = self.waiting[False]
+        while len(waiting) < MAX_REQUESTS:
+            found = queue.claim(CLAIMED, failing=False)
+            waiting.extend(found)
+            if not found and not queue.queue_next():
+                break
+        failing = self.waiting[True]
+        free = MAX_FAILING - len(failing) - self.sending[True]
+        failing.extend(queue.claim(free, failing=True))
+
+    def begin(self) -> None:
+        for failing, most in ((True, MAX_FAILING), (False, MAX_REQUESTS)):
+            waiting = self.waiting[failing]
+            while waiting and self.sending[failing] < most and self.sending.total() < MAX_REQUESTS:
+                self.send(waiting.popleft())
+
+    def send(self, delivery: AlertDelivery) -> None:
+        now = timezone.now()
+        if not delivery.alert.is_news(now):
+            self.results.put(Result(delivery, None, None))
+            return
+        paused = self.pauses.get(origin_of(delivery.subscription.endpoint))
+        if paused is not None and paused > now:
+            self.results.put(Result(delivery, None, paused))
+            return
+        self.sending[delivery.failing] += 1
+        try:
+            request = request_of(delivery, now)
+        except Exception as error:  # this one has failed, the others are sent
+            logger.exception("An alert cannot be encrypted")
+            response = Response(400, f"it cannot be encrypted: {type(error).__name__}")
+            self.results.put(Result(delivery, response, None))
+            return
+        self.client.post(request).add_done_callback(partial(self.answered, delivery))
+
+    def answered(self, delivery: AlertDelivery, future: "Future[Response]") -> None:
+        """Called in the client's thread."""
+        if not future.cancelled():
+            response, now = future.result(), timezone.now()
+            temporary = queue.is_temporary(response)
+            retry = queue.retry_at(delivery, response, now) if temporary else None
+            self.results.put(Result(delivery, response, retry))
+
+    def next_results(self) -> list[Result]:
+        """Wait for a result, and take all that there are."""
+        results = [self.results.get()]
+        with suppress(Empty):
+            while True:
+                results.append(self.results.get_nowait())
+        for result in results:
+            if result.response is not None:
+                self.note(result, result.response)
+        return results
+
+    def note(self, result: Result, response: Response) -> None:
+        """Count the answer, and pause a push service that asks for it or fails."""
+        self.sending[result.delivery.failing] -= 1
+        origin = origin_of(result.delivery.subscription.endpoint)
+        if not queue.is_temporary(response):
+            self.failures[origin] = 0
+            if response.status in (401, 403):
+                logger.error("%s refuses the site's key: %s", origin, response.error)
+            return
+        self.failures[origin] += 1
+        logger.warning("%s did not accept an alert: %s", origin, response.error)
+        if result.retry and (response.retry_after or self.failures[origin] >= FAILURES):
+            self.pauses[origin] = max(result.retry, timezone.now() + PAUSE)
+
+
+def store(results: list[Result]) -> None:
+    """Store the results; while the database is locked, again. Raises Django's database errors."""
+    ends = time.monotonic() + STORE_RETRY_FOR
+    while True:
+        try:
+            queue.store(results)
+            return
+        except DatabaseError as error:
+            if time.monotonic() > ends:
+                raise
+            logger.error("Results of alerts are not stored yet: %s", error)
+            time.sleep(STORE_RETRY)
