@@ -10,6 +10,7 @@ from channels_realtime.interface.redis.inbox import Inbox
 from channels_realtime.layer.envelope import GROUP, STAMP, Codec
 from channels_realtime.metrics.counters import Metrics
 from channels_realtime.tracing import CONTEXT, is_wanted
+from harness.waiting import PATIENCE
 
 ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}
 OFF = """
@@ -48,6 +49,23 @@ def test_without_the_packages_a_process_says_so_and_works_on(monkeypatch, caplog
     assert tracing.active is None
     [record] = caplog.records
     assert "No traces" in record.message and "opentelemetry-sdk" in record.message
+
+
+END = """
+import os, socket
+listening = socket.create_server(("127.0.0.1", 0))  # accepts, and never answers
+os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = f"http://127.0.0.1:{listening.getsockname()[1]}"
+os.environ["OTEL_EXPORTER_OTLP_TIMEOUT"] = "3600"
+from channels_realtime import tracing
+tracing.start("worker@host:1")
+with tracing.active.consumer("channel", {}):
+    pass
+"""
+
+
+def test_a_process_ends_although_its_collector_does_not_answer():
+    pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
+    subprocess.run([sys.executable, "-c", END], check=True, timeout=PATIENCE)
 
 
 class Recipients:

@@ -14,8 +14,10 @@ as one more key: the `traceparent` of W3C Trace Context. So processes of older v
 without traces and stock Daphne read the message as before.
 """
 
+import atexit
 import logging
 import os
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
+    from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.trace import Span, Tracer
 
 logger = logging.getLogger("channels_realtime.tracing")
@@ -30,7 +33,8 @@ logger = logging.getLogger("channels_realtime.tracing")
 CONTEXT = "__traceparent__"  # a key of messages
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 PACKAGES = "opentelemetry-sdk and opentelemetry-exporter-otlp-proto-http"
-EXPORT_WITHIN = 3  # s per batch; a process that ends waits for up to four of them
+EXPORT_WITHIN = 3  # s per batch, unless a variable says otherwise
+END_WITHIN = 3  # s that a process takes longer to end for a collector that does not answer
 NOT_TRACED = "http.ready"  # health checks
 
 
@@ -74,9 +78,31 @@ def start(process: str) -> None:
     limited = {name for name in os.environ if name.startswith("OTEL_EXPORTER_OTLP_")}
     is_limited = any(name.endswith("_TIMEOUT") for name in limited)
     exporter = OTLPSpanExporter(timeout=None if is_limited else EXPORT_WITHIN)
-    provider = TracerProvider(resource=Resource.create(attributes))
+    provider = TracerProvider(resource=Resource.create(attributes), shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(exporter))
+    send_at_exit(provider)
     active = Traces(provider.get_tracer("channels_realtime"))
+
+
+def send_at_exit(provider: "TracerProvider") -> None:
+    """Send what is left when the process ends, for END_WITHIN at most.
+
+    Not as the SDK does it, for half a minute. The thread is started now, as Python starts none
+    while it exits.
+    """
+    ending, ended = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        ending.wait()
+        provider.shutdown()
+        ended.set()
+
+    def end() -> None:
+        ending.set()
+        ended.wait(END_WITHIN)
+
+    threading.Thread(target=wait, name="traces", daemon=True).start()
+    atexit.register(end)
 
 
 class Traces:
