@@ -41,6 +41,11 @@ class Limit:
         if count > self.most:
             raise self.too_fast(close_code=FLOOD if count > self.flood else None)
 
+    def check_shared(self, who: str | None) -> None:
+        """As check(), for what many share, such as an address: it closes no socket. None: any."""
+        if who is not None and self.count(who) > self.most:
+            raise self.too_fast()
+
     def is_used_up(self, who: str) -> bool:
         """Whether `who` has reached `most` in the current window. Adds nothing."""
         return int(redis().get(key("rate", self.name, who)) or 0) >= self.most
@@ -62,6 +67,8 @@ CHAT = Limit("chat", most=20, seconds=10, flood=60)
 GUESTS = Limit("chat-guests", most=200, seconds=10, flood=0)
 # Seven peers with some 20 candidates each, all at once.
 SIGNALS = Limit("signals", most=400, seconds=10, flood=800)
+# All members with one address: two dozen people of an office enter at once.
+SIGNALS_OF_ADDRESS = Limit("signals-address", most=4000, seconds=10, flood=0)
 # A ticker that pushes ten times a second.
 PUSHES = Limit("pushes", most=100, seconds=10, flood=1000)
 # Bytes that one of the examples passes on, from all its clients together: it relays to strangers

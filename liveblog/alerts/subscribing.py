@@ -20,6 +20,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
+from conversations.addresses import address_of
 from conversations.json_text import expected, not_json, parse, too_long
 from conversations.rate_limits import Limit
 from conversations.refusals import Refusal
@@ -146,7 +147,7 @@ def text_of(sent: dict[str, object], name: str) -> str:
 def count(request: HttpRequest) -> None:
     """Raises Refusal for an address that sends too many."""
     try:
-        is_too_fast = SUBSCRIPTIONS.count(request.META.get("REMOTE_ADDR", "")) > SUBSCRIPTIONS.most
+        is_too_fast = SUBSCRIPTIONS.count(address_of(request)) > SUBSCRIPTIONS.most
     except redis.RedisError:
         logger.warning("A subscription to alerts was not counted: Redis is unavailable")
         return
