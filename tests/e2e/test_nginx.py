@@ -206,6 +206,12 @@ def test_a_browser_reads_and_gets_a_post_and_its_console_stays_silent(stack, ngi
     for path in ("/", "/accounts/login/", "/admin/login/", "/chat/moon/"):
         page.goto(f"http://{nginx.address}{path}")
         page.wait_for_load_state()
+    # The policy lets alerts have their dialog, their service worker and the web app.
+    page.goto(f"http://{nginx.address}/liveblog/{blog}/")
+    page.locator("p a[data-alerts]").click()
+    expect(page.get_by_role("button", name="Turn on alerts")).to_be_visible()
+    page.evaluate("navigator.serviceWorker.register('/alerts/sw.js', { scope: '/alerts/' })")
+    assert page.evaluate("fetch(document.querySelector('[rel=manifest]').href).then((it) => it.ok)")
 
 
 def test_an_ordinary_request_for_a_socket_is_answered(nginx, blog):
