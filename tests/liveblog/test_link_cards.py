@@ -24,7 +24,8 @@ pytestmark = pytest.mark.django_db
 VIDEO = "https://www.youtube.com/watch?v=dQw4w9WgXcQ"
 FRAMES = {
     VIDEO: "https://www.youtube-nocookie.com/embed/dQw4w9WgXcQ?autoplay=1&rel=0",
-    "https://youtu.be/dQw4w9WgXcQ?t=3": FRAME_SOURCES[0] + "/embed/dQw4w9WgXcQ?autoplay=1&rel=0",
+    "https://youtu.be/dQw4w9WgXcQ?si=x&t=90s": FRAME_SOURCES[0]
+    + "/embed/dQw4w9WgXcQ?autoplay=1&rel=0&start=90",
     "https://m.youtube.com/shorts/dQw4w9WgXcQ": FRAME_SOURCES[0]
     + "/embed/dQw4w9WgXcQ?autoplay=1&rel=0",
     "https://vimeo.com/76979871": "https://player.vimeo.com/video/76979871?dnt=1&autoplay=1",
