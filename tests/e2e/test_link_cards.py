@@ -111,6 +111,25 @@ def test_an_open_page_receives_the_card_and_shows_no_edit(stack, blog, page):
     expect(connection(page)).to_have_text("Live")
 
 
+def test_a_player_stays_when_something_else_of_the_update_changes(
+    stack, blog, update, page, third_parties
+):
+    open_live(page, stack, blog)
+    page.locator(".link-card.is-explained a").click()
+    expect(page.frame_locator(".link-card iframe").locator("p")).to_be_visible()
+    for change in ("key_event=True", "correction='It was Tuesday.'"):
+        stack.shell(
+            "from django.conf import settings\n"
+            "from liveblog.models import BlogUpdate\n"
+            "settings.LINK_CARDS = False\n"
+            f"BlogUpdate.objects.filter(pk={update}).update({change})"
+        )
+    expect(page.locator(".correction")).to_contain_text("Tuesday")
+    expect(page.locator(".mark-key")).to_be_visible()
+    expect(page.locator(".link-card iframe")).to_have_count(1)
+    assert third_parties == [FRAME]
+
+
 @pytest.mark.parametrize("context_options", [{"java_script_enabled": False}])
 def test_without_scripts_a_card_is_a_link(stack, blog, update, page):
     page.goto(f"http://{stack.address}/liveblog/{blog}/")
