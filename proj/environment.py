@@ -258,6 +258,13 @@ class Environment:
         "the tokens of the HTTP API, sent as `Authorization: Bearer <token>`",
         is_secret=True,
     )
+    # A worker reads a complete file once; 2 GB take some 10 s of the 60 that it may spend.
+    MEDIA_MAX_MB = Variable(
+        Integer(validate=Range(0, 2000)),
+        "100",
+        "a whole number from 0 to 2000",
+        "the largest video or audio file that may be uploaded, in megabytes; `0`: none",
+    )
     EMBED_ORIGINS = Variable(
         Parsed(origins),
         "",

@@ -229,6 +229,7 @@ WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = True
 WHITENOISE_MAX_AGE = 60  # s, for names without a hash
 MEDIA_URL = "/media/"
+MEDIA_MAX_MB = environment.MEDIA_MAX_MB
 MEDIA_ROOT = DATA_DIR / "media"
 MEDIA_ROOT.mkdir(exist_ok=True)
 # The web server, another user, must be able to read these folders with any umask.

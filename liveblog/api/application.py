@@ -166,6 +166,35 @@ PICTURE = (
     *("no_picture", "picture_too_large", "not_a_picture", "damaged_picture"),
     *("too_many_pixels", "picture_too_heavy", "not_stored"),
 )
+RECORDING_SIZE = ("bad_number", "recording_too_large", "not_a_recording", "no_space", "not_stored")
+RECORDING_PART = (
+    *("bad_number", "unknown_upload", "wrong_offset", "upload_busy", "too_long", "not_stored"),
+    *("not_a_recording", "unknown_codec", "other_tracks", "damaged_recording"),
+    *("captions_too_large", "not_captions"),
+)
+SIZE = {
+    "required": True,
+    "content": {
+        "application/x-www-form-urlencoded": {
+            "schema": {
+                "type": "object",
+                "properties": {"size": {"type": "integer", "description": "bytes of the file"}},
+                "required": ["size"],
+            }
+        }
+    },
+}
+PART = {
+    "required": True,
+    "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+}
+OFFSET = {
+    "name": "offset",
+    "in": "query",
+    "required": True,
+    "description": "where the part begins in the file, in bytes",
+    "schema": {"type": "integer"},
+}
 UPLOAD = {
     "required": True,
     "content": {
@@ -181,9 +210,17 @@ UPLOAD = {
 
 
 def documented(
-    summary: str, status: int, answer: type, *codes: str, **extra: Any
+    summary: str,
+    status: int,
+    answer: Any,
+    *codes: str,
+    created: type | None = None,
+    **extra: Any,
 ) -> dict[str, Any]:
-    """Options of an operation. `codes`: its refusals beside those of ALL."""
+    """Options of an operation. `codes`: its refusals beside those of ALL.
+
+    `created`: the answer with status 201, where another is usual.
+    """
     conditions: dict[int, list[str]] = {}
     for code in (*ALL, *codes):
         kind = KINDS[code]
@@ -191,7 +228,9 @@ def documented(
     descriptions = {found: {"description": "; ".join(c)} for found, c in conditions.items()}
     return {
         "summary": summary,
-        "response": {status: answer} | dict.fromkeys(conditions, schemas.Error),
+        "response": {status: answer}
+        | ({201: created} if created else {})
+        | dict.fromkeys(conditions, schemas.Error),
         "openapi_extra": {"responses": descriptions} | extra,
     }
 

@@ -96,6 +96,57 @@ KINDS = {
         "the Idempotency-Key belongs to another write",
         _("This Idempotency-Key was already used for a different request."),
     ),
+    "bad_number": Kind(
+        400, "`size` or `offset` is no number", _("`size` and `offset` are whole numbers.")
+    ),
+    "unknown_upload": Kind(404, "no such upload", _("There is no such upload. Start again.")),
+    "wrong_offset": Kind(
+        409,
+        "the part does not begin where the upload ends, or is too long; go on at `offset`",
+        _("The upload continues at another place."),
+    ),
+    "upload_busy": Kind(
+        409,
+        "another part of this upload is being stored; see Retry-After",
+        _("Another part of this file is being stored. Please try again in a moment."),
+    ),
+    "recording_too_large": Kind(
+        413,
+        "the file has more than `largest` MB, which is MEDIA_MAX_MB",
+        _("The file is larger than %(largest)s MB."),
+    ),
+    "captions_too_large": Kind(
+        413, "the captions have more than 1 MB", _("The captions are larger than 1 MB.")
+    ),
+    "not_a_recording": Kind(
+        415,
+        "the file is no MP4, WebM, MP3, M4A, Ogg, WAV or WebVTT, whatever its name says",
+        _("This file is no supported video or audio. Use MP4, WebM, MP3, M4A, Ogg or WAV."),
+    ),
+    "unknown_codec": Kind(
+        415,
+        "not all browsers can play the file's codec",
+        _(
+            "Not all browsers can play this file. Export it as H.264 with AAC sound, or as MP3,"
+            " and try again."
+        ),
+    ),
+    "other_tracks": Kind(
+        422,
+        "the file has tracks beside picture and sound that cannot be removed",
+        _("The file contains data other than picture and sound. Export it without, and try again."),
+    ),
+    "damaged_recording": Kind(
+        422,
+        "the file is damaged or not complete",
+        _("The video or audio file is damaged or incomplete."),
+    ),
+    "not_captions": Kind(
+        422, "the captions are no WebVTT in UTF-8", _("The captions are not valid WebVTT.")
+    ),
+    "no_space": Kind(
+        507, "the server's disk is nearly full", _("The server's disk is nearly full.")
+    ),
     "no_version": Kind(
         428,
         "a change names no version",
@@ -109,8 +160,8 @@ KINDS = {
     ),
     "not_stored": Kind(
         503,
-        "the disk did not take the picture",
-        _("The image could not be saved. Please try again in a moment."),
+        "the disk did not take the file",
+        _("The file could not be saved. Please try again in a moment."),
     ),
     "unavailable": Kind(
         503,
@@ -134,4 +185,7 @@ class Refusal(Exception):
     @property
     def frame(self) -> dict[str, Any]:
         # In the language of the request that is refused.
-        return error_frame(self.code, str(KINDS[self.code].sentence)) | self.more
+        sentence = str(KINDS[self.code].sentence)
+        if "%(" in sentence:
+            sentence %= self.more
+        return error_frame(self.code, sentence) | self.more

@@ -169,6 +169,22 @@ class Image(Answer):
     moved: bool = Field(description="it was an animation; its first frame is kept")
 
 
+class Upload(Answer):
+    type: Literal["upload"]
+    upload: str = Field(description="the id: PUT the parts to its address")
+    offset: int = Field(description="bytes that are stored, where the next part begins")
+    size: int = Field(description="bytes of the whole")
+
+
+class Recording(Answer):
+    type: Literal["recording"]
+    address: str = Field(description="for the Markdown of updates: ![description](address)")
+    url: str
+    kind: Literal["video", "audio", "captions"]
+    width: int | None = Field(description="of a video as it is shown, in pixels")
+    height: int | None
+
+
 class Error(Answer):
     """Every refusal has this shape; `code` says which it is."""
 
@@ -179,3 +195,5 @@ class Error(Answer):
     current: EditorsUpdate | Summary | None = Field(
         None, description="the update, or the summary, as it is now"
     )
+    offset: int | None = Field(None, description="of `wrong_offset`: where the upload goes on")
+    largest: int | None = Field(None, description="of `recording_too_large`: in MB")

@@ -16,7 +16,19 @@ from ninja import Header
 from pydantic import BeforeValidator
 
 from liveblog.api import schemas
-from liveblog.api.application import BODY, PICTURE, UPLOAD, VERSION, api, documented
+from liveblog.api.application import (
+    BODY,
+    OFFSET,
+    PART,
+    PICTURE,
+    RECORDING_PART,
+    RECORDING_SIZE,
+    SIZE,
+    UPLOAD,
+    VERSION,
+    api,
+    documented,
+)
 from liveblog.api.errors import Refusal
 from liveblog.editing import idempotency, summary
 from liveblog.editing.about import Changed
@@ -28,6 +40,7 @@ from liveblog.models import BlogUpdate, LiveBlog
 from liveblog.pictures import uploads
 from liveblog.reading import search
 from liveblog.reading.views import json_response
+from liveblog.recordings import uploads as recording_uploads
 from liveblog.review.mail import request_mail
 from liveblog.review.notes import NoDraft, add_note
 from liveblog.review.views import NoteForm
@@ -308,6 +321,49 @@ def keep_image(request: HttpRequest, slug: str) -> HttpResponse:
     """For a later update of any blog; the same picture again is the same file."""
     LiveBlog.objects.get(slug=slug)
     return json_response(uploads.store_upload(request), 201)
+
+
+@api.post(
+    "/liveblogs/{slug}/recordings/",
+    url_name="recordings",
+    **documented(
+        "Begin the upload of a video, an audio or a captions file",
+        *(201, schemas.Upload, *RECORDING_SIZE),
+        requestBody=SIZE,
+    ),
+)
+def begin_recording(request: HttpRequest, slug: str) -> HttpResponse:
+    """Nothing of the file is sent yet."""
+    LiveBlog.objects.get(slug=slug)
+    return json_response(*recording_uploads.begin_upload(request))
+
+
+@api.get(
+    "/liveblogs/{slug}/recordings/{upload}/",
+    url_name="recording",
+    **documented("How far an upload is", 200, schemas.Upload | schemas.Recording, "unknown_upload"),
+)
+def show_recording(request: HttpRequest, slug: str, upload: str) -> HttpResponse:
+    """To continue after a lost connection."""
+    LiveBlog.objects.get(slug=slug)
+    return json_response(*recording_uploads.show_upload(request, upload))
+
+
+@api.put(
+    "/liveblogs/{slug}/recordings/{upload}/",
+    url_name="recording",
+    **documented(
+        "Add a part of at most 8 MiB; the last one completes the file",
+        *(200, schemas.Upload, *RECORDING_PART),
+        created=schemas.Recording,
+        requestBody=PART,
+        parameters=[OFFSET],
+    ),
+)
+def add_recording(request: HttpRequest, slug: str, upload: str) -> HttpResponse:
+    """The complete file loses its metadata, such as the place where it was recorded."""
+    LiveBlog.objects.get(slug=slug)
+    return json_response(*recording_uploads.add_part(request, upload))
 
 
 def acknowledge(blog: LiveBlog, done: Acknowledgement, status: int = 200) -> HttpResponse:

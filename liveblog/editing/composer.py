@@ -2,22 +2,25 @@
 
 * POST to `/liveblog/<slug>/images/`: a picture; liveblog/pictures/uploads.py describes the
   request and the answer;
+* POST to `/liveblog/<slug>/recordings/`, PUT and GET to `/liveblog/<slug>/recordings/<upload>/`:
+  a video or audio file in parts, as liveblog/recordings/uploads.py describes;
 * POST to `/liveblog/<slug>/preview/`: `headline` and `body`, as the editor's form sends them; the
   answer is `{"type": "preview", "headline", "content"}`, `content` as readers get it, or 422
   `error`, code `invalid`, with the form's own sentences in `fields`; 429 `error`, code
   `too_fast`, with Retry-After, where one user requests more than PREVIEWS.
 
-Both are for users who may write here, and refuse others as the editor's page does.
+All are for users who may write here, and refuse others as the editor's page does.
 """
 
 import logging
 from collections.abc import Callable
+from typing import Concatenate, ParamSpec
 
 import redis
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods
 
 from conversations.rate_limits import Limit
 from liveblog.api.errors import Refusal
@@ -28,41 +31,66 @@ from liveblog.editing.roles import Rights, user_of
 from liveblog.models import BlogUpdate, LiveBlog
 from liveblog.pictures import uploads
 from liveblog.reading.views import json_response
+from liveblog.recordings import uploads as recording_uploads
 
 logger = logging.getLogger(__name__)
+
+P = ParamSpec("P")
 
 # A page sends one request when its writer pauses for 0.3 s. A preview takes a worker up to 30 ms.
 PREVIEWS = Limit("previews", most=40, seconds=10, flood=400)
 
 
 def for_writers(
-    view: Callable[[HttpRequest], HttpResponse],
-) -> Callable[[HttpRequest, str], HttpResponse]:
-    """The decorator of a view for users who may write or change an update of the blog."""
+    *methods: str,
+) -> Callable[
+    [Callable[Concatenate[HttpRequest, P], HttpResponse]],
+    Callable[Concatenate[HttpRequest, str, P], HttpResponse],
+]:
+    """The decorator of a view for users who may write or change an update of the blog.
 
-    @require_POST
-    @for_editors
-    def admitted(request: HttpRequest, blog: LiveBlog, may: Rights) -> HttpResponse:
-        require(may.write or may.change, _("You don't have permission to write updates."))
-        return view(request)
+    A Refusal becomes its frame.
+    """
 
-    return admitted
+    def decorator(
+        view: Callable[Concatenate[HttpRequest, P], HttpResponse],
+    ) -> Callable[Concatenate[HttpRequest, str, P], HttpResponse]:
+        @require_http_methods(methods)
+        @for_editors
+        def admitted(
+            request: HttpRequest, blog: LiveBlog, may: Rights, *args: P.args, **kwargs: P.kwargs
+        ) -> HttpResponse:
+            require(may.write or may.change, _("You don't have permission to write updates."))
+            try:
+                return view(request, *args, **kwargs)
+            except Refusal as refusal:
+                return json_response(refusal.frame, refusal.status, **refusal.headers)
+
+        return admitted
+
+    return decorator
 
 
-@for_writers
+@for_writers("POST")
 def image(request: HttpRequest) -> HttpResponse:
-    try:
-        return json_response(uploads.store_upload(request), 201)
-    except Refusal as refusal:
-        return json_response(refusal.frame, refusal.status, **refusal.headers)
+    return json_response(uploads.store_upload(request), 201)
 
 
-@for_writers
+@for_writers("POST")
+def recordings(request: HttpRequest) -> HttpResponse:
+    return json_response(*recording_uploads.begin_upload(request))
+
+
+@for_writers("GET", "PUT")
+def recording(request: HttpRequest, upload: str) -> HttpResponse:
+    if request.method == "PUT":
+        return json_response(*recording_uploads.add_part(request, upload))
+    return json_response(*recording_uploads.show_upload(request, upload))
+
+
+@for_writers("POST")
 def preview(request: HttpRequest) -> HttpResponse:
-    try:
-        count_preview(user_of(request))
-    except Refusal as refusal:
-        return json_response(refusal.frame, refusal.status, **refusal.headers)
+    count_preview(user_of(request))
     form = PreviewForm(request.POST)
     if not form.is_valid():
         return invalid_form(form)

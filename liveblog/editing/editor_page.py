@@ -43,6 +43,7 @@ The page's template gets `form` (UpdateForm; `key` and `version` are to be rende
 `desk` (Lists), `may` (Rights) and the stream.
 """
 
+from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
@@ -65,6 +66,7 @@ from liveblog.models import BlogUpdate, LiveBlog
 from liveblog.pictures import images
 from liveblog.reading.pages import stream
 from liveblog.reading.views import json_response, requested_row
+from liveblog.recordings import incoming
 from liveblog.stream.frames import Frame, editors_frame
 from liveblog.stream.revisions import whole_number
 
@@ -75,12 +77,6 @@ FLAG_COMMANDS: dict[str, Content] = {
     "unkey": {"key_event": False},
 }
 PARTS = {"lists": "_lists.html", "found": "_found.html"}
-# What uploads.js needs to know of the images that the server accepts.
-PICTURES = {
-    "types": " ".join(images.MIME_TYPES),
-    "largest": images.LARGEST,
-    "longest_side": 2 * images.LONGEST_SIDE,  # leaves the good reduction to the server
-}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -159,17 +155,28 @@ def page(
         "changes": changes_of(form, conflict),
         "may": may,
         "desk": lists_of(request, blog, may),
-        "pictures": PICTURES,
+        "pictures": uploads(),
     }
     if readers := readers_alerted(blog):
-        form.fields["key_event"].help_text = ngettext(
-            "Listed under Key events. Alerts %(readers)d reader, once.",
-            "Listed under Key events. Alerts %(readers)d readers, once.",
+        form.fields["key_event"].label = ngettext(
+            "Key event (alerts %(readers)d reader)",
+            "Key event (alerts %(readers)d readers)",
             readers,
         ) % {"readers": readers}
     edge = requested_row(request, blog.updates.filter(draft=False), "before")
     context |= stream(blog, edge=edge)
     return render(request, "liveblog/editor/editor.html", context, status=status)
+
+
+def uploads() -> dict[str, object]:
+    """What uploads.js needs to know of the files that the server accepts."""
+    return {
+        "types": " ".join(images.MIME_TYPES),
+        "largest": images.LARGEST,
+        "longest_side": 2 * images.LONGEST_SIDE,  # leaves the good reduction to the server
+        "largest_recording": incoming.largest(),
+        "largest_megabytes": settings.MEDIA_MAX_MB,
+    }
 
 
 def changes_of(form: UpdateForm, conflict: Frame | None) -> dict[str, list[Part]]:

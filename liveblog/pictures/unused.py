@@ -1,8 +1,8 @@
-"""Finds pictures in MEDIA_ROOT that no stored text refers to, such as those of discarded texts.
+"""Finds uploaded files in MEDIA_ROOT that no stored text refers to, such as of discarded texts.
 
-A text refers to a picture if it contains the 32 hexadecimal digits of its name, however the rest
-of the address is written. All text columns of all models are searched: that is more than needed,
-but no column that is added later is missed.
+They are pictures, videos, audio files and captions. A text refers to a file if it contains the 32
+hexadecimal digits of its name, however the rest of the address is written. All text columns of all
+models are searched: that is more than needed, but no column that is added later is missed.
 """
 
 import html
@@ -17,7 +17,10 @@ from django.apps import apps
 from django.conf import settings
 from django.db import models
 
-from liveblog.pictures.storage import FOLDER, SIZED
+from liveblog.pictures import storage as pictures
+from liveblog.pictures.storage import size_of
+from liveblog.recordings import storage as recordings
+from liveblog.recordings.storage import kept_at
 
 # Overlapping, so that an extra digit in front of a name does not hide it.
 DIGEST = re.compile(r"(?=([0-9a-f]{32}))")
@@ -26,11 +29,11 @@ ROWS = 500  # of a table at a time: texts have up to 20,000 characters
 
 
 def unused(age: float) -> list[Path]:
-    """The pictures, sorted, that are at least `age` seconds old and that no text refers to.
+    """The files, sorted, that are at least `age` seconds old and that no text refers to.
 
-    Files whose names liveblog.pictures.storage would not make are never among them.
+    Files whose names this site would not make are never among them.
     """
-    found = {path.name[:DIGITS]: path for path in pictures() if is_unchanged_for(path, age)}
+    found = {path.name[:DIGITS]: path for path in uploaded() if is_unchanged_for(path, age)}
     for text in texts() if found else ():
         for digest in DIGEST.findall(unquote(html.unescape(text))):
             found.pop(digest, None)
@@ -38,7 +41,7 @@ def unused(age: float) -> list[Path]:
 
 
 def remove(path: Path, age: float) -> int:
-    """Remove the picture; returns its size in bytes, 0 if it is gone or was uploaded again.
+    """Remove the file; returns its size in bytes, 0 if it is gone or was uploaded again.
 
     Raises OSError.
     """
@@ -50,12 +53,13 @@ def remove(path: Path, age: float) -> int:
     return 0
 
 
-def pictures() -> Iterator[Path]:
-    folder = Path(settings.MEDIA_ROOT) / FOLDER
-    for path in folder.iterdir() if folder.is_dir() else ():
-        ours = SIZED.fullmatch(f"{settings.MEDIA_URL}{FOLDER}/{path.name}")
-        if ours and path.is_file() and not path.is_symlink():
-            yield path
+def uploaded() -> Iterator[Path]:
+    for name, is_ours in ((pictures.FOLDER, size_of), (recordings.FOLDER, kept_at)):
+        folder = Path(settings.MEDIA_ROOT) / name
+        for path in folder.iterdir() if folder.is_dir() else ():
+            ours = is_ours(f"{settings.MEDIA_URL}{name}/{path.name}")
+            if ours and path.is_file() and not path.is_symlink():
+                yield path
 
 
 def is_unchanged_for(path: Path, age: float) -> bool:

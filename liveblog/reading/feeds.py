@@ -8,13 +8,13 @@ import re
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.template.defaultfilters import linebreaksbr
-from django.utils.feedgenerator import Atom1Feed
+from django.utils.feedgenerator import Atom1Feed, Enclosure
 from django.utils.html import format_html
 from django.utils.http import http_date
 from django.utils.translation import gettext as _
@@ -25,8 +25,9 @@ from django.views.decorators.http import conditional_page
 from conversations.read_only import read_only
 from liveblog.models import BlogUpdate, LiveBlog
 from liveblog.reading.views import briefly_public
+from liveblog.recordings.storage import length_of
 from liveblog.stream.frames import PAGE
-from liveblog.text.excerpts import absolute, title_of
+from liveblog.text.excerpts import Clip, absolute, clips_of, title_of
 
 # XML 1.0, 2.2: characters that are not allowed in a document, not even as references.
 NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -89,7 +90,13 @@ def add(made: Feed, blog: LiveBlog, row: BlogUpdate, site: str) -> None:
         pubdate=row.created,
         updateddate=row.edited or row.created,
         author_name=xml(row.author) or None,
+        enclosures=[enclosure(clip, site) for clip in clips_of(row)],
     )
+
+
+def enclosure(clip: Clip, site: str) -> Enclosure:
+    """A video or audio file, which programs for podcasts download."""
+    return Enclosure(urljoin(site, clip.address), str(length_of(clip.address)), clip.mime_type)
 
 
 def correction_of(row: BlogUpdate) -> str:

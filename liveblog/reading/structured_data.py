@@ -9,7 +9,15 @@ from django.utils.safestring import SafeString, mark_safe
 
 from liveblog.models import BlogUpdate, LiveBlog
 from liveblog.stream.frames import timestamp
-from liveblog.text.excerpts import first_image, read, text_of, title_of
+from liveblog.text.excerpts import (
+    Clip,
+    clips_of,
+    description_of,
+    first_image,
+    read,
+    text_of,
+    title_of,
+)
 
 Facts = dict[str, Any]  # a JSON-LD object
 
@@ -49,6 +57,8 @@ def posting_of(blog: LiveBlog, row: BlogUpdate, site: str) -> Facts:
             "dateModified": timestamp(row.edited or row.created),
             "articleBody": text_of(row),
             "image": image_of(row, site),
+            "video": media_of(row, "video", site),
+            "audio": media_of(row, "audio", site),
             "correction": row.correction and {"@type": "CorrectionComment", "text": row.correction},
             "author": row.author and {"@type": "Person", "name": row.author},
         }
@@ -65,6 +75,27 @@ def image_of(row: BlogUpdate, site: str) -> Facts | None:
             "height": image.size and image.size.height,
             "caption": image.alt,
             "creditText": image.credit,
+        }
+    )
+
+
+def media_of(row: BlogUpdate, kind: str, site: str) -> list[Facts] | None:
+    """The videos or the audio files of the update; None where there are none."""
+    return [clip_of(row, clip, site) for clip in clips_of(row) if clip.kept.kind == kind] or None
+
+
+def clip_of(row: BlogUpdate, clip: Clip, site: str) -> Facts:
+    return without_empty(
+        {
+            "@type": "VideoObject" if clip.kept.kind == "video" else "AudioObject",
+            "name": clip.name or title_of(row),
+            "description": clip.name or description_of(row),
+            "contentUrl": urljoin(site, clip.address),
+            "encodingFormat": clip.mime_type,
+            "uploadDate": timestamp(row.created),
+            "thumbnailUrl": clip.poster and urljoin(site, clip.poster),
+            "width": clip.kept.size and clip.kept.size.width,
+            "height": clip.kept.size and clip.kept.size.height,
         }
     )
 

@@ -1,4 +1,4 @@
-"""The tasks of the pulse's round that write to the database. Each fails independently."""
+"""The tasks of the pulse's round that change what is stored. Each fails independently."""
 
 import time
 from collections.abc import Callable
@@ -11,6 +11,7 @@ from liveblog.alerts import queue as alerts
 from liveblog.alerts.delivery import AlertWorker
 from liveblog.editing import idempotency
 from liveblog.link_cards.worker import LinkCardWorker
+from liveblog.recordings import incoming
 from liveblog.stream.failure_log import FailureLog
 from liveblog.stream.schedule import Publisher
 from liveblog.text.rerendering import Rerendering
@@ -69,6 +70,7 @@ class Round:
             Task("Rendering stored texts again", Rerendering().step),
             Task("Limiting the backlog of webhooks", backlog.expire, PRUNE_EVERY),
             Task("Deleting old deliveries", backlog.prune, PRUNE_EVERY),
+            Task("Removing incomplete uploads", incoming.remove_old, PRUNE_EVERY),
             Task("Deleting subscriptions to ended live blogs", alerts.prune, PRUNE_EVERY),
             Task("Deleting old idempotency keys", idempotency.prune, PRUNE_EVERY),
         ]

@@ -1,4 +1,4 @@
-"""Text and images extracted from a post's HTML, for titles, cards and feeds."""
+"""Text, images and recordings extracted from a post's HTML, for titles, cards and feeds."""
 
 import re
 from functools import lru_cache
@@ -10,6 +10,7 @@ from django.utils.text import Truncator
 
 from liveblog.models import BlogUpdate
 from liveblog.pictures.storage import Size, size_of
+from liveblog.recordings.storage import MIME_TYPES, Kept, kept_at
 
 TITLE = 80  # characters of a title made from the text; a search engine shows some 60
 DESCRIPTION = 200  # characters; social cards cut here
@@ -17,7 +18,8 @@ DESCRIPTION = 200  # characters; social cards cut here
 LAST_WORD = re.compile(r"(?<=.{40})\s\S*$")
 
 # In the HTML of a post, quotes and angle brackets within attributes are escaped.
-ADDRESS = re.compile(r'(<(?:a|img)\b[^>]*?\s(?:href|src)=")([^"]*)')
+ADDRESSED = re.compile(r"<(?:a|img|video|audio|track)\b[^>]*>")
+ADDRESS = re.compile(r'(\s(?:href|src|poster)=")([^"]*)')
 
 
 class Image(NamedTuple):
@@ -29,8 +31,21 @@ class Image(NamedTuple):
     credit: str = ""
 
 
+class Clip(NamedTuple):
+    """A video or audio file of this site; `name`: its description; `poster`: an address, or ""."""
+
+    address: str
+    kept: Kept
+    name: str
+    poster: str
+
+    @property
+    def mime_type(self) -> str:
+        return MIME_TYPES[self.kept.extension]
+
+
 class ExcerptParser(HTMLParser):
-    """The text and the first image of sanitised HTML."""
+    """The text, the first image and the recordings of sanitised HTML."""
 
     # fmt: off
     BREAKS = {
@@ -43,6 +58,7 @@ class ExcerptParser(HTMLParser):
         super().__init__()
         self.parts: list[str] = []
         self.image: Image | None = None
+        self.clips: list[Clip] = []
         self.is_credit = False
         self.feed(html)
         self.close()
@@ -59,6 +75,16 @@ class ExcerptParser(HTMLParser):
         if tag == "img" and not self.image:
             address = found["src"] or ""
             self.image = Image(address, found.get("alt") or "", size_of(address))
+        if tag in ("video", "audio"):
+            self.add_clip(found)
+
+    def add_clip(self, attributes: dict[str, str | None]) -> None:
+        address, poster = attributes["src"] or "", attributes.get("poster") or ""
+        name, kept = attributes.get("aria-label") or "", kept_at(address)
+        if kept:
+            self.clips.append(Clip(address, kept, name, poster))
+        if poster and not self.image:
+            self.image = Image(poster, name, size_of(poster))
 
     def handle_endtag(self, tag: str) -> None:
         if tag in self.BREAKS:
@@ -71,10 +97,11 @@ class ExcerptParser(HTMLParser):
 
 
 class Excerpt(NamedTuple):
-    """`text`: without markup, in one line; `image`: the first."""
+    """`text`: without markup, in one line; `image`: the first, which may be a video's poster."""
 
     text: str
     image: Image | None
+    clips: tuple[Clip, ...]
 
 
 # A page needs up to 50, which hardly ever change. Bounded to 100 MB.
@@ -82,7 +109,7 @@ class Excerpt(NamedTuple):
 def read(html: str) -> Excerpt:
     """The excerpt of a post's HTML."""
     parser = ExcerptParser(html)
-    return Excerpt(parser.text, parser.image)
+    return Excerpt(parser.text, parser.image, tuple(parser.clips))
 
 
 def text_of(update: BlogUpdate) -> str:
@@ -93,10 +120,15 @@ def first_image(update: BlogUpdate) -> Image | None:
     return read(update.text_html).image
 
 
+def clips_of(update: BlogUpdate) -> tuple[Clip, ...]:
+    """Its videos and audio files, in their order."""
+    return read(update.text_html).clips
+
+
 def image_text(update: BlogUpdate) -> str:
-    """The text alternative of the first image, or ""."""
-    image = first_image(update)
-    return image.alt if image else ""
+    """The text alternative of the first image, video or audio file, or ""."""
+    image, clips = first_image(update), clips_of(update)
+    return (image.alt if image else "") or next((clip.name for clip in clips), "")
 
 
 def title_of(update: BlogUpdate) -> str:
@@ -113,4 +145,8 @@ def description_of(update: BlogUpdate) -> str:
 
 def absolute(html: str, base: str) -> str:
     """The HTML of a post with every address absolute, for pages of other sites."""
-    return ADDRESS.sub(lambda found: found[1] + urljoin(base, found[2]), html)
+
+    def completed(tag: str) -> str:
+        return ADDRESS.sub(lambda found: found[1] + urljoin(base, found[2]), tag)
+
+    return ADDRESSED.sub(lambda found: completed(found[0]), html)

@@ -5,7 +5,7 @@ lazily from http(s) addresses or this site's /media/; an uploaded image reserves
 its address contains its size. One in a paragraph of its own with a title, `![alternative](address
 "Caption | Credit")`, becomes a figure with that caption; the credit may be missing. Paragraphs of
 pictures that follow each other become a gallery. Such pictures link to their files, which a script
-enlarges in the page.
+enlarges in the page. The address of an uploaded video or audio file makes a player.
 
 Rendering takes time linear in the text's length, and makes at most LARGEST bytes. A text that would
 make more is shown as its source; forms refuse it before (see is_renderable).
@@ -17,6 +17,7 @@ from functools import lru_cache
 from hashlib import sha256
 from html import escape
 from importlib.metadata import version
+from itertools import groupby
 
 import comrak
 import nh3
@@ -25,6 +26,7 @@ from django.utils.translation import gettext_lazy as _
 
 from liveblog.fields import LONGEST_BODY
 from liveblog.pictures.storage import size_of
+from liveblog.recordings.players import player, recording_of
 from liveblog.text.balancing import ATTRIBUTES, BLOCKS, INLINE, VOID, TooMuchToRepeat, balanced
 from liveblog.text.linking import protected, restored
 
@@ -158,13 +160,21 @@ def as_typed(text: str) -> str:
 
 
 def with_images(html: str) -> str:
-    """Sanitised HTML with each image's size, and with figures and galleries."""
+    """Sanitised HTML with each image's size, and with figures, galleries and players."""
     html = IMAGE.sub(lambda found: placed(found[0]), html)
-    return GALLERY.sub(lambda found: arranged(IMAGE.findall(found[0])), html)
+    html = GALLERY.sub(lambda found: arranged(IMAGE.findall(found[0])), html)
+    return IMAGE.sub(lambda found: played(found[0]) or found[0], html)
 
 
 def arranged(images: list[str]) -> str:
-    """The pictures of paragraphs that contain nothing else."""
+    """The pictures and recordings of paragraphs that contain nothing else, in their order."""
+    groups = groupby(images, lambda image: bool(played(image)))
+    return "".join(
+        "".join(map(recorded, group)) if plays else pictured(list(group)) for plays, group in groups
+    )
+
+
+def pictured(images: list[str]) -> str:
     if len(images) > 1:
         # It scrolls sideways; not all browsers let the keyboard scroll without a tabindex.
         return f'<div class="gallery" tabindex="0">{"".join(map(figure, images))}</div>'
@@ -173,13 +183,33 @@ def arranged(images: list[str]) -> str:
 
 
 def figure(image: str) -> str:
-    title = dict(ATTRIBUTE.findall(image)).get("title", "")
-    before, bar, after = title.rpartition("|")
-    caption, credit = (before.strip(), after.strip()) if bar else (after, "")
-    words = [caption] if caption else []
-    words += [f"<small>{credit}</small>"] if credit else []
-    text = f"<figcaption>{' '.join(words)}</figcaption>" if words else ""
+    text = caption(dict(ATTRIBUTE.findall(image)).get("title", ""))
     return f"<figure>{enlargeable(TITLE.sub('', image))}{text}</figure>"
+
+
+def recorded(image: str) -> str:
+    """A video or audio file as a figure. Sound has nothing to look at: its title is above it."""
+    attributes = dict(ATTRIBUTE.findall(image))
+    title, is_sound = attributes.get("title", ""), played(image).startswith("<audio")
+    if is_sound:
+        return f"<figure>{caption(title or attributes.get('alt', ''))}{played(image)}</figure>"
+    return f"<figure>{played(image)}{caption(title)}</figure>"
+
+
+def caption(title: str) -> str:
+    """The <figcaption> of "Caption | Credit", or ""."""
+    before, bar, after = title.rpartition("|")
+    words, credit = (before.strip(), after.strip()) if bar else (after, "")
+    parts = [words] if words else []
+    parts += [f"<small>{credit}</small>"] if credit else []
+    return f"<figcaption>{' '.join(parts)}</figcaption>" if parts else ""
+
+
+def played(image: str) -> str:
+    """The player of an <img> that names an uploaded video or audio file; "" for any other."""
+    attributes = dict(ATTRIBUTE.findall(image))
+    recording = recording_of(attributes.get("src", ""))
+    return player(recording, attributes.get("alt", "")) if recording else ""
 
 
 def enlargeable(image: str) -> str:
@@ -201,6 +231,8 @@ def placed(image: str) -> str:
     attributes = dict(ATTRIBUTE.findall(image))
     if "src" not in attributes:
         return attributes.get("alt", "")
+    if recording_of(attributes["src"]):
+        return image  # a player replaces it
     size = size_of(attributes["src"])
     added = f' width="{size.width}" height="{size.height}"' if size else ""
     if size and size.height > TALL * size.width:

@@ -133,6 +133,33 @@ def test_static_and_media_files_come_from_disk(stack, nginx):
     assert nginx.get("/media/nothing.svg")[0] == 404
 
 
+def test_a_film_comes_from_disk_in_the_ranges_that_players_request(stack, nginx):
+    address = keep_film(stack)
+    before = requests_made(stack)
+    status, headers, body = nginx.get(address, Range="bytes=100-199")
+    assert (status, len(body)) == (206, 100)
+    assert headers["Content-Range"].startswith("bytes 100-199/")
+    assert headers["Content-Type"] == "video/mp4"
+    policy = "default-src 'none'; media-src 'self'; sandbox"
+    assert headers.get_all("Content-Security-Policy") == [policy]
+    assert headers.get_all("Cache-Control") == ["max-age=31536000", "public, immutable"]
+    status, headers, _ = nginx.get(address, Range="bytes=999999-")
+    assert status == 416 and headers["Content-Range"].startswith("bytes */")
+    assert nginx.get(address)[1]["Accept-Ranges"] == "bytes"
+    assert requests_made(stack) == before
+    name = address.rpartition("/")[2]
+    assert nginx.get(f"/media/recordings/.{name}")[0] == 404  # which Django is not asked
+    assert requests_made(stack) == before
+
+
+def keep_film(stack):
+    return stack.shell(
+        "import os; os.umask(0o077); from liveblog.recordings import incoming;"
+        "from tests.liveblog.recordings import told_on_mp4; content = told_on_mp4();"
+        "print(incoming.add(incoming.begin(len(content)), 0, content).address)"
+    ).strip()
+
+
 def keep_picture(stack):
     """Upload a picture as a worker would; returns its address."""
     return stack.shell(

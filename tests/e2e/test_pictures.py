@@ -94,7 +94,7 @@ def test_a_pasted_and_a_dropped_picture_are_published_and_seen(
 
 
 def test_a_picture_waits_for_the_network_and_nobody_waits_for_it(desk, errors):
-    expect(desk.get_by_role("button", name="Image")).to_be_visible()
+    expect(desk.get_by_role("button", name="Media")).to_be_visible()
     desk.context.set_offline(True)
     text_field(desk).fill("Before")
     choose(desk, "red.png", encoded(picture()))
@@ -102,7 +102,7 @@ def test_a_picture_waits_for_the_network_and_nobody_waits_for_it(desk, errors):
     text_field(desk).press("Control+End")
     desk.keyboard.type(" after")
     publish(desk)
-    expect(sending(desk)).to_contain_text("An image is still uploading.")
+    expect(sending(desk)).to_contain_text("A file is still uploading.")
     desk.evaluate("window.dispatchEvent(new Event('pagehide'))")  # which saves at once
     assert kept(desk) == ["Before\n\n after"]
     desk.get_by_role("button", name="Try again").click()

@@ -11,6 +11,8 @@ import {
   outside,
   pictureAt,
   placeholder,
+  shownBy,
+  withOption,
   withoutPlaceholders,
 } from "../../liveblog/static/liveblog/editor/markdown.js";
 
@@ -144,5 +146,25 @@ describe("the picture at the caret", () => {
       const { caption: one, credit: two } = pictureAt(made, 1);
       assert.deepEqual([one, two], [caption, credit]);
     }
+  });
+});
+
+describe("a recording", () => {
+  const name = `/media/recordings/${"a".repeat(32)}`;
+
+  test("is known by its address", () => {
+    assert.deepEqual(shownBy(`${name}-640x360.mp4`), { kind: "video", width: 640, height: 360 });
+    assert.equal(shownBy(`${name}-640x360.webm#poster=/p.webp`).kind, "video");
+    assert.equal(shownBy(`${name}.mp3`).kind, "audio");
+    for (const other of ["", `/media/images/${"a".repeat(32)}-640x360.webp`, `https://x${name}.mp3`]) {
+      assert.equal(shownBy(other).kind, "image");
+    }
+  });
+
+  test("gets each option once", () => {
+    const one = withOption(`${name}.mp4`, "poster", "/p.webp");
+    assert.equal(one, `${name}.mp4#poster=/p.webp`);
+    const two = withOption(one, "captions", "/c.vtt");
+    assert.equal(withOption(two, "poster", "/q.webp"), `${name}.mp4#captions=/c.vtt&poster=/q.webp`);
   });
 });

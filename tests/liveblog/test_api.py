@@ -21,11 +21,15 @@ from liveblog.editing import idempotency
 from liveblog.fields import CONTENT, PUBLICATION
 from liveblog.models import BlogUpdate, LiveBlog
 from liveblog.pictures import images, uploads
+from liveblog.recordings import content, formats, incoming, mp4, sound, webm
+from liveblog.recordings import uploads as recording_uploads
 from tests.liveblog.pictures import bomb, encoded, picture, upload
+from tests.liveblog.recordings import told_on_mp3, told_on_mp4
 
 pytestmark = pytest.mark.django_db
 ADDRESS = "/api/liveblogs/demo/updates/"
 DESCRIPTION = document()
+RECORDING_MODULES = (content, formats, incoming, mp4, recording_uploads, sound, webm)
 SCHEMAS = DESCRIPTION["components"]["schemas"]
 TYPES = {"string": str, "boolean": bool, "integer": int, "null": type(None), "object": dict}
 TYPES |= {"array": list}
@@ -54,8 +58,10 @@ def fits(value, schema):
 
 def held(method, address, response):
     """The response, once the description is seen to foretell it."""
-    part = re.search(r"/(images/|summary/|updates/|updates/[^/]+/)(?:\?|$)", address)[1]
+    parts = r"/(images/|summary/|(?:updates|recordings)/(?:[^/]+/)?)(?:\?|$)"
+    part = re.search(parts, address)[1]
     part = re.sub(r"updates/.+/", "updates/{id}/", part)
+    part = re.sub(r"recordings/.+/", "recordings/{upload}/", part)
     path = DESCRIPTION["paths"]["/api/liveblogs/{slug}/" + part]
     value = response.json()
     if response.status_code != 405:
@@ -420,6 +426,60 @@ def test_a_picture_that_the_disk_does_not_take_is_503(send, blog, monkeypatch):
     assert outcome(response) == (503, "not_stored") and response["Retry-After"] == "10"
 
 
+# Video and audio: tests/liveblog/test_recordings.py
+
+
+@pytest.fixture
+def transfer(client, token, settings, tmp_path):
+    """Send a file in parts; each answer is held against the description."""
+    settings.MEDIA_ROOT = tmp_path / "media"
+    settings.MEDIA_MAX_MB = 1
+    start, headers = "/api/liveblogs/demo/recordings/", {"Authorization": f"Bearer {token}"}
+
+    def send(content, part=100_000, size=None):
+        form = {"size": len(content) if size is None else size}
+        answer = held("POST", start, client.post(start, form, headers=headers))
+        if answer.status_code != 201:
+            return answer
+        address = f"{start}{answer.json()['upload']}/"
+        for offset in range(0, len(content), part):
+            place = f"{address}?offset={offset}"
+            body = content[offset : offset + part]
+            kind = "application/octet-stream"
+            held("GET", address, client.get(address, headers=headers))
+            answer = client.put(place, body, content_type=kind, headers=headers)
+            held("PUT", place, answer)
+        return answer
+
+    return send
+
+
+def test_a_video_is_sent_in_parts_and_played_by_the_update_that_names_it(transfer, call, blog):
+    found = transfer(told_on_mp4(), part=200)
+    assert found.status_code == 201 and found.json()["kind"] == "video"
+    assert found.json()["url"] == f"http://testserver{found.json()['address']}"
+    assert call("POST", body={"body": f"![Boat]({found.json()['address']})"}).status_code == 201
+    assert (
+        '<video controls playsinline preload="metadata" width="640"' in blog.updates.get().content
+    )
+    assert transfer(told_on_mp3()).json()["kind"] == "audio"
+
+
+@pytest.mark.parametrize(
+    ("sent", "size", "status", "code"),
+    [
+        (b"", 1_000_001, 413, "recording_too_large"),
+        (b"", "ten", 400, "bad_number"),
+        (b"<svg/>", None, 415, "not_a_recording"),
+        (told_on_mp4(video=b"hvc1"), None, 415, "unknown_codec"),
+        (told_on_mp3()[:90], None, 422, "damaged_recording"),
+        (b"x", 1, 415, "not_a_recording"),
+    ],
+)
+def test_a_file_that_cannot_be_played_is_refused(transfer, blog, sent, size, status, code):
+    assert outcome(transfer(sent, size=size)) == (status, code)
+
+
 # The description
 
 
@@ -427,13 +487,13 @@ def test_the_description_is_public_and_names_the_addresses_and_methods_of_the_co
     response = client.get("/api/openapi.json")
     assert response.json() == DESCRIPTION
     for path, item in DESCRIPTION["paths"].items():
-        refusal = client.options(path.format(slug="demo", id=1))
+        refusal = client.options(path.format(slug="demo", id=1, upload="x"))
         assert refusal.status_code == 405
         assert refusal["Allow"].split(", ") == [name.upper() for name in item]
 
 
 def test_the_description_has_every_refusal_of_the_code_and_no_other():
-    code = "".join(map(getsource, (application, views, uploads, images)))
+    code = "".join(map(getsource, (application, views, uploads, images, *RECORDING_MODULES)))
     raised = set(re.findall(r'Refusal\(\s*"(\w+)"', code))
     raised |= {"conflict", "precondition_failed", "not_found", "deleted"}  # by way of a variable
     assert raised == KINDS.keys()

@@ -55,9 +55,9 @@ def test_what_no_text_names_goes_and_one_line_says_how_much(media, later):
     names = {uploaded(width).rpartition("/")[2] for width in (64, 65)}
     size = sum((media / name).stat().st_size for name in names)
     later(8)
-    assert prune() == f"Removed 2 pictures that no text names, {size} bytes.\n"
+    assert prune() == f"Removed 2 files that no text names, {size} bytes.\n"
     assert list(media.iterdir()) == []
-    assert prune() == "Removed 0 pictures that no text names, 0 bytes.\n"
+    assert prune() == "Removed 0 files that no text names, 0 bytes.\n"
 
 
 def test_what_any_text_names_stays(blog, media, later):
@@ -76,7 +76,7 @@ def test_what_any_text_names_stays(blog, media, later):
         blog=blog, body="x", headline=title, author="00" + author.rpartition("/")[2]
     )
     later(8)
-    assert prune() == "Removed 0 pictures that no text names, 0 bytes.\n"
+    assert prune() == "Removed 0 files that no text names, 0 bytes.\n"
     assert len(list(media.iterdir())) == len(kept)
 
 
@@ -115,7 +115,7 @@ def test_a_dry_run_lists_and_removes_nothing(media, later):
     told = prune("--dry-run").splitlines()
     assert told == [
         f"{path}, {size} bytes",
-        f"Would remove 1 picture that no text names, {size} bytes.",
+        f"Would remove 1 file that no text names, {size} bytes.",
     ]
     assert path.exists()
 
@@ -155,4 +155,4 @@ def test_a_file_that_cannot_be_removed_is_said(media, later, monkeypatch):
 
 
 def test_without_a_picture_there_is_nothing_to_do():
-    assert prune() == "Removed 0 pictures that no text names, 0 bytes.\n"
+    assert prune() == "Removed 0 files that no text names, 0 bytes.\n"

@@ -1,4 +1,4 @@
-"""Remove uploaded pictures that no text names."""
+"""Remove uploaded pictures, videos and audio files that no text names."""
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DatabaseError
@@ -6,14 +6,14 @@ from django.db import Error as DatabaseError
 from liveblog.pictures.unused import remove, unused
 
 DAY = 24 * 60 * 60  # s
-# A text that was not sent yet is only in its writer's browser, and may refer to pictures.
+# A text that was not sent yet is only in its writer's browser, and may refer to files.
 SAFE = 7  # days
 
 
 class Command(BaseCommand):
     help = (
-        "Remove the uploaded pictures that no update, draft, past version or other stored text "
-        "names. Other files are not touched."
+        "Remove the uploaded pictures, videos and audio files that no update, draft, past version "
+        "or other stored text names. Other files are not touched."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -49,8 +49,8 @@ class Command(BaseCommand):
 
 
 def removed(sizes: list[int], verb: str = "Removed") -> str:
-    pictures = "picture" if len(sizes) == 1 else "pictures"
-    return f"{verb} {len(sizes)} {pictures} that no text names, {sum(sizes)} bytes."
+    files = "file" if len(sizes) == 1 else "files"
+    return f"{verb} {len(sizes)} {files} that no text names, {sum(sizes)} bytes."
 
 
 def parse_days(text: str) -> int:

@@ -40,6 +40,23 @@ export function captioned({ alt, address, caption, credit }) {
   return `![${escaped(alt, /[\\[\]]/g)}](${address}${title && ` "${escaped(title, /[\\"]/g)}"`})`;
 }
 
+/** The address of a recording with an option behind its "#": a poster or captions. */
+export function withOption(address, name, value) {
+  const [path, fragment = ""] = address.split("#");
+  const others = fragment.split("&").filter((part) => part && !part.startsWith(`${name}=`));
+  return `${path}#${[...others, `${name}=${value}`].join("&")}`;
+}
+
+const RECORDING = /^\/media\/recordings\/[0-9a-f]+(?:-(\d+)x(\d+))?\.\w+(?:#|$)/;
+
+/** What an address in the Markdown of a picture shows: its kind, and a video's size in pixels. */
+export function shownBy(address) {
+  const found = RECORDING.exec(address);
+  if (!found) return { kind: "image" };
+  const [width, height] = [Number(found[1]), Number(found[2])];
+  return width ? { kind: "video", width, height } : { kind: "audio" };
+}
+
 const plain = (text) => text.replace(/\\([!-/:-@[-`{-~])/g, "$1");
 const escaped = (text, letters) => text.replace(/\s+/g, " ").replace(letters, "\\$&");
 

@@ -1,8 +1,9 @@
-// Fields for the picture at the caret: its description, caption and credit, which are part of the
-// Markdown. They are shown while the caret is in a picture.
+// Fields for the picture, video or audio at the caret: its description, caption and credit, which are
+// part of the Markdown. They are shown while the caret is in it.
 
-import { captioned, pictureAt } from "./markdown.js";
+import { captioned, pictureAt, shownBy } from "./markdown.js";
 import { tell } from "./typing.js";
+import { videoOptions } from "./video-options.js";
 
 const NAMES = ["alt", "caption", "credit"];
 
@@ -17,11 +18,14 @@ function fields(text, box) {
     if (box.contains(document.activeElement)) return;
     found = pictureAt(text.value, text.selectionStart);
     box.hidden = !found;
+    const { kind } = shownBy(found?.address ?? "");
+    for (const part of box.querySelectorAll("[data-only]")) part.hidden = part.dataset.only !== kind;
     // What stands for a description that is still to be written is none.
-    const { describe } = form.querySelector("[data-pictures]").dataset;
+    const { dataset } = form.querySelector("[data-pictures]");
+    const todo = [dataset.describe, dataset.describeVideo, dataset.describeAudio];
     NAMES.forEach((name, place) => {
       const value = found?.[name] ?? "";
-      inputs[place].value = value === describe ? "" : value;
+      inputs[place].value = todo.includes(value) ? "" : value;
     });
   }
 
@@ -34,6 +38,15 @@ function fields(text, box) {
     text.scrollTop = scrollTop;
     tell(text);
   }
+
+  videoOptions(
+    text,
+    box.querySelector(".video-options"),
+    () => found,
+    (from, to) => {
+      if (found?.address === from) found.address = to;
+    },
+  );
 
   document.addEventListener("selectionchange", () => {
     if (document.activeElement === text) follow();

@@ -1,16 +1,17 @@
-// Images in the composer: pasted, dropped or chosen, uploaded one after the other, and inserted
-// where they were added, without disturbing the typing.
+// Images, videos and audio files in the composer: pasted, dropped or chosen, uploaded one after the
+// other, and inserted where they were added, without disturbing the typing.
 //
 // An upload that cannot reach the server keeps its file and its position, and is retried by hand or
 // when the network is back. A refused upload leaves the text unchanged.
 
-import { apart, image, outside, placeholder, withoutPlaceholders } from "./markdown.js";
-import { parsed, withToken } from "./server.js";
+import { apart, image, outside, placeholder, withOption } from "./markdown.js";
+import { withoutPlaceholders } from "./markdown.js";
+import { firstFrame } from "./posters.js";
 import { shrunk } from "./shrink.js";
+import { isTemporary, sendInParts, sendPicture } from "./transfers.js";
 import { tell, type } from "./typing.js";
 
-const STALLED = 30_000; // ms without progress until the upload is aborted
-const LATER = new Set([0, 401, 408, 429]); // retryable, like all from 500
+const KIND = /^(image|video|audio)\//;
 
 const form = document.querySelector("[data-composer]");
 if (form) pictures();
@@ -23,6 +24,11 @@ function pictures() {
     largest: Number(dataset.largest), // bytes
     types: dataset.types.split(" "),
     longestSide: Number(dataset.longestSide), // px
+  };
+  const describe = {
+    image: dataset.describe,
+    video: dataset.describeVideo,
+    audio: dataset.describeAudio,
   };
   const find = (name) => form.querySelector(`[data-${name}]`);
   const [list, template, chooser] = [find("uploads"), find("upload"), find("file")];
@@ -64,7 +70,8 @@ function pictures() {
       again.addEventListener("click", () => retry(upload));
       drop.addEventListener("click", () => remove(upload));
       // A file without a type may still be an image.
-      if (!file.type || file.type.startsWith("image/")) begin(upload);
+      upload.kind = file.type ? KIND.exec(file.type)?.[1] : "image";
+      if (upload.kind) begin(upload);
       else refuse(upload, dataset.sayKind);
     }
     next();
@@ -87,52 +94,54 @@ function pictures() {
     if (!upload || running) return;
     running = true;
     show(upload, "sending", dataset.saySending);
-    upload.small ??= await shrunk(upload.file, accepted);
-    if (upload.small) {
-      const { status, body } = await withToken((token) => send(upload, token));
-      if (uploads.has(upload)) answered(upload, status, body);
-    } else {
-      const { size } = upload.file;
-      giveUp(upload, size > accepted.largest ? dataset.sayLarge : dataset.sayKind);
-    }
+    await (upload.kind === "image" ? nextPicture(upload) : nextRecording(upload));
     running = false;
     next();
   }
 
-  function send(upload, token) {
-    return new Promise((resolve) => {
-      const request = new XMLHttpRequest(); // fetch() reports no upload progress
-      const progress = upload.line.querySelector("progress");
-      let timer = 0;
-      const alive = () => {
-        clearTimeout(timer);
-        timer = setTimeout(() => request.abort(), STALLED);
-      };
-      upload.request = request;
-      request.open("POST", dataset.images);
-      request.setRequestHeader("Accept", "application/json");
-      request.setRequestHeader("X-CSRFToken", token);
-      request.upload.addEventListener("progress", ({ loaded, total }) => {
-        progress.value = loaded / total;
-        alive();
-      });
-      request.addEventListener("loadend", () => {
-        clearTimeout(timer);
-        resolve({ status: request.status, body: parsed(request.responseText) });
-      });
-      const data = new FormData();
-      data.set("image", upload.small, upload.name);
-      request.send(data);
-      alive();
-    });
+  async function nextPicture(upload) {
+    upload.small ??= await shrunk(upload.file, accepted);
+    if (upload.small) {
+      const [address, progress] = [dataset.images, progressOf(upload)];
+      const answer = await sendPicture(upload, address, upload.small, upload.name, progress);
+      if (uploads.has(upload)) answered(upload, answer);
+    } else {
+      const { size } = upload.file;
+      giveUp(upload, size > accepted.largest ? dataset.sayLarge : dataset.sayKind);
+    }
   }
 
-  function answered(upload, status, body) {
+  async function nextRecording(upload) {
+    if (upload.file.size > Number(dataset.largestRecording)) {
+      giveUp(upload, dataset.sayLargeRecording);
+      return;
+    }
+    upload.frame ??= upload.kind === "video" ? firstFrame(upload.file) : null;
+    const answer = await sendInParts(upload, dataset.recordings, progressOf(upload));
+    const { body } = answer;
+    const frame = body?.kind === "video" && (await upload.frame);
+    if (frame) {
+      // Without a poster the video shows its first frame.
+      const poster = await sendPicture(upload, dataset.images, frame, "poster.jpg", () => {});
+      if (poster.status === 201) {
+        body.address = withOption(body.address, "poster", poster.body.address);
+      }
+    }
+    if (body?.kind) upload.kind = body.kind;
+    if (uploads.has(upload)) answered(upload, answer);
+  }
+
+  function progressOf({ line }) {
+    const progress = line.querySelector("progress");
+    return (part) => (progress.value = part);
+  }
+
+  function answered(upload, { status, body }) {
     // Larger files are not sent, so this is the limit for requests without a session.
     if (status === 413 && !body) status = 401;
-    if (status === 201 && body?.type === "image") {
+    if (body?.type === "image" || body?.type === "recording") {
       whenQuiet(() => finish(upload, body));
-    } else if (LATER.has(status) || status >= 500) {
+    } else if (isTemporary(status)) {
       show(upload, "lost", status === 401 ? dataset.sayLogin : dataset.sayLost);
       if (status === 401) form.querySelector("[data-login]").hidden = false;
     } else {
@@ -150,11 +159,12 @@ function pictures() {
   /** Insert the image, and select its description if the writer has not moved on. */
   function finish(upload, { address, moved }) {
     if (!uploads.delete(upload)) return;
-    const at = swap(upload.mark, image(dataset.describe, address));
+    const words = describe[upload.kind];
+    const at = swap(upload.mark, image(words, address));
     const waited = [field, document.body, chooser].includes(document.activeElement) && !touched;
     if (at !== -1 && waited) {
       field.focus();
-      field.setSelectionRange(at + 2, at + 2 + dataset.describe.length);
+      field.setSelectionRange(at + 2, at + 2 + words.length);
       touched = true; // of several images, select the first description only
     }
     if (moved) show(upload, "still", dataset.sayStill);
@@ -178,6 +188,7 @@ function pictures() {
   }
 
   function remove(upload) {
+    upload.stopped = true;
     upload.request?.abort();
     if (uploads.delete(upload)) takeBack(upload);
     upload.line.remove();
@@ -229,7 +240,7 @@ function pictures() {
   field.addEventListener("paste", (event) => {
     const { files, types } = event.clipboardData;
     // Office programs add an image of the text to the text.
-    const pasted = [...files].filter(({ type }) => type.startsWith("image/"));
+    const pasted = [...files].filter(({ type }) => KIND.test(type));
     if (!pasted.length || types.includes("text/plain")) return;
     event.preventDefault();
     add(pasted);
@@ -265,16 +276,18 @@ function pictures() {
       const clean = withoutPlaceholders(field.value); // undo restores them
       if (clean !== field.value) change(clean);
     }
-    const undescribed = publishing ? field.value.indexOf(`![${dataset.describe}](`) : -1;
+    const words = Object.values(describe).find((text) => field.value.includes(`![${text}](`));
+    const undescribed = publishing && words ? field.value.indexOf(`![${words}](`) : -1;
     if (!uploads.size && undescribed === -1) return;
     event.preventDefault();
     event.stopImmediatePropagation();
     sending.dataset.said = "image";
-    sending.textContent = uploads.size ? dataset.sayBusy : dataset.sayDescribe;
+    const say = words === describe.image ? dataset.sayDescribe : dataset.sayDescribeRecording;
+    sending.textContent = uploads.size ? dataset.sayBusy : say;
     sending.scrollIntoView({ block: "nearest" });
     if (uploads.size) return;
     field.focus();
-    field.setSelectionRange(undescribed + 2, undescribed + 2 + dataset.describe.length);
+    field.setSelectionRange(undescribed + 2, undescribed + 2 + words.length);
   }
 
   const draft = ({ submitter }) => submitter?.value === "draft";

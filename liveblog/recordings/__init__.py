@@ -1,0 +1,1 @@
+"""Video and audio: upload in parts, removal of metadata, storage, players."""
