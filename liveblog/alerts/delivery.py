@@ -93,6 +93,7 @@ class Sending:
         self.empty = {False: float("-inf"), True: float("-inf")}  # when nothing was due, monotonic
         self.failures: Counter[str] = Counter()
         self.pauses: dict[str, datetime] = {}
+        self.logged: set[tuple[str, str]] = set()  # origins and errors: each in one line of a run
 
     def run(self) -> int:
         ends, accepted = time.monotonic() + MAX_RUN, 0
@@ -185,13 +186,18 @@ class Sending:
         """Count the answer, and pause a push service that asks for it or fails."""
         self.sending[result.delivery.failing] -= 1
         origin = origin_of(result.delivery.subscription.endpoint)
+        if not response.succeeded and (origin, response.error) not in self.logged:
+            self.logged.add((origin, response.error))
+            is_key = response.status in (401, 403)  # RFC 8292, section 4.2
+            reason = f"{response.error}, the site's key" if is_key else response.error
+            logger.log(
+                logging.ERROR if is_key else logging.WARNING,
+                *("%s did not accept an alert: %s", origin, reason),
+            )
         if not queue.is_temporary(response):
             self.failures[origin] = 0
-            if response.status in (401, 403):
-                logger.error("%s refuses the site's key: %s", origin, response.error)
             return
         self.failures[origin] += 1
-        logger.warning("%s did not accept an alert: %s", origin, response.error)
         if result.retry and (response.retry_after or self.failures[origin] >= FAILURES):
             self.pauses[origin] = max(result.retry, timezone.now() + PAUSE)
 
