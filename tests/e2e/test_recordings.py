@@ -128,6 +128,16 @@ def test_a_video_and_a_sound_are_published_and_played(stack, blog, desk, browser
         ready, duration, at, error = played(audio, 2)
         assert ready >= 2 and duration == pytest.approx(3, abs=0.1) and error is None
         assert audio.bounding_box() == box_before and reader.evaluate("shifted") == 0
+        # An edit of the text around it does not interrupt it.
+        video.evaluate("(video) => { window.kept = video; video.currentTime = 0.5; video.play(); }")
+        stack.shell(
+            "from liveblog.models import BlogUpdate;"
+            f"row = BlogUpdate.objects.get(blog__slug={blog!r});"
+            "row.body += '\\n\\nMore'; row.save()"
+        )
+        expect(updates(reader)).to_contain_text("More")
+        assert reader.evaluate("kept.isConnected && kept.currentTime >= 0.5 && !kept.error")
+        expect(video).to_have_js_property("ended", True)
         video.evaluate("(video) => (video.textTracks[0].mode = 'showing')")
         reader.wait_for_function("document.querySelector('video').textTracks[0].cues?.length")
         assert Axe().run(reader).response["violations"] == []

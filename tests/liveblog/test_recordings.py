@@ -279,7 +279,7 @@ def test_who_may_not_write_uploads_nothing(blog, media):
 def test_a_video_is_a_figure_that_reserves_its_space():
     html = render(f'![The "boat"]({VIDEO}#poster={POSTER}&captions={TRACK} "At <noon> | Jo")')
     assert html == (
-        '<figure><video controls playsinline preload="none" width="640" height="360"'
+        '<figure><video controls="" playsinline="" preload="none" width="640" height="360"'
         f' poster="{POSTER}" src="{VIDEO}" aria-label="The &quot;boat&quot;">'
         f'<track kind="captions" label="CC" src="{TRACK}"></video>'
         "<figcaption>At &lt;noon&gt; <small>Jo</small></figcaption></figure>"
@@ -291,7 +291,7 @@ def test_a_video_is_a_figure_that_reserves_its_space():
 def test_sound_has_its_title_above():
     assert render(f"![The speech]({AUDIO})") == (
         "<figure><figcaption>The speech</figcaption>"
-        f'<audio controls preload="none" src="{AUDIO}" aria-label="The speech"></audio></figure>'
+        f'<audio controls="" preload="none" src="{AUDIO}" aria-label="The speech"></audio></figure>'
     )
 
 
