@@ -9,6 +9,7 @@ from accounts.passwords import RequestReset, ResetRequested, SetPassword
 from accounts.views import ChangePassword, balance
 from conversations.read_only import read_only
 from liveblog.alerts.collector import AlertCollector
+from liveblog.link_cards.collector import LinkCardCollector
 from liveblog.webhooks.collector import WebhookCollector
 from proj.accent import accent
 from proj.health import healthz, readyz
@@ -16,7 +17,7 @@ from proj.metrics import SiteCollector
 
 handler500 = "liveblog.editing.decorators.server_error"
 
-COLLECTORS = [WebhookCollector(), AlertCollector(), SiteCollector()]
+COLLECTORS = [WebhookCollector(), AlertCollector(), LinkCardCollector(), SiteCollector()]
 
 urlpatterns = [
     path("", include("liveblog.urls")),

@@ -9,10 +9,12 @@ import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Self
 
 import psycopg
 from harness.network import free_port
 from harness.process import Command, Server
+from harness.waiting import wait_until
 
 
 class PostgresServer(Server):
@@ -38,23 +40,25 @@ class PostgresServer(Server):
         self.url = f"postgres://liveblog@{address}:{self.port}/postgres"
 
     def prepare(self, folder: Path) -> None:
-        initdb = Path(sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb"))[-1])
-        self.program = initdb.with_name("postgres")
+        self.program = Path(sorted(glob.glob("/usr/lib/postgresql/*/bin/postgres"))[-1])
         self.switch_user: Sequence[str] = []
         if os.getuid() == 0:
             user = "postgres" if "postgres" in {u.pw_name for u in pwd.getpwall()} else "nobody"
             shutil.chown(folder, user)
             group = str(pwd.getpwnam(user).pw_gid)
             self.switch_user = ["setpriv", f"--reuid={user}", f"--regid={group}", "--clear-groups"]
-        arguments = ["-D", "data", "-U", "liveblog", "-A", "trust", "-E", "UTF8", "--no-sync"]
-        subprocess.run(
-            [*self.switch_user, initdb, *arguments],
-            check=True,
-            stdout=subprocess.DEVNULL,
-            cwd=folder,
-        )
+        self.make_data(folder)
+
+    def make_data(self, folder: Path) -> None:
+        """Make the folder `data`."""
+        self.run("initdb", "-U", "liveblog", "-A", "trust", "-E", "UTF8", "--no-sync", cwd=folder)
         with (folder / "data" / "pg_hba.conf").open("a") as access:
             access.write("host all all samenet trust\n")
+
+    def run(self, name: str, *arguments: str, cwd: Path) -> None:
+        """Run a program of PostgreSQL's on the folder `data`."""
+        command = [*self.switch_user, self.program.with_name(name), "-D", "data", *arguments]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=cwd)
 
     def command(self) -> Command:
         place = ["-D", "data", "-p", self.port, "-k", str(self.folder), "-h", self.address]
@@ -72,3 +76,33 @@ class PostgresServer(Server):
     def pids(self) -> list[int]:
         """The server's process and its children."""
         return self.process.pids()
+
+
+class PostgresStandby(PostgresServer):
+    """A standby of a running server, on another address and the same port.
+
+    From its start on, the server acknowledges no commit before the standby has it.
+    """
+
+    def __init__(self, primary: PostgresServer, address: str) -> None:
+        super().__init__(address, port=primary.port)
+        self.primary = primary
+
+    def make_data(self, folder: Path) -> None:
+        place = ["-h", self.primary.address, "-p", str(self.port), "-U", "liveblog"]
+        self.run("pg_basebackup", *place, "-R", "-c", "fast", "--no-sync", cwd=folder)
+
+    def start(self) -> Self:
+        super().start()
+        with self.primary.connect() as primary:
+            primary.autocommit = True
+            primary.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
+            primary.execute("SELECT pg_reload_conf()")
+            query = "SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync'"
+            wait_until(lambda: primary.execute(query).fetchone(), "the standby's replication")
+        return self
+
+    def promote(self) -> None:
+        """Make it the primary, as the operator or a tool such as Patroni does."""
+        with self.connect() as standby:
+            standby.execute("SELECT pg_promote()")

@@ -158,9 +158,9 @@ def page(
         "pictures": uploads(),
     }
     if readers := readers_alerted(blog):
-        form.fields["key_event"].help_text = ngettext(
-            "Listed under Key events. Alerts %(readers)d reader, once.",
-            "Listed under Key events. Alerts %(readers)d readers, once.",
+        form.fields["key_event"].label = ngettext(
+            "Key event (alerts %(readers)d reader)",
+            "Key event (alerts %(readers)d readers)",
             readers,
         ) % {"readers": readers}
     edge = requested_row(request, blog.updates.filter(draft=False), "before")

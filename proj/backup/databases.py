@@ -75,6 +75,9 @@ def run_client(program: str, *options: str) -> None:
     """Run a program of PostgreSQL on the site's database. Raises DatabaseFailed."""
     client = connection.client
     (_, *arguments), environ = client.settings_to_cmd_args_env(connection.settings_dict, options)
+    # Of several hosts, the one that the site uses.
+    if attributes := connection.settings_dict["OPTIONS"].get("target_session_attrs"):
+        environ = {"PGTARGETSESSIONATTRS": attributes} | (environ or {})
     try:
         done = subprocess.run(
             [program, *arguments],

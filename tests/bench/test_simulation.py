@@ -5,6 +5,7 @@ import dataclasses
 
 import pytest
 
+from bench import purchases
 from bench.report import OURS
 from bench.results import FOLDER, RESULTS, Results
 from bench.simulation import (
@@ -68,8 +69,9 @@ def test_more_posts_than_a_process_can_write_pile_up() -> None:
 
 
 def test_the_docs_show_the_plan_that_follows_from_the_results() -> None:
-    """`python -m bench.simulation --write` brings the page up to date."""
+    """`python -m bench.simulation --write` and the same of bench.purchases update the page."""
     assert table(COSTS) in PAGE.read_text()
+    assert purchases.table(COSTS) in PAGE.read_text()
 
 
 def test_a_new_plan_replaces_the_table_of_the_page_and_nothing_else() -> None:
@@ -77,3 +79,15 @@ def test_a_new_plan_replaces_the_table_of_the_page_and_nothing_else() -> None:
     doubled = with_table(page, dataclasses.replace(COSTS, delivery=2 * COSTS.delivery))
     assert doubled != page
     assert with_table(doubled, COSTS) == page
+    changed = purchases.with_table(page, dataclasses.replace(COSTS, socket_kib=99.0))
+    assert changed != page
+    assert purchases.with_table(changed, COSTS) == page
+
+
+def test_twice_the_readers_need_twice_of_what_grows_with_them() -> None:
+    def egress(readers: int) -> float:
+        rows = purchases.purchases(Crowd(readers), COSTS)
+        [row] = [row for row in rows if row.what == "egress of posts"]
+        return float(row.amount.split()[0])
+
+    assert egress(2_000_000) == pytest.approx(2 * egress(1_000_000), rel=0.01)

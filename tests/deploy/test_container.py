@@ -4,18 +4,25 @@ The image itself is not built; the commands that it would run are.
 """
 
 import json
+import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+from contextlib import ExitStack, suppress
+from urllib.request import urlopen
 
 import pytest
 import redis
+from harness.network import free_port
+from harness.process import Process
+from harness.redis_servers import RedisServer
 from harness.waiting import PATIENCE, wait_until
 
 from deploy.run import ROOT
 from proj.environment import NAMES, Environment
+from tests.e2e.stack import Reader
 
 CONTAINERFILE = (ROOT / "deploy" / "Containerfile").read_text().replace("\\\n", " ")
 COMPOSE = (ROOT / "deploy" / "compose.yaml").read_text()
@@ -26,8 +33,20 @@ def instructions(name):
 
 
 def service(name):
-    """The lines of one service of compose.yaml."""
-    return re.search(rf"^  {name}:\n((?:    .*\n)+)", COMPOSE, re.M)[1]
+    """The lines of one service of compose.yaml, with those that it shares with others."""
+    block = re.search(rf"^  {name}:(?: \*(\w+))?\n((?:    .*\n)*)", COMPOSE, re.M)
+    own = block[2] + (shared(block[1]) if block[1] else "")
+    return own + "".join(shared(anchor) for anchor in re.findall(r"^ +<<: \*(\w+)$", own, re.M))
+
+
+def shared(anchor):
+    """The lines behind an anchor, indented as those of a service."""
+    lines = re.search(rf"^x-\w+: &{anchor}\n((?:  .*\n)+)", COMPOSE, re.M)[1]
+    return re.sub("^(?=.)", "  ", lines, flags=re.M)
+
+
+def command(name):
+    return json.loads(re.search(r"^    command: (\[.*\])$", service(name), re.M)[1])
 
 
 def test_every_copied_file_exists():
@@ -103,7 +122,7 @@ def test_its_health_check_connects_to_the_product(tmp_path):
 def test_its_variables_exist_and_have_allowed_values():
     [line] = instructions("ENV")
     environ = dict(word.split("=") for word in line.split())
-    block = re.search(r"    environment:\n((?:      .*\n)+)", service("liveblog"))[1]
+    block = re.search(r"    environment:\n((?:      .*\n)+)", service("worker-a"))[1]
     for name, value in re.findall(r"^ +([A-Z_]+): \"?(.*?)\"?$", block, re.M):
         environ[name] = re.sub(r"\$\{\w+:-(.*)\}", r"\1", value)
     assert set(environ) <= NAMES
@@ -113,12 +132,21 @@ def test_its_variables_exist_and_have_allowed_values():
     assert service(host) and service("postgres")
 
 
-@pytest.mark.parametrize("name", ["liveblog", "redis", "postgres", "nginx"])
+SECTION = re.search(r"^services:\n((?: .*\n)+)", COMPOSE, re.M)[1]
+SERVICES = re.findall(r"^  ([\w-]+):.*$", SECTION, re.M)
+
+
+@pytest.mark.parametrize("name", SERVICES)
 def test_what_a_service_needs_is_there(name):
     lines = service(name)
     for block in re.findall(r"    depends_on:\n((?:      .*\n)+)", lines):
-        needed = re.findall(r"^      (\w+):\n        condition: service_healthy", block, re.M)
-        assert needed and all("healthcheck:" in service(n) or n == "liveblog" for n in needed)
+        needed = re.findall(r"^      ([\w-]+):\n        condition: (\w+)", block, re.M)
+        assert needed
+        for other, condition in needed:
+            # Of the product only interface servers answer the image's health check.
+            is_interface = "asgi.sh" in service(other)
+            has_check = is_interface or "healthcheck:\n      test:" in service(other)
+            assert has_check if condition == "service_healthy" else other == "prepare"
     for path in re.findall(r"(?:dockerfile: |- \.\./)([\w./]+)", lines):
         assert (ROOT / path).exists(), path
     for volume in re.findall(r"^      - (\w+):/", lines, re.M):
@@ -144,8 +172,61 @@ def test_the_command_of_nginx_writes_a_file_that_nginx_accepts(tmp_path):
     script = script.replace("/srv", shlex.quote(str(tmp_path)))
     nginx = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/bin")
     # The product's name resolves only in the network of this file.
-    script = script.replace("server liveblog:8000 resolve;|", "server 127.0.0.1:8001;|")
+    assert "aliases:\n          - interface\n" in service("interface-a")
+    script = script.replace("server interface:8000 resolve;|", "server 127.0.0.1:8001;|")
     script = script.replace("exec nginx", f"exec {nginx} -t -e stderr")
     done = subprocess.run(["sh", "-c", script], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "8001" in (tmp_path / "nginx.conf").read_text()
+
+
+def test_its_processes_end_in_the_time_that_they_are_given():
+    """As the pods on Kubernetes, whose times are held against the code."""
+    for name, kind in (("interface-a", "interface"), ("worker-b", "worker"), ("pulse", "pulse")):
+        manifest = (ROOT / "deploy" / "kubernetes" / f"{kind}.yaml").read_text()
+        words = re.search(r"^          command: \[(.*)\]$", manifest, re.M)[1]
+        assert command(name) == [word.strip('"') for word in words.split(", ")]
+    grace = [
+        int(re.search(r"grace_period: (\d+)s", service(n))[1]) for n in ("interface-a", "worker-a")
+    ]
+    drain = int(command("interface-a")[-1])
+    assert grace[0] >= drain + 30 and grace[1] > int(Environment.CONSUMER_TIMEOUT.default)
+
+
+def test_a_release_replaces_workers_and_pulse_and_no_socket_is_closed(tmp_path):
+    """The commands of the services, in the order that the page says, but without containers."""
+    page = (ROOT / "docs" / "deployment.md").read_text()
+    section = page.partition("## In a container")[2].partition("\n## ")[0]
+    replaced = re.findall(r"--no-deps ([\w -]+?)(?: &&.*)?$", section, re.M)
+    order = " ".join(replaced).split()
+    assert order == ["worker-a", "worker-b", "pulse", "interface-a", "interface-b"]
+    with RedisServer() as server, ExitStack() as stack:
+        port = str(free_port())
+        environ = {name: os.environ[name] for name in ("PATH", "SECRET_KEY")}
+        environ |= {"REDIS_URL": server.url, "DATA_DIR": str(tmp_path), "PORT": port}
+
+        def start(name):
+            return stack.enter_context(
+                Process(command(name), cwd=ROOT, env=environ, log=tmp_path / f"{name}.log")
+            )
+
+        def is_ready():
+            with suppress(OSError):
+                return urlopen(f"http://127.0.0.1:{port}/readyz").status == 200
+
+        def shell(code):
+            command = [".venv/bin/python", "manage.py", "shell", "-v0", "-c", code]
+            subprocess.run(command, cwd=ROOT, env=environ, check=True)
+
+        assert start("prepare").popen.wait(PATIENCE) == 0
+        running = {name: start(name) for name in ("interface-a", "worker-a", "worker-b", "pulse")}
+        running["pulse"].wait_ready(is_ready, "an answer of /readyz")
+        shell("LiveBlog.objects.create(slug='demo', title='Demo')")
+        with Reader(f"ws://127.0.0.1:{port}/channel/liveblog/demo/?after=0") as reader:
+            reader.frame()
+            for name in order[:3]:
+                assert running[name].stop() == 0
+                assert running["interface-a"].is_running()
+                start(name).wait_ready(is_ready, "an answer of /readyz")
+            shell("BlogUpdate.objects.create(blog=LiveBlog.objects.get(), body='After it')")
+            assert "After it" in reader.frame()["content"]

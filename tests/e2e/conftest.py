@@ -1,8 +1,12 @@
+import tempfile
+from pathlib import Path
+
 import pytest
 from harness.network import free_port
 
 from tests.e2e.browsing import PASSWORD, log_in, open_browser, watch
 from tests.e2e.stack import Stack
+from tests.liveblog.push_service import make_certificate
 
 FOREIGN_PORT = free_port()  # of a site that may embed live blogs; test_embed.py has it
 MAIL_PORT = free_port()  # of the mail server; test_teams.py has it
@@ -12,10 +16,13 @@ MAIL_PORT = free_port()  # of the mail server; test_teams.py has it
 def stack():
     """The whole product, started once for the tests that leave it as they found it."""
     mail = f"smtp://127.0.0.1:{MAIL_PORT}"
-    with Stack(
-        EMBED_ORIGINS=f"http://localhost:{FOREIGN_PORT}", EMAIL_URL=mail, EXAMPLES="1"
-    ) as stack:
-        yield stack
+    embedding = f"http://localhost:{FOREIGN_PORT}"
+    with tempfile.TemporaryDirectory() as folder:
+        trusted = make_certificate(Path(folder))  # of the push service in test_reader_alerts.py
+        with Stack(
+            EMBED_ORIGINS=embedding, EMAIL_URL=mail, EXAMPLES="1", SSL_CERT_FILE=str(trusted)
+        ) as stack:
+            yield stack
 
 
 @pytest.fixture

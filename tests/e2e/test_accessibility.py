@@ -33,6 +33,7 @@ print(row.pk, draft.pk)
 """
 READERS = ("/", "/liveblog/{blog}/", "/liveblog/{blog}/{pk}/", "/liveblog/{blog}/nothing/")
 READERS += ("/liveblog/{blog}/embed/", "/liveblog/{blog}/embed/{pk}/", "/liveblog/{blog}/?q=moon")
+READERS += ("/alerts/?blog={blog}", "/alerts/leave/x/")
 CONVERSATIONS = ("/chat/", "/chat/{blog}/", "/chat/{blog}/?embed", "/voice/{blog}/", "/try/")
 ACCOUNTS = ("/accounts/login/", "/accounts/reset/", "/accounts/reset/sent/", "/invitations/x/")
 DESK = "/liveblog/{blog}/edit/"

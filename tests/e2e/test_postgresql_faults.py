@@ -24,7 +24,7 @@ from harness.waiting import wait_until
 
 from tests.deploy.hosts import BRIDGE, Network
 from tests.e2e.stack import Frame, Reader, Stack
-from tests.postgresql import PostgresServer
+from tests.postgresql import PostgresServer, PostgresStandby
 
 TOKEN = "a token of the tests"
 BACK_WITHIN = 10  # s after the end of a fault
@@ -241,6 +241,26 @@ def test_row_31_a_postgresql_whose_packets_vanish_is_survived() -> None:
             Stack(DATABASE_URL=database.url, REDIS_URL=redis.url, API_TOKENS=TOKEN) as stack,
         ):
             survive(stack, unreachable(namespace, address, SECONDS), lasts=True)
+
+
+def test_a_standby_that_is_promoted_is_found_without_a_restart_and_has_what_was_acknowledged() -> (
+    None
+):
+    @contextmanager
+    def failover() -> Iterator[None]:
+        primary.kill()
+        yield
+        standby.promote()
+
+    with PostgresServer() as primary, PostgresStandby(primary, "127.0.0.2") as standby:
+        # As in docs/configuration.md.
+        places = f"127.0.0.1,127.0.0.2:{primary.port}/postgres?target_session_attrs=read-write"
+        url = f"postgres://liveblog@{places}"
+        with (
+            RedisServer() as redis,
+            Stack(DATABASE_URL=url, REDIS_URL=redis.url, API_TOKENS=TOKEN) as stack,
+        ):
+            survive(stack, failover(), lasts=True)
 
 
 def test_row_39_a_blog_that_somebody_locks_keeps_only_its_writers_waiting(

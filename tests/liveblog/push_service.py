@@ -78,7 +78,7 @@ class Received(NamedTuple):
 class PushService(ThreadingHTTPServer):
     """Stores what it receives. Answers with `answers`, one after the other, and then with 201.
 
-    `held`: while it is set, further requests are not answered.
+    Requests from number `hold_from` on are not stored, and not answered until `released`.
     """
 
     daemon_threads = True
@@ -96,7 +96,8 @@ class PushService(ThreadingHTTPServer):
         self.got: list[Received] = []
         self.answers: list[tuple[int, dict[str, str]]] = []
         self.gone: set[str] = set()  # paths that are answered with 410
-        self.hold_from: int | None = None  # requests from this number on are held
+        self.lock = threading.Lock()
+        self.hold_from: int | None = None
         self.released = threading.Event()
 
     def paths(self) -> list[str]:
@@ -112,10 +113,13 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         server = self.server
-        if server.hold_from is not None and len(server.got) >= server.hold_from:
+        with server.lock:
+            is_held = server.hold_from is not None and len(server.got) >= server.hold_from
+            if not is_held:
+                server.got.append(Received(self.path, self.headers, body))
+        if is_held:
             server.released.wait(20)
             return
-        server.got.append(Received(self.path, self.headers, body))
         status, headers = server.answers.pop(0) if server.answers else (201, {})
         if self.path in server.gone:
             status = 410

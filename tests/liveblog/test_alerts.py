@@ -310,12 +310,11 @@ def test_a_browser_that_fails_for_days_is_deleted(blog, service):
 
 
 def test_browsers_that_hang_do_not_hold_up_the_others(blog, service, monkeypatch):
-    """Although there are two places and more of them."""
     monkeypatch.setattr(webhook_client, "TIMEOUT", 2.0)
     monkeypatch.setattr(delivery, "MAX_REQUESTS", 2)
     monkeypatch.setattr(delivery, "MAX_FAILING", 1)
     with hanging() as url:
-        subscribe(blog, url.replace("http", "https"), 2, failures=1)
+        subscribe(blog, url.replace("http", "https"), failures=1)
         subscribe(blog, service.origin, 8)
         key_event(blog)
         ended = []
@@ -565,6 +564,12 @@ def send_off() -> int:
     return Client().post("/alerts/subscribe/", "{}", content_type="application/json").status_code
 
 
+def test_the_page_needs_a_script_and_says_so(blog, client):
+    page = client.get("/alerts/?blog=demo").content.decode()
+    assert "<noscript>" in page and "Alerts need JavaScript" in page and "To the Moon" in page
+    assert client.get("/alerts/?blog=nowhere").status_code == 404
+
+
 def test_the_service_worker_is_revalidated_and_has_no_fetch_handler(client):
     answer = client.get("/alerts/sw.js")
     assert answer["Content-Type"].startswith("text/javascript")
@@ -575,10 +580,10 @@ def test_the_service_worker_is_revalidated_and_has_no_fetch_handler(client):
 
 def test_editors_read_how_many_a_key_event_alerts(blog, admin_client):
     page = admin_client.get("/liveblog/demo/edit/").content.decode()
-    assert "Listed under Key events." in page and "Alerts" not in page
+    assert "Key event</label>" in page
     subscribe(blog, "https://push.example", 2)
     page = admin_client.get("/liveblog/demo/edit/").content.decode()
-    assert "Listed under Key events. Alerts 2 readers, once." in page
+    assert "Key event (alerts 2 readers)</label>" in page
 
 
 def test_an_export_has_no_subscriptions(blog, client):

@@ -394,3 +394,11 @@ def test_switched_off_nothing_is_fetched_and_posts_have_links(blog, site, settin
     assert "Content-Security-Policy" not in page
     assert 'class="link-card' not in page.text
     assert f'<p><a href="{VIDEO}"' in page.text and requests() == []
+
+
+def test_links_that_wait_and_links_that_stay_are_in_the_metrics(blog, site, client):
+    fetched(written(blog, f"{site.address}/missing"))
+    written(blog, f"{site.address}/later")
+    lines = client.get("/metrics").text.splitlines()
+    assert "liveblog_link_cards_waiting 1.0" in lines
+    assert "liveblog_link_cards_given_up 1.0" in lines
