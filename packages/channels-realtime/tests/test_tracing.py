@@ -2,14 +2,19 @@
 
 import subprocess
 import sys
+import uuid
 from types import SimpleNamespace
 
 import pytest
+from channels.asgi import ChannelLayerWrapper
 from channels_realtime import tracing
 from channels_realtime.interface.redis.inbox import Inbox
+from channels_realtime.layer import RedisChannelLayer
 from channels_realtime.layer.envelope import GROUP, STAMP, Codec
 from channels_realtime.metrics.counters import Metrics
+from channels_realtime.streams import Stream
 from channels_realtime.tracing import CONTEXT, is_wanted
+from harness.environment import redis_server
 from harness.waiting import PATIENCE
 
 ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}
@@ -66,6 +71,57 @@ with tracing.active.consumer("channel", {}):
 def test_a_process_ends_although_its_collector_does_not_answer():
     pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
     subprocess.run([sys.executable, "-c", END], check=True, timeout=PATIENCE)
+
+
+@pytest.fixture
+def spans(monkeypatch):
+    """The spans of this process, which traces during the test."""
+    exporting = pytest.importorskip("opentelemetry.sdk.trace.export")
+    memory = pytest.importorskip("opentelemetry.sdk.trace.export.in_memory_span_exporter")
+    from opentelemetry.sdk.trace import TracerProvider
+
+    provider, exporter = TracerProvider(), memory.InMemorySpanExporter()
+    provider.add_span_processor(exporting.SimpleSpanProcessor(exporter))
+    monkeypatch.setattr(tracing, "active", tracing.Traces(provider.get_tracer("test")))
+    return exporter.get_finished_spans
+
+
+@pytest.fixture
+def layer():
+    name = uuid.uuid4().hex
+    found = RedisChannelLayer(
+        hosts=[redis_server.url], prefix=f"{name}:", stats_prefix=f"{name}-meta:"
+    )
+    yield found
+    found.flush()
+
+
+def test_the_context_reaches_members_and_is_not_in_a_history(layer, spans):
+    layer.group_add("room", "member")
+    stream = Stream("room", channel_layer=ChannelLayerWrapper(layer, "default", []))
+    with tracing.active.consumer("websocket.receive", {"path": "/"}):
+        stream.send({"text": "{}"}, key=None)
+    send, consumer = spans()
+    assert (send.name, consumer.name) == ("group.send", "websocket.receive")
+    assert send.parent.span_id == consumer.context.span_id and consumer.parent is None
+    _, message = layer.receive(["member"])
+    assert f"-{send.context.span_id:016x}-" in message[CONTEXT]
+    assert [entry.message for entry in stream.history().entries] == [{"text": "{}"}]
+
+
+def test_what_is_sent_outside_a_consumer_is_no_trace(layer, spans):
+    layer.group_add("room", "member")
+    layer.send_group("room", {"text": "pulse"})
+    assert layer.receive(["member"])[1] == {"text": "pulse"} and not spans()
+
+
+def test_a_consumer_gets_its_message_without_the_context_and_its_failure_is_in_the_span(spans):
+    content = {"path": "/", CONTEXT: f"00-{'a' * 32}-{'b' * 16}-01"}
+    with tracing.active.consumer("websocket.receive", content):
+        tracing.active.fail(ValueError("a secret"))
+    [span] = spans()
+    assert content == {"path": "/"} and span.parent.span_id == int("b" * 16, 16)
+    assert span.status.description == "ValueError" and not span.events
 
 
 class Recipients:

@@ -178,8 +178,10 @@ class Inbox:
                     self.layer.drop_expired(1, name)
                     continue
                 self.metrics.observe("layer_to_interface", now - stamped)
+                context = None
                 # Also without traces here: only a text alone can be encoded once for all.
-                context = content.pop(CONTEXT, None) if kind == GROUP else None
+                if kind == GROUP and type(content) is dict:
+                    context = content.pop(CONTEXT, None)
                 frame = encode_message(content) if kind == GROUP else None
                 if frame is not None:
                     if context is not None and tracing.active is not None:
