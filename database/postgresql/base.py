@@ -49,12 +49,14 @@ WHERE source = 'default'
 
 
 class Connection(psycopg.Connection):
-    """In a worker, waits for an answer no longer than the deadlines."""
+    """Waits for an answer no longer than the deadlines of workers, or of limit_answers()."""
 
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
         """Wait until the server has answered. Raises OperationalError on a closed connection."""
-        if timeout is not None or not handoff.is_worker():
+        if timeout is not None:
             return super().wait(gen, interval, timeout)
+        if not handoff.is_worker():
+            return self.wait_for(deadlines.answer_elsewhere, gen, interval)
         # Outside of a transaction Django's connections commit every statement.
         if not self.autocommit:
             try:
@@ -63,12 +65,16 @@ class Connection(psycopg.Connection):
                 if not handoff.hand_off():
                     self.close()
                     raise psycopg.OperationalError("too many writers wait for locks") from None
+        return self.wait_for(deadlines.ANSWER, gen, interval)
+
+    def wait_for(self, seconds: float | None, gen: PQGen[RV], interval: float) -> RV:
+        """Wait for an answer, and close the connection if there is none within the seconds."""
         try:
-            return super().wait(gen, interval, deadlines.ANSWER)
+            return super().wait(gen, interval, seconds)
         except WaitTimeout:
             self.close()
             DatabaseWrapper.wait_to_connect()
-            sentence = f"the server has not answered within {deadlines.ANSWER:g} s"
+            sentence = f"the server has not answered within {seconds:g} s"
             raise psycopg.OperationalError(sentence) from None
 
 

@@ -22,6 +22,8 @@ from harness.process import stopped
 from harness.redis_servers import RedisServer
 from harness.waiting import wait_until
 
+from database import deadlines
+from database.postgresql.base import Connection
 from tests.deploy.hosts import BRIDGE, Network
 from tests.e2e.stack import Frame, Reader, Stack
 from tests.postgresql import PostgresServer, PostgresStandby
@@ -261,6 +263,18 @@ def test_a_standby_that_is_promoted_is_found_without_a_restart_and_has_what_was_
             Stack(DATABASE_URL=url, REDIS_URL=redis.url, API_TOKENS=TOKEN) as stack,
         ):
             survive(stack, failover(), lasts=True)
+
+
+def test_a_process_that_runs_on_gives_up_a_server_that_is_frozen_for_ever(
+    database: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its host is well, so that TCP notices nothing: another server may be the primary by now."""
+    monkeypatch.setattr(deadlines, "answer_elsewhere", None)
+    deadlines.limit_answers(0.2)
+    with Connection.connect(database.url) as connection, stopped(*database.pids()):
+        with pytest.raises(psycopg.OperationalError, match="has not answered within 0.2 s"):
+            connection.execute("SELECT 1")
+        assert connection.closed
 
 
 def test_row_39_a_blog_that_somebody_locks_keeps_only_its_writers_waiting(

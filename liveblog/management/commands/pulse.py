@@ -7,6 +7,7 @@ from channels import DEFAULT_CHANNEL_LAYER, channel_layers
 from channels_realtime.layer.suitability import UnsuitableRedis, require_suitable
 from django.core.management.base import BaseCommand, CommandError
 
+from database.deadlines import limit_answers
 from liveblog.stream.pulse import Pulse, Stopped
 
 
@@ -23,6 +24,7 @@ class Command(BaseCommand):
             require_suitable(layer.ring, layer.prefix)
         except UnsuitableRedis as error:
             raise CommandError(str(error), returncode=error.exit_code) from None
+        limit_answers()
         pulse = Pulse(layer)
         with suppress(Stopped):  # one that comes before run() is ready for it
             for signum in (signal.SIGTERM, signal.SIGINT):
