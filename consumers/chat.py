@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from consumers.refusals import not_logged_in, our_pages_only, reply, sends_refusals
 from consumers.translation import in_their_language
-from conversations.addresses import limited_address
+from conversations.addresses import limited_address_of
 from conversations.chat import guests
 from conversations.chat.history import history_frame
 from conversations.chat.room import (
@@ -73,8 +73,7 @@ def admit(message: Message, room_name: str) -> None:
     require_room_name(room_name)
     if not message.user.is_authenticated:
         message.channel_session["guest"] = guests.of_handshake(message)
-        peer = message.content.get("client")
-        message.channel_session["address"] = limited_address(peer and peer[0])
+        message.channel_session["address"] = limited_address_of(message)
 
 
 def asked_after(message: Message) -> str | None:
@@ -91,9 +90,7 @@ def handle(message: Message, room_name: str, content: object) -> None:
         # account deactivated.
         raise not_logged_in(_("You have been logged out. Reload the page to log in again."))
     CHAT.check(sender)
-    address = message.channel_session.get("address")
-    if address and GUESTS.count(address) > GUESTS.most:
-        raise GUESTS.too_fast()
+    GUESTS.check_shared(message.channel_session.get("address"))
     if isinstance(content, dict) and isinstance(content.get("message"), str):
         send_line(room_name, sender, content["message"])
     elif isinstance(content, dict) and isinstance(content.get("after"), str):

@@ -15,9 +15,10 @@ from django.utils.translation import gettext as _
 
 from consumers.refusals import our_pages_only, sends_refusals
 from consumers.translation import in_their_language
+from conversations.addresses import limited_address_of
 from conversations.chat import guests
 from conversations.json_text import encode, expected, parse
-from conversations.rate_limits import SIGNALS
+from conversations.rate_limits import SIGNALS, SIGNALS_OF_ADDRESS
 from conversations.refusals import Refusal
 from conversations.rooms.names import require_room_name
 from conversations.voice.members import MOST, Member, Room, RoomFull
@@ -43,6 +44,7 @@ def ws_connect(message: Message, room_name: str) -> None:
         sentence = _("This room is full (%(most)d people).") % {"most": MOST}
         raise Refusal("room_full", sentence, 503, TRY_AGAIN_LATER) from None
     message.channel_session["member"] = member["id"]
+    message.channel_session["address"] = limited_address_of(message)
     welcome = {"type": "welcome", "id": member["id"], "members": [public(m) for m in others]}
     send(channel, welcome, accept=True)
     for member_id in stale:
@@ -56,6 +58,7 @@ def ws_connect(message: Message, room_name: str) -> None:
 @sends_refusals
 def ws_receive(message: Message, room_name: str) -> None:
     if sender := message.channel_session.get("member"):  # otherwise the socket is being closed
+        SIGNALS_OF_ADDRESS.check_shared(message.channel_session.get("address"))
         relay(Room(room_name), sender, parse(message.get("text")))
 
 

@@ -2,6 +2,7 @@
 
 from ipaddress import IPv6Address, IPv6Network, ip_address
 
+from channels.message import Message
 from django.http import HttpRequest
 
 # As in nginx.conf: this machine's health checks, and a proxy that sends no client address.
@@ -32,6 +33,12 @@ def limited_address(address: str | None) -> str | None:
     """The counted address; None for a client that limits per address do not apply to."""
     found = counted_address(address or "")
     return found if found and found not in LOCAL else None
+
+
+def limited_address_of(message: Message) -> str | None:
+    """The same of a handshake or a request, as a consumer gets it."""
+    peer = message.content.get("client")
+    return limited_address(peer and peer[0])
 
 
 def address_of(request: HttpRequest) -> str:

@@ -1,12 +1,16 @@
 """Rate limits, counted in Redis: one sender's messages are spread over all workers."""
 
+import logging
 from dataclasses import dataclass
 
 from channels_realtime.close_codes import FLOOD
 from django.utils.translation import gettext as _
+from redis import RedisError
 
 from conversations.redis_store import key, redis
 from conversations.refusals import Refusal
+
+logger = logging.getLogger(__name__)
 
 LONGEST_EXAMPLE = 4096  # bytes of one message
 
@@ -35,19 +39,38 @@ class Limit:
             pipeline.incrby(place, cost)
             return int(pipeline.execute()[1])
 
+    def is_exceeded(self, who: str) -> bool:
+        """Add an event of `who`; whether there are more than `most` now.
+
+        Without Redis nothing is counted and nobody is refused: what needs no Redis works on.
+        """
+        try:
+            return self.count(who) > self.most
+        except RedisError:
+            logger.warning("Not counted for the limit %s: Redis is unavailable", self.name)
+            return False
+
     def check(self, who: str) -> None:
         """Add an event of `who`. Raises Refusal beyond `most`; beyond `flood` it closes."""
         count = self.count(who)
         if count > self.most:
             raise self.too_fast(close_code=FLOOD if count > self.flood else None)
 
+    def check_shared(self, who: str | None) -> None:
+        """As check(), for what many share, such as an address: it closes no socket. None: any."""
+        if who is not None and self.count(who) > self.most:
+            raise self.too_fast()
+
     def is_used_up(self, who: str) -> bool:
         """Whether `who` has reached `most` in the current window. Adds nothing."""
         return int(redis().get(key("rate", self.name, who)) or 0) >= self.most
 
     def wait(self, who: str) -> int:
-        """Whole seconds until the window of `who` ends."""
-        return max(1, int(redis().ttl(key("rate", self.name, who))))
+        """Whole seconds until the window of `who` ends; without Redis, a whole window."""
+        try:
+            return max(1, int(redis().ttl(key("rate", self.name, who))))
+        except RedisError:
+            return self.seconds
 
     def too_fast(self, close_code: int | None = None) -> Refusal:
         sentence = _("Too many messages: the limit is %(most)d in %(seconds)d seconds.")
@@ -62,6 +85,8 @@ CHAT = Limit("chat", most=20, seconds=10, flood=60)
 GUESTS = Limit("chat-guests", most=200, seconds=10, flood=0)
 # Seven peers with some 20 candidates each, all at once.
 SIGNALS = Limit("signals", most=400, seconds=10, flood=800)
+# All members with one address: two dozen people of an office enter at once.
+SIGNALS_OF_ADDRESS = Limit("signals-address", most=4000, seconds=10, flood=0)
 # A ticker that pushes ten times a second.
 PUSHES = Limit("pushes", most=100, seconds=10, flood=1000)
 # Bytes that one of the examples passes on, from all its clients together: it relays to strangers

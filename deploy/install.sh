@@ -97,6 +97,15 @@ if ! is_fresh run $RUN; then
     write_stamp run $RUN
 fi
 
+# Traces are sent only where the standard variables name a collector; their tests send some.
+if [ "${1:-}" = --dev ] || [ -n "${OTEL_EXPORTER_OTLP_ENDPOINT:-}${OTEL_EXPORTER_OTLP_TRACES_ENDPOINT:-}" ]; then
+    is_fresh tracing requirements-tracing.txt || {
+        say "Installing what sends traces into .venv"
+        pip_pinned -r requirements-tracing.txt
+        write_stamp tracing requirements-tracing.txt
+    }
+fi
+
 if [ "${1:-}" = --dev ] && ! is_fresh dev requirements-dev.txt; then
     say "Installing the test tools into .venv"
     pip_pinned -r requirements-dev.txt

@@ -1,9 +1,11 @@
 """Django system checks for settings that are valid alone but wrong in combination."""
 
+import os
 import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from channels_realtime import tracing
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
@@ -82,4 +84,14 @@ def several_hosts_share_no_sqlite(**options: object) -> Iterator[CheckMessage]:
             " show other blogs.",
             hint="Set DATABASE_URL to a PostgreSQL that all hosts reach.",
             id="liveblog.W006",
+        )
+
+
+@register()
+def traces_can_be_sent(**options: object) -> Iterator[CheckMessage]:
+    if tracing.is_wanted(os.environ) and not tracing.is_installed():
+        yield Warning(
+            "OTEL_EXPORTER_OTLP_ENDPOINT names a collector, but what sends traces is missing.",
+            hint="Run deploy/install.sh with this variable set, or make a release.",
+            id="liveblog.W007",
         )

@@ -29,8 +29,8 @@ for file in requirements.txt requirements-asgiref.txt requirements-redis.txt req
     compile --no-deps "$scratch/in.txt" -o "$scratch/out.txt"
     { grep '^#' "$file"; cat "$scratch/out.txt"; } > "$scratch/$file"
 done
-# These two with what they need, in the versions that the others have.
-for file in requirements-build.txt deploy/supply/requirements-audit.txt; do
+# These with what they need, in the versions that the others have.
+for file in requirements-build.txt requirements-tracing.txt deploy/supply/requirements-audit.txt; do
     sed -n 's/^# Resolved from: //p' "$file" > "$scratch/in.txt"
     compile -c requirements.txt -c requirements-dev.txt "$scratch/in.txt" -o "$scratch/out.txt"
     { grep '^#' "$file"; cat "$scratch/out.txt"; } > "$scratch/new" && mv "$scratch/new" "$file"

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from conversations.rate_limits import SIGNALS_OF_ADDRESS
 from conversations.redis_store import layer
 from conversations.voice.members import MOST, Room, RoomFull
 from tests.consumers.test_handshakes import close_code
@@ -70,6 +71,26 @@ def test_malformed_signals_are_refused_and_not_relayed(enter, connect):
         assert one.frame()["code"] == "bad_message"
     one.send({"to": two.id, "offer": {"after": "all that"}})
     assert two.frame()["offer"] == {"after": "all that"}
+
+
+def test_members_of_one_address_share_a_limit_that_reconnecting_does_not_evade(
+    stack, connect, room
+):
+    def enter():
+        return connect(f"/channel/voice/{room}/", source_address=("127.0.0.4", 0))
+
+    def signal(member):
+        member.send({"to": "nobody", "offer": {}})
+        return member.next(lambda frame: frame["type"] == "error")["code"]
+
+    first = enter()
+    assert signal(first) == "no_member"
+    place = "key('rate', 'signals-address', '127.0.0.4')"
+    start = "from conversations.redis_store import key, redis\n"
+    stack.shell(f"{start}redis().set({place}, {SIGNALS_OF_ADDRESS.most - 1})")
+    assert [signal(first), signal(enter())] == ["no_member", "too_fast"]
+    other = connect(f"/channel/voice/{room}/", source_address=("127.0.0.5", 0))
+    assert signal(other) == "no_member"
 
 
 def test_a_full_room_refuses_with_1013_until_a_member_leaves(enter, connect, room):

@@ -5,7 +5,9 @@ import subprocess
 import sys
 
 import pytest
+from channels_realtime import tracing
 
+from proj.checks import traces_can_be_sent
 from tests.e2e.stack import ROOT
 
 PRODUCTION = {
@@ -62,3 +64,12 @@ def test_each_wrong_pair_has_its_id_and_a_hint(tmp_path, identity):
     code, told = check(tmp_path, **WRONG[identity])
     assert code != 0 and f"({identity})" in told
     assert "HINT" in told.split(f"({identity})")[1]
+
+
+def test_a_collector_for_traces_needs_the_packages(monkeypatch):
+    assert list(traces_can_be_sent()) == []
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318")
+    assert list(traces_can_be_sent()) == []
+    monkeypatch.setattr(tracing, "is_installed", lambda: False)
+    [warning] = traces_can_be_sent()
+    assert warning.id == "liveblog.W007" and warning.hint

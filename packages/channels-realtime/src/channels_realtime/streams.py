@@ -50,6 +50,7 @@ from channels_realtime.layer.envelope import (
 )
 from channels_realtime.layer.requirement import require_transport
 from channels_realtime.layer.scripts import Append, StreamReply, new_epoch
+from channels_realtime.tracing import CONTEXT
 
 __all__ = ["Entry", "History", "Position", "Stream"]
 
@@ -198,7 +199,9 @@ class RedisStore:
             if len(entry) <= STAMP.size:
                 continue  # removed
             try:
-                entries.append(Entry(offset, self.layer.codec.unpack(entry).content))
+                message = self.layer.codec.unpack(entry).content
+                message.pop(CONTEXT, None)
+                entries.append(Entry(offset, message))
             except BadEnvelope as reason:
                 recovered = False
                 self.layer.drop("unreadable")

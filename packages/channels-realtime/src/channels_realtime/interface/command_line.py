@@ -7,7 +7,7 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from channels_realtime import compat
+from channels_realtime import compat, tracing
 
 compat.install()
 
@@ -169,7 +169,9 @@ class Interface(CommandLineInterface):
         transport = require_transport(layer, "This interface server", "start `daphne`")
         require_suitable(transport.ring, transport.prefix)
         return_freed_memory()
-        return Server(transport, read_options(parsed), access_log(parsed)).run()
+        server = Server(transport, read_options(parsed), access_log(parsed))
+        tracing.start(server.connections.metrics.process)
+        return server.run()
 
     def without_effect(self, parsed: Namespace) -> Iterator[str]:
         """What is given on the command line and does nothing, one sentence each."""

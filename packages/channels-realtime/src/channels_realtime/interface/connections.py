@@ -277,8 +277,10 @@ class Connections:
         self.heartbeats.forget_all()
         self.coalescing.messages_missed()
 
-    def broadcast(self, group: str, frames: Sequence[bytes]) -> None:
+    def broadcast(self, group: str, frames: Sequence[bytes]) -> int:
         """Write frames, each a whole message, to every socket of the group: one write each.
+
+        Returns the number of sockets.
 
         They are compressed for the first socket that takes them so: by themselves, and for sockets
         that have received what the group was sent before, by reference to that.
@@ -286,7 +288,7 @@ class Connections:
         self.coalescing.message_arrived(group)
         members = self.groups.members.get(group)
         if not members:
-            return
+            return 0
         plain = frames[0] if len(frames) == 1 else b"".join(frames)
         alone = continued = b""
         history: History | None = None
@@ -331,6 +333,7 @@ class Connections:
             history.append(frames, (each for each in newcomers if each.state == open_state))
         self.metrics.count("bytes_sent", len(plain) * len(members) - saved)
         self.metrics.count("bytes_saved", saved)
+        return len(members)
 
     def deliver_to_group(self, group: str, message: Message) -> None:
         """A group message that is more than text or bytes: deliver it to each member."""

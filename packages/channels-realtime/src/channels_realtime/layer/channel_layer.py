@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
-from channels_realtime import compat
+from channels_realtime import compat, tracing
 
 compat.install()
 
@@ -339,7 +339,11 @@ class Transport(BaseRedisChannelLayer):
 
         `mark`: with it, interface servers may thin out heartbeats. No member sees it.
         """
-        self.spread(group, message, self.codec.pack(GROUP, group, message, mark))
+        if tracing.active is None:
+            self.spread(group, message, self.codec.pack(GROUP, group, message, mark))
+            return
+        with tracing.active.group_send(group, message) as traced:
+            self.spread(group, traced, self.codec.pack(GROUP, group, traced, mark))
 
     def send_stream(self, group: str, message: Content, append: Append) -> Position:
         """As send_group(), and append the message to the group's stream, in one round trip.
@@ -347,8 +351,13 @@ class Transport(BaseRedisChannelLayer):
         The message has a text that is a JSON object; members get it with its position in the
         field that `append` names. Returns the position.
         """
-        entry = self.codec.pack_stream(group, message, append.key)
-        position = self.spread(group, message, entry, append)
+        if tracing.active is None:
+            entry = self.codec.pack_stream(group, message, append.key)
+            position = self.spread(group, message, entry, append)
+        else:
+            with tracing.active.group_send(group, message) as traced:
+                entry = self.codec.pack_stream(group, traced, append.key)
+                position = self.spread(group, traced, entry, append)
         assert position is not None, "send_group.lua replies with a position"
         return position
 

@@ -21,7 +21,7 @@ from channels.utils import name_that_thing
 from channels.worker import Worker as ChannelsWorker
 from django.db import connections
 
-from channels_realtime import sessions
+from channels_realtime import sessions, tracing
 from channels_realtime.close_codes import TRY_AGAIN_LATER
 from channels_realtime.layer.acknowledgements import Claims, Receipt
 from channels_realtime.layer.channel_layer import Transport
@@ -321,6 +321,13 @@ class Worker(ChannelsWorker):
 
     def handle(self, delivery: Delivery) -> list[Outgoing]:
         """Run the consumer of one message. Returns what is left to be sent. Never raises."""
+        if tracing.active is None:
+            return self.handle_message(delivery)
+        with tracing.active.consumer(delivery.channel, delivery.content):
+            return self.handle_message(delivery)
+
+    def handle_message(self, delivery: Delivery) -> list[Outgoing]:
+        """The same, without the span of a trace."""
         channel, content, receipt = delivery
         message = Message(content=content, channel_name=channel, channel_layer=self.channel_layer)
         if content.get("__retries__", 0) == self.message_retries:
@@ -349,6 +356,8 @@ class Worker(ChannelsWorker):
             self.slot.end()
             self.metrics.time(channel, now - started)
             self.recycling.count(now)
+        if failure is not None and tracing.active is not None:
+            tracing.active.fail(failure)
         if receipt is not None:
             self.in_hand = None
             unsent.append(self.acknowledge(receipt, failure))

@@ -12,6 +12,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web import http
 
+from channels_realtime import tracing
 from channels_realtime.interface.http_errors import (
     BUSY,
     REASONS,
@@ -34,6 +35,8 @@ from channels_realtime.interface.takeover.state import RequestState
 from channels_realtime.internals import header_size
 
 if TYPE_CHECKING:
+    from opentelemetry.trace import Span
+
     from channels_realtime.interface.http.channel import Channel
 
 logger = logging.getLogger("channels_realtime.http")
@@ -53,6 +56,7 @@ class Request(http.Request):
     is_sent = False  # to the workers
     has_response = False  # whether the response has begun
     body_limit = 0  # bytes
+    span: "Span | None" = None  # of a trace
     # A request may be in a group, whose message answers it. To a broadcast of text it looks like
     # a socket that is not open.
     muted = False
@@ -75,6 +79,7 @@ class Request(http.Request):
         super().connectionLost(reason)
         self.connections.bodies.abandon(self.reply_channel)
         self.connections.leave_groups(self)
+        self.end_span(None)
 
     # The body
 
@@ -178,23 +183,23 @@ class Request(http.Request):
         self.is_sent = True
         if self.is_ready_check:
             self.connections.wheel.schedule(self, self.due())
-        self.connections.bodies.send(
-            READY_CHANNEL if self.is_ready_check else "http.request",
-            {
-                "reply_channel": self.reply_channel,
-                "http_version": self.clientproto.split(b"/")[-1].decode("ascii"),
-                "method": self.method.decode("ascii"),
-                "path": path,
-                "root_path": root_path,
-                "scheme": scheme or ("https" if self.isSecure() else "http"),
-                "query_string": self.uri.partition(b"?")[2],
-                "headers": headers,
-                "body": body,
-                "client": self.client_addr,
-                "server": [self.host.host, self.host.port] if hasattr(self.host, "port") else None,
-            },
-            self.refuse_busy,
-        )
+        message: Message = {
+            "reply_channel": self.reply_channel,
+            "http_version": self.clientproto.split(b"/")[-1].decode("ascii"),
+            "method": self.method.decode("ascii"),
+            "path": path,
+            "root_path": root_path,
+            "scheme": scheme or ("https" if self.isSecure() else "http"),
+            "query_string": self.uri.partition(b"?")[2],
+            "headers": headers,
+            "body": body,
+            "client": self.client_addr,
+            "server": [self.host.host, self.host.port] if hasattr(self.host, "port") else None,
+        }
+        if tracing.active is not None and not self.is_ready_check:
+            self.span = tracing.active.begin_request(message["method"], message)
+        channel = READY_CHANNEL if self.is_ready_check else "http.request"
+        self.connections.bodies.send(channel, message, self.refuse_busy)
 
     @property
     def is_ready_check(self) -> bool:
@@ -283,7 +288,14 @@ class Request(http.Request):
         """The response is complete. Unlike Daphne's, no worker is told: none listens for it."""
         self.connections.bodies.abandon(self.reply_channel)
         self.connections.forget(self)
+        self.end_span(self.code)
         super().finish()
+
+    def end_span(self, status: int | None) -> None:
+        """The request has ended. `status`: None where the client left before its response."""
+        if self.span is not None and tracing.active is not None:
+            tracing.active.end_request(self.span, status)
+            self.span = None
 
     def cut(self) -> None:
         """End the connection at once."""

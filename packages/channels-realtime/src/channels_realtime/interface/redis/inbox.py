@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from channels_realtime import tracing
 from channels_realtime.interface.reactor import reactor
 from channels_realtime.interface.redis.link import Link, Lost, RawReply
 from channels_realtime.interface.redis.outbox import Message
@@ -22,6 +23,7 @@ from channels_realtime.layer.envelope import (
 )
 from channels_realtime.layer.shard import seconds
 from channels_realtime.metrics.counters import Metrics
+from channels_realtime.tracing import CONTEXT
 
 logger = logging.getLogger("channels_realtime.inbox")
 
@@ -37,7 +39,7 @@ class Recipients(Protocol):
     """The connections of this process, which the entries are for."""
 
     def deliver(self, channel: str, message: Message) -> None: ...
-    def broadcast(self, group: str, frames: Sequence[bytes]) -> None: ...
+    def broadcast(self, group: str, frames: Sequence[bytes]) -> int: ...
     def receive_marked(self, group: str, mark: Mark, frame: bytes) -> bool: ...
     def may_have_missed(self) -> None: ...
     def worker_may_have_lost(self) -> None: ...
@@ -60,6 +62,7 @@ class Inbox:
         self.is_reading = False  # whether it waits for a reply of Redis, or soon will
         self.recipients = recipients
         self.metrics = metrics
+        self.contexts: list[tuple[str, str]] = []  # group and trace of what is to be broadcast
 
     def listen(self, link: Link) -> None:
         """Begin to read, on a link that was just opened."""
@@ -175,8 +178,14 @@ class Inbox:
                     self.layer.drop_expired(1, name)
                     continue
                 self.metrics.observe("layer_to_interface", now - stamped)
+                context = None
+                # Also without traces here: only a text alone can be encoded once for all.
+                if kind == GROUP and type(content) is dict:
+                    context = content.pop(CONTEXT, None)
                 frame = encode_message(content) if kind == GROUP else None
                 if frame is not None:
+                    if context is not None and tracing.active is not None:
+                        self.contexts.append((name, context))
                     if mark is not None:
                         if mark.every:  # before a heartbeat that only some members get
                             self.broadcast(runs, started)
@@ -205,7 +214,11 @@ class Inbox:
     def broadcast(self, runs: dict[str, list[bytes]], started: float) -> None:
         """Write what has been collected for each group since `started`, and clear it."""
         for group, frames in runs.items():
-            self.recipients.broadcast(group, frames)
+            sockets = self.recipients.broadcast(group, frames)
+            if self.contexts and tracing.active is not None:
+                for context in [found for name, found in self.contexts if name == group]:
+                    tracing.active.delivered(context, group, sockets, started)
             taken = time.monotonic() - started
             self.metrics.observe("interface_to_sockets", taken, len(frames))
         runs.clear()
+        self.contexts.clear()

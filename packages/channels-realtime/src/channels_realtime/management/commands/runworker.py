@@ -14,10 +14,12 @@ from channels.routing import route
 from django.conf import settings
 from django.core.management.base import CommandError
 
+from channels_realtime import tracing
 from channels_realtime.interface.liveness import READY_CHANNEL
 from channels_realtime.layer.channel_layer import Transport
 from channels_realtime.layer.requirement import UnsupportedLayer
 from channels_realtime.layer.suitability import UnsuitableRedis, require_suitable
+from channels_realtime.metrics.counters import Metrics
 from channels_realtime.worker import timeouts, worker
 from channels_realtime.worker.recycling import Limits, can_measure_memory
 
@@ -78,6 +80,7 @@ class Command(runworker.Command):
             require_suitable(layer.ring, layer.prefix)
         except UnsuitableRedis as error:
             raise CommandError(str(error), returncode=error.exit_code) from None
+        tracing.start(Metrics("worker").process)
         # channels' command looks its worker classes up in its own module.
         runworker.Worker = partial(worker.Worker, limits=limits, timeouts=configured)
         runworker.WorkerGroup = partial(worker.WorkerGroup, limits=limits, timeouts=configured)

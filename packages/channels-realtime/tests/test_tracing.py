@@ -1,0 +1,143 @@
+"""Traces that are off, and messages of processes that trace. tests/e2e/test_traces.py has spans."""
+
+import subprocess
+import sys
+import uuid
+from types import SimpleNamespace
+
+import pytest
+from channels.asgi import ChannelLayerWrapper
+from channels_realtime import tracing
+from channels_realtime.interface.redis.inbox import Inbox
+from channels_realtime.layer import RedisChannelLayer
+from channels_realtime.layer.envelope import GROUP, STAMP, Codec
+from channels_realtime.metrics.counters import Metrics
+from channels_realtime.streams import Stream
+from channels_realtime.tracing import CONTEXT, is_wanted
+from harness.environment import redis_server
+from harness.waiting import PATIENCE
+
+ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}
+OFF = """
+import sys
+from channels_realtime import tracing
+tracing.start("worker@host:1")
+assert tracing.active is None
+assert not [name for name in sys.modules if name.startswith("opentelemetry")]
+"""
+
+
+@pytest.mark.parametrize(
+    ("environ", "wanted"),
+    [
+        ({}, False),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": ""}, False),
+        (ENDPOINT, True),
+        ({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://127.0.0.1:4318/v1/traces"}, True),
+        (ENDPOINT | {"OTEL_TRACES_EXPORTER": "none"}, False),
+        (ENDPOINT | {"OTEL_SDK_DISABLED": "true"}, False),
+    ],
+)
+def test_the_standard_variables_switch_traces_on(environ, wanted):
+    assert is_wanted(environ) == wanted
+
+
+def test_without_them_nothing_is_imported():
+    subprocess.run([sys.executable, "-c", OFF], env={}, check=True)
+
+
+def test_without_the_packages_a_process_says_so_and_works_on(monkeypatch, caplog):
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", ENDPOINT["OTEL_EXPORTER_OTLP_ENDPOINT"])
+    monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace.export", None)
+    monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
+    tracing.start("worker@host:1")
+    assert tracing.active is None
+    [record] = caplog.records
+    assert "No traces" in record.message and "opentelemetry-sdk" in record.message
+
+
+END = """
+import os, socket
+listening = socket.create_server(("127.0.0.1", 0))  # accepts, and never answers
+os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = f"http://127.0.0.1:{listening.getsockname()[1]}"
+os.environ["OTEL_EXPORTER_OTLP_TIMEOUT"] = "3600"
+from channels_realtime import tracing
+tracing.start("worker@host:1")
+with tracing.active.consumer("channel", {}):
+    pass
+"""
+
+
+def test_a_process_ends_although_its_collector_does_not_answer():
+    pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
+    subprocess.run([sys.executable, "-c", END], check=True, timeout=PATIENCE)
+
+
+@pytest.fixture
+def spans(monkeypatch):
+    """The spans of this process, which traces during the test."""
+    exporting = pytest.importorskip("opentelemetry.sdk.trace.export")
+    memory = pytest.importorskip("opentelemetry.sdk.trace.export.in_memory_span_exporter")
+    from opentelemetry.sdk.trace import TracerProvider
+
+    provider, exporter = TracerProvider(), memory.InMemorySpanExporter()
+    provider.add_span_processor(exporting.SimpleSpanProcessor(exporter))
+    monkeypatch.setattr(tracing, "active", tracing.Traces(provider.get_tracer("test")))
+    return exporter.get_finished_spans
+
+
+@pytest.fixture
+def layer():
+    name = uuid.uuid4().hex
+    found = RedisChannelLayer(
+        hosts=[redis_server.url], prefix=f"{name}:", stats_prefix=f"{name}-meta:"
+    )
+    yield found
+    found.flush()
+
+
+def test_the_context_reaches_members_and_is_not_in_a_history(layer, spans):
+    layer.group_add("room", "member")
+    stream = Stream("room", channel_layer=ChannelLayerWrapper(layer, "default", []))
+    with tracing.active.consumer("websocket.receive", {"path": "/"}):
+        stream.send({"text": "{}"}, key=None)
+    send, consumer = spans()
+    assert (send.name, consumer.name) == ("group.send", "websocket.receive")
+    assert send.parent.span_id == consumer.context.span_id and consumer.parent is None
+    _, message = layer.receive(["member"])
+    assert f"-{send.context.span_id:016x}-" in message[CONTEXT]
+    assert [entry.message for entry in stream.history().entries] == [{"text": "{}"}]
+
+
+def test_what_is_sent_outside_a_consumer_is_no_trace(layer, spans):
+    layer.group_add("room", "member")
+    layer.send_group("room", {"text": "pulse"})
+    assert layer.receive(["member"])[1] == {"text": "pulse"} and not spans()
+
+
+def test_a_consumer_gets_its_message_without_the_context_and_its_failure_is_in_the_span(spans):
+    content = {"path": "/", CONTEXT: f"00-{'a' * 32}-{'b' * 16}-01"}
+    with tracing.active.consumer("websocket.receive", content):
+        tracing.active.fail(ValueError("a secret"))
+    [span] = spans()
+    assert content == {"path": "/"} and span.parent.span_id == int("b" * 16, 16)
+    assert span.status.description == "ValueError" and not span.events
+
+
+class Recipients:
+    def __init__(self):
+        self.frames = []
+
+    def broadcast(self, group, frames):
+        self.frames += frames
+        return 1
+
+
+def test_a_broadcast_of_a_worker_that_traces_is_encoded_once_without_its_context():
+    recipients, codec = Recipients(), Codec()
+    layer = SimpleNamespace(codec=codec, expiry=60, prefix="")
+    inbox = Inbox(layer, "", recipients, Metrics("test"))
+    inbox.link = SimpleNamespace(shard=SimpleNamespace(clock=SimpleNamespace(now=lambda: 0.0)))
+    message = {"text": "news", CONTEXT: f"00-{'a' * 32}-{'b' * 16}-01"}
+    inbox.handle([STAMP.pack(0) + codec.pack(GROUP, "group", message)])
+    assert recipients.frames == [b"\x81\x04news"] and not inbox.contexts
