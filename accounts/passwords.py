@@ -7,7 +7,6 @@ looks it up and sends the mail.
 import logging
 from typing import Any
 
-import redis
 from channels import Channel
 from django.conf import settings
 from django.contrib.auth.forms import PasswordResetForm
@@ -101,21 +100,14 @@ class SetPassword(SuccessMessageMixin, PasswordResetConfirmView):
 def seconds_to_wait(request: HttpRequest) -> int:
     """Count a request; the seconds until the client may send another one if it was too many."""
     address = address_of(request)
-    try:
-        return REQUESTS.wait(address) if REQUESTS.count(address) > REQUESTS.most else 0
-    except redis.RedisError:
-        logger.warning("A password reset was not counted: Redis is unavailable")
-        return 0
+    return REQUESTS.wait(address) if REQUESTS.is_exceeded(address) else 0
 
 
 def send_reset_mail(email: str, host: str, secure: bool, language: str) -> None:
     """Send the mail to every active user with the address who has a password."""
-    try:
-        if (count := MAILS.count(email.casefold())) > MAILS.most:
-            logger.warning("A password reset mail was not sent: request %d in an hour.", count)
-            return
-    except redis.RedisError:
-        logger.warning("A password reset mail was not counted: Redis is unavailable")
+    if MAILS.is_exceeded(email.casefold()):
+        logger.warning("A password reset mail was not sent: one address had %d.", MAILS.most)
+        return
     form = PasswordResetForm({"email": email})
     if not form.is_valid():
         return

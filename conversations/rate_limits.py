@@ -1,12 +1,16 @@
 """Rate limits, counted in Redis: one sender's messages are spread over all workers."""
 
+import logging
 from dataclasses import dataclass
 
 from channels_realtime.close_codes import FLOOD
 from django.utils.translation import gettext as _
+from redis import RedisError
 
 from conversations.redis_store import key, redis
 from conversations.refusals import Refusal
+
+logger = logging.getLogger(__name__)
 
 LONGEST_EXAMPLE = 4096  # bytes of one message
 
@@ -35,6 +39,17 @@ class Limit:
             pipeline.incrby(place, cost)
             return int(pipeline.execute()[1])
 
+    def is_exceeded(self, who: str) -> bool:
+        """Add an event of `who`; whether there are more than `most` now.
+
+        Without Redis nothing is counted and nobody is refused: what needs no Redis works on.
+        """
+        try:
+            return self.count(who) > self.most
+        except RedisError:
+            logger.warning("Not counted for the limit %s: Redis is unavailable", self.name)
+            return False
+
     def check(self, who: str) -> None:
         """Add an event of `who`. Raises Refusal beyond `most`; beyond `flood` it closes."""
         count = self.count(who)
@@ -51,8 +66,11 @@ class Limit:
         return int(redis().get(key("rate", self.name, who)) or 0) >= self.most
 
     def wait(self, who: str) -> int:
-        """Whole seconds until the window of `who` ends."""
-        return max(1, int(redis().ttl(key("rate", self.name, who))))
+        """Whole seconds until the window of `who` ends; without Redis, a whole window."""
+        try:
+            return max(1, int(redis().ttl(key("rate", self.name, who))))
+        except RedisError:
+            return self.seconds
 
     def too_fast(self, close_code: int | None = None) -> Refusal:
         sentence = _("Too many messages: the limit is %(most)d in %(seconds)d seconds.")

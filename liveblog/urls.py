@@ -38,6 +38,7 @@ urlpatterns = [
     path("liveblog/<slug:slug>/<int:pk>/", posts.post, name="post"),
     path("alerts/", alerts.page, name="alerts"),
     path("alerts/sw.js", alerts.worker, name="alerts_worker"),
+    path("alerts/app.webmanifest", alerts.manifest, name="alerts_manifest"),
     path("alerts/subscribe/", subscribing.subscribe, name="subscribe"),
     path("alerts/unsubscribe/", subscribing.unsubscribe, name="unsubscribe"),
     path("alerts/subscriptions/", subscribing.listed, name="subscriptions"),

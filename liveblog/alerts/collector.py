@@ -34,7 +34,9 @@ class AlertCollector(Collector):
 
     def metrics(self) -> Iterator[Metric]:
         now = timezone.now()
-        queue = AlertDelivery.objects.aggregate(number=Count("pk"), first=Min("alert__created"))
+        # Without those that are tried again: they fail, and that is counted in the end.
+        first = Min("alert__created", filter=Q(attempts=0))
+        queue = AlertDelivery.objects.aggregate(number=Count("pk"), first=first)
         unqueued = Alert.objects.filter(queued=None).aggregate(first=Min("created"))
         oldest = min([each["first"] for each in (queue, unqueued) if each["first"]], default=now)
         yield GaugeMetricFamily(
@@ -42,7 +44,7 @@ class AlertCollector(Collector):
         )
         yield GaugeMetricFamily(
             "liveblog_alert_backlog_age_seconds",
-            "How long ago the oldest of their key events was",
+            "How long ago the oldest key event was of those that were not tried",
             value=max(0.0, (now - oldest).total_seconds()),
         )
         subscriptions = GaugeMetricFamily(

@@ -39,6 +39,8 @@ MAX_RUN = 30.0  # s; the next round of the pulse begins the next run
 # A push service that has failed so often in a row is paused: an outage is not tried 10,000 times.
 FAILURES = 3
 PAUSE = timedelta(seconds=20)
+STORE_WITHIN = 0.1  # s: what a process that dies repeats, and few transactions
+LOOK_AGAIN = 0.5  # s after nothing was due
 STORE_RETRY = 1.0  # s between attempts to store results while the database is locked
 STORE_RETRY_FOR = 20.0  # s; then the claims expire, and what was sent may be sent again
 
@@ -74,7 +76,7 @@ def send_due() -> int:
 
     Raises Django's database errors.
     """
-    with WebhookClient(may_reach) as client:
+    with WebhookClient(may_reach, keep_alive=True) as client:
         return Sending(client).run()
 
 
@@ -86,32 +88,54 @@ class Sending:
         self.waiting: dict[bool, deque[AlertDelivery]] = {False: deque(), True: deque()}
         self.sending: Counter[bool] = Counter()  # requests in progress, by `failing`
         self.results: SimpleQueue[Result] = SimpleQueue()
+        self.unstored: list[Result] = []
+        self.stored = time.monotonic()  # when results were stored last
+        self.empty = {False: float("-inf"), True: float("-inf")}  # when nothing was due, monotonic
         self.failures: Counter[str] = Counter()
         self.pauses: dict[str, datetime] = {}
+        self.logged: set[tuple[str, str]] = set()  # origins and errors: each in one line of a run
 
     def run(self) -> int:
         ends, accepted = time.monotonic() + MAX_RUN, 0
         while True:
             if time.monotonic() < ends:
-                self.claim()
+                self.claim_if_possible()
             self.begin()
-            if not self.sending.total() and self.results.empty():
+            is_idle = not self.sending.total() and self.results.empty()
+            if self.unstored and (is_idle or time.monotonic() > self.stored + STORE_WITHIN):
+                store(self.unstored)
+                self.unstored, self.stored = [], time.monotonic()
+            if is_idle:
                 return accepted
             results = self.next_results()
             accepted += sum(bool(each.response and each.response.succeeded) for each in results)
-            store(results)
+            self.unstored += results
+
+    def claim_if_possible(self) -> None:
+        """Claim. Raises Django's database errors, unless something is still to be stored."""
+        try:
+            self.claim()
+        except DatabaseError as error:
+            if not (self.sending.total() or self.unstored or any(self.waiting.values())):
+                raise
+            logger.error("No further alerts are claimed yet: %s", error)
+            self.empty = dict.fromkeys(self.empty, time.monotonic())
 
     def claim(self) -> None:
         """Claim deliveries for the places, and queue the next ones if too few are due."""
-        waiting = self.waiting[False]
-        while len(waiting) < MAX_REQUESTS:
+        now, waiting = time.monotonic(), self.waiting[False]
+        while len(waiting) < MAX_REQUESTS and now > self.empty[False] + LOOK_AGAIN:
             found = queue.claim(CLAIMED, failing=False)
             waiting.extend(found)
             if not found and not queue.queue_next():
-                break
+                self.empty[False] = now
         failing = self.waiting[True]
         free = MAX_FAILING - len(failing) - self.sending[True]
-        failing.extend(queue.claim(free, failing=True))
+        if free > 0 and now > self.empty[True] + LOOK_AGAIN:
+            found = queue.claim(free, failing=True)
+            failing.extend(found)
+            if not found:
+                self.empty[True] = now
 
     def begin(self) -> None:
         for failing, most in ((True, MAX_FAILING), (False, MAX_REQUESTS)):
@@ -147,9 +171,10 @@ class Sending:
             self.results.put(Result(delivery, response, retry))
 
     def next_results(self) -> list[Result]:
-        """Wait for a result, and take all that there are."""
-        results = [self.results.get()]
+        """Wait for a result, for STORE_WITHIN where some are not stored. Take all there are."""
+        results: list[Result] = []
         with suppress(Empty):
+            results.append(self.results.get(timeout=STORE_WITHIN if self.unstored else None))
             while True:
                 results.append(self.results.get_nowait())
         for result in results:
@@ -161,13 +186,18 @@ class Sending:
         """Count the answer, and pause a push service that asks for it or fails."""
         self.sending[result.delivery.failing] -= 1
         origin = origin_of(result.delivery.subscription.endpoint)
+        if not response.succeeded and (origin, response.error) not in self.logged:
+            self.logged.add((origin, response.error))
+            is_key = response.status in (401, 403)  # RFC 8292, section 4.2
+            reason = f"{response.error}, the site's key" if is_key else response.error
+            logger.log(
+                logging.ERROR if is_key else logging.WARNING,
+                *("%s did not accept an alert: %s", origin, reason),
+            )
         if not queue.is_temporary(response):
             self.failures[origin] = 0
-            if response.status in (401, 403):
-                logger.error("%s refuses the site's key: %s", origin, response.error)
             return
         self.failures[origin] += 1
-        logger.warning("%s did not accept an alert: %s", origin, response.error)
         if result.retry and (response.retry_after or self.failures[origin] >= FAILURES):
             self.pauses[origin] = max(result.retry, timezone.now() + PAUSE)
 

@@ -4,10 +4,14 @@ from django.conf import settings
 from django.core import signing
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.templatetags.static import static
+from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import conditional_page, require_http_methods
 
+from conversations.json_text import encode
 from conversations.read_only import read_only
 from conversations.refusals import Refusal
 from liveblog.alerts.messages import LEAVE
@@ -43,6 +47,23 @@ def worker(request: HttpRequest) -> HttpResponse:
     Served also while alerts are off: browsers that have it must not keep an old one.
     """
     return render(request, "liveblog/alerts/sw.js", content_type="text/javascript; charset=utf-8")
+
+
+@read_only
+@conditional_page
+@briefly_public
+def manifest(request: HttpRequest) -> HttpResponse:
+    """The web app that iPhones and iPads need for push: it opens `?blog=<slug>`, else the list."""
+    slug = request.GET.get("blog")
+    blog = get_object_or_404(LiveBlog, slug=slug) if slug else None
+    app = {
+        "name": blog.title if blog else settings.BRAND.name or _("Live blogs"),
+        "start_url": blog.get_absolute_url() if blog else reverse("liveblog:index"),
+        "scope": "/",
+        "display": "standalone",
+        "icons": [{"src": static("liveblog/shared/favicon.svg"), "sizes": "any"}],
+    }
+    return HttpResponse(encode(app), content_type="application/manifest+json")
 
 
 @never_cache

@@ -5,12 +5,10 @@ There is no login and no cookie, so nothing acts with the rights of somebody els
 another site's page is refused all the same.
 """
 
-import logging
 from collections.abc import Callable
 from functools import wraps
 from urllib.parse import urlsplit
 
-import redis
 from django.conf import settings
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
@@ -29,8 +27,6 @@ from liveblog.alerts.models import digest_of
 from liveblog.models import AlertSubscription, LiveBlog
 from liveblog.reading.views import json_response
 from liveblog.stream.frames import Frame, unknown_blog
-
-logger = logging.getLogger(__name__)
 
 LONGEST_BODY = 4096  # bytes
 # Per address: readers of one office subscribe at the same moment, a script does not fill the table.
@@ -146,12 +142,7 @@ def text_of(sent: dict[str, object], name: str) -> str:
 
 def count(request: HttpRequest) -> None:
     """Raises Refusal for an address that sends too many."""
-    try:
-        is_too_fast = SUBSCRIPTIONS.count(address_of(request)) > SUBSCRIPTIONS.most
-    except redis.RedisError:
-        logger.warning("A subscription to alerts was not counted: Redis is unavailable")
-        return
-    if is_too_fast:
+    if SUBSCRIPTIONS.is_exceeded(address_of(request)):
         sentence = _("Too many subscriptions from your network. Try again in some minutes.")
         raise Refusal("too_fast", sentence, status=429)
 

@@ -23,7 +23,6 @@ REDIRECTS = (301, 302, 303, 307, 308)
 HEADERS = {
     "User-Agent": "Mozilla/5.0 (compatible; Liveblog-LinkCards/1.0)",
     "Accept-Encoding": "identity",  # compressed, a few bytes could become many
-    "Accept-Language": "en;q=0.9, *;q=0.5",
 }
 TEMPORARY = (408, 425, 429)
 

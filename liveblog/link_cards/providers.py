@@ -21,6 +21,7 @@ class Provider:
     """`address`: of its videos or posts; the groups fill `frame`. `oembed`: where it answers
     without a key (oEmbed 1.0, section 2.2), without the query; "": it does not.
 
+    `start`: the frame's parameter for the second to start at, which the address may have as `t`.
     `names_site`: the frame is refused unless its request names the site that contains it.
     """
 
@@ -30,10 +31,14 @@ class Provider:
     frame: str
     oembed: str = ""
     names_site: bool = False
+    start: str = ""
 
     def oembed_address(self, address: str) -> str:
         mark = "&" if "?" in self.oembed else "?"
         return f"{self.oembed}{mark}format=json&url={quote(address, safe='')}"
+
+
+START = re.compile(r"[?&#](?:t|start)=(\d{1,6})s?(?=[&#]|\Z)")
 
 
 def post_address(rest: str) -> re.Pattern[str]:
@@ -53,6 +58,7 @@ PROVIDERS = (
         YOUTUBE_FRAME,
         YOUTUBE,
         names_site=True,
+        start="start",
     ),
     Provider(
         "YouTube",
@@ -65,6 +71,7 @@ PROVIDERS = (
         YOUTUBE_FRAME,
         YOUTUBE,
         names_site=True,
+        start="start",
     ),
     # An unlisted video has a second part.
     Provider(
@@ -136,5 +143,8 @@ def frame_of(address: str) -> Frame | None:
     """The frame for the address of a video or post; None for any other address."""
     for provider in PROVIDERS:
         if found := provider.address.match(address):
-            return Frame(provider, provider.frame.format(*found.groups()))
+            frame = provider.frame.format(*found.groups())
+            if provider.start and (start := START.search(address)):
+                frame += f"&{provider.start}={start[1]}"
+            return Frame(provider, frame)
     return None

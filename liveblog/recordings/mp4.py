@@ -2,8 +2,8 @@
 
 Only boxes that players need are kept, which leaves out `udta` (where phones write the place as
 `©xyz`), `meta` (`com.apple.quicktime.location.ISO6709`) and `uuid` (XMP): they become `free` boxes
-of the same length. Tracks other than picture and sound, in which some cameras record their
-position every second, lose their samples as well. Times of creation become 0.
+of the same length. Tracks that no browser plays, such as a camera's positions of every second or a
+photograph as a cover, lose their samples as well. Times of creation become 0.
 """
 
 import mmap
@@ -46,6 +46,11 @@ class Track(NamedTuple):
     codecs: set[bytes]
     size: Size | None
 
+    @property
+    def is_played(self) -> bool:
+        """Whether browsers know all that it contains."""
+        return bool(self.codecs) and self.codecs <= CODECS.get(self.kind, set())
+
 
 class Movie:
     """A file that is open for reading and writing. Its methods raise Refusal."""
@@ -62,20 +67,20 @@ class Movie:
         fragments = [box for box in top if box.kind == b"moof"]
         for fragment in fragments:
             self.keep_needed(b"moof", fragment.body, fragment.end)
-        tracks = []
+        tracks: dict[Box, Track] = {}
         for box in self.keep_needed(b"moov", movies[0].body, movies[0].end):
             if box.kind == b"mvhd":
                 self.erase_times(box)
             if box.kind == b"trak":
-                track = self.track(box)
-                if track.kind in CODECS:
-                    tracks.append(track)
-                elif fragments:
+                tracks[box] = self.track(box)
+        result = found(list(tracks.values()))
+        for box, track in tracks.items():
+            if not track.is_played:
+                if fragments:
                     raise Refusal("other_tracks")
-                else:
-                    self.erase_samples(box, [b for b in top if b.kind == b"mdat"])
-                    self.free(box)
-        return found(tracks)
+                self.erase_samples(box, [b for b in top if b.kind == b"mdat"])
+                self.free(box)
+        return result
 
     def boxes(self, start: int, end: int) -> Iterator[Box]:
         while end - start >= 8:
@@ -136,8 +141,10 @@ class Movie:
         if kind not in CODECS:
             return Track(kind, set(), None)
         entries = self.entries(self.sample_table(media))
-        size = self.displayed(parts[b"tkhd"], entries) if kind == b"vide" else None
-        return Track(kind, {entry.kind for entry in entries}, size)
+        track = Track(kind, {entry.kind for entry in entries}, None)
+        if kind == b"vide" and track.is_played:
+            return track._replace(size=self.displayed(parts[b"tkhd"], entries))
+        return track
 
     def children(self, parent: bytes, box: Box) -> dict[bytes, Box]:
         return {found.kind: found for found in self.keep_needed(parent, box.body, box.end)}
@@ -212,11 +219,11 @@ class Movie:
 
 
 def found(tracks: list[Track]) -> Found:
-    for kind, codecs in CODECS.items():
-        ours = [track for track in tracks if track.kind == kind]
-        if ours and not any(track.codecs & codecs for track in ours):
-            raise Refusal("unknown_codec")
-    videos = [track for track in tracks if track.kind == b"vide"]
-    if not tracks:
+    played = [track for track in tracks if track.is_played]
+    kinds = {track.kind for track in played}
+    if any(track.kind in CODECS and track.kind not in kinds for track in tracks):
+        raise Refusal("unknown_codec")
+    if not played:
         raise Refusal("damaged_recording")
+    videos = [track for track in played if track.kind == b"vide"]
     return Found("mp4", videos[0].size) if videos else Found("m4a")

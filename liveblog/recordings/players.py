@@ -5,7 +5,8 @@
 
 This is a picture's syntax, so that texts, fields and the API need no other. The part behind `#` is
 optional. A video has its width and height, so nothing moves when it loads; without a poster the
-browser loads enough to show the first frame.
+browser loads enough to show the first frame. Attributes are written as browsers write them, so that
+a page sees that nothing changed and lets the player go on.
 """
 
 from html import escape, unescape
@@ -53,7 +54,7 @@ def player(recording: Recording, name: str) -> str:
     label = f' aria-label="{name}"' if name else ""
     address = escape(recording.address)
     if recording.kept.size is None:
-        return f'<audio controls preload="none" src="{address}"{label}></audio>'
+        return f'<audio controls="" preload="none" src="{address}"{label}></audio>'
     width, height = recording.kept.size
     poster = f' poster="{escape(recording.poster)}"' if recording.poster else ""
     preload = "none" if poster else "metadata"
@@ -64,6 +65,6 @@ def player(recording: Recording, name: str) -> str:
         else ""
     )
     return (
-        f'<video controls playsinline preload="{preload}" width="{width}" height="{height}"'
+        f'<video controls="" playsinline="" preload="{preload}" width="{width}" height="{height}"'
         f'{tall}{poster} src="{address}"{label}>{track}</video>'
     )

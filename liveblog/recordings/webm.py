@@ -99,7 +99,8 @@ class WebM:
         yield from self.elements(element.body, element.end)
 
     def content(self, element: Element) -> bytes:
-        assert element.end is not None, "children have a length"
+        if element.end is None:
+            raise Refusal("damaged_recording")
         return bytes(self.data[element.body : element.end])
 
     def doc_type(self, header: Element) -> bytes:
@@ -137,6 +138,8 @@ class WebM:
             if CODEC not in fields or self.content(fields[CODEC]) not in CODECS[kind]:
                 raise Refusal("unknown_codec")
             kinds.add(kind)
+            if kind == PICTURE and VIDEO not in fields:
+                raise Refusal("damaged_recording")
             if kind == PICTURE:
                 sizes.append(self.size({c.kind: c for c in self.children(fields[VIDEO])}))
         if not kinds:

@@ -3,9 +3,6 @@
 Somebody without a login creates a user there, somebody who is logged in joins as that user.
 """
 
-import logging
-
-import redis
 from django.contrib.auth import login
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
@@ -21,8 +18,6 @@ from liveblog.editing.roles import name_of, user_of
 from liveblog.models import Invitation
 from liveblog.teams.forms import SignUpForm
 from liveblog.teams.invitations import VoidInvitation, accept, find
-
-logger = logging.getLogger(__name__)
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 GONE, TOO_MANY_REQUESTS = 410, 429
@@ -80,11 +75,7 @@ def create(form: SignUpForm, token: str) -> User:
 
 def is_too_fast(found: Invitation) -> bool:
     """Whether the form was sent too often with this invitation; counts it."""
-    try:
-        return ATTEMPTS.count(str(found.pk)) > ATTEMPTS.most
-    except redis.RedisError:
-        logger.warning("A sign-up was not counted: Redis is unavailable")
-        return False
+    return ATTEMPTS.is_exceeded(str(found.pk))
 
 
 def page(

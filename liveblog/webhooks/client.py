@@ -16,7 +16,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -28,16 +28,22 @@ from liveblog.webhooks.addresses import is_allowed
 from liveblog.webhooks.messages import Request, Response
 
 TIMEOUT = 5.0  # s, for a whole request
+IDLE = 3.0  # s that a connection is kept without a request
 
 
 class WebhookClient:
     """A context manager. Its requests run in an event loop, in a thread of its own.
 
     `may_reach`: whether a request may be sent to an address; raises ValueError for what is none.
+    `keep_alive`: whether connections are used again, for many requests to few servers.
     """
 
-    def __init__(self, may_reach: Callable[[str], bool] = is_allowed) -> None:
+    def __init__(
+        self, may_reach: Callable[[str], bool] = is_allowed, keep_alive: bool = False
+    ) -> None:
         self.may_reach = may_reach
+        self.keep_alive = keep_alive
+        self.session: aiohttp.ClientSession | None = None
 
     def __enter__(self) -> Self:
         self.tls = ssl.create_default_context()  # reads the system's certificates: once is enough
@@ -53,14 +59,27 @@ class WebhookClient:
         trace: TracebackType | None,
     ) -> None:
         """Cancel the requests in progress."""
-        asyncio.run_coroutine_threadsafe(cancel_all(), self.loop).result()
+        asyncio.run_coroutine_threadsafe(self.end(), self.loop).result()
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join()
         self.loop.close()
 
     def post(self, request: Request) -> Future[Response]:
         """Send it. The future never holds an exception but CancelledError."""
-        return asyncio.run_coroutine_threadsafe(post(request, self.tls, self.may_reach), self.loop)
+        return asyncio.run_coroutine_threadsafe(self.answer(request), self.loop)
+
+    async def answer(self, request: Request) -> Response:
+        if not self.keep_alive:
+            async with new_session(self.tls, self.may_reach) as session:
+                return await post(request, session)
+        if self.session is None:
+            self.session = new_session(self.tls, self.may_reach, keep_alive=True)
+        return await post(request, self.session)
+
+    async def end(self) -> None:
+        await cancel_all()
+        if self.session is not None:
+            await self.session.close()
 
 
 async def cancel_all() -> None:
@@ -70,41 +89,45 @@ async def cancel_all() -> None:
     await asyncio.gather(*others, return_exceptions=True)
 
 
-async def post(
-    request: Request, tls: ssl.SSLContext, may_reach: Callable[[str], bool] = is_allowed
-) -> Response:
+async def post(request: Request, session: aiohttp.ClientSession) -> Response:
     """POST it within TIMEOUT. Does not raise: a failure is the response's `error`."""
     try:
         async with asyncio.timeout(TIMEOUT):
-            return await answer_to(request, tls, may_reach)
+            return await answer_to(request, session)
     except TimeoutError:
         return Response(None, f"no answer within {TIMEOUT:g} s")
     except Exception as error:
         return Response(None, printable(reason_of(error)))
 
 
-async def answer_to(
-    request: Request, tls: ssl.SSLContext, may_reach: Callable[[str], bool]
-) -> Response:
+async def answer_to(request: Request, session: aiohttp.ClientSession) -> Response:
+    async with session.post(
+        ascii_url(request.url),
+        data=request.body,
+        headers=request.headers,
+        allow_redirects=False,
+    ) as answer:
+        error = "" if 200 <= answer.status < 300 else f"HTTP {answer.status}"
+        return Response(answer.status, error, answer.headers.get("Retry-After", ""))
+
+
+def new_session(
+    tls: ssl.SSLContext, may_reach: Callable[[str], bool], keep_alive: bool = False
+) -> aiohttp.ClientSession:
+    """Called in the event loop. Its requests have no deadline of their own."""
+    # Less than servers wait: none closes a connection just when it is used again.
+    reuse: dict[str, Any] = {"keepalive_timeout": IDLE} if keep_alive else {"force_close": True}
     connector = aiohttp.TCPConnector(
         resolver=Resolver(),
         socket_factory=partial(open_socket, may_reach=may_reach),
         use_dns_cache=False,
-        force_close=True,
         ssl=tls,
+        **reuse,
     )
     unlimited = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
-    async with (
-        aiohttp.ClientSession(connector=connector, timeout=unlimited) as session,
-        session.post(
-            ascii_url(request.url),
-            data=request.body,
-            headers=request.headers,
-            allow_redirects=False,
-        ) as answer,
-    ):
-        error = "" if 200 <= answer.status < 300 else f"HTTP {answer.status}"
-        return Response(answer.status, error, answer.headers.get("Retry-After", ""))
+    return aiohttp.ClientSession(
+        connector=connector, timeout=unlimited, cookie_jar=aiohttp.DummyCookieJar()
+    )
 
 
 def open_socket(address: aiohttp.AddrInfoType, may_reach: Callable[[str], bool]) -> socket.socket:

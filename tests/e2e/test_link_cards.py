@@ -31,13 +31,15 @@ def nginx(stack):
 
 @pytest.fixture
 def update(stack, blog):
-    """The id of an update with a video. Nothing is fetched for it."""
+    """The id of an update with a video. Nothing is fetched for it, now or after a change."""
     return stack.shell(
         "from django.conf import settings\n"
-        "from liveblog.models import BlogUpdate, LiveBlog\n"
+        "from liveblog.models import BlogUpdate, LinkCardRequest, LiveBlog\n"
         "settings.LINK_CARDS = False\n"
         f"blog = LiveBlog.objects.get(slug={blog!r})\n"
-        f"print(BlogUpdate.objects.create(blog=blog, body='Watch:\\n\\n{VIDEO}\\n\\nMore').pk)"
+        f"row = BlogUpdate.objects.create(blog=blog, body='Watch:\\n\\n{VIDEO}\\n\\nMore')\n"
+        f"LinkCardRequest.objects.create(update=row, address={VIDEO!r}, due=None)\n"
+        "print(row.pk)"
     ).strip()
 
 
@@ -109,6 +111,23 @@ def test_an_open_page_receives_the_card_and_shows_no_edit(stack, blog, page):
     expect(page.locator(".link-card")).to_have_css("border-top-width", "1px")  # its style came
     expect(page.locator(".edited")).to_be_hidden()
     expect(connection(page)).to_have_text("Live")
+
+
+def test_a_player_stays_when_something_else_of_the_update_changes(
+    stack, blog, update, page, third_parties
+):
+    open_live(page, stack, blog)
+    page.locator(".link-card.is-explained a").click()
+    expect(page.frame_locator(".link-card iframe").locator("p")).to_be_visible()
+    for change in ("key_event=True", "correction='It was Tuesday.'"):
+        stack.shell(
+            "from liveblog.models import BlogUpdate\n"
+            f"BlogUpdate.objects.filter(pk={update}).update({change})"
+        )
+    expect(page.locator(".correction")).to_contain_text("Tuesday")
+    expect(page.locator(".mark-key")).to_be_visible()
+    expect(page.locator(".link-card iframe")).to_have_count(1)
+    assert third_parties == [FRAME]
 
 
 @pytest.mark.parametrize("context_options", [{"java_script_enabled": False}])

@@ -206,6 +206,12 @@ def test_a_browser_reads_and_gets_a_post_and_its_console_stays_silent(stack, ngi
     for path in ("/", "/accounts/login/", "/admin/login/", "/chat/moon/"):
         page.goto(f"http://{nginx.address}{path}")
         page.wait_for_load_state()
+    # The policy lets alerts have their dialog, their service worker and the web app.
+    page.goto(f"http://{nginx.address}/liveblog/{blog}/")
+    page.locator("p a[data-alerts]").click()
+    expect(page.get_by_role("button", name="Turn on alerts")).to_be_visible()
+    page.evaluate("navigator.serviceWorker.register('/alerts/sw.js', { scope: '/alerts/' })")
+    assert page.evaluate("fetch(document.querySelector('[rel=manifest]').href).then((it) => it.ok)")
 
 
 def test_an_ordinary_request_for_a_socket_is_answered(nginx, blog):
@@ -308,8 +314,10 @@ def test_what_is_not_public_is_not_kept(nginx):
 
 def test_it_works_in_a_folder_that_its_workers_cannot_reach(stack, blog):
     with Nginx(stack, open_folder=False) as nginx:
-        status, _, body = nginx.get(f"/liveblog/{blog}/")
+        status, headers, body = nginx.get(f"/liveblog/{blog}/")
         assert status == 200
+        status, headers, _ = nginx.get(f"/liveblog/{blog}/", If_None_Match=headers["ETag"])
+        assert status == 304 and "Content-Security-Policy" not in headers  # the browser has it
         script = re.search(rb'src="(/static/[^"]+)"', body)[1].decode()
         assert nginx.get(script)[0] == 200
         status, headers, body = nginx.get(keep_picture(stack))
@@ -323,13 +331,24 @@ def test_it_works_in_a_folder_that_its_workers_cannot_reach(stack, blog):
 def test_every_answer_carries_the_security_headers(nginx, blog):
     for path in (f"/liveblog/{blog}/", "/static/liveblog/shared/liveblog.css", "/nothing-here"):
         headers = nginx.get(path)[1]
-        policy = headers["Content-Security-Policy"]
+        *_, policy = headers.get_all("Content-Security-Policy")  # Django's says who may be framed
         assert "script-src 'self'" in policy and "unsafe" not in policy
         assert f"ws://{nginx.address}" in policy
         assert headers.get_all("X-Content-Type-Options") == ["nosniff"]
         assert headers.get_all("Referrer-Policy") == ["same-origin"]
         assert headers["Strict-Transport-Security"] is None
         assert "nginx/" not in (headers["Server"] or "")
+
+
+def test_the_frames_of_cards_are_admitted_on_pages_with_posts_and_stay_so(nginx, blog):
+    page = f"/liveblog/{blog}/"
+    of_cards = "frame-src 'self' https://www.youtube-nocookie.com https://player.vimeo.com"
+    djangos, ours = nginx.get(page)[1].get_all("Content-Security-Policy")
+    assert of_cards in ours and of_cards in djangos and djangos.partition("frame-src")[2] in ours
+    assert "frame-src 'self';" in nginx.get("/")[1]["Content-Security-Policy"]
+    # A 304 must not replace the policy that the browser has.
+    status, headers, _ = nginx.get(page, If_None_Match=nginx.get(page)[1]["ETag"])
+    assert status == 304 and of_cards in headers.get_all("Content-Security-Policy")[-1]
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from tests.liveblog.recordings import CAPTIONS, PLACE, box, told_on_mp4, told_on
 
 VIDEO = r"/media/recordings/[0-9a-f]{32}-320x180\.mp4"
 POSTER = r"/media/images/[0-9a-f]{32}-320x180\.webp"
+IMAGE = r"/media/images/[0-9a-f]{32}-64x48\.webp"
 AUDIO = r"/media/recordings/[0-9a-f]{32}\.wav"
 MIB = 1 << 20
 # A video of a second and a half, as the browser's own camera would record it.
@@ -128,6 +129,16 @@ def test_a_video_and_a_sound_are_published_and_played(stack, blog, desk, browser
         ready, duration, at, error = played(audio, 2)
         assert ready >= 2 and duration == pytest.approx(3, abs=0.1) and error is None
         assert audio.bounding_box() == box_before and reader.evaluate("shifted") == 0
+        # An edit of the text around it does not interrupt it.
+        video.evaluate("(video) => { window.kept = video; video.currentTime = 0.5; video.play(); }")
+        stack.shell(
+            "from liveblog.models import BlogUpdate;"
+            f"row = BlogUpdate.objects.get(blog__slug={blog!r});"
+            "row.body += '\\n\\nMore'; row.save()"
+        )
+        expect(updates(reader)).to_contain_text("More")
+        assert reader.evaluate("kept.isConnected && kept.currentTime >= 0.5 && !kept.error")
+        expect(video).to_have_js_property("ended", True)
         video.evaluate("(video) => (video.textTracks[0].mode = 'showing')")
         reader.wait_for_function("document.querySelector('video').textTracks[0].cues?.length")
         assert Axe().run(reader).response["violations"] == []
@@ -173,6 +184,16 @@ def test_an_upload_goes_on_where_the_connection_was_lost(desk, errors):
     source = re.search(AUDIO, text_field(desk).input_value())[0]
     assert desk.evaluate(JUMP, source) == [pytest.approx(3.5 * MIB / 8000, abs=1), None]
     errors.clear()  # the browser reports the lost request
+
+
+def test_a_picture_does_not_wait_for_a_film(desk):
+    held = []
+    desk.route("**/recordings/*/?offset=*", lambda route: held.append(route))
+    choose(desk, "speech.wav", told_on_wav(), "audio/wav")
+    choose(desk, "red.png", encoded(picture()))
+    expect(text_field(desk)).to_have_value(re.compile(rf"#uploading-1\)\n\n!\[.*{IMAGE}\)$"))
+    held[0].continue_()
+    expect(text_field(desk)).to_have_value(re.compile(rf"{AUDIO}\)\n\n!\[.*{IMAGE}\)$"))
 
 
 def test_what_cannot_be_played_is_refused_with_one_sentence(stack, desk, errors, tmp_path):

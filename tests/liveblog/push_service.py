@@ -108,6 +108,7 @@ class PushService(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"  # connections are used again
     server: PushService
 
     def do_POST(self) -> None:
@@ -119,6 +120,7 @@ class Handler(BaseHTTPRequestHandler):
                 server.got.append(Received(self.path, self.headers, body))
         if is_held:
             server.released.wait(20)
+            self.close_connection = True
             return
         status, headers = server.answers.pop(0) if server.answers else (201, {})
         if self.path in server.gone:

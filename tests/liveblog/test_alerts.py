@@ -2,14 +2,16 @@
 
 import base64
 import json
+import re
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
@@ -351,6 +353,33 @@ def test_what_a_process_that_died_had_claimed_is_sent_by_another(blog, service):
     assert sorted(service.paths()) == ["/1", "/2", "/3"]
 
 
+def test_a_locked_database_loses_no_result(blog, service, monkeypatch):
+    """What was claimed before it is sent and stored, and nothing twice."""
+    monkeypatch.setattr(delivery, "CLAIMED", 4)
+    monkeypatch.setattr(delivery, "MAX_REQUESTS", 4)
+    monkeypatch.setattr(delivery, "STORE_RETRY", 0.0)
+    subscribe(blog, service.origin, 8)
+    key_event(blog)
+    outages = {"claim": [False, False, True], "store": [True]}
+
+    def failing_at_times(name: str) -> Callable[..., object]:
+        works = getattr(queue, name)
+
+        def call(*args: object, **options: object) -> object:
+            if outages[name] and outages[name].pop(0):
+                raise OperationalError("database is locked")
+            return works(*args, **options)
+
+        return call
+
+    for name in outages:
+        monkeypatch.setattr(queue, name, failing_at_times(name))
+    while send_due():
+        pass
+    assert sorted(service.paths()) == [f"/{n}" for n in range(1, 9)]
+    assert blog.alerts.get().sent == 8 and not any(outages.values())
+
+
 def test_an_alert_that_was_queued_in_part_goes_on_where_it_was(blog, service, monkeypatch):
     monkeypatch.setattr(queue, "BATCH", 4)
     subscribe(blog, service.origin, 10)
@@ -568,6 +597,16 @@ def test_the_page_needs_a_script_and_says_so(blog, client):
     page = client.get("/alerts/?blog=demo").content.decode()
     assert "<noscript>" in page and "Alerts need JavaScript" in page and "To the Moon" in page
     assert client.get("/alerts/?blog=nowhere").status_code == 404
+
+
+def test_a_live_blog_can_be_a_web_app(blog, client):
+    """Which opens on the live blog: iPhones and iPads have push in web apps only."""
+    page = client.get("/alerts/?blog=demo").content.decode()
+    [address] = re.findall('rel="manifest" href="([^"]+)"', page)
+    app = client.get(address).json()
+    assert (app["name"], app["start_url"]) == ("To the Moon", "/liveblog/demo/")
+    assert app["display"] == "standalone"
+    assert client.get("/alerts/app.webmanifest").json()["name"] == "Live blogs"
 
 
 def test_the_service_worker_is_revalidated_and_has_no_fetch_handler(client):

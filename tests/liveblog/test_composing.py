@@ -1,9 +1,11 @@
 """What the composer asks while somebody writes: pictures, the preview. No blog is changed."""
 
 import pytest
+import redis
 from django.contrib.auth.models import User
 from django.test import Client
 
+from conversations import rate_limits
 from liveblog.fields import LONGEST_BODY
 from liveblog.models import LiveBlog
 from tests.liveblog.pictures import PLACE, encoded, picture, told_on, upload
@@ -78,6 +80,16 @@ def test_the_preview_is_what_readers_will_get(editor, blog):
     assert blog.updates.count() == 0
     ask(editor, "/liveblog/demo/edit/", {"headline": "Head", "body": body})
     assert found["content"] in Client().get("/liveblog/demo/").content.decode()
+
+
+def test_the_preview_works_while_redis_is_away(editor, monkeypatch, caplog):
+    def away():
+        raise redis.ConnectionError("gone")
+
+    monkeypatch.setattr(rate_limits, "redis", away)
+    status, frame = ask(editor, PREVIEW, {"body": "**Now**"})
+    assert (status, "<strong>Now</strong>" in frame["content"]) == (200, True)
+    assert "Not counted for the limit previews: Redis is unavailable" in caplog.text
 
 
 def test_a_preview_of_nothing_is_empty(editor):

@@ -24,7 +24,8 @@ pytestmark = pytest.mark.django_db
 VIDEO = "https://www.youtube.com/watch?v=dQw4w9WgXcQ"
 FRAMES = {
     VIDEO: "https://www.youtube-nocookie.com/embed/dQw4w9WgXcQ?autoplay=1&rel=0",
-    "https://youtu.be/dQw4w9WgXcQ?t=3": FRAME_SOURCES[0] + "/embed/dQw4w9WgXcQ?autoplay=1&rel=0",
+    "https://youtu.be/dQw4w9WgXcQ?si=x&t=90s": FRAME_SOURCES[0]
+    + "/embed/dQw4w9WgXcQ?autoplay=1&rel=0&start=90",
     "https://m.youtube.com/shorts/dQw4w9WgXcQ": FRAME_SOURCES[0]
     + "/embed/dQw4w9WgXcQ?autoplay=1&rel=0",
     "https://vimeo.com/76979871": "https://player.vimeo.com/video/76979871?dnt=1&autoplay=1",
@@ -276,6 +277,25 @@ def test_after_a_few_attempts_the_link_stays_a_link(blog, settings):
     update.pinned = True
     update.save()  # does not ask again
     assert LinkCardRequest.objects.get().due is None
+
+
+def test_where_the_disk_is_full_the_card_comes_later(blog, site, monkeypatch):
+    site.answers["/picture.png"] = Answer(encoded(picture((31, 31))), "image/png")
+    update = written(blog, site.has("/"))
+
+    def refuse(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fetching, "store", refuse)
+        assert "link-card" not in fetched(update).content
+    LinkCardRequest.objects.update(due=timezone.now())
+    assert "/media/images/" in fetched(update).content
+
+
+def test_an_update_cannot_make_a_card_of_its_own(blog):
+    html = '<div class="link-card" data-frame="https://evil.example/"><p>Click</p></div>'
+    assert written(blog, html).content == "<p>Click</p>"
 
 
 def test_a_claimed_request_is_fetched_once(blog, site):

@@ -2,11 +2,15 @@
 
 import os
 import re
+import struct
 import time
+from contextlib import suppress
 from html import unescape
 
 import pytest
 from django.test import Client
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from liveblog.api.errors import Refusal
 from liveblog.models import BlogUpdate, LiveBlog
@@ -90,10 +94,26 @@ def test_a_file_loses_its_place_and_keeps_length_and_content(file, content, exte
 
 def test_a_track_of_positions_loses_its_samples_and_the_film_keeps_its_own(file):
     content = told_on_mp4(others=(b"meta", b"text"))
-    _, kept = cleaned(file, content)
+    kept = cleaned(file, content)[1]
     start = content.index(b"mdat") + 4
     assert kept[start : start + 2 * len(SAMPLE)] == SAMPLE + SAMPLE[::-1]
     assert kept.count(b"trak") == 2 and kept.count(b"mdia") == 2
+
+
+def test_a_cover_that_is_a_photograph_goes_and_the_film_stays(file):
+    content = told_on_mp4(others=())
+    start = content.index(b"mdat") + 4
+    cover = track(b"vide", b"jpeg", start + 2 * len(SAMPLE), len(PLACE), (160, 90))
+    movie = content.index(b"moov") - 4
+    (length,) = struct.unpack_from(">I", content, movie)
+    content = (
+        content[:movie]
+        + struct.pack(">I", length + len(cover))
+        + content[movie + 4 : movie + length]
+        + cover
+    )
+    found, kept = cleaned(file, content)
+    assert found == ("mp4", (640, 360)) and PLACE not in kept and kept.count(b"trak") == 2
 
 
 def test_captions_are_kept_as_they_are(file):
@@ -110,6 +130,8 @@ def test_captions_are_kept_as_they_are(file):
         (told_on_mp4(video=b"hvc1"), "unknown_codec"),
         (told_on_webm(video=b"V_MPEG4/ISO/AVC"), "unknown_codec"),
         (ogg_page(b"\x80theora", 2, 0), "unknown_codec"),
+        (told_on_webm().replace(b"\xe0", b"\xa0", 1), "damaged_recording"),
+        (element(0x1A45DFA3, b"\x42\x82\xff" + b"webm"), "damaged_recording"),
         (told_on_mp4()[:-1], "damaged_recording"),
         (told_on_mp4()[:200], "damaged_recording"),
         (told_on_webm(unknown=False)[:-1], "damaged_recording"),
@@ -119,7 +141,7 @@ def test_captions_are_kept_as_they_are(file):
         (told_on_wav()[:30], "damaged_recording"),
         (b"\x1a\x45\xdf\xa3" + b"\x80" * 40, "not_a_recording"),
         (box(b"ftyp") + box(b"moov"), "damaged_recording"),
-        (box(b"ftyp") + box(b"moof") + box(b"moov", track(b"meta", b"mebx", 8, 1)), "other_tracks"),
+        (told_on_mp4() + box(b"moof"), "other_tracks"),
         (box(b"ftyp") + box(b"moov", track(b"meta", b"mebx", 8, 1)), "damaged_recording"),
         (box(b"ftyp") + b"\0\0\0\x08free" * 600_000, "damaged_recording"),
         (b"WEBVTT is not here", "not_captions"),
@@ -131,6 +153,27 @@ def test_what_cannot_be_used_is_refused(file, content, code):
     with pytest.raises(Refusal) as refused:
         cleaned(file, content)
     assert refused.value.code == code
+
+
+WRONG = (b"\0", b"\xff", b"\x01", b"\x80", b"\0\0\0\0", b"\0\0\0\x08", b"\xff" * 4)
+SAMPLES = [told_on_mp4(), told_on_webm(), told_on_mp3(), told_on_ogg(), told_on_wav(), CAPTIONS]
+
+
+@given(st.sampled_from(SAMPLES), st.data())
+@settings(max_examples=300, deadline=None, derandomize=True)
+def test_a_damaged_file_is_used_or_refused_and_nothing_else(tmp_path_factory, content, data):
+    """Every length and number in it may be wrong."""
+    changed = bytearray(content)
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(changed) - 1))
+        new = data.draw(st.sampled_from(WRONG))
+        changed[at : at + len(new)] = new
+    end = len(changed) - data.draw(st.just(0) | st.integers(0, len(changed) - 1))
+    path = tmp_path_factory.getbasetemp() / "damaged"
+    path.write_bytes(changed[:end])
+    with suppress(Refusal):
+        formats.clean(path)
+    assert path.stat().st_size == end
 
 
 # Uploads in parts
@@ -279,7 +322,7 @@ def test_who_may_not_write_uploads_nothing(blog, media):
 def test_a_video_is_a_figure_that_reserves_its_space():
     html = render(f'![The "boat"]({VIDEO}#poster={POSTER}&captions={TRACK} "At <noon> | Jo")')
     assert html == (
-        '<figure><video controls playsinline preload="none" width="640" height="360"'
+        '<figure><video controls="" playsinline="" preload="none" width="640" height="360"'
         f' poster="{POSTER}" src="{VIDEO}" aria-label="The &quot;boat&quot;">'
         f'<track kind="captions" label="CC" src="{TRACK}"></video>'
         "<figcaption>At &lt;noon&gt; <small>Jo</small></figcaption></figure>"
@@ -291,7 +334,7 @@ def test_a_video_is_a_figure_that_reserves_its_space():
 def test_sound_has_its_title_above():
     assert render(f"![The speech]({AUDIO})") == (
         "<figure><figcaption>The speech</figcaption>"
-        f'<audio controls preload="none" src="{AUDIO}" aria-label="The speech"></audio></figure>'
+        f'<audio controls="" preload="none" src="{AUDIO}" aria-label="The speech"></audio></figure>'
     )
 
 

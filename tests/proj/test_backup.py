@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import shlex
 import tarfile
 from pathlib import Path
 
@@ -9,8 +10,9 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from proj.backup.archive import ArchiveWriter, BadArchive, Manifest, unpack
-from proj.backup.making import NAME, make, prune, work_folder
-from proj.backup.restoring import NotRestored, require_fitting
+from proj.backup.making import NAME, make, prune, site_settings, work_folder
+from proj.backup.restoring import NotRestored, require_fitting, restore_settings
+from proj.environment import Environment
 
 PICTURE = b"RIFF of a picture"
 
@@ -48,6 +50,23 @@ def test_a_truncated_archive_is_refused(archive: Path, folder: Path, part: float
     archive.write_bytes(content[:end])
     with pytest.raises(BadArchive):
         unpack(archive, folder)
+
+
+def test_the_keys_of_the_site_are_in_a_backup_and_come_back(tmp_path: Path, settings) -> None:
+    """Without its VAPID key a restored site could not alert the readers that it has."""
+    text = site_settings({})
+    saved = {"SECRET_KEY": settings.SECRET_KEY, "VAPID_PRIVATE_KEY": settings.VAPID_PRIVATE_KEY}
+    for name, value in saved.items():
+        assert f"{name}={shlex.quote(value)}\n" in text
+    settings.DATA_DIR, settings.ENVIRONMENT = tmp_path, Environment({})
+    settings.SECRET_KEY, settings.VAPID_PRIVATE_KEY = "new" * 20, "new"
+    restore_settings(text)
+    for name, value in saved.items():
+        path = tmp_path / name.lower()
+        assert (path.read_text(), path.stat().st_mode & 0o777) == (value, 0o600)
+        assert getattr(settings, name) == value
+    restore_settings("SECRET_KEY=of-an-older-release\n")
+    assert settings.VAPID_PRIVATE_KEY == saved["VAPID_PRIVATE_KEY"]
 
 
 def test_a_changed_byte_is_noticed(archive: Path, folder: Path) -> None:

@@ -61,6 +61,11 @@ def test_a_relative_data_dir_belongs_to_the_project():
         ("FOOTER_LINKS", "Run=javascript:alert(1)"),
         ("SITE_NAME", "x" * 81),
         ("SECRET_KEY", "short"),
+        ("VAPID_PRIVATE_KEY", "short"),
+        ("VAPID_PRIVATE_KEY", "A" * 43),  # 0
+        ("VAPID_PRIVATE_KEY", "_" * 43),  # more than the order of the curve
+        ("ALERTS_CONTACT", "desk@news.example"),
+        ("ALERTS_CONTACT", "http://news.example"),
         ("WORKERS", "0"),
         ("CONSUMER_TIMEOUT", "0.5"),
         ("INTERFACES", "-1"),

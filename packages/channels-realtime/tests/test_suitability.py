@@ -103,6 +103,17 @@ def test_a_replica_may_serve_after_a_failover(server):
     assert fault == ("is a read-only replica; name its master, or the Sentinels.", True)
 
 
+def test_a_redis_that_is_full_may_serve_later(server):
+    client = server.client()
+    client.config_set("maxmemory", 1)
+    try:
+        fault = examine(client).fault
+    finally:
+        client.config_set("maxmemory", 0)
+    assert fault is not None and fault.passes
+    assert fault.sentence.startswith("refuses EVAL, which the layer needs: command not allowed")
+
+
 @pytest.mark.parametrize(
     ("policy", "limit", "expected"),
     [("allkeys-lru", "64mb", True), ("volatile-lru", "64mb", True)]

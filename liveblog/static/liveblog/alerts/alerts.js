@@ -6,7 +6,9 @@ const can =
   "serviceWorker" in navigator &&
   "PushManager" in window &&
   "Notification" in window;
-const isApple = /iPhone|iPad/.test(navigator.userAgent) || navigator.maxTouchPoints > 1;
+// An iPad calls itself a Macintosh.
+const { userAgent, maxTouchPoints } = navigator;
+const isApple = /iPhone|iPad/.test(userAgent) || (/Macintosh/.test(userAgent) && maxTouchPoints > 1);
 
 // The panel of liveblog/alerts/_panel.html. Shows what is on, and connects its buttons.
 export async function manage(panel) {

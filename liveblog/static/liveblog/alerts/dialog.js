@@ -23,9 +23,10 @@ async function load(address) {
   if (!answer.ok) throw new Error(`${answer.status}`);
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const sheets = page.querySelectorAll("link[rel=stylesheet]:not([media])");
+  const app = page.querySelector("link[rel=manifest]"); // for the Home Screen of an iPhone
   const missing = [...sheets].filter((sheet) => !has(sheet));
   const loaded = missing.map((sheet) => new Promise((done) => (sheet.onload = done)));
-  document.head.append(...missing);
+  document.head.append(app, ...missing);
   await Promise.all(loaded);
   const made = document.createElement("dialog");
   made.className = "alerts-dialog";

@@ -1,5 +1,5 @@
 // Images, videos and audio files in the composer: pasted, dropped or chosen, uploaded one after the
-// other, and inserted where they were added, without disturbing the typing.
+// other of its kind, and inserted where they were added, without disturbing the typing.
 //
 // An upload that cannot reach the server keeps its file and its position, and is retried by hand or
 // when the network is back. A refused upload leaves the text unchanged.
@@ -34,7 +34,8 @@ function pictures() {
   const [list, template, chooser] = [find("uploads"), find("upload"), find("file")];
   const sending = form.querySelector("[data-sending]");
   const uploads = new Set(); // unfinished ones
-  let [number, running, composing, touched] = [0, false, false, false];
+  const busy = new Set(); // lanes in which a file is being sent
+  let [number, composing, touched] = [0, false, false];
 
   // If the page was left during an upload, its file is lost.
   if (withoutPlaceholders(field.value) !== field.value) change(withoutPlaceholders(field.value));
@@ -71,6 +72,7 @@ function pictures() {
       drop.addEventListener("click", () => remove(upload));
       // A file without a type may still be an image.
       upload.kind = file.type ? KIND.exec(file.type)?.[1] : "image";
+      upload.lane = upload.kind === "image" ? "pictures" : "recordings";
       if (upload.kind) begin(upload);
       else refuse(upload, dataset.sayKind);
     }
@@ -88,14 +90,16 @@ function pictures() {
     show(upload, "waiting", dataset.sayWaiting);
   }
 
-  /** Send the next waiting upload. */
+  /** Send the next waiting upload. Pictures do not wait for a film: it has a lane of its own. */
   async function next() {
-    const upload = [...uploads].find(({ line }) => line.dataset.state === "waiting");
-    if (!upload || running) return;
-    running = true;
+    const isNext = ({ line, lane }) => line.dataset.state === "waiting" && !busy.has(lane);
+    const upload = [...uploads].find(isNext);
+    if (!upload) return;
+    busy.add(upload.lane);
     show(upload, "sending", dataset.saySending);
-    await (upload.kind === "image" ? nextPicture(upload) : nextRecording(upload));
-    running = false;
+    next();
+    await (upload.lane === "pictures" ? nextPicture(upload) : nextRecording(upload));
+    busy.delete(upload.lane);
     next();
   }
 

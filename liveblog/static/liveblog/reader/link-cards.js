@@ -10,6 +10,9 @@ let explained = 0;
 
 function explain() {
   for (const card of document.querySelectorAll(".link-card[data-frame]:not(.is-explained)")) {
+    // page.js compares it with the next content, so that a player stays if the text is the same.
+    const content = card.closest("[data-part=content]");
+    if (content) content.sent ??= content.innerHTML;
     card.classList.add("is-explained");
     const sentence = document.createElement("p");
     sentence.className = "link-card-says";

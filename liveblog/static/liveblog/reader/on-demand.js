@@ -60,9 +60,10 @@ function onHash() {
 addEventListener("hashchange", onHash);
 onHash();
 
-// Updates that scroll sideways
+// Updates that scroll sideways, and players
 
 function onDrawn() {
+  if (document.querySelector(".prose :is(video, audio)")) import("./players.js");
   if (document.querySelector(".prose :is(pre, table)")) import("../shared/wide.js");
 }
 

@@ -58,7 +58,8 @@ function fill(article, row) {
   part(article, "edited-time").dateTime = row.edited ?? "";
   part(article, "created").dateTime = row.created;
   const content = part(article, "content");
-  if (content.innerHTML !== row.content) content.innerHTML = row.content;
+  const sent = content.sent ?? content.innerHTML;
+  if (sent !== row.content) content.innerHTML = content.sent = row.content;
   // On the editor's page only.
   const edit = part(article, "edit");
   if (edit) edit.href = `?update=${row.id}`;

@@ -33,7 +33,7 @@ async function stop(leave) {
 }
 
 async function renew({ oldSubscription, newSubscription }) {
-  if (!oldSubscription) return; // the page subscribes again when it is opened
+  if (!oldSubscription) return; // then the page says that alerts are off
   const { endpoint, options } = oldSubscription;
   const fresh = newSubscription ?? (await self.registration.pushManager.subscribe(options));
   await fetch("/alerts/renew/", {

@@ -76,6 +76,7 @@
   for (var key in style) frame.style[key] = style[key];
   frame.title = link.textContent;
   frame.loading = "lazy";
+  frame.allow = "fullscreen"; // of videos
   frame.src = address();
 
   function send(type) {

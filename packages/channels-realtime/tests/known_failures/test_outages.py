@@ -470,6 +470,33 @@ class LossyProxy:
         self.server.close()
 
 
+def test_row_31_a_name_that_moves_to_a_promoted_replica_is_followed():
+    """As with a service's switchover: the old master keeps its connections, and is a replica."""
+    with (
+        Stack(redis_options=["--repl-diskless-sync-delay", "0"]) as stack,
+        RedisServer("--replicaof", f"127.0.0.1 {stack.redis_server.port}") as replica,
+        closing(LossyProxy(stack.redis_server.port)) as proxy,
+    ):
+        url = f"redis://127.0.0.1:{proxy.port}/0"
+        stack.environ["SMALL_REDIS"] = url
+        front, layer = whole(stack), RedisChannelLayer(hosts=[url])
+        with front.websocket("/group/all/") as reader:
+            assert reader.ask("before") == "before"
+            layer.send_group("all", {"text": "first"})
+            assert reader.recv() == "first"
+            promoted = replica.client()
+            link = "master_link_status"
+            wait_until(lambda: promoted.info("replication").get(link) == "up", "the replication")
+            proxy.target = replica.port
+            promoted.replicaof("NO", "ONE")
+            stack.redis.replicaof("127.0.0.1", replica.port)
+            # A process that only sends, as the pulse does, waits for no message.
+            layer.send_group("all", {"text": "second"})
+            assert reader.recv() == "second"
+            wait_until(lambda: answers(front), "a page", FAILOVER)
+            assert reader.ask("after") == "after"
+
+
 def test_row_45_a_write_whose_reply_is_lost_is_done_once(ours):
     with closing(LossyProxy(ours.redis_server.port)) as proxy:
         layer = RedisChannelLayer(hosts=[f"redis://127.0.0.1:{proxy.port}/0"])

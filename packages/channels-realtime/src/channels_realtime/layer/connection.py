@@ -166,8 +166,10 @@ class Connection:
                 return self.exchange(commands())
             except ShardAway:
                 raise
-            except redis.exceptions.NoScriptError:
-                self.close()  # SCRIPT FLUSH; opening loads the scripts again
+            except (redis.exceptions.NoScriptError, redis.ReadOnlyError):
+                # SCRIPT FLUSH: opening loads the scripts again. Or the master has become a replica:
+                # the name, or Sentinel, leads to the one that was promoted.
+                self.close()
                 if last:
                     raise
             except FAILURES as error:

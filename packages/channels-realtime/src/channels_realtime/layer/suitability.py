@@ -30,6 +30,8 @@ WITHIN = 1.0  # s that a start waits for the findings; in an outage it goes on w
 # Error replies of a cluster, and of some proxies in front of one
 # (https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/).
 OF_A_CLUSTER = (redis.exceptions.ClusterError, redis.exceptions.ClusterCrossSlotError)
+# redis-py takes the code away from the text of these; is_passing() knows the others.
+PASSING = (redis.ReadOnlyError, redis.OutOfMemoryError, redis.exceptions.MasterDownError)
 INSTEAD = "Use a Redis without cluster mode, one behind Sentinel, or several as shards"
 
 
@@ -126,7 +128,12 @@ def fault_of_replies(replies: Iterable[tuple[str, object]]) -> Fault | None:
 def refused(error: Exception) -> Fault:
     text = str(error).rstrip(".")
     hint = f" {needs_version()}" if "HELLO" in text else ""
-    return Fault(f"refuses the connection: {text}.{hint}", is_passing(error))
+    return Fault(f"refuses the connection: {text}.{hint}", passes(error))
+
+
+def passes(error: Exception) -> bool:
+    """Whether the reason passes, such as a full memory."""
+    return isinstance(error, PASSING) or is_passing(error)
 
 
 def needs_version() -> str:
@@ -135,9 +142,9 @@ def needs_version() -> str:
 
 def of_error(command: str, error: Exception) -> Fault:
     text = str(error).rstrip(".")
-    if isinstance(error, OF_A_CLUSTER) or "CROSSSLOT" in text:
+    if (isinstance(error, OF_A_CLUSTER) or "CROSSSLOT" in text) and not passes(error):
         return in_cluster()
-    return Fault(f"refuses {command}, which the layer needs: {text}.", is_passing(error))
+    return Fault(f"refuses {command}, which the layer needs: {text}.", passes(error))
 
 
 def fault_of_waiting(client: redis.Redis, key: str) -> Fault | None:
