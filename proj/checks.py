@@ -95,3 +95,15 @@ def traces_can_be_sent(**options: object) -> Iterator[CheckMessage]:
             hint="Run deploy/install.sh with this variable set, or make a release.",
             id="liveblog.W007",
         )
+
+
+@register(Tags.security, deploy=True)
+def several_hosts_share_the_key_of_alerts(**options: object) -> Iterator[CheckMessage]:
+    environment = settings.ENVIRONMENT
+    if remote_redis_urls() and environment.ALERTS and not environment.VAPID_PRIVATE_KEY:
+        yield Warning(
+            "Redis is on another host and VAPID_PRIVATE_KEY is not set: each host would sign"
+            " readers' alerts with a key of its own, and push services would refuse them.",
+            hint="Set it to the content of DATA_DIR/vapid_private_key of the first host.",
+            id="liveblog.W008",
+        )

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypedDict
 ROOT = Path(__file__).resolve().parent.parent.parent
 LIST = Path(__file__).with_name("advisories.json")
 # Each by itself: there are two versions of asgiref.
-PINS = ("", "-asgiref", "-redis", "-build", "-dev")
+PINS = ("", "-asgiref", "-redis", "-build", "-tracing", "-dev")
 EXIT_VULNERABLE = 1
 
 

@@ -176,7 +176,7 @@ def test_nginx_accepts_the_file_that_its_command_writes(tmp_path):
     assert done.returncode == 0, done.stderr
     written = (tmp_path / "var" / "nginx.conf").read_text()
     [trusted] = re.findall("^http {.*", written, re.M)
-    assert "server 127.0.0.1:8001;" in written and trusted.count("set_real_ip_from") == 3
+    assert "server 127.0.0.1:8001;" in written and trusted.count("set_real_ip_from") == 4
     assert "$scheme" not in written and "var/nginx/access.log" not in written
 
 

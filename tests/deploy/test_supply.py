@@ -21,6 +21,19 @@ def test_every_pin_has_hashes(path: Path) -> None:
         assert re.match(r"[\w.-]+==\S+( ; .*)? \\(\n    --hash=sha256:[0-9a-f]{64}( \\)?)+\Z", pin)
 
 
+def test_every_list_is_audited() -> None:
+    names = {f"requirements{name}.txt" for name in audit.PINS}
+    assert names == {path.name for path in ROOT.glob("requirements*.txt")}
+
+
+def test_a_package_of_several_lists_has_one_version() -> None:
+    versions: dict[str, set[str]] = {}
+    for path in ROOT.glob("requirements*.txt"):
+        for name, version in re.findall(r"^([\w.-]+)==(\S+)", path.read_text(), re.M):
+            versions.setdefault(name.lower(), set()).add(version)
+    assert {name for name, found in versions.items() if len(found) > 1} <= {"asgiref"}
+
+
 def test_the_builder_is_the_one_that_the_package_requires() -> None:
     project = (ROOT / "packages/channels-realtime/pyproject.toml").read_text()
     [required] = re.findall(r'^requires = \["(.*)"\]', project, re.M)

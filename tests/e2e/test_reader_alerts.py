@@ -92,6 +92,11 @@ def deliver(page, stack, content):
     )
 
 
+RENEW = """(moved) => renew({
+  oldSubscription: { endpoint: new URL("own", moved.endpoint).href },
+  newSubscription: { toJSON: () => moved },
+})"""
+
 NOTIFICATIONS = """async () => {
   const registration = await navigator.serviceWorker.getRegistration("/alerts/");
   const found = await registration.getNotifications();
@@ -109,14 +114,17 @@ def test_a_reader_is_alerted_and_stops_the_alerts(stack, blog, ready, service, o
     dialog.get_by_role("button", name="Turn on alerts").click()
     expect(dialog.locator("[data-alerts-state]")).to_have_text("Alerts are on.")
     assert subscriptions(stack, blog) == 1
+    [worker] = page.context.service_workers
+    # The push service gives the browser another address, as the event pushsubscriptionchange says.
+    worker.evaluate(RENEW, {"endpoint": f"{service.origin}/moved", "keys": own.keys})
     key_event(stack, blog)
     wait_until(lambda: service.got, "the alert")
+    assert service.paths() == ["/moved"]
     content = own.decrypt(service.got[0].body)
     for _ in range(2):  # what arrives twice is shown once
         deliver(page, stack, content)
     shown = [["The Eagle has landed", "To the Moon", content["tag"], "Stop these alerts"]]
     wait_until(lambda: page.evaluate(NOTIFICATIONS) == shown, "the notification")
-    [worker] = page.context.service_workers
     # Nobody can press the button of a notification here: the worker gets the event of it.
     worker.evaluate("""async () => {
       const [notification] = await registration.getNotifications();

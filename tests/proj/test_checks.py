@@ -56,6 +56,7 @@ WRONG = {
     "liveblog.W004": {"HTTPS": "0"},
     "liveblog.W005": {"REDIS_URL": REMOTE, "DATABASE_URL": "postgres://10.0.0.7/liveblog"},
     "liveblog.W006": {"REDIS_URL": REMOTE, "CHANNEL_KEYS": "a key"},
+    "liveblog.W008": {"REDIS_URL": REMOTE, "CHANNEL_KEYS": "a key"},
 }
 
 
