@@ -22,6 +22,8 @@ from websockets.sync.client import connect
 ROOT = Path(__file__).resolve().parent.parent.parent
 OURS = ("SECRET_KEY", "REDIS_URL", "DATABASE_URL", "DATA_DIR", "PORT", "HOST")
 Frame = dict[str, Any]
+# Without a bound for frames that no test reads: behind those, the answer to a close would wait.
+OPTIONS = {"proxy": None, "open_timeout": PATIENCE, "max_queue": None}
 
 
 class Stack:
@@ -162,7 +164,7 @@ class Reader:
     """A WebSocket client that speaks frames. A context manager."""
 
     def __init__(self, url: str, **options: Any) -> None:
-        self.connection = connect(url, proxy=None, **{"open_timeout": PATIENCE} | options)
+        self.connection = connect(url, **OPTIONS | options)
         self.socket = self.connection.__enter__()
 
     def frame(self) -> Frame:
