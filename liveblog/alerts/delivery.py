@@ -6,7 +6,6 @@ of the places, so that they do not hold up the others.
 """
 
 import logging
-import threading
 import time
 from collections import Counter, deque
 from concurrent.futures import Future
@@ -15,9 +14,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from queue import Empty, SimpleQueue
 
-from django.conf import settings
 from django.db import Error as DatabaseError
-from django.db import connection
 from django.utils import timezone
 
 from liveblog.alerts import queue
@@ -25,8 +22,6 @@ from liveblog.alerts.endpoints import may_reach, origin_of
 from liveblog.alerts.messages import request_of
 from liveblog.alerts.queue import Result
 from liveblog.models import AlertDelivery
-from liveblog.stream.failure_log import FailureLog
-from liveblog.stream.lock_timeouts import limit_lock_waits
 from liveblog.webhooks.client import WebhookClient
 from liveblog.webhooks.messages import Response
 
@@ -43,32 +38,6 @@ STORE_WITHIN = 0.1  # s: what a process that dies repeats, and few transactions
 LOOK_AGAIN = 0.5  # s after nothing was due
 STORE_RETRY = 1.0  # s between attempts to store results while the database is locked
 STORE_RETRY_FOR = 20.0  # s; then the claims expire, and what was sent may be sent again
-
-
-class AlertWorker:
-    """Sends in a thread of its own, which ends when nothing is due."""
-
-    def __init__(self) -> None:
-        self.thread: threading.Thread | None = None
-        self.failures = FailureLog("Sending alerts")
-
-    def wake(self) -> None:
-        """Send what is due, unless nothing is. Raises Django's database errors."""
-        is_running = self.thread is not None and self.thread.is_alive()
-        if settings.ALERTS and not is_running and queue.anything_due():
-            self.thread = threading.Thread(target=self.run, name="alerts", daemon=True)
-            self.thread.start()
-
-    def run(self) -> None:
-        try:
-            limit_lock_waits()
-            send_due()
-        except Exception as error:  # claims expire, and the next call finds what is due
-            self.failures.note_failure(error, trace=not isinstance(error, DatabaseError))
-        else:
-            self.failures.note_success()
-        finally:
-            connection.close()
 
 
 def send_due() -> int:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 
+from django.conf import settings
 from django.db import models, transaction
 from django.db.models import F, Value
 from django.db.models.functions import Coalesce
@@ -49,6 +50,9 @@ class Result:
 
 
 def anything_due() -> bool:
+    """Whether there is something to send; while ALERTS is off, there is not."""
+    if not settings.ALERTS:
+        return False
     now = timezone.now()
     return not_queued().exists() or AlertDelivery.objects.filter(due__lte=now).exists()
 

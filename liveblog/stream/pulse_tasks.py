@@ -8,15 +8,16 @@ from django.db import Error as DatabaseError
 from django.db import connection
 
 from liveblog.alerts import queue as alerts
-from liveblog.alerts.delivery import AlertWorker
+from liveblog.alerts.delivery import send_due
 from liveblog.editing import idempotency
-from liveblog.link_cards.worker import LinkCardWorker
+from liveblog.link_cards import queue as link_cards
 from liveblog.recordings import incoming
 from liveblog.stream.failure_log import FailureLog
 from liveblog.stream.schedule import Publisher
+from liveblog.stream.task_thread import TaskThread
 from liveblog.text.rerendering import Rerendering
 from liveblog.webhooks import backlog
-from liveblog.webhooks.delivery import DeliveryWorker
+from liveblog.webhooks.delivery import DeliveryThread
 
 PRUNE_EVERY = 60.0  # s
 RETRY = 10.0  # s after a failure, of what is not done in every round
@@ -59,9 +60,11 @@ class Round:
 
     def __init__(self) -> None:
         self.publisher = Publisher()
-        self.deliveries = DeliveryWorker()
-        self.link_cards = LinkCardWorker()
-        self.alerts = AlertWorker()
+        self.deliveries = DeliveryThread()
+        self.alerts = TaskThread("Alerting readers", alerts.anything_due, send_due)
+        self.link_cards = TaskThread(
+            "Fetching link cards", link_cards.anything_due, link_cards.fetch_due
+        )
         self.tasks = [
             Task("Publishing what is scheduled", self.publisher.publish_due),
             Task("Delivering to webhooks", self.deliveries.wake),

@@ -6,7 +6,6 @@ are more webhooks than MAX_REQUESTS.
 """
 
 import logging
-import threading
 import time
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -14,11 +13,9 @@ from functools import partial
 from queue import Empty, SimpleQueue
 
 from django.db import Error as DatabaseError
-from django.db import connection
 
 from liveblog.models import Delivery, Webhook
-from liveblog.stream.failure_log import FailureLog
-from liveblog.stream.lock_timeouts import limit_lock_waits
+from liveblog.stream.task_thread import TaskThread
 from liveblog.webhooks import backlog
 from liveblog.webhooks.client import WebhookClient
 from liveblog.webhooks.messages import Request, Response
@@ -69,33 +66,22 @@ class LookAgain:
 Events = SimpleQueue[Answered | LookAgain]
 
 
-class DeliveryWorker:
-    """Delivers in a thread of its own, which ends when nothing is left to do."""
+class DeliveryThread(TaskThread):
+    """Delivers what is due. What becomes due meanwhile is found at once."""
 
     def __init__(self) -> None:
-        self.thread: threading.Thread | None = None
+        super().__init__("Delivering to webhooks", backlog.anything_due, self.deliver)
         self.events: Events = SimpleQueue()
-        self.failures = FailureLog("Delivering to webhooks")
 
     def wake(self) -> None:
-        """Deliver what is due, unless nothing is. Raises Django's database errors."""
-        if self.thread is not None and self.thread.is_alive():
+        if self.is_running:
             self.events.put(LookAgain())
-        elif backlog.anything_due():
-            self.events = SimpleQueue()
-            self.thread = threading.Thread(target=self.run, name="deliveries", daemon=True)
-            self.thread.start()
-
-    def run(self) -> None:
-        try:
-            limit_lock_waits()
-            deliver_due(self.events)
-        except DatabaseError as error:  # claims expire, and the next call finds what is due
-            self.failures.note_failure(error)
         else:
-            self.failures.note_success()
-        finally:
-            connection.close()
+            self.events = SimpleQueue()
+            super().wake()
+
+    def deliver(self) -> None:
+        deliver_due(self.events)
 
 
 def deliver_due(events: Events | None = None) -> int:

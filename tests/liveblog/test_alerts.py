@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pytest_django import DjangoAssertNumQueries
 
 from liveblog.alerts import delivery, queue
-from liveblog.alerts.delivery import AlertWorker, send_due
+from liveblog.alerts.delivery import send_due
 from liveblog.alerts.encryption import encrypt
 from liveblog.alerts.messages import leave_token
 from liveblog.alerts.models import digest_of
@@ -26,6 +26,7 @@ from liveblog.alerts.queue import BACKOFF, ENDED_FOR, FAILING_FOR, requested, re
 from liveblog.alerts.subscribing import SUBSCRIPTIONS
 from liveblog.alerts.vapid import public_key
 from liveblog.models import Alert, AlertDelivery, AlertSubscription, BlogUpdate, LiveBlog
+from liveblog.stream.pulse_tasks import Round
 from liveblog.webhooks import client as webhook_client
 from liveblog.webhooks.messages import Response
 from tests.liveblog.push_service import (
@@ -418,7 +419,7 @@ def test_subscriptions_end_a_week_after_the_coverage(blog):
 
 @pytest.mark.django_db(transaction=True)
 def test_the_pulse_sends_in_a_thread_of_its_own(blog, service):
-    worker = AlertWorker()
+    worker = Round().alerts
     worker.wake()
     assert worker.thread is None  # nothing is due
     subscribe(blog, service.origin)

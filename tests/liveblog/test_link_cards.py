@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from liveblog.editing import idempotency
 from liveblog.link_cards import client as http
-from liveblog.link_cards import fetching, rendering, worker
+from liveblog.link_cards import fetching, queue, rendering
 from liveblog.link_cards.facts import facts_of_oembed, facts_of_page
 from liveblog.link_cards.providers import FRAME_SOURCES, frame_of
 from liveblog.models import BlogUpdate, LinkCardRequest, LiveBlog
@@ -68,7 +68,7 @@ def written(blog, text):
 
 def fetched(update):
     """The update after all that is due was fetched."""
-    worker.fetch_due()
+    queue.fetch_due()
     update.refresh_from_db()
     return update
 
@@ -269,10 +269,10 @@ def test_a_slow_site_is_given_its_time_and_tried_again_later(blog, settings, mon
 def test_after_a_few_attempts_the_link_stays_a_link(blog, settings):
     settings.LINK_CARD_NETWORKS = [ip_network("127.0.0.0/8")]
     update = written(blog, closed())
-    for _ in range(len(worker.BACKOFF) + 1):
+    for _ in range(len(queue.BACKOFF) + 1):
         fetched(update)
         LinkCardRequest.objects.exclude(due=None).update(due=timezone.now())
-    assert requests() == [(update.body, len(worker.BACKOFF) + 1)]
+    assert requests() == [(update.body, len(queue.BACKOFF) + 1)]
     assert LinkCardRequest.objects.get().due is None
     update.pinned = True
     update.save()  # does not ask again
@@ -300,8 +300,8 @@ def test_an_update_cannot_make_a_card_of_its_own(blog):
 
 def test_a_claimed_request_is_fetched_once(blog, site):
     written(blog, site.has("/"))
-    assert len(worker.claim()) == 1
-    assert worker.claim() == []
+    assert len(queue.claim()) == 1
+    assert queue.claim() == []
 
 
 # What writers and readers notice

@@ -7,21 +7,17 @@ request is due again. A failure that may pass is tried again after BACKOFF, then
 import asyncio
 import logging
 import ssl
-import threading
 from datetime import timedelta
 from functools import cache
 
 from django.conf import settings
-from django.db import Error as DatabaseError
-from django.db import connection, models, transaction
+from django.db import models, transaction
 from django.utils import timezone
 
 from liveblog.link_cards.client import FetchError
 from liveblog.link_cards.fetching import Fetched, as_card, fetch_card
 from liveblog.link_cards.rendering import lone_addresses
 from liveblog.models import BlogUpdate, LinkCardRequest, LiveBlog
-from liveblog.stream.failure_log import FailureLog
-from liveblog.stream.lock_timeouts import limit_lock_waits
 
 logger = logging.getLogger(__name__)
 
@@ -30,36 +26,12 @@ CLAIM = timedelta(minutes=2)  # longer than a batch: four resources of 6 s each
 BACKOFF = (30, 300, 3600)  # s after the first, second … failure; then the link stays a link
 
 
-class LinkCardWorker:
-    """Fetches in a thread of its own, which ends when nothing is due."""
-
-    def __init__(self) -> None:
-        self.thread: threading.Thread | None = None
-        self.failures = FailureLog("Storing link cards")
-
-    def wake(self) -> None:
-        """Fetch what is due, unless nothing is. Raises Django's database errors."""
-        is_busy = self.thread is not None and self.thread.is_alive()
-        if settings.LINK_CARDS and not is_busy and due().exists():
-            self.thread = threading.Thread(target=self.run, name="link-cards", daemon=True)
-            self.thread.start()
-
-    def run(self) -> None:
-        try:
-            limit_lock_waits()
-            fetch_due()
-        except DatabaseError as error:  # claims expire, and the next call finds what is due
-            self.failures.note_failure(error)
-        except Exception as error:
-            self.failures.note_failure(error, trace=True)
-        else:
-            self.failures.note_success()
-        finally:
-            connection.close()
-
-
 def due() -> models.QuerySet[LinkCardRequest]:
     return LinkCardRequest.objects.filter(due__lte=timezone.now())
+
+
+def anything_due() -> bool:
+    return settings.LINK_CARDS and due().exists()
 
 
 def fetch_due() -> None:
