@@ -99,6 +99,7 @@ def test_row_54_a_release_that_is_killed_while_its_migration_waits_on_postgresql
         assert crowd.disconnects == 0
 
 
+@pytest.mark.nightly
 def test_row_54_a_release_that_is_interrupted_while_its_migration_waits_on_sqlite(
     site: Site,
 ) -> None:

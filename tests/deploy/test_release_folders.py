@@ -120,6 +120,7 @@ def test_row_43_a_rollback_takes_seconds_and_closes_no_socket(site: Site) -> Non
         assert crowd.disconnects == 0
 
 
+@pytest.mark.nightly
 def test_row_43_only_the_last_three_releases_and_those_in_use_are_kept(site: Site) -> None:
     while len(site.names()) < 4:
         site.release()
@@ -157,7 +158,10 @@ def is_whole(site: Site) -> bool:
 
 
 # A step is named by the line that reports it.
-@pytest.mark.parametrize("step", ["was built", "candidate is ready", "(1 of 2)"])
+NIGHTLY = pytest.param("candidate is ready", marks=pytest.mark.nightly)
+
+
+@pytest.mark.parametrize("step", ["was built", NIGHTLY, "(1 of 2)"])
 def test_row_54_an_interrupted_release_leaves_the_old_one_whole(site: Site, step: str) -> None:
     old = site.current.resolve()
     with Crowd(site.address, number=READERS) as crowd:
@@ -170,7 +174,7 @@ def test_row_54_an_interrupted_release_leaves_the_old_one_whole(site: Site, step
         assert is_whole(site) and crowd.disconnects == 0
 
 
-@pytest.mark.parametrize("step", ["candidate is ready", "is current", "(1 of 2)"])
+@pytest.mark.parametrize("step", [NIGHTLY, "is current", "(1 of 2)"])
 def test_row_54_a_killed_release_leaves_the_old_or_the_new_one_whole(site: Site, step: str) -> None:
     with Crowd(site.address, number=READERS) as crowd:
         with Newsroom(site) as newsroom:
@@ -226,6 +230,7 @@ def test_row_43_a_checkout_switches_to_releases_without_closing_a_socket() -> No
         assert "Voice room" in text(site, PAGE) and site.folders(WORKERS) == {site.source}
 
 
+@pytest.mark.nightly
 def test_row_43_an_older_installation_switches_to_releases_with_one_restart() -> None:
     """See docs/deployment.md, From a checkout to releases."""
     site = Site(in_place=True)

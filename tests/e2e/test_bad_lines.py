@@ -47,7 +47,10 @@ def watched_sockets(page):
 
 # 256 and 64 kbit/s in bytes a second, and the bytes that may be carried for a replay of 250 kB: on
 # the slower line, a part is asked for again before its first copy has arrived.
-@pytest.mark.parametrize("rate, most", [(32_000, 320_000), (8_000, 420_000)])
+@pytest.mark.parametrize(
+    "rate, most",
+    [(32_000, 320_000), pytest.param(8_000, 420_000, marks=pytest.mark.nightly)],
+)
 def test_row_36_a_long_replay_arrives_on_a_slow_line(stack, blog, page, errors, rate, most):
     with SlowLine(stack.port) as line:
         page.goto(f"http://127.0.0.1:{line.port}/liveblog/{blog}/")

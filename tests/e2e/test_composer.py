@@ -64,8 +64,8 @@ def test_a_message_about_the_last_write_goes_when_the_next_text_begins(desk):
     publish(desk)
     expect(sending(desk)).to_have_text("Published.")
     notes = {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"Not an image"}
-    desk.locator("input[type=file]").set_input_files(notes)
-    expect(desk.get_by_text("This file is not a supported image.")).to_be_visible()
+    desk.locator("[data-file]").set_input_files(notes)
+    expect(desk.get_by_text("This file is not a supported image, video or audio.")).to_be_visible()
     expect(sending(desk)).to_have_text("")
 
 

@@ -25,9 +25,9 @@ def log_in(page, stack, name):
 
 
 def test_staff_see_the_sockets_and_the_charts_move(stack, page, blog):
-    stack.shell(USERS.format(name="chief", staff=True))
+    stack.shell(USERS.format(name="watcher", staff=True))
     with stack.reader(blog):
-        log_in(page, stack, "chief")
+        log_in(page, stack, "watcher")
         page.wait_for_selector('.page-ops [data-status="live"]')
         page.wait_for_function(
             "parseInt(document.querySelector('[data-chart=sockets] [data-now]').textContent) > 0"
