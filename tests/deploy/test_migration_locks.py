@@ -66,6 +66,7 @@ def waiting(connection: psycopg.Connection) -> int | None:
     return row and row[0]
 
 
+@pytest.mark.nightly
 def test_row_54_a_release_that_is_killed_while_its_migration_waits_on_postgresql() -> None:
     """Readers pass the waiting migration, and it is tried again."""
     with (

@@ -157,11 +157,12 @@ def is_whole(site: Site) -> bool:
     return is_complete and folders == {str(site.current.resolve())}
 
 
-# A step is named by the line that reports it.
-NIGHTLY = pytest.param("candidate is ready", marks=pytest.mark.nightly)
+def steps(now: str, *later: str) -> list[object]:
+    """Each step is named by the line that reports it; those of `later` are tried nightly."""
+    return [now, *(pytest.param(step, marks=pytest.mark.nightly) for step in later)]
 
 
-@pytest.mark.parametrize("step", ["was built", NIGHTLY, "(1 of 2)"])
+@pytest.mark.parametrize("step", steps("(1 of 2)", "was built", "candidate is ready"))
 def test_row_54_an_interrupted_release_leaves_the_old_one_whole(site: Site, step: str) -> None:
     old = site.current.resolve()
     with Crowd(site.address, number=READERS) as crowd:
@@ -174,7 +175,7 @@ def test_row_54_an_interrupted_release_leaves_the_old_one_whole(site: Site, step
         assert is_whole(site) and crowd.disconnects == 0
 
 
-@pytest.mark.parametrize("step", [NIGHTLY, "is current", "(1 of 2)"])
+@pytest.mark.parametrize("step", steps("is current", "candidate is ready", "(1 of 2)"))
 def test_row_54_a_killed_release_leaves_the_old_or_the_new_one_whole(site: Site, step: str) -> None:
     with Crowd(site.address, number=READERS) as crowd:
         with Newsroom(site) as newsroom:
