@@ -1,6 +1,6 @@
 # `make run` runs the product, `make test` tests it; both set up what they need first.
 
-.PHONY: run demo test nightly test-alone test-package test-scripts matrix lint audit bench screenshots clean
+.PHONY: run demo test nightly test-alone test-matrix test-package test-scripts matrix lint audit bench screenshots clean
 
 run:
 	@deploy/install.sh
@@ -16,8 +16,8 @@ demo:
 test:
 	@deploy/install.sh --dev
 	@tests/install.sh
-	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target lint test-package test-alone test-scripts
-	.venv/bin/python -m pytest -m "not alone and not nightly" -n 4 --dist loadfile --no-loadscope-reorder
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target lint test-package test-matrix test-scripts
+	.venv/bin/python -m pytest -m "not alone and not nightly" -n 3 --dist loadfile --no-loadscope-reorder
 
 # What takes too long for every change.
 nightly:
@@ -27,6 +27,8 @@ nightly:
 
 test-package:
 	PYTHON=.venv/bin/python packages/channels-realtime/test-wheel.sh
+
+test-matrix: test-alone
 	.venv/bin/python packages/channels-realtime/matrix.py --diagonal
 
 test-alone:

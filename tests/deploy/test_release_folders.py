@@ -201,6 +201,7 @@ def test_row_43_a_second_release_names_the_one_in_progress(site: Site) -> None:
     assert is_whole(site)
 
 
+@pytest.mark.nightly
 def test_row_43_a_checkout_switches_to_releases_without_closing_a_socket() -> None:
     with Site(in_place=True) as site:
         git(site, "init", "-q")
