@@ -24,7 +24,7 @@ LEAVE = signing.Signer(salt="liveblog.alerts.leave")
 
 
 def leave_token(subscription: AlertSubscription) -> str:
-    """Whoever has it may end the subscription; it is in each of its alerts."""
+    """A token that ends the subscription. Each of its alerts contains it."""
     return LEAVE.sign(str(subscription.pk))
 
 

@@ -19,7 +19,7 @@ class AlertSubscription(models.Model):
     """A browser that wants the alerts of a blog; nothing else is known of its reader.
 
     `endpoint`: where its push service takes messages. `p256dh`, `auth`: its keys, as base64url
-    (RFC 8291, section 2). Whoever has these three can send to the browser.
+    (RFC 8291, section 2). These three are all that is needed to send to the browser.
     """
 
     blog = models.ForeignKey("liveblog.LiveBlog", models.CASCADE, related_name="subscriptions")

@@ -39,7 +39,7 @@ RETRYABLE = {408, 425, 429}
 
 @dataclass(frozen=True)
 class Result:
-    """What has become of a delivery.
+    """The result of a delivery.
 
     `response`: None if it was not sent. `retry`: when it is tried again; None: never.
     """

@@ -19,7 +19,7 @@ def blog(db):
 
 
 def policy(response):
-    """Who may frame it; which frames it may load itself is the matter of test_link_cards.py."""
+    """Which sites may frame it. test_link_cards.py tests which frames it may load."""
     return response["Content-Security-Policy"].partition("; frame-src")[0]
 
 

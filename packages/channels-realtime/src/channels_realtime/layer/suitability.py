@@ -1,4 +1,4 @@
-"""Whether a Redis can serve a layer at all: examined once at the start of a process.
+"""Checks once, at the start of a process, whether a Redis can serve a layer.
 
 What a service cannot do is then one sentence, instead of an error reply to each command later.
 """
