@@ -3,9 +3,6 @@
 # such as in a container of its own, it listens on HOST and PORT.
 cd -P "$(dirname "$0")/.."
 export DJANGO_SETTINGS_MODULE=proj.settings
-# A server that is killed is back sooner: channels imports distutils, for which setuptools would load
-# all of itself first (Python 3.11).
-export SETUPTOOLS_USE_DISTUTILS=stdlib
 if [ -n "${SUPERVISOR_ENABLED:-}" ]; then
     set -- -e fd:fileno=0 "$@"
 else

@@ -3,6 +3,5 @@
 # It exits, and is restarted, after a million messages (ten minutes at full load) or above 500 MiB
 # of memory; it starts with 100 MiB, and has 140 MiB after the largest image.
 cd -P "$(dirname "$0")/.."
-export SETUPTOOLS_USE_DISTUTILS=stdlib # it starts sooner: see asgi.sh
 exec .venv/bin/python deploy/launch.py manage.py runworker \
     --max-messages 1000000 --max-memory 500 "$@"
