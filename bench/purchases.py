@@ -9,7 +9,16 @@ import sys
 from typing import NamedTuple
 
 from bench.results import FOLDER, RESULTS, Results
-from bench.simulation import PAGE, PROCESS_SOCKETS, Costs, Crowd, measured, plan, simulate
+from bench.simulation import (
+    PAGE,
+    PROCESS_SOCKETS,
+    Costs,
+    Crowd,
+    measured,
+    plan,
+    replace_table,
+    simulate,
+)
 
 READERS = 1_000_000
 CORES = 8
@@ -138,10 +147,7 @@ def table(costs: Costs) -> str:
 
 def with_table(page: str, costs: Costs) -> str:
     """The text of docs/scaling.md with the table that follows from the costs."""
-    before, header, rest = page.partition(HEADER)
-    if not header:
-        raise ValueError("docs/scaling.md has no table with the header of bench.purchases")
-    return before + table(costs) + "\n\n" + rest.partition("\n\n")[2]
+    return replace_table(page, HEADER, table(costs))
 
 
 if __name__ == "__main__":

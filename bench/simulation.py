@@ -189,10 +189,15 @@ def table(costs: Costs) -> str:
 
 def with_table(page: str, costs: Costs) -> str:
     """The text of docs/scaling.md with the plan that follows from the costs."""
-    before, header, rest = page.partition(HEADER)
-    if not header:
-        raise ValueError("docs/scaling.md has no plan with the header of bench.simulation")
-    return before + table(costs) + "\n\n" + rest.partition("\n\n")[2]
+    return replace_table(page, HEADER, table(costs))
+
+
+def replace_table(page: str, header: str, table: str) -> str:
+    """The page with this table in place of the one that has the header. Raises ValueError."""
+    before, found, rest = page.partition(header)
+    if not found:
+        raise ValueError(f"docs/scaling.md has no table with the header {header.splitlines()[0]}")
+    return before + table + "\n\n" + rest.partition("\n\n")[2]
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ RETRYABLE = {408, 425, 429}
 
 @dataclass(frozen=True)
 class Result:
-    """The result of a delivery.
+    """A delivery, and how it ended.
 
     `response`: None if it was not sent. `retry`: when it is tried again; None: never.
     """
