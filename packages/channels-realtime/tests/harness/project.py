@@ -104,9 +104,12 @@ class Project:
         self.environ = inherited | {"PYTHONUNBUFFERED": "1"}
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, failure: type[BaseException] | None = None, *_: object) -> None:
         for process in self.processes:
             process.end()
+            if failure is not None:  # pytest shows it, and the log goes with the folder
+                print(f"log of process {process.pid}, {process.popen.args}")
+                print(process.output()[-4000:])
         self.temporary.cleanup()
 
     def options(self, stdin: Any = None, **environ: str) -> dict[str, Any]:

@@ -66,8 +66,8 @@ class Stack(Project):
         self.layer = layer_class(hosts=[self.redis_server.url], **config)
         return self
 
-    def __exit__(self, *_: object) -> None:
-        super().__exit__()
+    def __exit__(self, failure: type[BaseException] | None = None, *_: object) -> None:
+        super().__exit__(failure)
         self.redis_server.close()
 
     def worker(self, *options: str, **environ: str) -> Process:

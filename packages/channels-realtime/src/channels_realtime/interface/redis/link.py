@@ -28,9 +28,9 @@ logger = logging.getLogger("channels_realtime.link")
 SLOW = 1.0  # s for a heartbeat or an entry, which take a millisecond
 READ = 1 << 18  # bytes per read: a burst of broadcasts comes in one
 AGAIN = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
-# Error replies after which the connection is opened again: this is the wrong server, or it has
-# lost the scripts.
-REOPEN = ("NOSCRIPT", "READONLY", "MASTERDOWN", "LOADING")
+# Error replies after which the connection is opened again: this is the wrong server, or becomes it,
+# or it has lost the scripts.
+REOPEN = ("NOSCRIPT", "READONLY", "UNBLOCKED", "MASTERDOWN", "LOADING")
 
 RawReply = Any  # what hiredis parses (int, bytes, list, None or ReplyError), or Lost
 Callback = Callable[[RawReply], None]
