@@ -6,6 +6,7 @@ from autobahn.websocket.protocol import TrafficStats
 from channels_realtime.interface.options import Options
 from channels_realtime.internals import quiet_autobahn
 
+CLOSE_WITHIN = 2  # s that a client has to answer a close frame; then the connection ends
 
 class WebSocketFactory(WebSocketServerFactory):
     """autobahn's options. It makes no protocols: Connections.admit() does."""
@@ -21,7 +22,7 @@ class WebSocketFactory(WebSocketServerFactory):
             utf8validateIncoming=True,
             echoCloseCodeReason=True,
             failByDrop=False,  # a protocol error is answered with its close code
-            closeHandshakeTimeout=2,
+            closeHandshakeTimeout=CLOSE_WITHIN,
         )
         # All sockets count into the same one; nothing reads it.
         self.traffic_stats = TrafficStats()
