@@ -257,6 +257,24 @@ def test_a_pool_of_workers_serves_views_of_a_project_without_routes():
         project.interface().wait_for_worker()
 
 
+def test_a_layer_of_the_project_gets_every_message_of_its_consumers():
+    """Also the session of a socket, which is stored before the socket is accepted."""
+    layer = {
+        "BOARD_LAYER": "board.layers.SigningLayer",
+        "BOARD_SESSIONS": "channels_realtime.sessions",
+    }
+    options = {"proxy": None, "open_timeout": PATIENCE}
+    with Board(redis_server.url, **layer) as project:
+        project.worker()
+        interface = project.interface().wait_for_worker()
+        with connect(f"{interface.url}/numbered/", **options) as websocket:
+            websocket.send("1")
+            assert frame(websocket) == "connect,1 (sent)"
+        with connect(f"{interface.url}/room/hall/", **options) as websocket:
+            websocket.send("hello")
+            assert frame(websocket) == "somebody: hello (to all)"
+
+
 def test_delayed_messages_of_an_older_django_are_sent(project):
     """Also those that wait in the table of an older Django, where the app's label was another."""
     check = project.start("manage.py", "makemigrations", "--check", "--dry-run")
