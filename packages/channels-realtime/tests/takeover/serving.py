@@ -19,7 +19,8 @@ CHANGED = (
     "from channels_realtime.interface import command_line\n"
     "from channels_realtime.interface import server\n"
     "from channels_realtime.interface.takeover import exporting, giving, messages, taking\n"
-    "from channels_realtime.interface.websocket import factory\n"
+    "from channels_realtime.interface.takeover import websockets\n"
+    "from channels_realtime.interface.websocket import factory, protocol\n"
     "{}\n"
     "command_line.main()\n"
 )

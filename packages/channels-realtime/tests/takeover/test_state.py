@@ -264,8 +264,11 @@ def test_requests_of_which_a_part_has_arrived_are_completed(bare, used):
 
 
 def test_a_socket_that_is_being_closed_is_closed_once(bare):
-    # The takeover takes longer than the 2 s that a client usually has to answer a close frame.
-    waits = changed(f"factory.CLOSE_WITHIN = {PATIENCE}")
+    # The new process may need longer than the seconds that a client has to answer a close frame.
+    waits = changed(
+        "factory.CLOSE_ANSWER_WITHIN = protocol.CLOSE_WITHIN = websockets.CLOSE_WITHIN ="
+        f" {PATIENCE}"
+    )
     patient = Serving(bare.stack, **waits)
     wire, connect = opened(patient)
     reply(patient, connect, close=4000)

@@ -6,7 +6,8 @@ from autobahn.websocket.protocol import TrafficStats
 from channels_realtime.interface.options import Options
 from channels_realtime.internals import quiet_autobahn
 
-CLOSE_WITHIN = 2  # s that a client has to answer a close frame; then the connection ends
+CLOSE_ANSWER_WITHIN = 2  # s that a client has to answer a close frame
+
 
 class WebSocketFactory(WebSocketServerFactory):
     """autobahn's options. It makes no protocols: Connections.admit() does."""
@@ -22,7 +23,7 @@ class WebSocketFactory(WebSocketServerFactory):
             utf8validateIncoming=True,
             echoCloseCodeReason=True,
             failByDrop=False,  # a protocol error is answered with its close code
-            closeHandshakeTimeout=CLOSE_WITHIN,
+            closeHandshakeTimeout=CLOSE_ANSWER_WITHIN,
         )
         # All sockets count into the same one; nothing reads it.
         self.traffic_stats = TrafficStats()
