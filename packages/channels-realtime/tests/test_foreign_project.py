@@ -192,6 +192,13 @@ def test_a_consumer_closes_by_an_exception(client):
     assert closed.value.rcvd.code == 4321
 
 
+def test_a_process_that_a_consumer_has_forked_may_send(client):
+    websocket = client("/job/")
+    for number in "123":
+        websocket.send(number)
+        assert [frame(websocket), frame(websocket)] == [f"{number}, forked", number]
+
+
 def test_bound_data_goes_both_ways(interface, client):
     websocket = client("/board/")
 
