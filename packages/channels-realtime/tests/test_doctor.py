@@ -279,6 +279,10 @@ EXAMPLES = {
     "python-modules": Example(
         "from collections import Mapping", "from collections.abc import Mapping"
     ),
+    "pre-setup": Example(
+        "class A(ChannelLiveServerTestCase):\n def _pre_setup(self): pass",
+        "class A(ChannelLiveServerTestCase):\n @classmethod\n def _pre_setup(cls): pass",
+    ),
     "test-aliases": Example("self.assertEquals(a, b)", "self.assertEqual(a, b)"),
     "requirement": Example("Django>=1.11,<2", "Django>=5.2\nTwisted>=17", PINS),
     "channels-package": Example("channels-api==0.4.1", "djangorestframework", PINS),

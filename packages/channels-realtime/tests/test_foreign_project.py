@@ -246,7 +246,7 @@ def test_both_interface_servers_share_a_group(project):
         ("tests_channels", 9, {}),
         ("tests_channels.Live", 2, {"BOARD_LAYER": "asgi_redis.RedisChannelLayer"}),
         ("tests_channels.LiveWithSettings", 1, {"BOARD_START_METHOD": "spawn"}),
-        ("tests_names", 81, {}),
+        ("tests_names", 82, {}),
     ],
     ids=["ours", "stock", "spawned", "all names on three layers"],
 )

@@ -63,6 +63,16 @@ def app_config_of_another_app(module: Module) -> Iterator[ast.AST]:
             yield statement
 
 
+def preparation_of_an_instance(module: Module) -> Iterator[ast.AST]:
+    """Overrides of Django's private methods of test cases that became class methods in 5.2."""
+    for node in module.classes:
+        own = methods(node)
+        for name in ("_pre_setup", "_fixture_setup"):
+            method = own.get(name)
+            if method and "classmethod" not in map(last_name, method.decorator_list):
+                yield method
+
+
 def relations(module: Module) -> Iterator[tuple[ast.Call, str]]:
     """Relations without on_delete, with the dotted name of the field's class."""
     for call in module.calls:

@@ -556,6 +556,11 @@ BY_HAND = (
         "Replace it: Python 3.11 to 3.13 removed the module or name.",
     ),
     Rule(
+        "pre-setup",
+        django_code.preparation_of_an_instance,
+        "Make the method a classmethod: Django 5.2 calls it on the class.",
+    ),
+    Rule(
         "test-aliases",
         Attributes(
             (
