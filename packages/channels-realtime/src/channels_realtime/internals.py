@@ -49,7 +49,7 @@ def share_first_state(
     """Put into the class what autobahn gives every socket as it connects, so that it need not.
 
     These are some 20 options of the factory and 40 attributes that have the same values for all:
-    2 KiB per socket, and a twentieth of the CPU time of a handshake. autobahn sets anew on the
+    4 KiB per socket, and a twentieth of the CPU time of a handshake. autobahn sets anew on the
     socket what changes later, with two exceptions, which the class must take care of: the UTF-8
     validator is left out here, and the queue of unsent data is only for autobahn's own sendData().
     """
