@@ -4,6 +4,8 @@ from autobahn.twisted.websocket import WebSocketServerFactory
 
 from channels_realtime.interface.options import Options
 
+CLOSE_ANSWER_WITHIN = 2  # s that a client has to answer a close frame
+
 
 class WebSocketFactory(WebSocketServerFactory):
     """autobahn's options. It makes no protocols: Connections.admit() does."""
@@ -19,5 +21,5 @@ class WebSocketFactory(WebSocketServerFactory):
             utf8validateIncoming=True,
             echoCloseCodeReason=True,
             failByDrop=False,  # a protocol error is answered with its close code
-            closeHandshakeTimeout=2,
+            closeHandshakeTimeout=CLOSE_ANSWER_WITHIN,
         )
