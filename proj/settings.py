@@ -12,7 +12,7 @@ import dj_database_url
 from proj.branding import brand_of
 from proj.environment import BASE, ROOT, Environment
 from proj.environment_fields import P256_ORDER, parse_sentinel
-from proj.logs import is_no_readiness_check, without_refused_traceback
+from proj.logs import is_no_readiness_check, without_needless_traceback
 
 environment = Environment()
 
@@ -283,16 +283,16 @@ LOGGING = {
             "()": "django.utils.log.CallbackFilter",
             "callback": is_no_readiness_check,
         },
-        "refusals": {
+        "tracebacks": {
             "()": "django.utils.log.CallbackFilter",
-            "callback": without_refused_traceback,
+            "callback": without_needless_traceback,
         },
     },
     "handlers": {
         "stderr": {
             "class": "logging.StreamHandler",
             "formatter": environment.LOG_FORMAT,
-            "filters": ["readiness", "refusals"],
+            "filters": ["readiness", "tracebacks"],
         },
         "count": {"class": "proj.logs.CountingHandler", "level": "ERROR", "filters": ["readiness"]},
     },
