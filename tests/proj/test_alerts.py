@@ -108,7 +108,7 @@ def scenario(name: str, series: dict[str, str], number: int) -> dict[str, object
 @pytest.mark.parametrize("logger", ["liveblog.api", "django.channels"])
 def test_errors_of_the_site_and_of_consumers_are_counted(logger: str, monkeypatch) -> None:
     metrics = Metrics("test")
-    monkeypatch.setattr(layer(), "metrics", metrics)
+    monkeypatch.setattr(layer().channel_layer, "metrics", metrics)
     logging.getLogger(logger).error("It failed.")
     assert metrics.values["log_errors"] == 1
 
