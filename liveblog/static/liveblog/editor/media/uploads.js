@@ -4,12 +4,12 @@
 // An upload that cannot reach the server keeps its file and its position, and is retried by hand or
 // when the network is back. A refused upload leaves the text unchanged.
 
-import { apart, image, outside, placeholder, withOption } from "./markdown.js";
-import { withoutPlaceholders } from "./markdown.js";
+import { apart, image, outside, placeholder, withOption } from "../composer/markdown.js";
+import { withoutPlaceholders } from "../composer/markdown.js";
 import { firstFrame } from "./posters.js";
 import { shrunk } from "./shrink.js";
 import { isTemporary, sendInParts, sendPicture } from "./transfers.js";
-import { tell, type } from "./typing.js";
+import { tell, type } from "../composer/typing.js";
 
 const KIND = /^(image|video|audio)\//;
 

@@ -1,6 +1,6 @@
 // Loads older updates into this page. Without this script, or where it fails, the link leads to them.
 
-import { readPlace, readRows } from "../shared/page.js";
+import { readPlace, readRows } from "../../shared/page.js";
 
 const AGAIN = 1100; // ms; a cache may keep the older page for a second
 

@@ -1,8 +1,8 @@
 // The lists beside the composer: opens tabs, searches and pages in place, and renews the lists when
 // something has changed. Every link and form works without this script.
 
-import { put } from "../shared/page.js";
-import { desk, freshPart } from "./server.js";
+import { put } from "../../shared/page.js";
+import { desk, freshPart } from "../writes/server.js";
 
 const SOON = 1000; // ms; several changes within it cause one request
 

@@ -1,11 +1,11 @@
 // Loads what many readers never use when it is first needed, and repeats the click or key then.
 
 const LOAD = {
-  "[data-share]": () => import("./share.js"),
+  "[data-share]": () => import("../posts/share.js"),
   "[data-older] a": () => import("./older.js"),
-  "[data-chat-open]": () => import("./chat-panel.js"),
-  "a.enlarge": () => import("./enlarge.js"),
-  "[data-alerts]": () => import("../alerts/dialog.js"),
+  "[data-chat-open]": () => import("../aside/chat-panel.js"),
+  "a.enlarge": () => import("../posts/enlarge.js"),
+  "[data-alerts]": () => import("../../alerts/dialog.js"),
   "[data-keyboard] summary": () => import("./keyboard.js"),
 };
 
@@ -63,8 +63,8 @@ onHash();
 // Updates that scroll sideways, and players
 
 function onDrawn() {
-  if (document.querySelector(".prose :is(video, audio)")) import("./players.js");
-  if (document.querySelector(".prose :is(pre, table)")) import("../shared/wide.js");
+  if (document.querySelector(".prose :is(video, audio)")) import("../posts/players.js");
+  if (document.querySelector(".prose :is(pre, table)")) import("../../shared/wide.js");
 }
 
 if (stream) {
