@@ -60,6 +60,10 @@ function onHash() {
 addEventListener("hashchange", onHash);
 onHash();
 
+// A page to which older updates had been added
+
+if (history.state?.older) import("./older.js");
+
 // Updates that scroll sideways, and players
 
 function onDrawn() {

@@ -87,7 +87,7 @@ function schedule(timer, ms) {
 // The page
 
 function show(rows) {
-  tell("draw");
+  tell("draw", rows);
   const added = render(list, template, rows);
   empty.hidden = rows.length > 0;
   if (older) {
