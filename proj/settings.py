@@ -297,9 +297,9 @@ LOGGING = {
         "count": {"class": "proj.logs.CountingHandler", "level": "ERROR", "filters": ["readiness"]},
     },
     "root": {"handlers": ["stderr", "count"], "level": "INFO"},
-    # channels.log adds a handler of its own to this one.
+    # channels.log adds a handler of its own to this one, which has the exceptions in consumers.
     "loggers": {
-        "django.channels": {"handlers": [], "propagate": False},
+        "django.channels": {"handlers": ["count"], "propagate": False},
         "axes": {"level": "WARNING"},
     },
 }

@@ -33,7 +33,7 @@ MIB = 1 << 20
 SILENT = 3000  # connections
 STALE_AT_MOST = 2  # s; the promised age of a poll's answer
 CONF = (ROOT / "nginx.conf").read_text()
-READER_SCRIPT = re.compile(rb'src="(/static/liveblog/reader/reader\.[0-9a-f]{12}\.js)"')
+READER_SCRIPT = re.compile(rb'src="(/static/liveblog/reader/stream/reader\.[0-9a-f]{12}\.js)"')
 
 
 class Nginx(NginxServer):
@@ -119,7 +119,7 @@ def test_the_page_and_its_script_come_through(nginx, blog):
     assert headers.get_all("Cache-Control") == ["max-age=31536000", "public, immutable"]
     assert headers["Content-Type"] == "text/javascript; charset=utf-8"
     imported = re.search(rb'from "\./(stream\.[0-9a-f]{12}\.js)"', body)[1].decode()
-    assert nginx.get(f"/static/liveblog/reader/{imported}")[0] == 200
+    assert nginx.get(f"/static/liveblog/reader/stream/{imported}")[0] == 200
 
 
 def test_static_and_media_files_come_from_disk(stack, nginx):

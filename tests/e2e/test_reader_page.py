@@ -151,6 +151,20 @@ def test_older_posts_are_loaded_below_and_followed_like_all_others(stack, blog, 
     expect(updates(page).last).to_contain_text("Post 1.")
     expect(days).to_have_count(5)
     assert not was_reloaded(page)
+    # Back from another page, they are there again, and the reader is where they were.
+    reading = page.locator(f"#update-{pk}")
+    reading.scroll_into_view_if_needed()
+    top = reading.bounding_box()["y"]
+    page.wait_for_function("() => history.state.older.top <= 0")
+    write(stack, blog, "post('News during the absence')")
+    reading.locator("[data-part=permalink]").click()
+    expect(updates(page)).to_have_count(1)
+    page.go_back()
+    expect(reading).to_be_in_viewport()
+    page.wait_for_function(
+        "([id, top]) => Math.abs(document.getElementById(id).getBoundingClientRect().y - top) < 2",
+        arg=[f"update-{pk}", top],
+    )
 
 
 def late(route, stack, blog, pk):

@@ -1,11 +1,11 @@
 // The buttons in the menus of updates and drafts: flags, deletion and undoing it. Each form has a
 // writer of its own, which sends until the server has answered.
 
-import { begin } from "./editor-state.js";
+import { begin } from "../writes/editor-state.js";
 import { renewLists } from "./lists.js";
-import { desk } from "./server.js";
-import { show } from "./toast.js";
-import { freshKey, sentenceOf, writer } from "./writer.js";
+import { desk } from "../writes/server.js";
+import { show } from "../writes/toast.js";
+import { freshKey, sentenceOf, writer } from "../writes/writer.js";
 
 const STAY = new Set(["waiting", "login", "conflict", "refused"]); // these require an action
 

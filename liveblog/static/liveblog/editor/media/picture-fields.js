@@ -1,8 +1,8 @@
 // Fields for the picture, video or audio at the caret: its description, caption and credit, which are
 // part of the Markdown. They are shown while the caret is in it.
 
-import { captioned, pictureAt, shownBy } from "./markdown.js";
-import { tell } from "./typing.js";
+import { captioned, pictureAt, shownBy } from "../composer/markdown.js";
+import { tell } from "../composer/typing.js";
 import { videoOptions } from "./video-options.js";
 
 const NAMES = ["alt", "caption", "credit"];

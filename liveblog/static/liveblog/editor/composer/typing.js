@@ -16,6 +16,23 @@ export function type(field, start, end, text) {
   tell(field);
 }
 
+/** Select a part of the text, and scroll it into view, which browsers do not. */
+export function select(field, start, end) {
+  field.focus();
+  field.setSelectionRange(start, end);
+  const twin = field.cloneNode(); // as high as the text up to there
+  twin.removeAttribute("id");
+  Object.assign(twin.style, { position: "absolute", height: 0, minHeight: 0, visibility: "hidden" });
+  twin.style.width = `${field.offsetWidth}px`;
+  twin.value = field.value.slice(0, end);
+  field.after(twin);
+  const bottom = twin.scrollHeight;
+  twin.remove();
+  const { clientHeight, scrollTop } = field;
+  const isInView = bottom <= scrollTop + clientHeight && bottom > scrollTop + clientHeight / 4;
+  if (!isInView) field.scrollTop = bottom - clientHeight / 2;
+}
+
 /** Fire an input event, which changes by scripts do not. */
 export function tell(field) {
   field.dispatchEvent(new Event("input", { bubbles: true }));
@@ -26,7 +43,7 @@ function buttons(field) {
     const { value, selectionStart, selectionEnd } = field;
     const { start, end, text, from, to } = format(kind, value, selectionStart, selectionEnd);
     type(field, start, end, text);
-    field.setSelectionRange(from, to);
+    select(field, from, to);
   }
 
   for (const button of form.querySelectorAll("[data-format]")) {

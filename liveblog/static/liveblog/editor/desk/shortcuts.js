@@ -1,7 +1,7 @@
 // Keyboard shortcuts of the editor's page, and the dialog that lists them.
 
-import { FIELDS, remember } from "../shared/letters.js";
-import { undoLast } from "./toast.js";
+import { FIELDS, remember } from "../../shared/letters.js";
+import { undoLast } from "../writes/toast.js";
 
 const dialog = document.querySelector("[data-keys]");
 const button = document.querySelector("[data-keys-open]");

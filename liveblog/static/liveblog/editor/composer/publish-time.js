@@ -2,7 +2,7 @@
 // in the hidden field `scheduled`, because a local time has no seconds and is ambiguous when the
 // clocks go back. It is kept until the field is edited.
 
-import { momentsOf, offsetAt, toLocal } from "./local-times.js";
+import { momentsOf, offsetAt, toLocal } from "../forms/local-times.js";
 
 /** The point in time to send; "" for none. */
 export function momentOf({ publish_at: field, scheduled }) {

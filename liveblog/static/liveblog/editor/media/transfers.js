@@ -1,7 +1,7 @@
 // Requests of uploads: one for a picture; many for a video or an audio file, which is sent in parts
 // and continues where it was after a lost connection.
 
-import { parsed, withToken } from "./server.js";
+import { parsed, withToken } from "../writes/server.js";
 
 const STALLED = 30_000; // ms without progress until a request is aborted
 const PART = 1 << 20; // bytes

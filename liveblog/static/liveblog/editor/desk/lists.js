@@ -1,8 +1,9 @@
 // The lists beside the composer: opens tabs, searches and pages in place, and renews the lists when
 // something has changed. Every link and form works without this script.
 
-import { put } from "../shared/page.js";
-import { desk, freshPart } from "./server.js";
+import { put } from "../../shared/page.js";
+import { desk, freshPart } from "../writes/server.js";
+import { show } from "../writes/toast.js";
 
 const SOON = 1000; // ms; several changes within it cause one request
 
@@ -150,8 +151,11 @@ function renew(page) {
     const fresh = page.querySelector(`.tab[data-tab="${tab.dataset.tab}"]`);
     const [count, counted] = [tab, fresh].map((each) => each.querySelector(".tab-count"));
     put(count, counted.textContent);
-    count.toggleAttribute("data-waiting", counted.hasAttribute("data-waiting"));
+    const [before, waiting] = [count, counted].map(({ dataset }) => Number(dataset.waiting ?? 0));
+    if (waiting) count.dataset.waiting = waiting;
+    else delete count.dataset.waiting;
     [tab.hidden, tab.title] = [fresh.hidden, fresh.title];
+    if (tab.dataset.tab === "drafts" && waiting > before) show(tab.title); // returned to this editor
   }
   for (const fresh of page.querySelectorAll("[data-panel]")) {
     renewPanel(panel(fresh.dataset.panel), fresh);

@@ -1,8 +1,10 @@
 // Loads older updates into this page. Without this script, or where it fails, the link leads to them.
+// A reader who returns to the page, or reloads it, finds them again, and the place in them.
 
-import { readPlace, readRows } from "../shared/page.js";
+import { readPlace, readRows } from "../../shared/page.js";
 
 const AGAIN = 1100; // ms; a cache may keep the older page for a second
+const MOST_PAGES = 20; // that are loaded again, one after the other
 
 const stream = document.querySelector("[data-stream]");
 const list = stream.querySelector("[data-list]");
@@ -33,6 +35,44 @@ async function load({ href }) {
   }
 }
 
+// The place, kept with this entry of the history
+
+/** The update at the upper edge, and how far below the edge it begins, in px. */
+function place() {
+  const first = [...list.querySelectorAll(":scope > article")].find(
+    (article) => article.getBoundingClientRect().bottom > 0,
+  );
+  return first && { id: first.id, top: first.getBoundingClientRect().top };
+}
+
+let timer = 0;
+
+function keep() {
+  clearTimeout(timer);
+  timer = setTimeout(() => history.replaceState({ ...history.state, older: place() }, ""), 200);
+}
+
+function follow() {
+  history.scrollRestoration = "manual"; // the browser's would scroll beside ours, and to pixels
+  addEventListener("scroll", keep, { passive: true });
+  keep();
+}
+
+async function comeBack({ id, top }) {
+  let moved = false;
+  for (const name of ["wheel", "touchmove", "keydown"]) {
+    addEventListener(name, () => (moved = true), { once: true, passive: true });
+  }
+  const found = () => document.getElementById(id);
+  for (let n = 0; n < MOST_PAGES && !found() && !older.hidden; n += 1) await load(link);
+  if (found() && !moved) {
+    scrollBy({ top: found().getBoundingClientRect().top - top, behavior: "instant" });
+  }
+  follow();
+}
+
+if (history.state?.older) comeBack(history.state.older).catch(() => {});
+
 link?.addEventListener("click", async (event) => {
   if (event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
@@ -42,6 +82,7 @@ link?.addEventListener("click", async (event) => {
   try {
     const first = await load(link);
     first?.focus({ preventScroll: true });
+    follow();
   } catch {
     location.href = href;
   }

@@ -7,7 +7,7 @@
 //
 // Messages to the parent contain only what is visible, and messages from it only change the view.
 
-import { counted } from "../shared/page.js";
+import { counted } from "../../shared/page.js";
 
 const stream = document.querySelector("[data-stream]");
 const list = stream.querySelector("[data-list]");

@@ -1,6 +1,6 @@
 // Unsent text in localStorage, one slot per update. Without storage there is no autosave.
 
-import { desk } from "./server.js";
+import { desk } from "../writes/server.js";
 
 /** `update`: its id, or null for a new one. */
 export function slotOf(update) {

@@ -1,9 +1,9 @@
 // Poster and captions of the video at the caret. They are part of its address in the Markdown.
 
-import { captioned, pictureAt, shownBy, withOption } from "./markdown.js";
+import { captioned, pictureAt, shownBy, withOption } from "../composer/markdown.js";
 import { cutPoster } from "./posters.js";
 import { sendInParts, sendPicture } from "./transfers.js";
-import { tell } from "./typing.js";
+import { tell } from "../composer/typing.js";
 
 /** `current()`: the video at the caret as pictureAt() finds it; `changed(from, to)`: addresses. */
 export function videoOptions(text, box, current, changed) {

@@ -1,11 +1,11 @@
 // Loads what many readers never use when it is first needed, and repeats the click or key then.
 
 const LOAD = {
-  "[data-share]": () => import("./share.js"),
+  "[data-share]": () => import("../posts/share.js"),
   "[data-older] a": () => import("./older.js"),
-  "[data-chat-open]": () => import("./chat-panel.js"),
-  "a.enlarge": () => import("./enlarge.js"),
-  "[data-alerts]": () => import("../alerts/dialog.js"),
+  "[data-chat-open]": () => import("../aside/chat-panel.js"),
+  "a.enlarge": () => import("../posts/enlarge.js"),
+  "[data-alerts]": () => import("../../alerts/dialog.js"),
   "[data-keyboard] summary": () => import("./keyboard.js"),
 };
 
@@ -60,11 +60,15 @@ function onHash() {
 addEventListener("hashchange", onHash);
 onHash();
 
+// A page to which older updates had been added
+
+if (history.state?.older) import("./older.js");
+
 // Updates that scroll sideways, and players
 
 function onDrawn() {
-  if (document.querySelector(".prose :is(video, audio)")) import("./players.js");
-  if (document.querySelector(".prose :is(pre, table)")) import("../shared/wide.js");
+  if (document.querySelector(".prose :is(video, audio)")) import("../posts/players.js");
+  if (document.querySelector(".prose :is(pre, table)")) import("../../shared/wide.js");
 }
 
 if (stream) {

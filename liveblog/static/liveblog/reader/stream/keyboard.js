@@ -1,6 +1,6 @@
 // j and k move to the next and the previous update, n to new ones.
 
-import { FIELDS, remember } from "../shared/letters.js";
+import { FIELDS, remember } from "../../shared/letters.js";
 
 const stream = document.querySelector("[data-stream]");
 const list = stream.querySelector("[data-list]");

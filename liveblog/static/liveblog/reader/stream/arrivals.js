@@ -2,7 +2,7 @@
 // new ones appear, and scrolls to them. On an older page, which new ones do not reach, it is a link
 // to the newest page. A live region announces them.
 
-import { counted, put } from "../shared/page.js";
+import { counted, put } from "../../shared/page.js";
 
 const ANNOUNCE_WITHIN = 1000; // ms; updates within it share one announcement
 const ANNOUNCE_EVERY = 10_000; // ms between two announcements, to not interrupt reading
@@ -91,7 +91,7 @@ jump.addEventListener("click", () => {
 // Cards of links, which few updates have
 
 function onCards() {
-  if (list.querySelector(".link-card")) import("./link-cards.js");
+  if (list.querySelector(".link-card")) import("../posts/link-cards.js");
 }
 
 stream.addEventListener("drawn", onCards);

@@ -1,8 +1,8 @@
 // Shows the presence of other editors: in the header, in the form and at the updates (see
 // presence.js). It also shows the connection beside the buttons, and the readers in the header.
 
-import { openSocket } from "../../site/open-socket.js";
-import { counted, put } from "../shared/page.js";
+import { openSocket } from "../../../site/open-socket.js";
+import { counted, put } from "../../shared/page.js";
 import { renewLists, soon } from "./lists.js";
 import { at, begin, busy, people, step } from "./presence.js";
 

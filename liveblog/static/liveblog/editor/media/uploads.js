@@ -4,12 +4,12 @@
 // An upload that cannot reach the server keeps its file and its position, and is retried by hand or
 // when the network is back. A refused upload leaves the text unchanged.
 
-import { apart, image, outside, placeholder, withOption } from "./markdown.js";
-import { withoutPlaceholders } from "./markdown.js";
+import { apart, image, outside, placeholder, withOption } from "../composer/markdown.js";
+import { withoutPlaceholders } from "../composer/markdown.js";
 import { firstFrame } from "./posters.js";
 import { shrunk } from "./shrink.js";
 import { isTemporary, sendInParts, sendPicture } from "./transfers.js";
-import { tell, type } from "./typing.js";
+import { select, tell, type } from "../composer/typing.js";
 
 const KIND = /^(image|video|audio)\//;
 
@@ -167,8 +167,7 @@ function pictures() {
     const at = swap(upload.mark, image(words, address));
     const waited = [field, document.body, chooser].includes(document.activeElement) && !touched;
     if (at !== -1 && waited) {
-      field.focus();
-      field.setSelectionRange(at + 2, at + 2 + words.length);
+      select(field, at + 2, at + 2 + words.length);
       touched = true; // of several images, select the first description only
     }
     if (moved) show(upload, "still", dataset.sayStill);
@@ -290,8 +289,7 @@ function pictures() {
     sending.textContent = uploads.size ? dataset.sayBusy : say;
     sending.scrollIntoView({ block: "nearest" });
     if (uploads.size) return;
-    field.focus();
-    field.setSelectionRange(undescribed + 2, undescribed + 2 + words.length);
+    select(field, undescribed + 2, undescribed + 2 + words.length);
   }
 
   const draft = ({ submitter }) => submitter?.value === "draft";

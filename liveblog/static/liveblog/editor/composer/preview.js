@@ -1,6 +1,6 @@
 // The preview in the composer, rendered by the server.
 
-import { parsed, withToken } from "./server.js";
+import { parsed, withToken } from "../writes/server.js";
 
 const PAUSE = 300; // ms after the last key
 const REMEMBERED = "liveblog-preview";

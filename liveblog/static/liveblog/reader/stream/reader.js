@@ -2,8 +2,8 @@
 // Tells other scripts by DOM events of the stream's element: "draw" before the list changes, "drawn"
 // with the new articles, "merged" with the rows that were believed, "about", "readers".
 
-import { Socket, parsed } from "../../site/socket.js";
-import { readPlace, readRows, render } from "../shared/page.js";
+import { Socket, parsed } from "../../../site/socket.js";
+import { readPlace, readRows, render } from "../../shared/page.js";
 import { begin, step } from "./stream.js";
 
 const stream = document.querySelector("[data-stream]");
@@ -87,7 +87,7 @@ function schedule(timer, ms) {
 // The page
 
 function show(rows) {
-  tell("draw");
+  tell("draw", rows);
   const added = render(list, template, rows);
   empty.hidden = rows.length > 0;
   if (older) {

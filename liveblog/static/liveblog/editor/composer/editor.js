@@ -1,17 +1,17 @@
 // The composer: keeps unsent text in the browser, sends it, and clears the form once the server has
 // acknowledged it.
 
-import { begin, same } from "./editor-state.js";
+import { begin, same } from "../writes/editor-state.js";
 import { clearError, showErrors } from "./errors.js";
 import { fieldsNow, fill, rendered } from "./fields.js";
 import { drop, load, save, slotOf } from "./kept.js";
-import { addressOf, renewLists } from "./lists.js";
+import { addressOf, renewLists } from "../desk/lists.js";
 import { withoutPlaceholders } from "./markdown.js";
-import { put } from "../shared/page.js";
+import { put } from "../../shared/page.js";
 import { momentOf, showMoment, takeTyped, watchMoment } from "./publish-time.js";
-import { desk, freshUpdate, words } from "./server.js";
+import { desk, freshUpdate, words } from "../writes/server.js";
 import { difference } from "./words.js";
-import { freshKey, say, writer } from "./writer.js";
+import { freshKey, say, writer } from "../writes/writer.js";
 
 // These say how the last write ended, not how the text stands that is typed after it.
 const OVER = new Set(["created", "changed", "drafted", "scheduled", "unchanged", "dropped"]);
