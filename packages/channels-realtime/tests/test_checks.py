@@ -91,18 +91,19 @@ def test_the_readme_lists_every_check():
     ("base", "is_reported"), [("channels", True), ("django.core", False)], ids=["channels", "other"]
 )
 def test_a_command_that_never_runs_is_reported(base, is_reported, tmp_path, monkeypatch):
-    folder = tmp_path / "own" / "management" / "commands"
+    name = "on_" + base.replace(".", "_")
+    folder = tmp_path / name / "management" / "commands"
     folder.mkdir(parents=True)
-    for path in (tmp_path / "own", folder.parent, folder):
+    for path in (tmp_path / name, folder.parent, folder):
         (path / "__init__.py").write_text("")
     text = f"from {base}.management.commands import runserver\nclass Command(runserver.Command): 1"
     (folder / "runserver.py").write_text(text)
     monkeypatch.syspath_prepend(tmp_path)
-    with override_settings(INSTALLED_APPS=["channels_realtime", "own", "channels"]):
+    with override_settings(INSTALLED_APPS=["channels_realtime", name, "channels"]):
         message = found().get("channels_realtime.W009")
         assert bool(message) is is_reported
-        assert message is None or "`runserver` of `own`" in message.msg
-    with override_settings(INSTALLED_APPS=["own", "channels_realtime", "channels"]):
+        assert message is None or f"`runserver` of `{name}`" in message.msg
+    with override_settings(INSTALLED_APPS=[name, "channels_realtime", "channels"]):
         assert "channels_realtime.W009" not in found()
 
 
