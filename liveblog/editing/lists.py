@@ -42,6 +42,10 @@ ORDERS: dict[str, tuple[str | Combinable, ...]] = {
     "review": ("created", "pk"),  # first come, first served
     "deleted": NEWEST_SAVED,
 }
+# Whether the last note about a draft returned it to its author.
+RETURNED = Subquery(
+    ReviewNote.objects.filter(update=OuterRef("pk")).order_by("-pk").values("returned")[:1]
+)
 LABELS: dict[str, Promise] = {
     POSTS: _("Posts"),
     "drafts": _("Drafts"),
@@ -104,11 +108,9 @@ def lists_of(request: HttpRequest, blog: LiveBlog, may: Rights) -> Lists:
     counts = blog.updates.aggregate(
         **{name: Count("pk", filter=condition) for name, condition in CONDITIONS.items()}
     )
-    returned = with_returns(blog.updates.filter(CONDITIONS["drafts"], owner=user_of(request)))
-    waiting = {
-        "drafts": returned.filter(is_returned=True).count(),
-        "review": counts["review"],
-    }
+    own = blog.updates.filter(CONDITIONS["drafts"], owner=user_of(request))
+    returned = own.annotate(is_returned=RETURNED).filter(is_returned=True).count()
+    waiting = {"drafts": returned, "review": counts["review"]}
     tabs = [
         Tab(name, label, counts[name], name == is_open, waiting.get(name, 0))
         for name, label in LABELS.items()
@@ -133,18 +135,12 @@ def matching(blog: LiveBlog, query: str) -> BlogUpdateQuerySet:
     return rows
 
 
-def with_returns(rows: BlogUpdateQuerySet) -> BlogUpdateQuerySet:
-    """Annotate the drafts with `is_returned`: whether their last note returned them."""
-    last_note = ReviewNote.objects.filter(update=OuterRef("pk")).order_by("-pk")
-    return rows.annotate(is_returned=Subquery(last_note.values("returned")[:1]))
-
-
 def page_of(
     request: HttpRequest, name: str, rows: BlogUpdateQuerySet, may: Rights, is_open: str
 ) -> List:
     """The requested page of the list that is open, else the first one."""
     number = whole_number(request.GET.get("page", "")) if name == is_open else None
-    rows = with_returns(rows)
+    rows = rows.annotate(is_returned=RETURNED)
     page = Paginator(rows.defer("html"), ROWS_PER_PAGE).get_page(number or 1)
     user = user_of(request)
     found = [
