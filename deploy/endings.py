@@ -74,6 +74,7 @@ class Endings:
         self.file = Path(os.environ["RUN_DIR"]) / "endings.json"
         self.write()
         events.subscribe(events.ProcessStateExitedEvent, self.exited)
+        events.subscribe(events.ProcessStateBackoffEvent, self.ended_early)
         events.subscribe(events.ProcessStateFatalEvent, self.gave_up)
         events.subscribe(events.SupervisorStoppingEvent, self.stopping)
 
@@ -81,10 +82,17 @@ class Endings:
         """supervisord itself logs unexpected exits."""
         self.wakeup.wake()
         process = event.process.config
-        self.counts[process.name] += 1
-        self.write()
+        self.count(process.name)
         if event.expected and process.autorestart is not RestartUnconditionally:
             self.logger.warn(f"{process.name} exited and will not be restarted; see its last lines")
+
+    def ended_early(self, event: events.ProcessStateBackoffEvent) -> None:
+        """Killed within startsecs; deploy/launch.py has it run longer where it ends by itself."""
+        self.count(event.process.config.name)
+
+    def count(self, name: str) -> None:
+        self.counts[name] += 1
+        self.write()
 
     def write(self) -> None:
         """Write the number of endings by name. On a full disk the file stays as it is."""

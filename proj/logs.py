@@ -3,13 +3,26 @@
 import logging
 import os
 import time
+from smtplib import SMTPException
 from typing import Any, TextIO
 
+import redis
 from channels import channel_layers
 from channels_realtime.layer.channel_layer import Transport
+from django.db import InterfaceError, OperationalError
 from pythonjsonlogger.json import JsonFormatter as LibraryFormatter
 
 FORBIDDEN = 403
+# What is raised where Redis, the database or a mail server is away.
+AWAY = (
+    redis.ConnectionError,
+    redis.TimeoutError,
+    OperationalError,
+    InterfaceError,
+    ConnectionError,
+    TimeoutError,
+    SMTPException,
+)
 
 FIELDS = {
     "asctime": "time",  # ISO 8601, UTC
@@ -63,8 +76,17 @@ class CountingHandler(logging.Handler):
                 layer.channel_layer.count("log_errors")
 
 
-def without_refused_traceback(record: logging.LogRecord) -> bool:
-    """A logging filter: a refusal (403) is no error in the code, so its line has no traceback."""
+def without_needless_traceback(record: logging.LogRecord) -> bool:
+    """A logging filter: what is no error in the code gets one line.
+
+    That is a refusal (403), and a service that is away: its line ends with the reason.
+    """
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, AWAY):
+        reason, *_ = str(error).split("\n")  # PostgreSQL quotes the statement below it
+        record.msg = f"{record.getMessage().rstrip('.')}: {reason or type(error).__name__}"
+        record.args = ()
+        record.exc_info = None
     if getattr(record, "status_code", None) == FORBIDDEN:
         record.exc_info = None
     return True

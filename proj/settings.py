@@ -12,7 +12,7 @@ import dj_database_url
 from proj.branding import brand_of
 from proj.environment import BASE, ROOT, Environment
 from proj.environment_fields import P256_ORDER, parse_sentinel
-from proj.logs import is_no_readiness_check, without_refused_traceback
+from proj.logs import is_no_readiness_check, without_needless_traceback
 
 environment = Environment()
 
@@ -283,23 +283,23 @@ LOGGING = {
             "()": "django.utils.log.CallbackFilter",
             "callback": is_no_readiness_check,
         },
-        "refusals": {
+        "tracebacks": {
             "()": "django.utils.log.CallbackFilter",
-            "callback": without_refused_traceback,
+            "callback": without_needless_traceback,
         },
     },
     "handlers": {
         "stderr": {
             "class": "logging.StreamHandler",
             "formatter": environment.LOG_FORMAT,
-            "filters": ["readiness", "refusals"],
+            "filters": ["readiness", "tracebacks"],
         },
         "count": {"class": "proj.logs.CountingHandler", "level": "ERROR", "filters": ["readiness"]},
     },
     "root": {"handlers": ["stderr", "count"], "level": "INFO"},
-    # channels.log adds a handler of its own to this one.
+    # channels.log adds a handler of its own to this one, which has the exceptions in consumers.
     "loggers": {
-        "django.channels": {"handlers": [], "propagate": False},
+        "django.channels": {"handlers": ["count"], "propagate": False},
         "axes": {"level": "WARNING"},
     },
 }

@@ -92,8 +92,10 @@ def run_client(program: str, *options: str) -> None:
             f"{program} was not found. Install it: apt-get install postgresql-client."
         ) from None
     if done.returncode:
-        reason, *_ = done.stderr.strip().splitlines() or [f"code {done.returncode}"]
-        raise DatabaseFailed(f"{reason.rstrip('.')}.")
+        reason, *more = done.stderr.strip().splitlines() or [f"code {done.returncode}"]
+        # Such as the versions, where pg_dump is older than the server.
+        details = [line.partition(" detail: ")[2] for line in more if " detail: " in line]
+        raise DatabaseFailed("; ".join(text.rstrip(".") for text in (reason, *details)) + ".")
 
 
 def load(path: Path) -> Path | None:

@@ -178,6 +178,10 @@ supervisor.rpcinterface_factory=deploy.endings:make
 [program:silent]
 command=/bin/sh -c 'exec >&- 2>&-; echo $$ >> {started}; exec sleep 1000'
 startsecs=0
+[program:early]
+command=/bin/sh -c 'kill -9 $$'
+startsecs=1
+startretries=0
 """)
     command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(configuration)]
     environ = os.environ | {"RUN_DIR": str(tmp_path)}
@@ -199,6 +203,11 @@ def test_an_exit_is_noticed_at_once_also_without_an_end_of_output(silent):
         wait_until(lambda: len(pids()) > number, "the next one")  # noqa: B023
         seconds.append(time.monotonic() - killed)
     assert min(seconds) < 0.5
+
+
+def test_a_program_that_is_killed_while_it_starts_is_counted(silent):
+    counts = silent.parent / "endings.json"
+    wait_until(lambda: counts.exists() and json.loads(counts.read_text()) == {"early": 1}, "it")
 
 
 class Process:

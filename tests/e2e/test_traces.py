@@ -1,6 +1,7 @@
 """Traces: one request, from an interface server through a worker to all sockets."""
 
 import json
+import re
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -165,3 +166,9 @@ def test_no_span_has_an_address_with_a_secret_or_a_health_check(stack: Stack, co
         "the span of the last request",
     )
     assert SECRET not in str(collector.spans) and not collector.find("http.ready")
+
+
+def test_metrics_has_the_spans_that_were_sent(stack: Stack) -> None:
+    post(stack)
+    pattern = re.compile(r'^realtime_spans_sent_total{process="interface.*} [1-9]', re.M)
+    wait_until(lambda: pattern.search(stack.get("/metrics").read().decode()), "a count of spans")

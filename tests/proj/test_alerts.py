@@ -1,24 +1,30 @@
 """docs/alerts.yml: each rule fires on what it is for, and not on a site that is well."""
 
 import json
+import logging
 import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from channels_realtime.metrics.counters import Metrics
 
+from conversations.redis_store import layer
 from deploy.run import ROOT
 
 RULES = ROOT / "docs" / "alerts.yml"
 ALERTS = re.findall(r"- alert: (\w+)", RULES.read_text())
 WORKER = '{process="worker@a:1"}'
 INTERFACE = '{process="interface@a:2"}'
+UP = 'up{job="liveblog",instance="a:8000"}'
+PULSE = 'liveblog_pulse_age_seconds{instance="a:8000"}'
 # alert: series of a site that is well, and of one that is not, in Prometheus' notation for tests:
 # a value each minute.
 CASES = {
-    "LiveBlogDown": [('up{job="liveblog"}', "1x30", "0x30")],
-    "LiveBlogNoPulse": [("liveblog_pulse_age_seconds", "3x30", "4+60x30")],
+    # Without an answer there is no age of the pulse either.
+    "LiveBlogDown": [(UP, "1x60", "0x60"), (PULSE, "3x60", "3x5 stale")],
+    "LiveBlogNoPulse": [(PULSE, "3x60", "4+60x60")],
     "LiveBlogScheduledOverdue": [("liveblog_scheduled_overdue_seconds", "0x30", "0+60x30")],
     "LiveBlogWorkersBusy": [
         ('realtime_queue_age_seconds{channel="http.request"}', "0.1x30", "0+6x30")
@@ -60,20 +66,20 @@ def test_every_rule_is_tried() -> None:
     assert list(CASES) == ALERTS
 
 
+def test_every_rule_is_fired_by_a_real_fault() -> None:
+    tests = (ROOT / "tests" / "e2e" / "test_alerts.py").read_text()
+    assert set(re.findall(r'"(LiveBlog\w+)"', tests)) == set(ALERTS)
+
+
 def test_rules_fire_on_a_fault_and_on_nothing_else(tmp_path: Path) -> None:
     """promtool evaluates all rules over half an hour: without a fault, and with each of them."""
-    pulse = {"series": "liveblog_pulse_age_seconds", "values": "3x60"}
-    others = [
-        {"series": name, "values": good}
-        for alert, series in CASES.items()
-        for name, good, _ in series
-        if alert != "LiveBlogNoPulse"
-    ]
-    tests = [scenario("no fault", [pulse, *others], 0)]
-    for alert, series in CASES.items():
-        values = [{"series": name, "values": bad} for name, _, bad in series]
-        values += [] if alert == "LiveBlogNoPulse" else [pulse]
-        tests.append(scenario(alert, values, 1))
+    well = {name: good for series in CASES.values() for name, good, _ in series}
+    faults = {alert: {name: bad for name, _, bad in series} for alert, series in CASES.items()}
+    tests = [scenario("no fault", well, 0)]
+    # Beside the fault's own series, those without which an alert would fire.
+    running = {UP: well[UP], PULSE: well[PULSE]}
+    tests += [scenario(alert, running | bad, 1) for alert, bad in faults.items()]
+    tests.append(scenario("LiveBlogNoPulse", {UP: well[UP]}, 1))
     shutil.copy(RULES, tmp_path)
     plan = {"rule_files": [RULES.name], "evaluation_interval": "1m", "tests": tests}
     (tmp_path / "plan.yml").write_text(json.dumps(plan))  # JSON is YAML
@@ -83,8 +89,9 @@ def test_rules_fire_on_a_fault_and_on_nothing_else(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def scenario(name: str, series: list[dict[str, str]], number: int) -> dict[str, object]:
+def scenario(name: str, series: dict[str, str], number: int) -> dict[str, object]:
     """After 28 minutes so many alerts fire, all of them with that name."""
+    inputs = [{"series": name, "values": values} for name, values in series.items()]
     firing = 'ALERTS{alertstate="firing"}'
     its = f'ALERTS{{alertstate="firing",alertname="{name}"}}'
     checks = [
@@ -95,7 +102,15 @@ def scenario(name: str, series: list[dict[str, str]], number: int) -> dict[str, 
         }
         for expression in (firing, its)
     ]
-    return {"name": name, "interval": "1m", "input_series": series, "promql_expr_test": checks}
+    return {"name": name, "interval": "1m", "input_series": inputs, "promql_expr_test": checks}
+
+
+@pytest.mark.parametrize("logger", ["liveblog.api", "django.channels"])
+def test_errors_of_the_site_and_of_consumers_are_counted(logger: str, monkeypatch) -> None:
+    metrics = Metrics("test")
+    monkeypatch.setattr(layer().channel_layer, "metrics", metrics)
+    logging.getLogger(logger).error("It failed.")
+    assert metrics.values["log_errors"] == 1
 
 
 @pytest.mark.django_db

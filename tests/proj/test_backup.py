@@ -10,6 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from proj.backup.archive import ArchiveWriter, BadArchive, Manifest, unpack
+from proj.backup.databases import DatabaseFailed, run_client
 from proj.backup.making import NAME, make, prune, site_settings, work_folder
 from proj.backup.restoring import NotRestored, require_fitting, restore_settings
 from proj.environment import Environment
@@ -41,6 +42,22 @@ def test_an_archive_is_unpacked_as_it_was_packed(archive: Path, folder: Path) ->
     assert (folder / "media" / "images" / "one.webp").read_bytes() == PICTURE
     assert (folder / "database.sqlite3").stat().st_size == 100_000
     assert archive.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_pg_dump_older_than_the_server_is_refused_with_both_versions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "pg_dump"
+    program.write_text(
+        "#!/bin/sh\n"
+        "echo 'pg_dump: error: aborting because of server version mismatch' >&2\n"
+        "echo 'pg_dump: detail: server version: 18.4; pg_dump version: 15.18' >&2\n"
+        "exit 1\n"
+    )
+    program.chmod(0o700)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    with pytest.raises(DatabaseFailed, match=r"mismatch; server version: 18.4; pg_dump version"):
+        run_client("pg_dump")
 
 
 @pytest.mark.parametrize("part", [0, 10, 0.5, 0.99, -8])

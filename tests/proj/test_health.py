@@ -128,7 +128,7 @@ def test_workers_that_should_run_here_and_do_not_are_named(client, site, monkeyp
     site.report(f"interface@{HOST}:6", name="interface_00")
     site.report(f"pulse@{HOST}:7", name="pulse")
     status, problems, checks = ask(client)
-    assert (status, problems) == (503, ["worker_02 does not run."])
+    assert (status, problems) == (503, ["worker_02 does not run, or has not reported yet."])
     assert (checks["workers"]["working"], checks["workers"]["expected"]) == (3, 4)
 
 
@@ -160,7 +160,7 @@ def test_row_53_a_pulse_that_should_run_here_is_named_also_where_another_is_acti
     site.report(f"pulse@{HOST}:7", age=20, name="pulse")
     _, problems, checks = ask(client)
     assert checks["pulse"]["status"] == "failing"
-    assert "pulse has not reported for 20 s." in problems
+    assert any(re.fullmatch(r"pulse has not reported for [23]\d s\.", p) for p in problems)
 
 
 def test_row_57_a_full_disk_is_reported(client, site, monkeypatch):

@@ -4,11 +4,14 @@ import json
 import logging
 from datetime import UTC, datetime, timedelta
 from io import StringIO
+from smtplib import SMTPServerDisconnected
 
 import pytest
+import redis
+from django.db import OperationalError
 
 from liveblog.models import LiveBlog
-from proj.logs import JsonFormatter, JsonHandler
+from proj.logs import JsonFormatter, JsonHandler, without_needless_traceback
 
 
 @pytest.fixture
@@ -75,3 +78,31 @@ def test_a_refusal_is_one_line_without_a_traceback(client, django_user_model):
         handler.setStream(terminal)
     assert output.getvalue().count("\n") == 1
     assert "Forbidden (Permission denied): /liveblog/moon/edit/" in output.getvalue()
+
+
+def record_of(error, message, *args):
+    return logging.LogRecord(
+        "liveblog.test", logging.ERROR, __file__, 1, message, args, (type(error), error, None)
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (redis.ConnectionError("Connection refused"), "Connection refused"),
+        (OperationalError("no connection\nLINE 1: SELECT 1"), "no connection"),
+        (SMTPServerDisconnected("please run connect() first"), "please run connect() first"),
+        (TimeoutError(), "TimeoutError"),
+    ],
+)
+def test_a_service_that_is_away_is_one_line_with_the_reason(error, reason):
+    record = record_of(error, "%d was not sent.", 7)
+    assert without_needless_traceback(record)
+    assert logging.Formatter().format(record) == f"7 was not sent: {reason}"
+
+
+def test_an_error_in_the_code_keeps_its_traceback():
+    error = ValueError("spilt milk")
+    record = record_of(error, "It failed")
+    assert without_needless_traceback(record)
+    assert logging.Formatter().format(record) == "It failed\nValueError: spilt milk"

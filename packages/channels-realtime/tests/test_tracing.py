@@ -2,7 +2,10 @@
 
 import subprocess
 import sys
+import threading
 import uuid
+from collections import Counter
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from types import SimpleNamespace
 
 import pytest
@@ -15,13 +18,14 @@ from channels_realtime.metrics.counters import Metrics
 from channels_realtime.streams import Stream
 from channels_realtime.tracing import CONTEXT, is_wanted
 from harness.environment import redis_server
+from harness.network import free_port
 from harness.waiting import PATIENCE
 
 ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}
 OFF = """
 import sys
 from channels_realtime import tracing
-tracing.start("worker@host:1")
+tracing.start("worker@host:1", lambda name, number: None)
 assert tracing.active is None
 assert not [name for name in sys.modules if name.startswith("opentelemetry")]
 """
@@ -50,7 +54,7 @@ def test_without_the_packages_a_process_says_so_and_works_on(monkeypatch, caplog
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", ENDPOINT["OTEL_EXPORTER_OTLP_ENDPOINT"])
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace.export", None)
     monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
-    tracing.start("worker@host:1")
+    tracing.start("worker@host:1", lambda name, number: None)
     assert tracing.active is None
     [record] = caplog.records
     assert "No traces" in record.message and "opentelemetry-sdk" in record.message
@@ -62,7 +66,7 @@ listening = socket.create_server(("127.0.0.1", 0))  # accepts, and never answers
 os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = f"http://127.0.0.1:{listening.getsockname()[1]}"
 os.environ["OTEL_EXPORTER_OTLP_TIMEOUT"] = "3600"
 from channels_realtime import tracing
-tracing.start("worker@host:1")
+tracing.start("worker@host:1", lambda name, number: None)
 with tracing.active.consumer("channel", {}):
     pass
 """
@@ -71,6 +75,51 @@ with tracing.active.consumer("channel", {}):
 def test_a_process_ends_although_its_collector_does_not_answer():
     pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
     subprocess.run([sys.executable, "-c", END], check=True, timeout=PATIENCE)
+
+
+def test_an_outage_of_the_collector_is_one_warning_and_its_end_has_the_number(caplog):
+    pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
+    from channels_realtime.trace_export import OutageExporter, SpanCounter
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+
+    counts: Counter[str] = Counter()
+
+    def count(name: str, number: int) -> None:
+        counts[name] += number
+
+    port = free_port()  # the first attempt is refused, and there is no time for another
+    exporter = OTLPSpanExporter(f"http://127.0.0.1:{port}/v1/traces", timeout=0.2)
+    provider = TracerProvider()
+    provider.add_span_processor(SpanCounter(count))
+    provider.add_span_processor(SimpleSpanProcessor(OutageExporter(exporter, count)))
+    tracer = provider.get_tracer("test")
+
+    def make_spans() -> None:
+        for _ in range(3):
+            tracer.start_span("a span").end()
+
+    make_spans()
+    [record] = caplog.records
+    assert record.levelname == "WARNING" and "Failed to export" in record.message
+    with HTTPServer(("127.0.0.1", port), Collector) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        make_spans()
+        server.shutdown()
+    assert [each.levelname for each in caplog.records] == ["WARNING"] * 2
+    assert "3 spans were lost" in caplog.records[1].message
+    assert counts == {"spans": 6, "spans_sent": 3}
+
+
+class Collector(BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -55,11 +55,12 @@ def is_installed() -> bool:
     return True
 
 
-def start(process: str) -> None:
+def start(process: str, count: Callable[[str, int], None]) -> None:
     """Begin to trace this process where the variables ask for it.
 
     Args:
         process: the name under which it publishes its metrics.
+        count: adds a number to the counter of a name, from any thread.
     """
     global active
     if not is_wanted(os.environ):
@@ -72,6 +73,8 @@ def start(process: str) -> None:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
+    from channels_realtime.trace_export import OutageExporter, SpanCounter
+
     attributes = {"service.instance.id": process}
     if not os.environ.get("OTEL_SERVICE_NAME"):
         attributes["service.name"] = "channels-realtime"
@@ -79,7 +82,8 @@ def start(process: str) -> None:
     is_limited = any(name.endswith("_TIMEOUT") for name in limited)
     exporter = OTLPSpanExporter(timeout=None if is_limited else EXPORT_WITHIN)
     provider = TracerProvider(resource=Resource.create(attributes), shutdown_on_exit=False)
-    provider.add_span_processor(BatchSpanProcessor(exporter))
+    provider.add_span_processor(SpanCounter(count))
+    provider.add_span_processor(BatchSpanProcessor(OutageExporter(exporter, count)))
     send_at_exit(provider)
     active = Traces(provider.get_tracer("channels_realtime"))
 

@@ -13,6 +13,7 @@ LEGACY_ASGIREF = LEGACY / "asgiref"
 LEGACY_PINS = Path(__file__).with_name("legacy.txt")
 PINNED = {*WRITTEN_FOR, "asgiref"}
 INSTALL = "python -m channels_realtime install"
+DJANGO = "4.2"  # the oldest that the bridges work with; as in pyproject.toml
 
 
 class UnsupportedPackage(ImportError):
@@ -49,7 +50,13 @@ def refuse_other_versions() -> None:
     """Raise UnsupportedPackage where a legacy package has another version.
 
     A patch of code that it was not written for fails in ways that are hard to trace back to it.
+    Django is too old where pip has installed a package that requires channels 1.x: it finds no
+    other version for both.
     """
+    import django
+
+    if django.VERSION[:2] < tuple(map(int, DJANGO.split("."))):
+        raise UnsupportedPackage("Django", django.get_version(), f"{DJANGO} or later")
     for package, needed in WRITTEN_FOR.items():
         found: str | None
         try:

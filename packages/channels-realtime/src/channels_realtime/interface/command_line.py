@@ -170,7 +170,8 @@ class Interface(CommandLineInterface):
         require_suitable(transport.ring, transport.prefix)
         return_freed_memory()
         server = Server(transport, read_options(parsed), access_log(parsed))
-        tracing.start(server.connections.metrics.process)
+        metrics = server.connections.metrics
+        tracing.start(metrics.process, metrics.count)
         return server.run()
 
     def without_effect(self, parsed: Namespace) -> Iterator[str]:

@@ -54,6 +54,8 @@ COUNTERS = {
     "put_back": "Messages that another worker took because the consumer before them took long",
     "redelivered": "Acknowledged messages of dead workers that were delivered again",
     "groups_repaired": "Groups that Redis had lost and that were registered again",
+    "spans": "Spans of traces that are to be sent",
+    "spans_sent": "Spans that the collector has taken",
 }
 
 

@@ -138,7 +138,7 @@ def check_processes(
         for process in found
         if process.trouble
     ]
-    problems += [f"{name} does not run." for name in sorted(missing)]
+    problems += [f"{name} does not run, or has not reported yet." for name in sorted(missing)]
     if not found and not missing:
         what = {"interface": "interface server"}.get(kind, kind)
         problems.append(f"No {what} has reported for {SILENT_AFTER.get(kind, OF_OTHERS):g} s.")

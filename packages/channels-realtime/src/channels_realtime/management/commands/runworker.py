@@ -80,7 +80,7 @@ class Command(runworker.Command):
             require_suitable(layer.ring, layer.prefix)
         except UnsuitableRedis as error:
             raise CommandError(str(error), returncode=error.exit_code) from None
-        tracing.start(Metrics("worker").process)
+        tracing.start(Metrics("worker").process, layer.channel_layer.count)
         # channels' command looks its worker classes up in its own module.
         runworker.Worker = partial(worker.Worker, limits=limits, timeouts=configured)
         runworker.WorkerGroup = partial(worker.WorkerGroup, limits=limits, timeouts=configured)
