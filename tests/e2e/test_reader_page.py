@@ -221,6 +221,14 @@ def test_a_post_is_shared_by_its_menu(stack, blog, page):
     page.get_by_role("button", name="Share").click()
     page.get_by_role("button", name="Share…").click()
     assert page.evaluate("shared") == [{"title": "Lift-off · To the Moon", "url": link}]
+    # On a phone it is beside the marks of an old, pinned key event, not on them.
+    page.set_viewport_size({"width": 390, "height": 740})
+    old = "created=datetime(2020, 1, 1, 20, 17, tzinfo=UTC), pinned=True, key_event=True"
+    write(stack, blog, f"from datetime import UTC, datetime; post('Old', {old})")
+    open_live(page, stack, blog)
+    mark, button = updates(page).first.locator(".mark-key"), page.locator(".share").first
+    right = mark.evaluate("mark => mark.getBoundingClientRect().right")
+    assert right <= button.bounding_box()["x"] + 8  # px around its picture
 
 
 def test_the_key_events_follow_and_jump(stack, blog, page):
