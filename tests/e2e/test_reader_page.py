@@ -154,8 +154,8 @@ def test_older_posts_are_loaded_below_and_followed_like_all_others(stack, blog, 
     # Back from another page, they are there again, and the reader is where they were.
     reading = page.locator(f"#update-{pk}")
     reading.scroll_into_view_if_needed()
+    page.wait_for_function("() => window.last === (window.last = scrollY)", polling=100)
     top = reading.bounding_box()["y"]
-    page.wait_for_function("() => history.state.older.top <= 0")
     write(stack, blog, "post('News during the absence')")
     reading.locator("[data-part=permalink]").click()
     expect(updates(page)).to_have_count(1)
@@ -165,6 +165,12 @@ def test_older_posts_are_loaded_below_and_followed_like_all_others(stack, blog, 
         "([id, top]) => Math.abs(document.getElementById(id).getBoundingClientRect().y - top) < 2",
         arg=[f"update-{pk}", top],
     )
+    page.evaluate("scrollTo({ top: 0, behavior: 'instant' })")
+    page.wait_for_function("() => !history.state.older.id")
+    write(stack, blog, "post('The newest')")
+    page.reload()
+    expect(updates(page).first).to_contain_text("The newest")
+    assert page.evaluate("scrollY") == 0
 
 
 def late(route, stack, blog, pk):
