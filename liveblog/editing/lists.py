@@ -42,10 +42,6 @@ ORDERS: dict[str, tuple[str | Combinable, ...]] = {
     "review": ("created", "pk"),  # first come, first served
     "deleted": NEWEST_SAVED,
 }
-# Whether the last note about a draft returned it to its author.
-RETURNED = Subquery(
-    ReviewNote.objects.filter(update=OuterRef("pk")).order_by("-pk").values("returned")[:1]
-)
 LABELS: dict[str, Promise] = {
     POSTS: _("Posts"),
     "drafts": _("Drafts"),
@@ -108,9 +104,8 @@ def lists_of(request: HttpRequest, blog: LiveBlog, may: Rights) -> Lists:
     counts = blog.updates.aggregate(
         **{name: Count("pk", filter=condition) for name, condition in CONDITIONS.items()}
     )
-    own = blog.updates.filter(CONDITIONS["drafts"], owner=user_of(request))
-    returned = own.annotate(is_returned=RETURNED).filter(is_returned=True).count()
-    waiting = {"drafts": returned, "review": counts["review"]}
+    returned = blog.updates.filter(CONDITIONS["drafts"], is_returned(), owner=user_of(request))
+    waiting = {"drafts": returned.count(), "review": counts["review"]}
     tabs = [
         Tab(name, label, counts[name], name == is_open, waiting.get(name, 0))
         for name, label in LABELS.items()
@@ -135,12 +130,18 @@ def matching(blog: LiveBlog, query: str) -> BlogUpdateQuerySet:
     return rows
 
 
+def is_returned() -> Subquery:
+    """Whether the last note about a draft returned it to its author."""
+    last_note = ReviewNote.objects.filter(update=OuterRef("pk")).order_by("-pk")
+    return Subquery(last_note.values("returned")[:1])
+
+
 def page_of(
     request: HttpRequest, name: str, rows: BlogUpdateQuerySet, may: Rights, is_open: str
 ) -> List:
     """The requested page of the list that is open, else the first one."""
     number = whole_number(request.GET.get("page", "")) if name == is_open else None
-    rows = rows.annotate(is_returned=RETURNED)
+    rows = rows.annotate(is_returned=is_returned())
     page = Paginator(rows.defer("html"), ROWS_PER_PAGE).get_page(number or 1)
     user = user_of(request)
     found = [
