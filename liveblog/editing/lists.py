@@ -104,11 +104,8 @@ def lists_of(request: HttpRequest, blog: LiveBlog, may: Rights) -> Lists:
     counts = blog.updates.aggregate(
         **{name: Count("pk", filter=condition) for name, condition in CONDITIONS.items()}
     )
-    returned = with_returns(blog.updates.filter(CONDITIONS["drafts"], owner=user_of(request)))
-    waiting = {
-        "drafts": returned.filter(is_returned=True).count(),
-        "review": counts["review"],
-    }
+    returned = blog.updates.filter(CONDITIONS["drafts"], is_returned(), owner=user_of(request))
+    waiting = {"drafts": returned.count(), "review": counts["review"]}
     tabs = [
         Tab(name, label, counts[name], name == is_open, waiting.get(name, 0))
         for name, label in LABELS.items()
@@ -133,10 +130,10 @@ def matching(blog: LiveBlog, query: str) -> BlogUpdateQuerySet:
     return rows
 
 
-def with_returns(rows: BlogUpdateQuerySet) -> BlogUpdateQuerySet:
-    """Annotate the drafts with `is_returned`: whether their last note returned them."""
+def is_returned() -> Subquery:
+    """Whether the last note about a draft returned it to its author."""
     last_note = ReviewNote.objects.filter(update=OuterRef("pk")).order_by("-pk")
-    return rows.annotate(is_returned=Subquery(last_note.values("returned")[:1]))
+    return Subquery(last_note.values("returned")[:1])
 
 
 def page_of(
@@ -144,7 +141,7 @@ def page_of(
 ) -> List:
     """The requested page of the list that is open, else the first one."""
     number = whole_number(request.GET.get("page", "")) if name == is_open else None
-    rows = with_returns(rows)
+    rows = rows.annotate(is_returned=is_returned())
     page = Paginator(rows.defer("html"), ROWS_PER_PAGE).get_page(number or 1)
     user = user_of(request)
     found = [
