@@ -87,19 +87,23 @@ def test_the_readme_lists_every_check():
     assert set(listed) == set(re.findall(r'"(channels_realtime\.[A-Z]\d+)"', source))
 
 
-COMMAND = "from channels.management.commands.runworker import Command"
-
-
-def test_a_command_that_never_runs_is_reported(tmp_path, monkeypatch):
-    folder = tmp_path / "own" / "management" / "commands"
+@pytest.mark.parametrize(
+    ("base", "is_reported"), [("channels", True), ("django.core", False)], ids=["channels", "other"]
+)
+def test_a_command_that_never_runs_is_reported(base, is_reported, tmp_path, monkeypatch):
+    name = "on_" + base.replace(".", "_")
+    folder = tmp_path / name / "management" / "commands"
     folder.mkdir(parents=True)
-    for path in (tmp_path / "own", folder.parent, folder):
+    for path in (tmp_path / name, folder.parent, folder):
         (path / "__init__.py").write_text("")
-    (folder / "runworker.py").write_text(COMMAND)
+    text = f"from {base}.management.commands import runserver\nclass Command(runserver.Command): 1"
+    (folder / "runserver.py").write_text(text)
     monkeypatch.syspath_prepend(tmp_path)
-    with override_settings(INSTALLED_APPS=["channels_realtime", "own", "channels"]):
-        assert "`runworker` of `own`" in found()["channels_realtime.W009"].msg
-    with override_settings(INSTALLED_APPS=["own", "channels_realtime", "channels"]):
+    with override_settings(INSTALLED_APPS=["channels_realtime", name, "channels"]):
+        message = found().get("channels_realtime.W009")
+        assert bool(message) is is_reported
+        assert message is None or f"`runserver` of `{name}`" in message.msg
+    with override_settings(INSTALLED_APPS=[name, "channels_realtime", "channels"]):
         assert "channels_realtime.W009" not in found()
 
 

@@ -4,8 +4,8 @@ They run where `channels_realtime` is in INSTALLED_APPS. Silence one by its id w
 SILENCED_SYSTEM_CHECKS.
 """
 
-import os
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import redis
@@ -13,10 +13,11 @@ from channels import channel_layers
 from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
-from django.core.management import find_commands
 from django.db import DatabaseError, connections
 
+from channels_realtime.doctor.channels_code import command_of_channels
 from channels_realtime.doctor.installed import names_of, source_of
+from channels_realtime.doctor.source import Unreadable, read_module
 from channels_realtime.layer.suitability import examine
 
 SESSIONS = "channels_realtime.sessions"
@@ -51,21 +52,32 @@ def app_comes_first(**options: object) -> Iterator[CheckMessage]:
 
 @register()
 def own_commands_run(**options: object) -> Iterator[CheckMessage]:
-    """Of two apps with a command of the same name, the first one's is run."""
+    """Of two apps with a command of the same name, the first one's is run.
+
+    It is about commands that are derived from those of channels. Others, such as whitenoise's
+    runserver, may be there for a project's WSGI server alone.
+    """
     configs = list(apps.get_app_configs())
     ours = [config.name for config in configs].index("channels_realtime")
     for config in configs[ours + 1 :]:
-        if config.name in ("channels", "django.contrib.staticfiles"):
-            continue
-        commands = find_commands(os.path.join(config.path, "management"))
-        for command in {"runserver", "runworker"}.intersection(commands):
-            yield Warning(
-                f"The `{command}` of `{config.name}` never runs, because `channels_realtime` comes"
-                " before it in INSTALLED_APPS.",
-                hint=f"Derive it from channels_realtime.management.commands.{command}.Command, and"
-                " name its app first.",
-                id="channels_realtime.W009",
-            )
+        for command in ("runserver", "runworker"):
+            if config.name != "channels" and is_derived_from_channels(config.path, command):
+                yield Warning(
+                    f"The `{command}` of `{config.name}` never runs, because `channels_realtime`"
+                    " comes before it in INSTALLED_APPS.",
+                    hint=f"Derive it from channels_realtime.management.commands.{command}.Command,"
+                    " and name its app first.",
+                    id="channels_realtime.W009",
+                )
+
+
+def is_derived_from_channels(app: str, command: str) -> bool:
+    """Whether the app in the folder has such a command of its own."""
+    path = Path(app, "management", "commands", f"{command}.py")
+    try:
+        return any(command_of_channels(read_module(Path(app), path)))
+    except (OSError, Unreadable):
+        return False
 
 
 @register()
