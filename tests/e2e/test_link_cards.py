@@ -7,7 +7,6 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.browsing import connection, open_live
-from tests.e2e.test_nginx import Nginx
 from tests.e2e.test_reader_page import SHIFTS
 from tests.liveblog.third_party import other_site
 
@@ -21,12 +20,6 @@ FRAME_OF_ANY_SITE = """() => {
   frame.src = "https://elsewhere.example/";
   document.body.append(frame);
 }"""
-
-
-@pytest.fixture(scope="module")
-def nginx(stack):
-    with Nginx(stack) as nginx:
-        yield nginx
 
 
 @pytest.fixture

@@ -37,28 +37,36 @@ async function load({ href }) {
 
 // The place, kept with this entry of the history
 
-/** The update at the upper edge, and how far below the edge it begins, in px. */
+/** The update at the upper edge, and how far below the edge it begins, in px; {} at the top. */
 function place() {
+  if (list.getBoundingClientRect().top >= 0) return {};
   const first = [...list.querySelectorAll(":scope > article")].find(
     (article) => article.getBoundingClientRect().bottom > 0,
   );
-  return first && { id: first.id, top: first.getBoundingClientRect().top };
+  return first ? { id: first.id, top: first.getBoundingClientRect().top } : {};
 }
 
 let timer = 0;
 
 function keep() {
   clearTimeout(timer);
-  timer = setTimeout(() => history.replaceState({ ...history.state, older: place() }, ""), 200);
+  history.replaceState({ ...history.state, older: place() }, "");
+}
+
+function keepSoon() {
+  clearTimeout(timer);
+  timer = setTimeout(keep, 200); // browsers limit how often it may be replaced
 }
 
 function follow() {
   history.scrollRestoration = "manual"; // the browser's would scroll beside ours, and to pixels
-  addEventListener("scroll", keep, { passive: true });
+  addEventListener("scroll", keepSoon, { passive: true });
+  addEventListener("click", keep, { capture: true }); // which may leave the page
   keep();
 }
 
 async function comeBack({ id, top }) {
+  if (!id) return follow();
   let moved = false;
   for (const name of ["wheel", "touchmove", "keydown"]) {
     addEventListener(name, () => (moved = true), { once: true, passive: true });
