@@ -49,14 +49,15 @@ def share_first_state(
     """Put into the class what autobahn gives every socket as it connects, so that it need not.
 
     These are some 20 options of the factory and 40 attributes that have the same values for all:
-    4 KiB per socket, and a twentieth of the CPU time of a handshake. autobahn sets anew on the
-    socket what changes later, with two exceptions, which the class must take care of: the UTF-8
-    validator is left out here, and the queue of unsent data is only for autobahn's own sendData().
+    5 KiB per socket, and a twentieth of the CPU time of a handshake. autobahn sets anew on the
+    socket what changes later, except for what the class must take care of: the UTF-8 validator and
+    the futures are left out here, and the queue of unsent data is for autobahn's own sendData().
     """
     template = protocol_class.__new__(protocol_class)
+    autobahn.websocket.protocol.WebSocketServerProtocol.__init__(template)
     vars(template)["factory"] = factory  # autobahn does not declare it
     template._connectionMade()
-    for name in vars(template).keys() - {"factory", "utf8validator"}:
+    for name in vars(template).keys() - {"factory", "utf8validator", "is_open", "is_closed"}:
         value = getattr(template, name)
         # A function in a class would become a method.
         setattr(protocol_class, name, staticmethod(value) if callable(value) else value)

@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import unquote
 
 from autobahn.twisted.websocket import WebSocketServerProtocol
 from autobahn.websocket.utf8validator import Utf8Validator
+from twisted.internet.defer import Deferred
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
@@ -110,7 +111,7 @@ class WebSocket(WebSocketServerProtocol):
     maxMessagePayloadSize: int  # share_first_state() sets it on the class
 
     def __init__(self, connections: "Connections") -> None:
-        super().__init__()
+        # Not autobahn's: share_first_state() has set on the class what that would set.
         self.connections = connections
         self.factory = connections.websocket_factory
 
@@ -118,6 +119,11 @@ class WebSocket(WebSocketServerProtocol):
     def utf8validator(self) -> Utf8Validator:  # type: ignore[override]  # autobahn only reads it
         """Made for the first message: most readers send none."""
         return Utf8Validator()
+
+    @cached_property
+    def is_closed(self) -> Deferred[Self]:
+        """Made when the connection ends, where autobahn resolves it. Nothing waits for it."""
+        return Deferred()
 
     # From the client
 
