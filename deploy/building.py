@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,18 +96,23 @@ def git(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
 
 
 def unpack(archive: bytes | Path, release: Path) -> None:
-    """Unpack a tar file; if it holds a single folder, the content of that folder."""
-    with tempfile.TemporaryFile() as file:
+    """Unpack a tar file; if it holds a single folder, the content of that folder.
+
+    By the program tar: Python 3.11.2, which Debian 12 has, cannot unpack without the owners and
+    permissions of the archive (the `filter` of tarfile came with 3.11.4).
+    """
+    command = ["tar", "--extract", "--no-same-owner", "--no-same-permissions", "--force-local"]
+    command += ["--directory", str(release), "--file"]
+    try:
         if isinstance(archive, bytes):
-            file.write(archive)
+            done = subprocess.run([*command, "-"], input=archive, capture_output=True)
         else:
-            file.write(archive.read_bytes())
-        file.seek(0)
-        try:
-            with tarfile.open(fileobj=file) as tar:
-                tar.extractall(release, filter="data")
-        except tarfile.TarError as error:
-            raise Stopped(f"the archive cannot be unpacked: {error}.") from None
+            done = subprocess.run([*command, str(archive)], capture_output=True)
+    except FileNotFoundError:
+        raise Stopped("the archive cannot be unpacked: tar is not installed.") from None
+    if done.returncode:
+        reason, *_ = done.stderr.decode(errors="replace").splitlines() or [""]
+        raise Stopped(f"the archive cannot be unpacked: {reason.rstrip('.')}.")
     inside = list(release.iterdir())
     if len(inside) == 1 and inside[0].is_dir():
         folder = inside[0].rename(release / "unpacked.new")

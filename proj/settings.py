@@ -110,7 +110,11 @@ DATABASE["ENGINE"] = DATABASE["ENGINE"].replace("django.db.backends", "database"
 if DATABASE["ENGINE"] == "database.sqlite3":
     named = DATABASE["NAME"] if environment.DATABASE_URL else DATA_DIR / "db.sqlite3"
     # Relative to the project, as DATA_DIR.
-    DATABASE["NAME"] = str(BASE / named)
+    database = BASE / named
+    DATABASE["NAME"] = str(database)
+    # It has password hashes and sessions. SQLite gives the files beside it the same mode.
+    if not environment.DATABASE_URL and not database.exists():
+        database.touch(mode=0o600)
     # Django's default, which pytest-django's parallel runs look up by the name of Django's engine.
     DATABASE["TEST"] = {"NAME": ":memory:"}
     DATABASE["OPTIONS"] = {

@@ -119,6 +119,13 @@ def test_a_folder_a_checkout_a_revision_and_an_archive_can_be_released(tmp_path:
     assert copied(other, tmp_path / "5", data) == CODE
 
 
+def test_a_damaged_archive_is_refused(tmp_path: Path) -> None:
+    archive = tmp_path / "liveblog-1.2.tar"
+    archive.write_bytes(b"no archive" * 1000)
+    with pytest.raises(Stopped, match="the archive cannot be unpacked: .*tar archive"):
+        copied(Source.named(str(archive), tmp_path), tmp_path / "1", tmp_path / "data")
+
+
 @pytest.mark.parametrize("name", ["no-such-thing", "empty"])
 def test_a_source_that_cannot_be_released_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "empty").mkdir()

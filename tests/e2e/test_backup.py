@@ -90,7 +90,8 @@ def test_readers_get_from_a_restored_site_what_they_got_before(stack, blog, tmp_
     session = f"sessionid={cookies['sessionid'].value}"
     with posting(stack, busy):
         archive = backup(stack, tmp_path)
-    assert archive.stat().st_mode & 0o777 == 0o600
+    database = Path(stack.folder.name) / "db.sqlite3"
+    assert archive.stat().st_mode & 0o777 == database.stat().st_mode & 0o777 == 0o600
     assert [path.name for path in tmp_path.iterdir()] == [archive.name]
     with pytest.raises(AssertionError, match="Stop it first, on every host. Nothing was changed."):
         call(stack, "restore", str(archive), replace=True)
@@ -100,6 +101,7 @@ def test_readers_get_from_a_restored_site_what_they_got_before(stack, blog, tmp_
     restored = Stack(API_TOKENS="another token")
     done = restored.manage("restore", str(archive))
     assert done.returncode == 0, done.stderr
+    assert "former database" not in done.stdout  # there was none
     differing = re.search(r"Set differently than in the backup: (.*?)\. See (.*)\.", done.stdout)
     assert {"API_TOKENS", "EMBED_ORIGINS"} <= set(differing[1].split(", "))
     assert Path(differing[2]).stat().st_mode & 0o777 == 0o600

@@ -76,7 +76,7 @@ def test_another_version_is_refused_with_one_sentence(monkeypatch):
     with pytest.raises(compat.UnsupportedPackage) as refusal:
         compat.refuse_other_versions()
     assert str(refusal.value) == (
-        "channels_realtime.compat needs daphne 1.4.2, but daphne 2.0 is installed."
+        "channels_realtime.compat needs daphne 1.4.2, but daphne 2.0 is installed. Uninstall it."
     )
 
 

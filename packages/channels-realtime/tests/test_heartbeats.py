@@ -83,6 +83,15 @@ def test_a_change_that_was_lost_before_another_leaves_the_gap_to_the_members(gro
     assert group.beat("3") == set()
 
 
+def test_a_heartbeat_that_changes_have_overtaken_shows_no_loss(group):
+    group.beat("1")
+    group.change("2")
+    group.change("3")
+    assert group.beat("2") == set()
+    assert group.beat("3") == set()
+    assert group.beat("2") == "all", "an older state is back"
+
+
 def test_a_member_that_joins_gets_the_next_heartbeat(group):
     group.beat("1")
     group.heartbeats.join("group", "new")

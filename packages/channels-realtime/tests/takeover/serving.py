@@ -13,22 +13,6 @@ from harness.stack import Stack
 from harness.waiting import PATIENCE, wait_until
 
 TOOK = "connections over"  # what a server logs that has taken over
-# A server with one line of its code changed.
-CHANGED = (
-    "import os, signal\n"
-    "from channels_realtime.interface import command_line\n"
-    "from channels_realtime.interface import server\n"
-    "from channels_realtime.interface.takeover import exporting, giving, messages, taking\n"
-    "from channels_realtime.interface.takeover import websockets\n"
-    "from channels_realtime.interface.websocket import factory, protocol\n"
-    "{}\n"
-    "command_line.main()\n"
-)
-
-
-def changed(line: str) -> dict[str, Any]:
-    """How to start a server with that line added to its code, for Serving and its start()."""
-    return {"server": ("-c", CHANGED.format(line))}
 
 
 class Serving:

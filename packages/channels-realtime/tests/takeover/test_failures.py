@@ -7,10 +7,11 @@ import pytest
 from channels_realtime.interface.takeover.messages import TransferError
 from channels_realtime.interface.takeover.taking import REFUSED, ask, connect
 from harness.process import stopped
+from harness.project import changed
 from harness.stack import Stack
 from harness.waiting import wait_until
 
-from takeover.serving import TOOK, Serving, changed
+from takeover.serving import TOOK, Serving
 
 DIES = "server.restore_shared = lambda *_: os._exit(9)"
 HANGS = "server.restore_shared = lambda *_: os.kill(os.getpid(), signal.SIGSTOP)"

@@ -5,10 +5,11 @@ import zlib
 
 import pytest
 from harness.clients import handshake, read_until
+from harness.project import changed
 from harness.waiting import PATIENCE, wait_until
 from harness.wire import BINARY, CONTINUATION, PING, PONG, TEXT, Wire, close_frame, frame
 
-from takeover.serving import Serving, changed
+from takeover.serving import Serving
 
 
 def receive(serving, channel):

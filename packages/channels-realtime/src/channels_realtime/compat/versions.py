@@ -34,7 +34,8 @@ class UnsupportedPackage(ImportError):
     def __str__(self) -> str:
         needs = f"channels_realtime.compat needs {self.package} {self.needed}, but"
         if self.found:
-            return f"{needs} {self.package} {self.found} is installed."
+            sentence = f"{needs} {self.package} {self.found} is installed."
+            return f"{sentence} Uninstall it." if self.package in PINNED else sentence
         if self.package in PINNED:
             return f"{needs} none is installed: run `{INSTALL}`, which installs into {LEGACY}."
         return f"{needs} none is installed."

@@ -580,8 +580,8 @@ BY_HAND = (
     Rule(
         "channels-package",
         None,
-        "Remove the line: this package requires channels, so that pip would install an old Django."
-        " `python -m channels_realtime install NAME` installs it beside channels.",
+        "Remove the line: with it, installers choose an old Django or another channels. Install the"
+        " package by `python -m channels_realtime install NAME`.",
     ),
     Rule(
         "legacy-pin",

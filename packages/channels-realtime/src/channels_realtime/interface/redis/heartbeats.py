@@ -4,9 +4,10 @@ A sender that repeats the newest version of something, so that a lost message is
 an idle crowd pay for each repetition. But a message is hardly ever lost between an interface server
 and a socket that stays open: it is lost on the way to the interface server. So this process
 compares the version of each heartbeat with that of the last message that reached it. Where they
-differ, something was missed, and the heartbeat goes to all members at once. Where they agree, only
-every n-th goes to all, and the others to members that have joined since. It is another one in each
-process: written by all at once, a heartbeat would delay the next message by as much as it takes.
+differ, something was missed, and the heartbeat goes to all members at once, unless messages have
+overtaken it: then it names one of the versions before. Where they agree, only every n-th goes to
+all, and the others to members that have joined since. It is another one in each process: written
+by all at once, a heartbeat would delay the next message by as much as it takes itself.
 
 The sender names the versions. Numbers given by Redis would not show a message whose sender was
 killed before it could send it.
@@ -34,6 +35,8 @@ class Followed(Generic[Member]):
     every: int  # as the last heartbeat said that went to all members
     seen_at: float  # when the last heartbeat came, on the monotonic clock
     held: int  # heartbeats since the last one that went to all members
+    # Versions since the last heartbeat but for the last: the next one may have been overtaken.
+    overtaken: set[str] = field(default_factory=set)
     new: set[Member] = field(default_factory=set)  # members that have had none yet
 
 
@@ -57,21 +60,23 @@ class Heartbeats(Generic[Member]):
         followed = self.groups.get(group)
         if not mark.every:
             if followed is not None:
+                followed.overtaken.add(followed.version)
                 followed.version = mark.version
             return None
         if (
             followed is None
-            or followed.version != mark.version
+            or (mark.version != followed.version and mark.version not in followed.overtaken)
             or now - followed.seen_at > FORGET_AFTER
         ):
             held = self.stagger(mark.every)
             self.groups[group] = Followed(mark.version, mark.every, now, held)
             return None
         if followed.held + 1 >= min(followed.every, mark.every):
-            self.groups[group] = Followed(mark.version, mark.every, now, held=0)
+            self.groups[group] = Followed(followed.version, mark.every, now, held=0)
             return None
         followed.held += 1
         followed.seen_at = now
+        followed.overtaken.clear()
         new, followed.new = followed.new, set()
         return new
 
