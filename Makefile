@@ -24,6 +24,7 @@ nightly:
 	@deploy/install.sh --dev
 	@tests/install.sh
 	.venv/bin/python -m pytest -m nightly
+	.venv/bin/python packages/channels-realtime/matrix.py --lowest
 
 test-package:
 	PYTHON=.venv/bin/python packages/channels-realtime/test-wheel.sh

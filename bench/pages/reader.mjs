@@ -1,6 +1,6 @@
 // A reader's page without a DOM: stream.js, its script, on a real WebSocket and with real timers.
 
-import { begin, step } from "../../liveblog/static/liveblog/reader/stream.js";
+import { begin, step } from "../../liveblog/static/liveblog/reader/stream/stream.js";
 import { closed } from "./close-codes.mjs";
 import { Socket } from "./socket.mjs";
 

@@ -65,7 +65,7 @@ class Entry:
 def entry(row: BlogUpdate | PastVersion, restore: int | str | None) -> Entry:
     saved = row.saved if isinstance(row, PastVersion) else row.saved or row.edited or row.created
     text = {name: getattr(row, name) for name in TEXTS}
-    plain = {name: [Part("same", value)] for name, value in text.items()}
+    plain = {name: [Part("same", value)] if value else [] for name, value in text.items()}
     return Entry(row, saved, restore, text, plain)
 
 

@@ -53,12 +53,16 @@ LABELS: dict[str, Promise] = {
 
 @dataclass(frozen=True)
 class Tab:
-    """A link to a list. `is_open`: whether the page shows this one."""
+    """A link to a list. `is_open`: whether the page shows this one.
+
+    `waiting`: how many of its drafts wait for an editor or, returned, for this user.
+    """
 
     name: str
     label: Promise
     count: int
     is_open: bool
+    waiting: int
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,12 @@ def lists_of(request: HttpRequest, blog: LiveBlog, may: Rights) -> Lists:
     counts = blog.updates.aggregate(
         **{name: Count("pk", filter=condition) for name, condition in CONDITIONS.items()}
     )
-    tabs = [Tab(name, label, counts[name], name == is_open) for name, label in LABELS.items()]
+    returned = blog.updates.filter(CONDITIONS["drafts"], is_returned(), owner=user_of(request))
+    waiting = {"drafts": returned.count(), "review": counts["review"]}
+    tabs = [
+        Tab(name, label, counts[name], name == is_open, waiting.get(name, 0))
+        for name, label in LABELS.items()
+    ]
     lists = []
     for name, order in ORDERS.items():
         rows = blog.updates.filter(CONDITIONS[name]).order_by(*order)
@@ -121,13 +130,18 @@ def matching(blog: LiveBlog, query: str) -> BlogUpdateQuerySet:
     return rows
 
 
+def is_returned() -> Subquery:
+    """Whether the last note about a draft returned it to its author."""
+    last_note = ReviewNote.objects.filter(update=OuterRef("pk")).order_by("-pk")
+    return Subquery(last_note.values("returned")[:1])
+
+
 def page_of(
     request: HttpRequest, name: str, rows: BlogUpdateQuerySet, may: Rights, is_open: str
 ) -> List:
     """The requested page of the list that is open, else the first one."""
     number = whole_number(request.GET.get("page", "")) if name == is_open else None
-    last_note = ReviewNote.objects.filter(update=OuterRef("pk")).order_by("-pk")
-    rows = rows.annotate(is_returned=Subquery(last_note.values("returned")[:1]))
+    rows = rows.annotate(is_returned=is_returned())
     page = Paginator(rows.defer("html"), ROWS_PER_PAGE).get_page(number or 1)
     user = user_of(request)
     found = [

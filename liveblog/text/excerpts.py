@@ -57,19 +57,26 @@ class ExcerptParser(HTMLParser):
     def __init__(self, html: str) -> None:
         super().__init__()
         self.parts: list[str] = []
+        self.outside: list[str] = []  # of the parts, those that are not in a caption
         self.image: Image | None = None
         self.clips: list[Clip] = []
-        self.is_credit = False
+        self.is_credit = self.is_caption = False
         self.feed(html)
         self.close()
 
-    @property
-    def text(self) -> str:
-        return " ".join("".join(self.parts).split())
+    @staticmethod
+    def in_one_line(parts: list[str]) -> str:
+        return " ".join("".join(parts).split())
+
+    def add(self, text: str) -> None:
+        self.parts.append(text)
+        if not self.is_caption:
+            self.outside.append(text)
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         if tag in self.BREAKS:
-            self.parts.append(" ")
+            self.add(" ")
+        self.is_caption = self.is_caption or tag == "figcaption"
         self.is_credit = tag == "small"  # only figures have it
         found = dict(attributes)
         if tag == "img" and not self.image:
@@ -87,19 +94,24 @@ class ExcerptParser(HTMLParser):
             self.image = Image(poster, name, size_of(poster))
 
     def handle_endtag(self, tag: str) -> None:
+        self.is_caption = self.is_caption and tag != "figcaption"
         if tag in self.BREAKS:
-            self.parts.append(" ")
+            self.add(" ")
 
     def handle_data(self, data: str) -> None:
         if self.is_credit and self.image and not self.image.credit:
             self.image = self.image._replace(credit=data.strip())
-        self.parts.append(data)
+        self.add(data)
 
 
 class Excerpt(NamedTuple):
-    """`text`: without markup, in one line; `image`: the first, which may be a video's poster."""
+    """`text`: without markup, in one line; `image`: the first, which may be a video's poster.
+
+    `lead`: the text without the captions, or the text if there is nothing else.
+    """
 
     text: str
+    lead: str
     image: Image | None
     clips: tuple[Clip, ...]
 
@@ -109,11 +121,16 @@ class Excerpt(NamedTuple):
 def read(html: str) -> Excerpt:
     """The excerpt of a post's HTML."""
     parser = ExcerptParser(html)
-    return Excerpt(parser.text, parser.image, tuple(parser.clips))
+    text, lead = parser.in_one_line(parser.parts), parser.in_one_line(parser.outside)
+    return Excerpt(text, lead or text, parser.image, tuple(parser.clips))
 
 
 def text_of(update: BlogUpdate) -> str:
     return read(update.text_html).text
+
+
+def lead_of(update: BlogUpdate) -> str:
+    return read(update.text_html).lead
 
 
 def first_image(update: BlogUpdate) -> Image | None:
@@ -133,14 +150,14 @@ def image_text(update: BlogUpdate) -> str:
 
 def title_of(update: BlogUpdate) -> str:
     """The headline; else the beginning of the text, or the image's alternative. Never empty."""
-    title = update.headline.strip() or text_of(update) or image_text(update) or f"#{update.pk}"
+    title = update.headline.strip() or lead_of(update) or image_text(update) or f"#{update.pk}"
     if update.headline.strip() or len(title) <= TITLE:
         return title
     return LAST_WORD.sub("", title[: TITLE - 1]) + "…"
 
 
 def description_of(update: BlogUpdate) -> str:
-    return Truncator(text_of(update) or image_text(update) or update.headline).chars(DESCRIPTION)
+    return Truncator(lead_of(update) or image_text(update) or update.headline).chars(DESCRIPTION)
 
 
 def absolute(html: str, base: str) -> str:

@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """Tests the package on every Django and Python that pyproject.toml names.
 
-    matrix.py [--diagonal]
+    matrix.py [--diagonal | --lowest]
 
---diagonal runs two cells only: the oldest Django on the oldest Python, the newest on the newest.
-The Pythons are those of this machine: in pyenv, on PATH, or installed by `uv python install`. A
-cell without its Python is not run, nor is one whose Django does not support its Python; the table
-at the end says why. The exit code is 1 where tests of a cell fail, or its environment cannot be
-made.
+Each cell has the versions of other packages that the product pins. --lowest runs all cells with the
+oldest ones that pyproject.toml allows, and the first release of each Django. --diagonal runs two
+cells only: the oldest Django on the oldest Python, with the oldest of everything, and the newest on
+the newest. The Pythons are those of this machine: in pyenv, on PATH, or installed by `uv python
+install`. A cell without its Python is not run, nor is one whose Django does not support its Python;
+the table at the end says why. The exit code is 1 where tests of a cell fail, or its environment
+cannot be made.
 """
 
 import argparse
@@ -108,8 +110,13 @@ def resolve(django: str, python: str, uv: str) -> Cell | None:
     return Cell(django, python, "FAILED", done.stderr.strip(), has_failed=True)
 
 
-def run(django: str, python: str, tests: Sequence[str], uv: str, wheel: str) -> Cell:
-    """Make the environment of the cell and run the tests there."""
+def run(
+    django: str, python: str, tests: Sequence[str], uv: str, wheel: str, is_lowest: bool
+) -> Cell:
+    """Make the environment of the cell and run the tests there.
+
+    `is_lowest`: with the oldest dependencies instead of those that the product pins.
+    """
     interpreter = find_python(python, uv)
     if interpreter is None:
         reason = f"this machine has no Python {python}; `uv python install {python}` installs one"
@@ -117,6 +124,8 @@ def run(django: str, python: str, tests: Sequence[str], uv: str, wheel: str) -> 
     if impossible := resolve(django, python, uv):
         return impossible
     environ = {"PYTHON": interpreter, "DJANGO": django, "UV": uv, "WHEEL": wheel}
+    if is_lowest:
+        environ["LOWEST"] = "1"
     done = subprocess.run(
         [PACKAGE / "test-wheel.sh", *tests, "-q", "--durations=0", "--durations-min=60"],
         env=os.environ | environ,
@@ -129,7 +138,8 @@ def run(django: str, python: str, tests: Sequence[str], uv: str, wheel: str) -> 
     exact = re.search(r"on Django (\S+) and Python (\S+)", done.stdout)
     passed = re.findall(r"(\d+ passed)", done.stdout)
     assert exact and passed, done.stdout
-    return Cell(django, python, f"{passed[-1]} ({exact[1]} on {exact[2]})")
+    dependencies = ", oldest dependencies" if is_lowest else ""
+    return Cell(django, python, f"{passed[-1]} ({exact[1]} on {exact[2]}{dependencies})")
 
 
 def table(cells: Sequence[Cell]) -> str:
@@ -145,10 +155,13 @@ def table(cells: Sequence[Cell]) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Test the package on each Django and Python.")
-    parser.add_argument(
+    choices = parser.add_mutually_exclusive_group()
+    choices.add_argument(
         "--diagonal", action="store_true", help="oldest on oldest, newest on newest"
     )
-    is_short = parser.parse_args().diagonal
+    choices.add_argument("--lowest", action="store_true", help="each with the oldest dependencies")
+    chosen = parser.parse_args()
+    is_short = chosen.diagonal
     with tempfile.TemporaryDirectory(prefix="matrix-") as name:
         folder = Path(name)
         uv = find_uv(folder / "uv")
@@ -161,11 +174,13 @@ def main() -> int:
             pairs = list(zip((djangos[0], djangos[-1]), (found[0], found[-1]), strict=True))
         else:
             pairs = [(django, python) for django in djangos for python in pythons]
-        cells = []
+        cells: list[Cell] = []
+        tests = DIAGONAL if is_short else ALL
         for django, python in pairs:
             print(f"Django {django} on Python {python}: ", end="", flush=True)
             start = monotonic()
-            cells.append(run(django, python, DIAGONAL if is_short else ALL, uv, str(wheel)))
+            is_lowest = chosen.lowest or is_short and not cells
+            cells.append(run(django, python, tests, uv, str(wheel), is_lowest))
             print(f"{cells[-1].outcome}, {monotonic() - start:.0f} s", flush=True)
     for cell in cells:
         if cell.has_failed:

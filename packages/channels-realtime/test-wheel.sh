@@ -5,6 +5,7 @@
 # DJANGO  the series of Django, such as 4.2; by default the version that the product pins
 # WHEEL   a wheel of the package that was built before
 # UV      uv, which then installs instead of pip
+# LOWEST  not empty: the oldest versions that pyproject.toml allows of each dependency; needs UV
 set -eu
 base=$(realpath -s "$(command -v "${PYTHON:-python3}")")
 cd "$(dirname "$0")"
@@ -33,17 +34,26 @@ if [ -z "${WHEEL:-}" ]; then
     rm -rf "$scratch/src"
     WHEEL=$(echo "$scratch"/channels_realtime-*.whl)
 fi
-# The versions that the product pins; the package itself allows more. Without their hashes: the wheel
-# has none.
 constraints=$scratch/constraints.txt
-sed -e '/^ *--hash/d' -e 's/ *\\$//' ../../requirements.txt > "$constraints"
-if [ -n "${DJANGO:-}" ]; then
-    sed -i -e '/^django==/Id' "$constraints"
-    echo "Django==$DJANGO.*" >> "$constraints"
+pinned=$scratch/tests/requirements.txt
+if [ -n "${LOWEST:-}" ]; then
+    echo "${DJANGO:+Django==$DJANGO.*}" > "$scratch/django.txt"
+    "$UV" pip compile -q --no-config --python "$base" --resolution lowest-direct --only-binary :all: \
+        --extra metrics --constraint "$scratch/django.txt" pyproject.toml > "$constraints"
+    # The package declares it as well; what else the tests need is theirs alone.
+    sed -i '/^prometheus_client==/d' "$pinned"
+else
+    # The versions that the product pins; the package itself allows more. Without their hashes: the
+    # wheel has none.
+    sed -e '/^ *--hash/d' -e 's/ *\\$//' ../../requirements.txt > "$constraints"
+    if [ -n "${DJANGO:-}" ]; then
+        sed -i -e '/^django==/Id' "$constraints"
+        echo "Django==$DJANGO.*" >> "$constraints"
+    fi
 fi
-pip install --constraint "$constraints" "$WHEEL"
+pip install --constraint "$constraints" "$WHEEL${LOWEST:+[metrics]}"
 "$python" -m channels_realtime install
-pip install --no-deps -r tests/requirements.txt
+pip install --no-deps -r "$pinned"
 cd "$scratch" # outside the checkout
 "$python" -c 'import platform as p, django as d
 print(f"Running the tests on Django {d.__version__} and Python {p.python_version()}", flush=True)'

@@ -98,7 +98,7 @@ def test_assessments_name_tests_that_exist() -> None:
         for path in re.findall(r"((?:packages|tests)/[\w/-]+\.py)", advisory["assessment"]):
             assert (ROOT / path).exists(), path
         for name in re.findall(r"(test_\w+)\b(?!\.py)", advisory["assessment"]):
-            assert f"def {name}(" in (ROOT / "tests/e2e/test_nginx.py").read_text()
+            assert f"def {name}(" in (ROOT / "tests/e2e/test_nginx_limits.py").read_text()
 
 
 def test_packages_without_other_maintainers_are_those_of_the_architecture() -> None:

@@ -5,6 +5,7 @@ import pytest
 from harness.network import free_port
 
 from tests.e2e.browsing import PASSWORD, log_in, open_browser, watch
+from tests.e2e.nginx import Nginx
 from tests.e2e.stack import Stack
 from tests.liveblog.push_service import make_certificate
 
@@ -23,6 +24,13 @@ def stack():
             EMBED_ORIGINS=embedding, EMAIL_URL=mail, EXAMPLES="1", SSL_CERT_FILE=str(trusted)
         ) as stack:
             yield stack
+
+
+@pytest.fixture(scope="module")
+def nginx(stack):
+    """nginx in front of it."""
+    with Nginx(stack) as nginx:
+        yield nginx
 
 
 @pytest.fixture

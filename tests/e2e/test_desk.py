@@ -264,3 +264,12 @@ def test_nothing_moves_and_a_phone_has_the_text_and_publish_first(stack, blog, d
     touch = desk.evaluate("matchMedia('(hover: none)').matches")
     button = desk.locator("[data-keys-open]")
     expect(button).to_be_visible(visible=not touch)
+    if not touch:
+        # At the end of the page all of the composer is in sight, and so is the footer.
+        stack.post(blog, "Long.\n\n" * 40)
+        expect(updates(desk)).to_have_count(3)
+        desk.evaluate("scrollTo({ top: document.body.scrollHeight, behavior: 'instant' })")
+        for part in (desk.get_by_role("heading", name="New update"), desk.locator(".languages")):
+            expect(part).to_be_in_viewport(ratio=1)
+        composer, header = (desk.locator(f".{name}") for name in ("composer", "site-header"))
+        assert composer.bounding_box()["y"] >= header.bounding_box()["height"] - 1

@@ -3,7 +3,6 @@
 import contextlib
 import http.server
 import re
-import threading
 
 import pytest
 from harness.waiting import wait_until
@@ -11,17 +10,11 @@ from playwright.sync_api import expect
 
 from tests.e2e.browsing import open_browser
 from tests.e2e.conftest import FOREIGN_PORT
-from tests.e2e.test_nginx import Nginx
+from tests.serving import serving
 
 # The site is 127.0.0.1; these are another site for a browser, and of the two one may embed.
 ALLOWED, REFUSED = f"http://localhost:{FOREIGN_PORT}", f"http://127.0.0.1:{FOREIGN_PORT}"
 TALL = '<p style="height: 3000px">More of the page</p>'
-
-
-@pytest.fixture(scope="module")
-def nginx(stack):
-    with Nginx(stack) as nginx:
-        yield nginx
 
 
 @pytest.fixture(scope="module")
@@ -42,11 +35,8 @@ def foreign():
         def log_message(self, *_):
             pass
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", FOREIGN_PORT), Site)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield pages
-    server.shutdown()
-    server.server_close()
+    with serving(http.server.ThreadingHTTPServer(("127.0.0.1", FOREIGN_PORT), Site)):
+        yield pages
 
 
 @pytest.fixture(scope="module")

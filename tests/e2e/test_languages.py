@@ -2,16 +2,10 @@
 
 import pytest
 
+from tests.e2e.nginx import requests_made
 from tests.e2e.stack import Reader
-from tests.e2e.test_nginx import Nginx, requests_made
 
 ZH, EN = "zh-hans", "en"
-
-
-@pytest.fixture(scope="module")
-def nginx(stack):
-    with Nginx(stack) as nginx:
-        yield nginx
 
 
 def language_of(answer):

@@ -7,7 +7,6 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.browsing import connection, open_live
-from tests.e2e.test_nginx import Nginx
 from tests.e2e.test_reader_page import SHIFTS
 from tests.liveblog.third_party import other_site
 
@@ -21,12 +20,6 @@ FRAME_OF_ANY_SITE = """() => {
   frame.src = "https://elsewhere.example/";
   document.body.append(frame);
 }"""
-
-
-@pytest.fixture(scope="module")
-def nginx(stack):
-    with Nginx(stack) as nginx:
-        yield nginx
 
 
 @pytest.fixture
@@ -128,6 +121,34 @@ def test_a_player_stays_when_something_else_of_the_update_changes(
     expect(page.locator(".mark-key")).to_be_visible()
     expect(page.locator(".link-card iframe")).to_have_count(1)
     assert third_parties == [FRAME]
+
+
+def test_a_player_stays_when_the_details_of_its_card_or_another_text_arrive(
+    stack, blog, update, page, third_parties
+):
+    open_live(page, stack, blog)
+    page.locator(".link-card.is-explained a").click()
+    expect(page.frame_locator(".link-card iframe").locator("p")).to_be_visible()
+    card = {"title": "Landing", "author": "Ann", "site": "", "text": "", "picture": ""}
+    cards = {VIDEO: card | {"resolved": ""}}
+    body = f"Look at this:\n\n{VIDEO}\n\nEnd."
+    for change in (f"link_cards={cards!r}", f"body={body!r}"):
+        stack.shell(
+            "from liveblog.models import BlogUpdate\n"
+            f"BlogUpdate.objects.filter(pk={update}).update({change})"
+        )
+    content = page.locator("[data-part=content]")
+    expect(content.locator("> p")).to_have_text(["Look at this:", "End."])
+    expect(page.locator(".link-card b")).to_have_text("Landing")
+    expect(page.locator(".link-card iframe")).to_have_attribute("title", "YouTube: Landing")
+    assert third_parties == [FRAME]
+    # Without the link its player is gone.
+    stack.shell(
+        "from liveblog.models import BlogUpdate\n"
+        f"BlogUpdate.objects.filter(pk={update}).update(body='Removed.')"
+    )
+    expect(content).to_have_text("Removed.")
+    expect(page.locator(".link-card iframe")).to_have_count(0)
 
 
 @pytest.mark.parametrize("context_options", [{"java_script_enabled": False}])

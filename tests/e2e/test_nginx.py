@@ -1,110 +1,26 @@
 """The top-level nginx.conf, in real nginx, in front of the whole product."""
 
-import contextlib
 import gzip
-import http.client
-import os
 import re
-import resource
-import socket
 import ssl
-import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 from django.conf import settings
-from harness.network import free_port, http_request
+from harness.network import http_request
 from harness.process import stopped
 from harness.waiting import PATIENCE, wait_until
 from playwright.sync_api import expect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import connect
 
 from tests.e2e.browsing import connection, contents
-from tests.e2e.stack import ROOT, Reader, Stack
-from tests.nginx import NginxServer, replaced
+from tests.e2e.nginx import CONF, Nginx, requests_made
+from tests.e2e.stack import Reader, Stack
 
-MIB = 1 << 20
-SILENT = 3000  # connections
 STALE_AT_MOST = 2  # s; the promised age of a poll's answer
-CONF = (ROOT / "nginx.conf").read_text()
-READER_SCRIPT = re.compile(rb'src="(/static/liveblog/reader/reader\.[0-9a-f]{12}\.js)"')
-
-
-class Nginx(NginxServer):
-    """nginx in front of the stack, started as the file says, with other ports.
-
-    `open_folder`: whether nginx's workers can reach its folder where they are not who started it.
-    Pytest's own folders are closed to others, and so are the stack's.
-    `replacements`: of text of the file, besides the ports.
-    """
-
-    def __init__(
-        self,
-        stack: Stack,
-        *,
-        open_folder: bool = True,
-        tls: bool = False,
-        replacements: Sequence[tuple[str, str]] = (),
-    ) -> None:
-        super().__init__(CONF)
-        self.stack = stack
-        self.open_folder = open_folder
-        self.tls = tls
-        self.address = f"127.0.0.1:{self.port}"
-        port = 8443 if tls else 8080
-        if tls:
-            self.text = with_tls(CONF).replace("0.0.0.0:8080 ", f"127.0.0.1:{free_port()} ")
-            self.text = self.text.replace("[::]:8080 ", f"[::1]:{free_port()} ")
-        ports = [
-            ("127.0.0.1:8000;", f"{stack.address};"),
-            (f"listen {port} ", f"listen 0.0.0.0:{self.port} "),
-            (f"\n        listen [::]:{port} ", f"\nlisten [::1]:{self.port} "),
-        ]
-        self.text = replaced(self.text, [*ports, *replacements])
-
-    def prepare(self, folder: Path) -> None:
-        super().prepare(folder)
-        (folder / "var" / "nginx").mkdir(parents=True)
-        for name in ("static", "media"):
-            (folder / "var" / name).symlink_to(f"{self.stack.folder.name}/{name}")
-        if self.tls:
-            make_certificate(folder / "var" / "nginx")
-        if self.open_folder:
-            os.chmod(self.stack.folder.name, 0o755)
-        else:
-            folder.chmod(0o700)
-
-    def get(
-        self, path: str, source: str = "127.0.0.1", **headers: str
-    ) -> tuple[int, http.client.HTTPMessage, bytes]:
-        """(status, headers, body) of one request from that address of this machine."""
-        host = "::1" if source == "::1" else "127.0.0.1"
-        connection = http.client.HTTPConnection(
-            host, self.port, timeout=PATIENCE, source_address=(source, 0)
-        )
-        with contextlib.closing(connection):
-            names = {name.replace("_", "-"): value for name, value in headers.items()}
-            connection.request("GET", path, headers=names)
-            answer = connection.getresponse()
-            return answer.status, answer.headers, answer.read()
-
-
-def with_tls(text: str) -> str:
-    """What the file says to do for TLS: without the lines #plain#, with those after #tls#."""
-    lines = [line for line in text.splitlines() if "#plain#" not in line]
-    return "\n".join(line.replace("#tls# ", "") for line in lines) + "\n"
-
-
-@pytest.fixture(scope="module")
-def nginx(stack):
-    with Nginx(stack) as nginx:
-        yield nginx
+READER_SCRIPT = re.compile(rb'src="(/static/liveblog/reader/stream/reader\.[0-9a-f]{12}\.js)"')
 
 
 # The way through
@@ -119,7 +35,7 @@ def test_the_page_and_its_script_come_through(nginx, blog):
     assert headers.get_all("Cache-Control") == ["max-age=31536000", "public, immutable"]
     assert headers["Content-Type"] == "text/javascript; charset=utf-8"
     imported = re.search(rb'from "\./(stream\.[0-9a-f]{12}\.js)"', body)[1].decode()
-    assert nginx.get(f"/static/liveblog/reader/{imported}")[0] == 200
+    assert nginx.get(f"/static/liveblog/reader/stream/{imported}")[0] == 200
 
 
 def test_static_and_media_files_come_from_disk(stack, nginx):
@@ -218,13 +134,6 @@ def test_an_ordinary_request_for_a_socket_is_answered(nginx, blog):
     assert nginx.get(f"/channel/liveblog/{blog}/")[0] == 404
 
 
-def test_a_client_cannot_move_the_site_or_name_its_own_address(nginx):
-    page = nginx.get("/", Daphne_Root_Path="/elsewhere", Cookie="sessionid=past-the-cache")[2]
-    assert b"/elsewhere" not in page
-    told = nginx.get("/raw/", X_Forwarded_For="6.6.6.6", Forwarded="for=6.6.6.6")[2].decode()
-    assert "6.6.6.6" not in told and "forwarded," not in told and "daphne-root-path" not in told
-
-
 # The cache
 
 
@@ -288,14 +197,6 @@ def test_a_page_of_an_ended_coverage_may_be_kept_for_a_year_but_not_here(stack, 
     wait_until(
         lambda: b"A correction" in nginx.get(f"/liveblog/{blog}/")[2], "the page as it is now"
     )
-
-
-def requests_made(stack):
-    layer_count = (
-        "from channels import channel_layers as c;"
-        "print(c['default'].channel_statistics('http.request')['messages_count'])"
-    )
-    return int(stack.shell(layer_count))
 
 
 def test_a_logged_in_user_passes_the_cache_by(nginx, stack, blog):
@@ -418,207 +319,12 @@ def no_redirects():
     return urllib.request.build_opener(Stay)
 
 
-def make_certificate(folder: Path) -> None:
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
-        + ["-nodes", "-keyout", "privkey.pem", "-out", "fullchain.pem", "-days", "2"]
-        + ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1,IP:::1"],
-        cwd=folder,
-        check=True,
-        capture_output=True,
-    )
-
-
-# Bad input at the door; docs/security.md has this table
-
-
-def raw(nginx, data, source="127.0.0.1"):
-    """The status of the answer to these bytes; None where the connection just ends."""
-    with socket.create_connection(
-        ("127.0.0.1", nginx.port), PATIENCE, source_address=(source, 0)
-    ) as connection:
-        with contextlib.suppress(ConnectionError):
-            connection.sendall(data)
-        answer = b""
-        with contextlib.suppress(ConnectionError):
-            while b"\r\n" not in answer and (more := connection.recv(4096)):
-                answer += more
-        found = re.match(rb"HTTP/1.1 (\d+)", answer)
-        return int(found[1]) if found else None
-
-
-HOST = b"Host: localhost\r\n"
-DOOR = {
-    "a header line over 16 KiB": (b"GET / HTTP/1.1\r\nX: " + b"a" * 17_000 + b"\r\n\r\n", 400),
-    "an address over 16 KiB": (b"GET /" + b"a" * 17_000 + b" HTTP/1.1\r\n" + HOST + b"\r\n", 414),
-    "headers over 64 KiB": (
-        b"GET / HTTP/1.1\r\n" + HOST + (b"X: " + b"a" * 9_000 + b"\r\n") * 9 + b"\r\n",
-        400,
-    ),
-    "a path that is no UTF-8": (b"GET /liveblog/%ff%fe/ HTTP/1.1\r\n" + HOST + b"\r\n", 404),
-    "raw bytes in the path": (b"GET /liveblog/\xff\xfe/ HTTP/1.1\r\n" + HOST + b"\r\n", 400),
-    "a path with a NUL": (b"GET /liveblog/%00/ HTTP/1.1\r\n" + HOST + b"\r\n", 400),
-    "no Host": (b"GET / HTTP/1.1\r\n\r\n", 400),
-    "a foreign Host": (b"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n", 400),
-    "two lengths": (
-        b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n",
-        400,
-    ),
-    "length and chunks": (
-        b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
-        400,
-    ),
-    "a body over 10 MiB": (
-        b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 10485761\r\n\r\n",
-        413,
-    ),
-    "no HTTP at all": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400),
-}
-
-
-@pytest.mark.parametrize("what", DOOR)
-def test_bad_input_at_the_door_has_its_answer(nginx, what):
-    data, status = DOOR[what]
-    assert raw(nginx, data) == status
-    assert nginx.get("/healthz")[0] == 200
-
-
-def test_a_body_up_to_10_mib_reaches_the_product_and_no_longer_one(nginx):
-    def post(size):
-        request = urllib.request.Request(
-            f"http://{nginx.address}/accounts/login/",
-            data=bytes(size),
-            headers={"Cookie": "sessionid=any"},
-            method="POST",
-        )
-        with pytest.raises(urllib.error.HTTPError) as refusal:
-            urllib.request.urlopen(request, timeout=PATIENCE)
-        return refusal.value.code
-
-    assert post(3 * MIB) in (400, 403)  # Django's, which wants a CSRF token and fields
-    assert post(10 * MIB + 1) == 413
-
-
-def test_a_long_body_of_an_anonymous_request_is_refused(nginx):
-    def post(size):
-        request = urllib.request.Request(
-            f"http://{nginx.address}/accounts/login/", data=bytes(size), method="POST"
-        )
-        with pytest.raises(urllib.error.HTTPError) as refusal:
-            urllib.request.urlopen(request, timeout=PATIENCE)
-        return refusal.value.code, refusal.value.read()
-
-    assert post(200_000)[0] in (400, 403)  # the longest text of a form
-    code, sentence = post(300_000)
-    assert code == 413 and b"Without a session" in sentence
-
-
-@pytest.fixture(scope="module")
-def strict(stack):
-    """nginx with the limits of an address so low that a test reaches them soon."""
-    lower = (
-        ("zone=requests:10m rate=50r/s", "zone=requests:10m rate=1r/m"),
-        ("zone=admin:10m rate=5r/s", "zone=admin:10m rate=1r/m"),
-        ("limit_conn sockets 1000", "limit_conn sockets 5"),
-        ("client_header_timeout 10s", "client_header_timeout 1s"),
-        ("client_body_timeout 10s", "client_body_timeout 1s"),
-        ("location / {\n            limit_req zone=requests burst=200", LOCATION_LOW),
-        ("zone=admin burst=50", "zone=admin burst=5"),
-        ("zone=handshakes burst=500", "zone=handshakes burst=20"),
-        ("zone=handshakes:10m rate=50r/s", "zone=handshakes:10m rate=1r/s"),
-        # The test says which address a request over IPv6 comes from.
-        ("server_tokens off;", "set_real_ip_from ::1; real_ip_header X-Test-Address;"),
-    )
-    with Nginx(stack, replacements=lower) as nginx:
-        yield nginx
-
-
-LOCATION_LOW = "location / {\n            limit_req zone=requests burst=9"
-
-
-@pytest.mark.parametrize("path, allowed", [("/", 10), ("/admin/login/", 6)])
-def test_too_many_requests_of_one_address_are_answered_429(strict, path, allowed):
-    source = "127.0.0.2"
-    answers = [strict.get(path, source)[0] for _ in range(allowed + 5)]
-    assert answers[:allowed] == [200] * allowed and set(answers[allowed:]) == {429}
-    assert strict.get(path, "127.0.0.3")[0] == 200  # somebody else's address is not held to it
-
-
-def test_addresses_of_one_ipv6_network_share_a_limit(strict):
-    def get(address):
-        return strict.get("/", "::1", X_Test_Address=address)[0]
-
-    answers = [get(f"2001:db8:0:1::{number:x}:0a0d") for number in range(12)]
-    assert answers == [200] * 10 + [429] * 2
-    assert get("2001:db8:0:2::1") == 200
-    assert [get("::1") for _ in range(12)] == [200] * 12  # this machine's are not limited
-
-
 def test_a_reader_gets_a_post_over_ipv6(stack, nginx, blog):
     url = f"ws://[::1]:{nginx.port}/channel/liveblog/{blog}/?after=0"
     with Reader(url) as reader:
         assert reader.frame()["type"] == "replay"
         stack.post(blog, "Over IPv6")
         assert "Over IPv6" in reader.frame()["content"]
-
-
-def test_too_many_sockets_of_one_address_are_answered_429(strict, blog):
-    url = f"ws://{strict.address}/channel/liveblog/{blog}/"
-    options = {"proxy": None, "open_timeout": PATIENCE}
-    with contextlib.ExitStack() as sockets:
-        for _ in range(5):
-            sockets.enter_context(connect(url, source_address=("127.0.0.4", 0), **options))
-        with pytest.raises(InvalidStatus) as refusal:
-            connect(url, source_address=("127.0.0.4", 0), **options)
-        assert refusal.value.response.status_code == 429
-        sockets.enter_context(connect(url, source_address=("127.0.0.5", 0), **options))
-
-
-@pytest.mark.parametrize(
-    ("path", "address"), [("/accounts/login/", "127.0.0.6"), ("/accounts/reset/", "127.0.0.61")]
-)
-def test_guessing_passwords_is_answered_429(nginx, path, address):
-    answers = []
-    for _ in range(30):  # one more is allowed every 5 s
-        connection = http.client.HTTPConnection(
-            "127.0.0.1", nginx.port, timeout=PATIENCE, source_address=(address, 0)
-        )
-        with contextlib.closing(connection):
-            connection.request("POST", path, body=b"username=a&password=b")
-            answers.append(connection.getresponse().status)
-    assert answers[0] == 403 and answers[-1] == 429
-
-
-def test_a_header_or_a_body_that_comes_drop_by_drop_is_given_up(strict):
-    assert raw(strict, b"GET / HTTP/1.1\r\nHost: loc", "127.0.0.7") in (408, None)
-    slow = b"POST /accounts/login/ HTTP/1.1\r\n" + HOST + b"Content-Length: 100\r\n\r\nuser"
-    assert raw(strict, slow, "127.0.0.7") in (408, None)
-
-
-def test_thousands_of_silent_connections_keep_nobody_out(strict):
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    with contextlib.ExitStack() as silent:
-        connections = []
-        for _ in range(SILENT):
-            connection = silent.enter_context(socket.socket())
-            connection.settimeout(PATIENCE)
-            connection.bind(("127.0.0.8", 0))
-            connection.connect(("127.0.0.1", strict.port))
-            connections.append(connection)
-        assert strict.get("/", "127.0.0.9")[0] == 200
-        assert {connection.recv(1) for connection in connections} == {b""}
-
-
-@pytest.mark.parametrize("pieces", [1, 3])
-def test_a_message_over_1_mib_is_closed_with_1009(nginx, blog, pieces):
-    with Reader(f"ws://{nginx.address}/channel/liveblog/{blog}/") as reader:
-        with contextlib.suppress(ConnectionClosed):
-            reader.socket.send(["x" * (MIB // pieces + 1)] * pieces)
-        with pytest.raises(ConnectionClosed) as closed:
-            while True:
-                reader.socket.recv(timeout=PATIENCE)
-        assert closed.value.rcvd.code == 1009
 
 
 def test_without_worker_or_interface_server_it_says_which():

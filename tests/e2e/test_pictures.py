@@ -215,6 +215,17 @@ def test_a_picture_gets_a_caption_and_readers_enlarge_it(stack, blog, desk, brow
         re.compile(rf'^!\[One\]\({UPLOADED} "At \[noon\] \| Photo: \\"Jo\\""\)$')
     )
     value = text_field(desk).input_value()
+    text_field(desk).fill("line\n" * 80 + value.replace("One", DESCRIBE))
+    text_field(desk).evaluate("field => { field.scrollTop = 0; }")
+    publish(desk)
+    expect(sending(desk)).to_contain_text("Describe the image")
+    # The description, which is selected, is in sight.
+    assert (
+        text_field(desk).evaluate(
+            "({ scrollTop, scrollHeight, clientHeight }) => scrollHeight - scrollTop - clientHeight"
+        )
+        < 100
+    )
     text_field(desk).fill(f"{value}\n\n{value.replace('One', 'Two')}\n\nText")
     expect(caption).to_be_hidden()
     assert Axe().run(desk).response["violations"] == []

@@ -151,6 +151,26 @@ def test_older_posts_are_loaded_below_and_followed_like_all_others(stack, blog, 
     expect(updates(page).last).to_contain_text("Post 1.")
     expect(days).to_have_count(5)
     assert not was_reloaded(page)
+    # Back from another page, they are there again, and the reader is where they were.
+    reading = page.locator(f"#update-{pk}")
+    reading.scroll_into_view_if_needed()
+    page.wait_for_function("() => window.last === (window.last = scrollY)", polling=100)
+    top = reading.bounding_box()["y"]
+    write(stack, blog, "post('News during the absence')")
+    reading.locator("[data-part=permalink]").click()
+    expect(updates(page)).to_have_count(1)
+    page.go_back()
+    expect(reading).to_be_in_viewport()
+    page.wait_for_function(
+        "([id, top]) => Math.abs(document.getElementById(id).getBoundingClientRect().y - top) < 2",
+        arg=[f"update-{pk}", top],
+    )
+    page.evaluate("scrollTo({ top: 0, behavior: 'instant' })")
+    page.wait_for_function("() => !history.state.older.id")
+    write(stack, blog, "post('The newest')")
+    page.reload()
+    expect(updates(page).first).to_contain_text("The newest")
+    assert page.evaluate("scrollY") == 0
 
 
 def late(route, stack, blog, pk):
@@ -207,6 +227,14 @@ def test_a_post_is_shared_by_its_menu(stack, blog, page):
     page.get_by_role("button", name="Share").click()
     page.get_by_role("button", name="Share…").click()
     assert page.evaluate("shared") == [{"title": "Lift-off · To the Moon", "url": link}]
+    # On a phone it is beside the marks of an old, pinned key event, not on them.
+    page.set_viewport_size({"width": 390, "height": 740})
+    old = "created=datetime(2020, 1, 1, 20, 17, tzinfo=UTC), pinned=True, key_event=True"
+    write(stack, blog, f"from datetime import UTC, datetime; post('Old', {old})")
+    open_live(page, stack, blog)
+    mark, button = updates(page).first.locator(".mark-key"), page.locator(".share").first
+    right = mark.evaluate("mark => mark.getBoundingClientRect().right")
+    assert right <= button.bounding_box()["x"] + 8  # px around its picture
 
 
 def test_the_key_events_follow_and_jump(stack, blog, page):

@@ -101,12 +101,18 @@ def test_a_blog_a_team_and_a_first_draft(stack, chief, newcomer, mail_server):
     chief.get_by_role("button", name="Create live blog").click()
     expect(chief.get_by_role("heading", level=1)).to_have_text("登月直播")
     slug = chief.url.split("/")[4]
-    chief.get_by_role("link", name="Settings").click()
+    upcoming = chief.get_by_text("Coverage has not started. Readers get every update")
+    upcoming.get_by_role("link", name="Settings").click()
     expect(chief.get_by_label("Start time")).to_have_value("2999-01-01T10:00")
     stored = "from liveblog.models import LiveBlog; print(LiveBlog.objects.get(slug=%r).starts_at)"
     assert stack.shell(stored % slug).strip() == "2999-01-01 04:30:00+00:00"
     chief.get_by_role("button", name="Start coverage").click()
     expect(chief.get_by_role("status")).to_contain_text("Coverage has started.")
+    with chief.expect_popup() as popup:
+        chief.evaluate(f"open('/liveblog/{slug}/edit/')")
+    expect(popup.value.get_by_role("button", name="Publish", exact=True)).to_be_visible()
+    expect(popup.value.get_by_text("Coverage has not started. Readers")).to_be_hidden()
+    popup.value.close()
 
     chief.get_by_role("link", name="Manage team").click()
     chief.get_by_label("Role", exact=True).select_option("Contributor")

@@ -2,7 +2,6 @@
 
 import json
 import re
-import threading
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from harness.waiting import PATIENCE, wait_until
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tests.e2e.stack import Stack
+from tests.serving import serving
 
 TOKEN = "a token of the newsroom's"
 SECRET = "not-a-real-invitation"
@@ -38,7 +38,6 @@ class Collector(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.spans: list[Span] = []
-        threading.Thread(target=self.serve_forever, daemon=True).start()
 
     @property
     def url(self) -> str:
@@ -83,9 +82,8 @@ def values(attributes) -> dict[str, str | int]:
 
 @pytest.fixture(scope="module")
 def collector() -> Iterator[Collector]:
-    with Collector() as server:
+    with serving(Collector()) as server:
         yield server
-        server.shutdown()
 
 
 @pytest.fixture(scope="module")

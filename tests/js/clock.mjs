@@ -1,6 +1,6 @@
 // Simulated time for many readers' pages: their timers and whatever else is due, in order.
 
-import { begin, step } from "../../liveblog/static/liveblog/reader/stream.js";
+import { begin, step } from "../../liveblog/static/liveblog/reader/stream/stream.js";
 
 /** Calls functions at their time, in ms; of those due at once, in the order of their planning. */
 export class Clock {

@@ -9,7 +9,7 @@ import {
   begin,
   same,
   step,
-} from "../../liveblog/static/liveblog/editor/editor-state.js";
+} from "../../liveblog/static/liveblog/editor/writes/editor-state.js";
 import { generator } from "./world.mjs";
 
 const text = (body, more = {}) => ({

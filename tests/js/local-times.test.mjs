@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { afterEach, describe, test } from "node:test";
 
-import { momentsOf, offsetAt, toLocal } from "../../liveblog/static/liveblog/editor/local-times.js";
+import { momentsOf, offsetAt, toLocal } from "../../liveblog/static/liveblog/editor/forms/local-times.js";
 
 const before = process.env.TZ;
 afterEach(() => {

@@ -14,7 +14,7 @@ import {
   shownBy,
   withOption,
   withoutPlaceholders,
-} from "../../liveblog/static/liveblog/editor/markdown.js";
+} from "../../liveblog/static/liveblog/editor/composer/markdown.js";
 
 /** Press a button on a text in which `|` stands at both ends of the selection, or at the caret. */
 function press(kind, marked) {

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { runInNewContext } from "node:vm";
 
-const script = new URL("../../liveblog/static/liveblog/reader/order.js", import.meta.url);
+const script = new URL("../../liveblog/static/liveblog/reader/stream/order.js", import.meta.url);
 const SOURCE = readFileSync(script, "utf8");
 
 /** Opens a page in a browser that keeps `kept`; null forbids storage. */

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { LONGEST_LATER_DELAY, shown } from "../../liveblog/static/liveblog/reader/stream.js";
+import { LONGEST_LATER_DELAY, shown } from "../../liveblog/static/liveblog/reader/stream/stream.js";
 import { Clock, TimedPage } from "./clock.mjs";
 import { closed } from "../../bench/pages/close-codes.mjs";
 import { Page, at, live, replay, update } from "./page.mjs";

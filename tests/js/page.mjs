@@ -1,6 +1,6 @@
 // A reader's page whose events are given by hand, and the frames that a server would send it.
 
-import { begin, shown, step } from "../../liveblog/static/liveblog/reader/stream.js";
+import { begin, shown, step } from "../../liveblog/static/liveblog/reader/stream/stream.js";
 import { closed } from "../../bench/pages/close-codes.mjs";
 
 const MINUTE = 60_000;

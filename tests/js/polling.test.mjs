@@ -10,7 +10,7 @@ import {
   POLL_EVERY,
   POLL_HIDDEN,
   shown,
-} from "../../liveblog/static/liveblog/reader/stream.js";
+} from "../../liveblog/static/liveblog/reader/stream/stream.js";
 import { Page, live, replay, update } from "./page.mjs";
 
 describe("polling", () => {

@@ -12,7 +12,7 @@ import {
   busy,
   people,
   step,
-} from "../../liveblog/static/liveblog/editor/presence.js";
+} from "../../liveblog/static/liveblog/editor/desk/presence.js";
 
 /** Pages in one group, with one clock; what one sends, all hear at once. */
 class Group {

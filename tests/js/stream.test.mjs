@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { FIRST_DELAY, LONGEST_DELAY, shown, step } from "../../liveblog/static/liveblog/reader/stream.js";
+import { FIRST_DELAY, LONGEST_DELAY, shown, step } from "../../liveblog/static/liveblog/reader/stream/stream.js";
 import { Page, at, deleted, live, replay, update } from "./page.mjs";
 
 describe("merging", () => {

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { MOST, difference } from "../../liveblog/static/liveblog/editor/words.js";
+import { MOST, difference } from "../../liveblog/static/liveblog/editor/composer/words.js";
 
 const shown = (before, after) =>
   difference(before, after)

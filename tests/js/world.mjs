@@ -1,6 +1,6 @@
 // A server, a line that loses, doubles and reorders, and a reader: all of it in one seeded world.
 
-import { begin, shown, step } from "../../liveblog/static/liveblog/reader/stream.js";
+import { begin, shown, step } from "../../liveblog/static/liveblog/reader/stream/stream.js";
 import { closed } from "../../bench/pages/close-codes.mjs";
 
 export const LONGEST_REPLAY = 12; // small ones, so that resets and older rows come up often

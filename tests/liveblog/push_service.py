@@ -27,6 +27,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
+from tests.serving import serving
+
 
 def unpadded(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).decode().rstrip("=")
@@ -163,15 +165,11 @@ def make_certificate(folder: Path) -> Path:
 @contextmanager
 def push_service(certificate: Path) -> Iterator[PushService]:
     """A PushService that runs while the context lasts."""
-    with PushService(certificate) as server:
-        thread = threading.Thread(target=server.serve_forever, args=[0.01])
-        thread.start()
+    with serving(PushService(certificate)) as server:
         try:
             yield server
         finally:
             server.released.set()
-            server.shutdown()
-            thread.join()
 
 
 def claims_of(received: Received, public_key: str) -> dict[str, Any]:

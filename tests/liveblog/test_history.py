@@ -163,6 +163,7 @@ class TestPage:
         page = text_of(editor.get(history_of(update)))
         assert "<ins> &lt;b&gt;more&lt;/b&gt;</ins>" in page and "<b>" not in page
         assert page.index("Edda Berg") < page.index("unknown editor")
+        assert "Correction:" not in page
 
     def test_many_versions_are_on_several_pages(self, editor, update):
         for number in range(25):

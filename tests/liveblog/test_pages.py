@@ -95,6 +95,11 @@ class TestKeyEvents:
                 ((last, _),) = response.redirect_chain
                 assert last.endswith(f"#update-{update.pk}")
 
+    def test_a_caption_is_no_part_of_the_text_in_the_list(self, client, post):
+        post('A bridge:\n\n![a](/media/images/a.webp "At noon | Li Wei")', key_event=True)
+        post('![b](/media/images/b.webp "Alone | Li Wei")', key_event=True)
+        assert [title for _, title in self.links(client)] == ["Alone Li Wei", "A bridge:"]
+
     def test_a_post_on_this_page_is_a_fragment_of_it(self, client, post):
         update = post(key_event=True)
         assert self.links(client)[0][0] == f"#update-{update.pk}"

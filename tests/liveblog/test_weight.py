@@ -32,7 +32,7 @@ def weight(data: bytes) -> int:
 
 
 def test_what_the_first_live_post_needs_is_below_10_kb():
-    scripts = with_imports("liveblog/reader/reader.js")
+    scripts = with_imports("liveblog/reader/stream/reader.js")
     assert {path.name for path in scripts} == {"reader.js", "page.js", "socket.js", "stream.js"}
     assert sum(weight(path.read_bytes()) for path in scripts) < 10_000
 

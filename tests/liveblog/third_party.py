@@ -1,10 +1,11 @@
 """Another site, whose pages posts link to. It runs on this machine."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
+
+from tests.serving import serving
 
 PAGE = """<!doctype html><html><head><meta charset="utf-8"><title>Only the tab</title>
 <meta property="og:title" content="Landing site &amp; rocks">
@@ -60,11 +61,5 @@ class Handler(BaseHTTPRequestHandler):
 @contextmanager
 def other_site() -> Iterator[OtherSite]:
     """An OtherSite that runs while the context lasts."""
-    with OtherSite() as server:
-        thread = threading.Thread(target=server.serve_forever, args=[0.01])
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(OtherSite()) as server:
+        yield server

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 from harness.network import free_port
 
+from tests.serving import serving
+
 DRIP = 0.05  # s between two parts of a dripping answer
 
 
@@ -57,14 +59,8 @@ class Handler(BaseHTTPRequestHandler):
 @contextmanager
 def receiving(address: str = "127.0.0.1", port: int = 0) -> Iterator[Receiver]:
     """A Receiver that runs while the context lasts."""
-    with Receiver(address, port) as server:
-        thread = threading.Thread(target=server.serve_forever, args=[0.01])
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(Receiver(address, port)) as server:
+        yield server
 
 
 @contextmanager

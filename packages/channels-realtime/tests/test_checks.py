@@ -87,6 +87,22 @@ def test_the_readme_lists_every_check():
     assert set(listed) == set(re.findall(r'"(channels_realtime\.[A-Z]\d+)"', source))
 
 
+COMMAND = "from channels.management.commands.runworker import Command"
+
+
+def test_a_command_that_never_runs_is_reported(tmp_path, monkeypatch):
+    folder = tmp_path / "own" / "management" / "commands"
+    folder.mkdir(parents=True)
+    for path in (tmp_path / "own", folder.parent, folder):
+        (path / "__init__.py").write_text("")
+    (folder / "runworker.py").write_text(COMMAND)
+    monkeypatch.syspath_prepend(tmp_path)
+    with override_settings(INSTALLED_APPS=["channels_realtime", "own", "channels"]):
+        assert "`runworker` of `own`" in found()["channels_realtime.W009"].msg
+    with override_settings(INSTALLED_APPS=["own", "channels_realtime", "channels"]):
+        assert "channels_realtime.W009" not in found()
+
+
 # asgi.py
 
 

@@ -2,15 +2,15 @@
 
 import secrets
 import signal
-import time
 from contextlib import ExitStack
 
 import pytest
 from channels.asgi import ChannelLayerWrapper
 from channels_realtime.streams import Stream
 from harness.clients import status_of
+from harness.project import changed
 from harness.stack import Stack
-from harness.waiting import wait_until
+from harness.waiting import PATIENCE, wait_until
 
 CROWD = 40
 
@@ -18,7 +18,8 @@ CROWD = 40
 @pytest.fixture(scope="module")
 def servers():
     with Stack() as stack:
-        stack.web = stack.interface()
+        # A busy machine may need more than 2 s for the handshakes of one test.
+        stack.web = stack.interface(**changed(f"coalescing.FRESH_FOR = {PATIENCE}"))
         stack.worker()
         yield stack
 
@@ -88,18 +89,18 @@ def test_a_message_of_several_keys_ends_a_reply_too(stack):
             assert second.recv() == "closed"
 
 
-def test_a_reply_is_shared_for_two_seconds(stack):
-    with come(stack) as first:
+def test_a_reply_is_not_shared_for_long(stack):
+    web = stack.interface()
+    path = f"/public/{stack.room}/"
+    with web.websocket(path) as first:
         first.recv()
-        since = time.monotonic()
         stack.redis.rpush("book:news", "unannounced")
 
         def is_seen():
-            with come(stack) as other:
+            with web.websocket(path) as other:
                 return other.recv() == "unannounced"
 
         wait_until(is_seen, "another run of the consumer")
-        assert time.monotonic() - since < 5
 
 
 def test_users_do_not_get_each_others_replies(stack):

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from importlib import metadata
 
+import django
 import pytest
 from channels_realtime import compat
 
@@ -75,7 +76,16 @@ def test_another_version_is_refused_with_one_sentence(monkeypatch):
     with pytest.raises(compat.UnsupportedPackage) as refusal:
         compat.refuse_other_versions()
     assert str(refusal.value) == (
-        "channels_realtime.compat needs daphne 1.4.2, but daphne 2.0 is installed."
+        "channels_realtime.compat needs daphne 1.4.2, but daphne 2.0 is installed. Uninstall it."
+    )
+
+
+def test_an_old_django_is_refused_with_one_sentence(monkeypatch):
+    monkeypatch.setattr(django, "VERSION", (2, 2, 28, "final", 0))
+    with pytest.raises(compat.UnsupportedPackage) as refusal:
+        compat.refuse_other_versions()
+    assert str(refusal.value) == (
+        "channels_realtime.compat needs Django 4.2 or later, but Django 2.2.28 is installed."
     )
 
 

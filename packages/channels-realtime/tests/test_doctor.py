@@ -67,6 +67,15 @@ EXAMPLES = {
         "from channels.generic.websocket import WebsocketConsumer",
         "from channels.generic.websockets import WebsocketConsumer",
     ),
+    "reply-channel": Example(
+        "Channel('daphne.response.' + name)", "Channel(name)  # such as daphne.response.a!b"
+    ),
+    "command": Example(
+        "from channels.management.commands import runworker as r\nclass Command(r.Command): pass",
+        "from channels_realtime.management.commands import runworker\n"
+        "class Command(runworker.Command): pass",
+        "app/management/commands/runworker.py",
+    ),
     "channels-gone": Example("from channels.auth import login", "from channels import Group"),
     "channel-backends": Example("CHANNEL_BACKENDS = {}", "CHANNEL_LAYERS = {}", SETTINGS),
     "other-layer": Example(
@@ -256,6 +265,11 @@ EXAMPLES = {
         "class A(Manager):\n def get_query_set(self): pass",
         "class A(Manager):\n def get_queryset(self): pass",
     ),
+    "app-config": Example(
+        "class ChatConfig(AppConfig):\n name = 'rooms'",
+        "class ChatConfig(AppConfig):\n name = 'site.chat'",
+        "chat/apps.py",
+    ),
     "python-2-syntax": Example("print 'a'", "print('a')"),
     "python-2-names": Example("unicode(a)", "try:\n unicode\nexcept NameError:\n unicode = str"),
     "python-2-dicts": Example("a.iteritems()", "import six\nsix.iteritems(a)"),
@@ -265,8 +279,13 @@ EXAMPLES = {
     "python-modules": Example(
         "from collections import Mapping", "from collections.abc import Mapping"
     ),
+    "pre-setup": Example(
+        "class A(ChannelLiveServerTestCase):\n def _pre_setup(self): pass",
+        "class A(ChannelLiveServerTestCase):\n @classmethod\n def _pre_setup(cls): pass",
+    ),
     "test-aliases": Example("self.assertEquals(a, b)", "self.assertEqual(a, b)"),
     "requirement": Example("Django>=1.11,<2", "Django>=5.2\nTwisted>=17", PINS),
+    "channels-package": Example("channels-api==0.4.1", "djangorestframework", PINS),
     "legacy-pin": Example("channels==0.17.3", "channels==1.1.8\nasgi-redis==1.4.3", PINS),
     "python-version": Example("python-2.7.12", "python-3.12.1", "runtime.txt"),
 }
@@ -381,6 +400,25 @@ def test_consumers_that_are_named_by_strings_or_in_a_dict_are_found(tmp_path):
     assert [(each.rule.id, str(each.path), each.line) for each in found] == [
         ("accept", "chat/consumers.py", 2)
     ]
+
+
+def test_a_lambda_that_never_answers_the_handshake_is_found(tmp_path):
+    text = (
+        "from channels.routing import route\n"
+        "route('websocket.connect', lambda message: None)\n"
+        "route('websocket.connect', lambda message: message.reply_channel.send({'accept': True}))\n"
+    )
+    assert [each.line for each in findings(tmp_path, **{"app/routing.py": text})] == [2]
+
+
+def test_a_binding_that_calls_its_group_names_itself_may_give_the_action(tmp_path):
+    text = (
+        "class A(WebsocketBinding):\n"
+        "    def pre_change_receiver(cls, instance, action): cls.group_names(instance, action)\n"
+        "    def post_change_receiver(cls, instance, action): cls.group_names(instance, action)\n"
+        "    def group_names(cls, instance, action): pass\n"
+    )
+    assert rules_found(tmp_path, **{"app/bindings.py": text}) == []
 
 
 def test_a_class_whose_connect_answers_nothing_is_found(tmp_path):

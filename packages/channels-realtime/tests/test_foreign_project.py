@@ -192,6 +192,13 @@ def test_a_consumer_closes_by_an_exception(client):
     assert closed.value.rcvd.code == 4321
 
 
+def test_a_process_that_a_consumer_has_forked_may_send(client):
+    websocket = client("/job/")
+    for number in "123":
+        websocket.send(number)
+        assert [frame(websocket), frame(websocket)] == [f"{number}, forked", number]
+
+
 def test_bound_data_goes_both_ways(interface, client):
     websocket = client("/board/")
 
@@ -239,7 +246,7 @@ def test_both_interface_servers_share_a_group(project):
         ("tests_channels", 9, {}),
         ("tests_channels.Live", 2, {"BOARD_LAYER": "asgi_redis.RedisChannelLayer"}),
         ("tests_channels.LiveWithSettings", 1, {"BOARD_START_METHOD": "spawn"}),
-        ("tests_names", 81, {}),
+        ("tests_names", 82, {}),
     ],
     ids=["ours", "stock", "spawned", "all names on three layers"],
 )
@@ -255,6 +262,24 @@ def test_a_pool_of_workers_serves_views_of_a_project_without_routes():
         pool = project.start("manage.py", "runworker", "--only-channels", "http.request")
         pool.wait_for_output("Listening on")
         project.interface().wait_for_worker()
+
+
+def test_a_layer_of_the_project_gets_every_message_of_its_consumers():
+    """Also the session of a socket, which is stored before the socket is accepted."""
+    layer = {
+        "BOARD_LAYER": "board.layers.SigningLayer",
+        "BOARD_SESSIONS": "channels_realtime.sessions",
+    }
+    options = {"proxy": None, "open_timeout": PATIENCE}
+    with Board(redis_server.url, **layer) as project:
+        project.worker()
+        interface = project.interface().wait_for_worker()
+        with connect(f"{interface.url}/numbered/", **options) as websocket:
+            websocket.send("1")
+            assert frame(websocket) == "connect,1 (sent)"
+        with connect(f"{interface.url}/room/hall/", **options) as websocket:
+            websocket.send("hello")
+            assert frame(websocket) == "somebody: hello (to all)"
 
 
 def test_delayed_messages_of_an_older_django_are_sent(project):

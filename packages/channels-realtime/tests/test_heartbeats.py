@@ -11,13 +11,14 @@ from harness.stack import Stack
 from harness.waiting import wait_until
 
 PERIOD = 2.0  # s between two heartbeats
+RARELY = 1 << 30  # every so many go to all members: none in a test, wherever a process begins
 
 
 class Group:
     """The heartbeats of one group as an interface server sees them."""
 
-    def __init__(self):
-        self.heartbeats = Heartbeats()
+    def __init__(self, stagger=0):
+        self.heartbeats = Heartbeats(lambda every: stagger)
         self.now = 0.0
 
     def beat(self, version, every=1000):
@@ -38,6 +39,25 @@ def group():
 def test_all_members_get_the_first_and_then_every_nth(group):
     reached = ["all" if group.beat("1", every=3) == "all" else "" for _ in range(7)]
     assert reached == ["all", "", "", "all", "", "", "all"]
+
+
+def test_it_is_another_nth_in_each_process():
+    def reached(stagger):
+        group = Group(stagger)
+        return ["all" if group.beat("1", every=4) == "all" else "" for _ in range(9)]
+
+    assert reached(0) == ["all", "", "", "", "all", "", "", "", "all"]
+    assert reached(1) == ["all", "", "", "all", "", "", "", "all", ""]
+    assert reached(3) == ["all", "all", "", "", "", "all", "", "", ""]
+
+
+def test_a_process_staggers_by_less_than_n():
+    heartbeats = Heartbeats()
+    for every in (1, 2, 40):
+        for name in map(str, range(50)):
+            heartbeats.receive(name, Mark("1", every), 0.0)
+            heartbeats.receive(name, Mark("2", every), 0.0)
+        assert all(0 <= followed.held < every for followed in heartbeats.groups.values())
 
 
 def test_with_1_all_members_get_each(group):
@@ -61,6 +81,15 @@ def test_a_change_that_was_lost_before_another_leaves_the_gap_to_the_members(gro
     group.beat("1")
     group.change("3")
     assert group.beat("3") == set()
+
+
+def test_a_heartbeat_that_changes_have_overtaken_shows_no_loss(group):
+    group.beat("1")
+    group.change("2")
+    group.change("3")
+    assert group.beat("2") == set()
+    assert group.beat("3") == set()
+    assert group.beat("2") == "all", "an older state is back"
 
 
 def test_a_member_that_joins_gets_the_next_heartbeat(group):
@@ -135,7 +164,7 @@ def stack():
         yield stack
 
 
-def beat(stack, text, version, every=1000):
+def beat(stack, text, version, every=RARELY):
     stack.layer.send_group("pulsed", {"text": text}, Mark(version, every))
 
 

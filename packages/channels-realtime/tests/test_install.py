@@ -87,5 +87,20 @@ def test_daphne_runs_with_the_bridges_and_its_own_arguments():
     assert "--ws-protocol" in done.stdout
 
 
+def test_other_packages_come_into_the_same_folder_without_their_dependencies(monkeypatch, capsys):
+    started = []
+
+    def start(arguments, **options):
+        started.append(arguments)
+        return subprocess.CompletedProcess(arguments, 0)
+
+    monkeypatch.setattr(command.subprocess, "run", start)
+    assert command.install(["channels-api==0.4.1"]) == 0
+    _, others = started
+    assert {"--no-deps", "--target", str(compat.LEGACY), "channels-api==0.4.1"} <= set(others)
+    assert "--require-hashes" not in others
+    assert f"and channels-api==0.4.1 into {compat.LEGACY}." in capsys.readouterr().out
+
+
 def test_arguments_that_install_does_not_have_are_refused():
     assert run("-m", "channels_realtime", "install", "--fast").returncode == 2

@@ -2,8 +2,8 @@
 
 import socket
 import time
+from collections.abc import Hashable
 
-import autobahn.websocket.protocol
 import pytest
 import redis
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
@@ -20,10 +20,10 @@ from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 LARGE = 4 << 20  # bytes: more than a pair of sockets takes at once
 
 
-def connected(protocol_class):
+def connected(protocol_class, factory=None):
     """An autobahn protocol just connected."""
     protocol = protocol_class()
-    protocol.factory = WebSocketServerFactory()
+    protocol.factory = factory or WebSocketServerFactory()
     protocol.makeConnection(StringTransport())
     return protocol
 
@@ -57,40 +57,25 @@ def drain(end):
             return size
 
 
-def test_autobahn_formats_its_options_at_every_connection_unless_it_is_quieted(monkeypatch):
-    formatted = []
-    monkeypatch.setattr(autobahn.websocket.protocol, "pformat", formatted.append)
-    connected(WebSocketServerProtocol)
-    assert len(formatted) == 1, "autobahn needs no quieting any more"
-    internals.quiet_autobahn()
-    connected(WebSocketServerProtocol)
-    assert len(formatted) == 1
-
-
-def test_autobahn_copies_its_options_to_every_socket_unless_they_are_shared():
+def test_a_socket_begins_with_what_autobahn_would_give_it_as_it_connects():
     class Shared(WebSocketServerProtocol):
-        pass
+        def connectionMade(self):
+            pass
 
-    names = set(WebSocketServerProtocol.CONFIG_ATTRS)
-    assert names <= set(vars(connected(WebSocketServerProtocol)))
+    def value(protocol, name):
+        found = getattr(protocol, name)
+        return found if isinstance(found, Hashable) else type(found)
+
     factory = WebSocketServerFactory()
-    factory.setProtocolOptions(maxMessagePayloadSize=4321, echoCloseCodeReason=True)
-    internals.share_options(Shared, factory)
-    protocol = connected(Shared)
-    assert not names & set(vars(protocol))
-    assert (protocol.maxMessagePayloadSize, protocol.echoCloseCodeReason) == (4321, True)
-    assert {name: getattr(protocol, name) for name in names} == {
-        name: getattr(factory, name) for name in names
-    }
-
-
-def test_a_protocol_begins_without_a_description_of_its_transport():
-    protocol = WebSocketServerProtocol()
-    protocol.factory = WebSocketServerFactory()
-    protocol.transport = StringTransport()
-    internals.connect_protocol(protocol)
-    begun = connected(WebSocketServerProtocol)
-    assert set(vars(begun)) - set(vars(protocol)) == {"peer", "connected"}
+    factory.setProtocolOptions(maxMessagePayloadSize=4321, openHandshakeTimeout=0)
+    internals.share_first_state(Shared, factory)
+    begun, shared = connected(WebSocketServerProtocol, factory), connected(Shared, factory)
+    given = vars(begun).keys() - vars(shared).keys() - {"peer", "utf8validator"}
+    assert {"state", "data", "wasClean", *WebSocketServerProtocol.CONFIG_ATTRS} <= given
+    for name in given - {"trafficStats"}:  # nothing reads it
+        assert value(shared, name) == value(begun, name), name
+    assert shared.maxMessagePayloadSize == 4321
+    assert not hasattr(shared, "utf8validator"), "one for all sockets would mix their messages"
 
 
 def test_a_compressed_message_is_held_as_it_came_until_it_is_complete():
@@ -121,12 +106,13 @@ def test_a_compressed_message_is_held_as_it_came_until_it_is_complete():
     assert protocol.failedByMe and protocol.state == protocol.STATE_CLOSING
 
 
-def test_options_are_shared_with_one_class_only():
+def test_first_state_is_shared_with_one_class_only():
     class Shared(WebSocketServerProtocol):
         pass
 
-    internals.share_options(Shared, WebSocketServerFactory())
-    assert not set(WebSocketServerProtocol.CONFIG_ATTRS) & set(vars(WebSocketServerProtocol))
+    before = set(vars(WebSocketServerProtocol))
+    internals.share_first_state(Shared, WebSocketServerFactory())
+    assert set(vars(WebSocketServerProtocol)) == before
 
 
 def test_unsent_is_what_the_kernel_has_not_taken_yet(pair, transport):

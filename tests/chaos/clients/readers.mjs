@@ -5,7 +5,7 @@
 import { createInterface } from "node:readline";
 
 import { Reader as Page } from "../../../bench/pages/reader.mjs";
-import { shown } from "../../../liveblog/static/liveblog/reader/stream.js";
+import { shown } from "../../../liveblog/static/liveblog/reader/stream/stream.js";
 
 const EXAMPLES = 3; // of readers that differ, in an answer
 const readers = [];

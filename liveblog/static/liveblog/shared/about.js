@@ -23,8 +23,8 @@ export function showBlog({ title, description, state, starts_at: starts, chat, s
       element.querySelector(".prose").innerHTML = summary;
       element.querySelector("details").hidden = summary.length < 180; // it may fit whole
       element.hidden = !summary;
-    } else if (blog === "ended") {
-      element.hidden = state !== "ended";
+    } else if (blog === "ended" || blog === "upcoming") {
+      element.hidden = state !== blog;
     }
   }
 }

@@ -4,6 +4,7 @@ They run where `channels_realtime` is in INSTALLED_APPS. Silence one by its id w
 SILENCED_SYSTEM_CHECKS.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from channels import channel_layers
 from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.management import find_commands
 from django.db import DatabaseError, connections
 
 from channels_realtime.doctor.installed import names_of, source_of
@@ -44,6 +46,25 @@ def app_comes_first(**options: object) -> Iterator[CheckMessage]:
                 f" `{command}` is the one that runs.",
                 hint="Name channels_realtime first.",
                 id="channels_realtime.W001",
+            )
+
+
+@register()
+def own_commands_run(**options: object) -> Iterator[CheckMessage]:
+    """Of two apps with a command of the same name, the first one's is run."""
+    configs = list(apps.get_app_configs())
+    ours = [config.name for config in configs].index("channels_realtime")
+    for config in configs[ours + 1 :]:
+        if config.name in ("channels", "django.contrib.staticfiles"):
+            continue
+        commands = find_commands(os.path.join(config.path, "management"))
+        for command in {"runserver", "runworker"}.intersection(commands):
+            yield Warning(
+                f"The `{command}` of `{config.name}` never runs, because `channels_realtime` comes"
+                " before it in INSTALLED_APPS.",
+                hint=f"Derive it from channels_realtime.management.commands.{command}.Command, and"
+                " name its app first.",
+                id="channels_realtime.W009",
             )
 
 

@@ -23,6 +23,7 @@ M_MMAP_THRESHOLD = -3  # mallopt(3)
 MAPPED = 512 << 10  # bytes; above what is read from Redis at once, which must stay cheap
 PIECE = 64  # bytes that a short bytes object and its place in a list take beside its content
 MOST_PIECES = 1000  # of an unfinished message; joined above that
+LOOK = socket.MSG_PEEK | socket.MSG_DONTWAIT  # made once: joining two flags takes longer than recv
 
 
 def return_freed_memory() -> None:
@@ -41,30 +42,24 @@ def trim_memory() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def quiet_autobahn() -> None:
-    """autobahn pretty-prints its whole configuration for a debug line at every connection, whether
-    the line is logged or not: a third of a handshake's CPU. The log formats it when it is shown.
-    """
-    vars(autobahn.websocket.protocol)["pformat"] = lambda attributes: attributes
-
-
-def share_options(
+def share_first_state(
     protocol_class: type[autobahn.websocket.protocol.WebSocketServerProtocol],
     factory: autobahn.websocket.protocol.WebSocketServerFactory,
 ) -> None:
-    """autobahn copies some 20 options from the factory to every socket, unless its class has them:
-    2 KiB per socket, and the time to look whether it has."""
-    for name in protocol_class.CONFIG_ATTRS:
-        value = getattr(factory, name)
+    """Put into the class what autobahn gives every socket as it connects, so that it need not.
+
+    These are some 20 options of the factory and 40 attributes that have the same values for all:
+    4 KiB per socket, and a twentieth of the CPU time of a handshake. autobahn sets anew on the
+    socket what changes later, with two exceptions, which the class must take care of: the UTF-8
+    validator is left out here, and the queue of unsent data is only for autobahn's own sendData().
+    """
+    template = protocol_class.__new__(protocol_class)
+    vars(template)["factory"] = factory  # autobahn does not declare it
+    template._connectionMade()
+    for name in vars(template).keys() - {"factory", "utf8validator"}:
+        value = getattr(template, name)
         # A function in a class would become a method.
         setattr(protocol_class, name, staticmethod(value) if callable(value) else value)
-    protocol_class.CONFIG_ATTRS = []
-
-
-def connect_protocol(protocol: autobahn.websocket.protocol.WebSocketProtocol) -> None:
-    """Begin an autobahn protocol on its transport, without the description of the connection that
-    autobahn makes first."""
-    protocol._connectionMade()
 
 
 def unsent(transport: interfaces.ITransport) -> int:
@@ -240,7 +235,7 @@ def has_hung_up(transport: interfaces.ITransport) -> bool:
     if raw is None:
         return False
     try:
-        return raw.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+        return raw.recv(1, LOOK) == b""
     except BlockingIOError:
         return False
     except OSError:

@@ -1,13 +1,14 @@
-"""channel_session in Redis: one field of a hash that belongs to the socket's process.
+"""The session engine for channel_session: a session is stored in Redis until its socket closes.
 
-Name this module as CHANNEL_SESSION_ENGINE. A session ends with its socket: the worker that handles
-the disconnect deletes it, and a dead process's sessions go with the process.
+Set CHANNEL_SESSION_ENGINE = "channels_realtime.sessions". Each interface process has a hash in
+Redis, with one field per session. The worker that handles a disconnect deletes the session of the
+socket. When an interface process has ended, its hash is deleted.
 
-Where the consumer of a connect saves its session, nothing is loaded, and the session is written
-together with what is sent to the socket first; see channels_realtime.worker.conversation.
+A new socket has no session, so its `websocket.connect` loads none, and its session is written in
+one round trip with the first message to the socket; see channels_realtime.worker.conversation.
 
-On another channel layer, above all the in-memory layer that channels.test puts in the place of the
-configured one, a session is stored where channels stores it without CHANNEL_SESSION_ENGINE.
+On another channel layer, such as the in-memory layer that channels.test uses, sessions are stored
+where channels stores them without CHANNEL_SESSION_ENGINE.
 """
 
 import hashlib
@@ -32,7 +33,10 @@ MOST_IN_MEMORY = 100_000  # sessions; Django's default of 300 is fewer than sock
 
 
 def deletion() -> Command[None] | None:
-    """The command that deletes the session of the socket whose disconnect was handled, if any."""
+    """The command that deletes a session, after a consumer has handled its socket's disconnect.
+
+    None if the message was no disconnect, or if another engine or layer stores the sessions.
+    """
     name = ending()
     if name is None or not is_our_engine():
         return None
@@ -41,6 +45,7 @@ def deletion() -> Command[None] | None:
 
 
 def is_our_engine() -> bool:
+    """Whether the project stores channel sessions with this engine."""
     engine: str = getattr(settings, "CHANNEL_SESSION_ENGINE", settings.SESSION_ENGINE)
     return engine == __name__
 
@@ -51,15 +56,16 @@ def is_ours(layer: object) -> bool:
 
 
 def session_for_reply_channel(reply_channel: str) -> SessionBase:
-    """The session of a socket. channels_realtime.compat has channels.sessions call this.
+    """The session of a socket. channels_realtime.compat makes channels.sessions call this.
 
-    Raises ImproperlyConfigured where neither the channel layer nor SESSION_ENGINE can store it.
+    Raises:
+        ImproperlyConfigured: neither the channel layer nor SESSION_ENGINE can store sessions.
     """
     wrapper = channel_layers[DEFAULT_CHANNEL_LAYER]
     session: SessionBase
     if is_ours(wrapper.channel_layer):
         session = SessionStore("chn" + reply_channel, reply_channel)
-        session.keys()  # loads it
+        session.keys()  # load it now
         return session
     # channels' key, which fits into the 40 characters of Django's engines.
     key = "chn" + hashlib.sha1(reply_channel.encode()).hexdigest()[:29]
@@ -87,7 +93,7 @@ def can_store(engine: str) -> bool:
 
 
 class MemoryStore(cache.SessionStore):
-    """A session in this process's memory: where the channel layer is in memory too."""
+    """A session in the memory of this process, for a channel layer that is in memory too."""
 
     def __init__(self, session_key: str | None = None) -> None:
         super().__init__(session_key)
@@ -106,11 +112,12 @@ class SessionStore(SessionBase):
 
     @property
     def shard(self) -> int:
-        """That of the socket's messages, so that a write is in order with them."""
+        """The shard of the messages to the socket, so that Redis stores both in order."""
         process: str = self.layer.non_local_name(self.reply_channel)
         return self.layer.home(process)
 
     def delete_command(self) -> Command[None]:
+        """The command that deletes the session."""
         return self.layer.scripts.session_delete(self.shard, self.reply_channel)
 
     def load(self) -> dict[str, Any]:
@@ -134,15 +141,15 @@ class SessionStore(SessionBase):
         self.save(must_create=True)
 
     def save(self, must_create: bool = False) -> None:
-        """Write the session; `must_create` where load() found none.
+        """Write the session. `must_create`: Django creates it, because load() has found none.
 
-        Raises what SESSION_SERIALIZER raises for a value that it cannot store.
+        Raises the exception of SESSION_SERIALIZER for a value that it cannot store.
         """
         if must_create:
             if self.found:
                 raise CreateError
             self.found = True
-            return  # an empty session is as good as none
+            return  # an empty session needs no entry
         packed = self.layer.codec.pack(MESSAGE, None, self.serializer().dumps(dict(self.items())))
         expiry = settings.SESSION_COOKIE_AGE
         write = self.layer.scripts.session_save(self.shard, self.reply_channel, expiry, packed)
@@ -156,4 +163,4 @@ class SessionStore(SessionBase):
 
     @classmethod
     def clear_expired(cls) -> None:
-        """Sessions end with their sockets."""
+        """Nothing to do: sessions end with their sockets."""

@@ -1,7 +1,7 @@
 """Streams: groups that remember their last messages.
 
-A stream is a group with a bounded history. A socket that comes back says which message it had last,
-and gets those that it has missed, or is told that it cannot:
+A stream is a group with a bounded history. A client that reconnects names the last message that it
+has received. It gets the messages that it has missed, or learns that some of them are gone:
 
     def ws_connect(message, room):
         stream = Stream(room)
@@ -14,19 +14,19 @@ and gets those that it has missed, or is told that it cannot:
     def ws_receive(message, room):
         Stream(room).send({"text": message["text"]})  # a JSON object
 
-Every member gets the text with one more field, `position`, which names the epoch and the offset of
-the message. Offsets count the messages of a stream, without gaps. The epoch is another one where
-Redis may have lost messages: it was emptied, restarted or replaced by a replica, or had no room.
-Between joining and reading, a message may arrive twice; its position tells.
+Every member gets the text with one more field, `position`: the epoch and the offset of the message.
+Offsets count the messages of a stream without gaps. The epoch changes when messages may have been
+lost, because Redis was emptied, restarted or replaced by a replica, or had no room. A message that
+is sent between joining and reading may arrive twice, with the same position.
 
-Appending and sending are one script, so one round trip. The history is in Redis, encrypted as all
-messages are where the layer has keys; positions are not. Each message leaves it after `age` seconds
-or `size` later messages, and the whole is gone `age` seconds after the last message. All histories
-of a shard take at most an eighth of the layer's `memory_budget`; above that, those that have been
-silent for the longest are dropped, counted as `history_full` and logged.
+Appending and sending are one script, so they take one round trip. The history is in Redis. If the
+layer has keys, messages are encrypted there as everywhere; positions are not. A message is removed
+after `age` seconds or `size` later messages, and the stream ends `age` seconds after its last
+message. All histories of a shard take at most an eighth of the layer's `memory_budget`. Above that,
+those that have been silent for the longest are dropped, counted as `history_full` and logged.
 
-It needs a channel layer of this package. With the in-memory layer, which channels.test puts in the
-place of the configured one, the history is in the process's memory.
+Streams need a channel layer of this package. With the in-memory layer, which channels.test uses
+instead of the configured one, the history is in the memory of the process.
 """
 
 import logging
@@ -70,12 +70,13 @@ class Entry(NamedTuple):
 class History(NamedTuple):
     """What a stream holds.
 
-    Args:
-        entries: in their order. Messages that were removed are left out, so offsets may have gaps.
-        epoch: of the stream now; empty for a stream that holds nothing.
-        offset: of the last message.
-        recovered: whether the entries are all that was sent after `since`. False without `since`;
-            the entries are then all that the stream holds.
+    Attributes:
+        entries: the messages, oldest first. Removed messages are left out, so offsets may have
+            gaps.
+        epoch: the present epoch of the stream; empty if the stream holds nothing.
+        offset: the offset of the last message, also if it was removed.
+        recovered: whether the entries are all messages that were sent after `since`. If False, or
+            without `since`, they are all that the stream holds.
     """
 
     entries: list[Entry]
@@ -85,17 +86,17 @@ class History(NamedTuple):
 
     @property
     def position(self) -> Position | None:
-        """Of the last message; None for a stream that holds nothing."""
+        """The position of the last message; None if the stream holds nothing."""
         return Position(self.epoch, self.offset) if self.epoch else None
 
 
 class Stream:
-    """The stream of a group. Making one costs nothing and changes nothing.
+    """The stream of a group. The constructor neither connects to Redis nor changes anything there.
 
     Args:
-        name: of the group; that of `Group`.
-        size: messages that the history holds, 0 to 1,000.
-        age: seconds for which it holds each, 1 to 31,622,400 (366 days).
+        name: the name of the group, as in `Group`.
+        size: the number of messages that the history holds, 0 to 1,000.
+        age: the seconds for which it holds each, 1 to 31,622,400 (366 days).
         alias: the channel layer, as in `Group`.
         channel_layer: the layer itself, instead of the alias, as in `Group`.
 
@@ -141,21 +142,21 @@ class Stream:
     ) -> Position:
         """Append the message to the history and send it to the group.
 
-        It is sent at once, before what the consumer has sent without `immediately`.
+        It is sent at once, before messages that the consumer has sent without `immediately`.
 
         Args:
             message: has a `text` that is a JSON object.
             key: the field of the text in which members get the position, as "<epoch>-<offset>". It
                 must not be in the text yet. None sends the text as it is.
-            remove: the position of an earlier message whose content is removed from the history,
-                in the same step. One that is not held any more changes nothing.
+            remove: the position of an earlier message, whose content is removed from the history
+                in the same step. Nothing is removed if the history no longer holds it.
 
         Returns:
             The position of the message.
 
         Raises:
-            ValueError: the text is no JSON object.
-            redis.RedisError: Redis did not take the message.
+            ValueError: the text is not a JSON object.
+            redis.RedisError: Redis did not store the message.
         """
         text = message.get("text")
         if not isinstance(text, str) or text.strip()[:1] != "{" or text.strip()[-1:] != "}":
@@ -163,13 +164,13 @@ class Stream:
         return self.store.send(self.name, message, Append(self.size, self.age, key, remove))
 
     def history(self, since: Position | tuple[str, int] | None = None) -> History:
-        """What was sent after `since`, where all of that is held; otherwise all that is held.
+        """The messages after `since` if the stream holds all of them, otherwise all that it holds.
 
-        Join the group first: what is sent in between then arrives twice, and is not lost.
+        Join the group first: a message that is sent in between then arrives twice instead of never.
 
         Args:
-            since: the epoch and the offset of the last message that the caller knows;
-                `Position.parse()` makes them of what a client has sent.
+            since: the position of the last message that the client has received;
+                `Position.parse()` reads it from text.
 
         Raises:
             redis.RedisError: Redis did not answer.
@@ -184,15 +185,17 @@ class RedisStore:
         self.layer = layer
 
     def send(self, group: str, message: Content, append: Append) -> Position:
+        """As Transport.send_stream()."""
         return self.layer.send_stream(group, message, append)
 
     def read(self, group: str, age: int, since: Position | None) -> History:
+        """The history after `since`; see Stream.history(). `age`: seconds."""
         layer = self.layer
         command = layer.scripts.stream_read(layer.consistent_hash(group), group, age, since)
-        return self.opened(group, layer.run(command))
+        return self.unpack(group, layer.run(command))
 
-    def opened(self, group: str, reply: StreamReply) -> History:
-        """The history with its messages. One that cannot be read is lost, and counted."""
+    def unpack(self, group: str, reply: StreamReply) -> History:
+        """The history of a reply. Messages that cannot be read are left out, counted and logged."""
         entries = []
         recovered = reply.recovered
         for offset, entry in enumerate(reply.entries, reply.first):
@@ -220,12 +223,14 @@ class Held:
 
 @dataclass
 class MemoryHistory:
+    """The history of one group in memory. `offset`: that of its last message."""
+
     epoch: str = field(default_factory=new_epoch)
     offset: int = 0
     held: deque[Held] = field(default_factory=deque)
 
     def forget(self, size: int) -> None:
-        """Leave the last `size` messages, without those that are too old."""
+        """Remove messages that are too old, and all but the last `size`."""
         while self.held and (len(self.held) > size or self.held[0].until <= time.monotonic()):
             self.held.popleft()
 
@@ -241,6 +246,7 @@ class MemoryStore:
         self.histories = _memory.setdefault(layer, {})
 
     def send(self, group: str, message: Content, append: Append) -> Position:
+        """As RedisStore.send()."""
         history = self.histories.setdefault(group, MemoryHistory())
         history.offset += 1
         position = Position(history.epoch, history.offset)
@@ -254,6 +260,7 @@ class MemoryStore:
         return position
 
     def read(self, group: str, age: int, since: Position | None) -> History:
+        """As RedisStore.read(). Each message has an age of its own here."""
         history = self.histories.get(group)
         if history is None:
             return History([], "", 0, False)

@@ -24,6 +24,24 @@ DAPHNE = (
     "from daphne.cli import CommandLineInterface as C; C.entrypoint()",
 )
 
+CHANGED = (
+    "import os, signal\n"
+    "from channels_realtime.interface import command_line, server\n"
+    "from channels_realtime.interface.takeover import exporting, giving, messages, taking\n"
+    "from channels_realtime.interface.takeover import websockets\n"
+    "from channels_realtime.interface.websocket import coalescing, factory, protocol\n"
+    "{}\n"
+    "command_line.main()\n"
+)
+
+
+def changed(line: str) -> dict[str, Any]:
+    """Arguments of Project.interface() for a server of ours with that line added to its code.
+
+    So a test can replace seconds that a busy machine may not keep, or have something fail.
+    """
+    return {"server": ("-c", CHANGED.format(line))}
+
 
 class Interface(Process):
     """An interface server, and ways to connect to it."""

@@ -79,7 +79,8 @@ class Stack(Project):
     def interface(self, *options: str, **more: Any) -> Interface:
         """Start an interface server, and wait until it listens and Redis has it."""
         others = self.registered()
-        interface = super().interface(*options, server=INTERFACE if self.ours else DAPHNE, **more)
+        more = {"server": INTERFACE if self.ours else DAPHNE} | more
+        interface = super().interface(*options, **more)
         if self.ours and more.get("listen") is None:
             interface.wait_ready(lambda: self.registered() - others, "its registration")
         return interface

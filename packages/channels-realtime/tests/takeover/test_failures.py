@@ -7,20 +7,12 @@ import pytest
 from channels_realtime.interface.takeover.messages import TransferError
 from channels_realtime.interface.takeover.taking import REFUSED, ask, connect
 from harness.process import stopped
+from harness.project import changed
 from harness.stack import Stack
 from harness.waiting import wait_until
 
 from takeover.serving import TOOK, Serving
 
-# A server with one line of its code changed.
-CHANGED = (
-    "import os, signal\n"
-    "from channels_realtime.interface import command_line\n"
-    "from channels_realtime.interface import server\n"
-    "from channels_realtime.interface.takeover import exporting, giving, messages, taking\n"
-    "{}\n"
-    "command_line.main()\n"
-)
 DIES = "server.restore_shared = lambda *_: os._exit(9)"
 HANGS = "server.restore_shared = lambda *_: os.kill(os.getpid(), signal.SIGSTOP)"
 # The seconds are as few as a test needs.
@@ -39,10 +31,6 @@ def refuse(socket):
     return export(socket)
 exporting.export_websocket = refuse
 """
-
-
-def changed(line):
-    return {"server": ("-c", CHANGED.format(line))}
 
 
 @pytest.fixture
@@ -96,7 +84,7 @@ def test_a_server_of_another_redis_is_refused(serving, stack):
 
 
 def test_an_old_process_that_fails_serves_on(stack):
-    serving = Serving(stack, server=("-c", CHANGED.format(FAILS)))
+    serving = Serving(stack, **changed(FAILS))
     with serving.interface.websocket("/ordered/") as client:
         assert client.ask("before") == "before"
         new = serving.start()
@@ -106,7 +94,7 @@ def test_an_old_process_that_fails_serves_on(stack):
 
 
 def test_after_a_kill_of_the_old_process_the_new_one_starts_as_if_it_were_the_first(stack):
-    serving = Serving(stack, server=("-c", CHANGED.format(KILLED)))
+    serving = Serving(stack, **changed(KILLED))
     with serving.interface.websocket("/ordered/") as client:
         assert client.ask("before") == "before"
         names = stack.registered()

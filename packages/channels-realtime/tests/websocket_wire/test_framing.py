@@ -210,6 +210,17 @@ def test_a_character_may_be_split_over_fragments(echo):
     assert echo.send(frame(CONTINUATION)).frame() == (TEXT, text)
 
 
+def test_characters_of_two_sockets_may_be_split_at_the_same_time(echo, interface):
+    first, second = "κό".encode(), "🚀".encode()
+    with Wire(interface) as wire:
+        texts = [(echo, first), (wire.open(), second)]
+        for socket_, text in texts:
+            socket_.send(frame(TEXT, text[:1], fin=False), frame(PING))
+            assert socket_.frame() == (PONG, b"")  # the beginning has arrived
+        for socket_, text in texts:
+            assert socket_.send(frame(CONTINUATION, text[1:])).frame() == (TEXT, text)
+
+
 def test_binary_need_not_be_utf_8(echo):
     assert echo.send(frame(BINARY, b"\xff\x80")).frame() == (BINARY, b"\xff\x80")
 

@@ -13,6 +13,7 @@ LEGACY_ASGIREF = LEGACY / "asgiref"
 LEGACY_PINS = Path(__file__).with_name("legacy.txt")
 PINNED = {*WRITTEN_FOR, "asgiref"}
 INSTALL = "python -m channels_realtime install"
+DJANGO = "4.2"  # the oldest that the bridges work with; as in pyproject.toml
 
 
 class UnsupportedPackage(ImportError):
@@ -33,7 +34,8 @@ class UnsupportedPackage(ImportError):
     def __str__(self) -> str:
         needs = f"channels_realtime.compat needs {self.package} {self.needed}, but"
         if self.found:
-            return f"{needs} {self.package} {self.found} is installed."
+            sentence = f"{needs} {self.package} {self.found} is installed."
+            return f"{sentence} Uninstall it." if self.package in PINNED else sentence
         if self.package in PINNED:
             return f"{needs} none is installed: run `{INSTALL}`, which installs into {LEGACY}."
         return f"{needs} none is installed."
@@ -49,7 +51,13 @@ def refuse_other_versions() -> None:
     """Raise UnsupportedPackage where a legacy package has another version.
 
     A patch of code that it was not written for fails in ways that are hard to trace back to it.
+    Django is too old where pip has installed a package that requires channels 1.x: it finds no
+    other version for both.
     """
+    import django
+
+    if django.VERSION[:2] < tuple(map(int, DJANGO.split("."))):
+        raise UnsupportedPackage("Django", django.get_version(), f"{DJANGO} or later")
     for package, needed in WRITTEN_FOR.items():
         found: str | None
         try:

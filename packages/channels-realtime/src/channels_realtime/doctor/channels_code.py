@@ -7,6 +7,7 @@ none of this. It is silent where it cannot tell, as for a reply channel that is 
 
 import ast
 import builtins
+import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -28,6 +29,8 @@ SILENT = {
     "http_session",
     "http_session_user",
 }
+# Which of a binding's own methods call its group_names() instead of channels.
+RECEIVERS = {"pre_change_receiver", "post_change_receiver"}
 # What a consumer may call with its message or reply channel without an answer being sent: a group,
 # a logger, or a builtin.
 HARMLESS = {"add", "discard", "debug", "error", "exception", "info", "warning", *dir(builtins)}
@@ -37,14 +40,19 @@ class Definition(NamedTuple):
     """A function or class of the project."""
 
     module: Module
-    node: ast.FunctionDef | ast.ClassDef
+    node: ast.FunctionDef | ast.ClassDef | ast.Lambda
 
 
 def binding_with_action(module: Module) -> Iterator[ast.AST]:
     """Bindings of other packages count too: channels calls all of them in the same way."""
     for node in module.classes:
-        method = methods(node).get("group_names")
-        if method and any(last_name(base).endswith("Binding") for base in node.bases):
+        own = methods(node)
+        method = own.get("group_names")
+        if (
+            method
+            and not own.keys() >= RECEIVERS
+            and any(last_name(base).endswith("Binding") for base in node.bases)
+        ):
             required = len(method.args.args) - len(method.args.defaults)
             kinds = {last_name(item) for item in method.decorator_list}
             if required > 2 or not kinds & {"classmethod", "staticmethod"}:
@@ -99,6 +107,26 @@ def decoded_path(module: Module) -> Iterator[ast.AST]:
             yield function
 
 
+def prefix_of_reply_channels(module: Module) -> Iterator[ast.AST]:
+    """Patterns and beginnings of names; a whole name, as in tests, may be any."""
+    for node in module.nodes:
+        if (
+            isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and re.fullmatch(r"daphne\.response(\.?|\.?\*|.*[{%].*)", node.value)
+        ):
+            yield node
+
+
+def command_of_channels(module: Module) -> Iterator[ast.AST]:
+    """A management command that replaces the one of channels that it is derived from."""
+    if module.path.parent.name == "commands" and module.path.stem in ("runserver", "runworker"):
+        for node in module.classes:
+            for base in node.bases:
+                if module.dotted(base).startswith("channels.management.commands."):
+                    yield node
+
+
 def undecoded_query_string(module: Module) -> Iterator[ast.AST]:
     for call in module.calls:
         is_parser = last_name(call.func) in ("parse_qs", "parse_qsl")
@@ -124,7 +152,11 @@ class Handshakes:
         """The consumers that leave every handshake unanswered."""
         for module in self.modules:
             for target in routed_to_connect(module):
-                yield from filter(self.is_silent_function, self.resolve(module, target))
+                if isinstance(target, ast.Lambda):
+                    found = [Definition(module, target)]
+                else:
+                    found = self.resolve(module, target)
+                yield from filter(self.is_silent_function, found)
         members = set(map(last_name, self.demultiplexed()))
         for name, definitions in self.classes.items():
             for definition in definitions:
@@ -171,9 +203,8 @@ class Handshakes:
         if function in callers:
             return True
         arguments = {item.arg for item in ast.walk(function) if isinstance(item, ast.arg)}
-        if any(
-            isinstance(statement, ast.Raise) or is_refusal(statement) for statement in function.body
-        ):
+        body = function.body if isinstance(function.body, list) else [function.body]
+        if any(isinstance(statement, ast.Raise) or is_refusal(statement) for statement in body):
             return False
         for node in ast.walk(function):
             if (

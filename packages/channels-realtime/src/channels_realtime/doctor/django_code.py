@@ -44,6 +44,35 @@ def assigned(node: ast.ClassDef | ast.Module) -> dict[str, ast.Assign]:
     }
 
 
+def app_config_of_another_app(module: Module) -> Iterator[ast.AST]:
+    """An AppConfig whose name is not its package; Django 3.2 takes the only one of apps.py."""
+    package = ".".join(module.path.parent.parts)
+    found = [
+        node for node in module.classes if "AppConfig" in {last_name(base) for base in node.bases}
+    ]
+    if module.path.name == "apps.py" and package and len(found) == 1:
+        statement = assigned(found[0]).get("name")
+        if (
+            statement
+            and isinstance(statement.value, ast.Constant)
+            and isinstance(statement.value.value, str)
+            # The project's root on sys.path may be above or below the folder that is read.
+            and not f".{package}".endswith(f".{statement.value.value}")
+            and not f".{statement.value.value}".endswith(f".{package}")
+        ):
+            yield statement
+
+
+def preparation_of_an_instance(module: Module) -> Iterator[ast.AST]:
+    """Overrides of Django's private methods of test cases that became class methods in 5.2."""
+    for node in module.classes:
+        own = methods(node)
+        for name in ("_pre_setup", "_fixture_setup"):
+            method = own.get(name)
+            if method and "classmethod" not in map(last_name, method.decorator_list):
+                yield method
+
+
 def relations(module: Module) -> Iterator[tuple[ast.Call, str]]:
     """Relations without on_delete, with the dotted name of the field's class."""
     for call in module.calls:

@@ -13,6 +13,13 @@ from packaging.version import Version
 from channels_realtime.compat import WRITTEN_FOR
 
 ASGIREF = Version("3.8.1")  # what Django 5.2 needs
+# On PyPI, for Channels 1.x and none other, and with a requirement of channels.
+ON_CHANNELS = {
+    "channels-api",
+    "django-channels-jsonrpc",
+    "django-channels-panel",
+    "graphene-django-subscriptions",
+}
 
 
 class Pin(NamedTuple):
@@ -60,6 +67,8 @@ def conflicting_pins(text: str) -> Iterator[Pin]:
                 ends_below(ASGIREF, each) for each in allowed
             ):
                 yield Pin("legacy-pin", line)
+        elif name in ON_CHANNELS:
+            yield Pin("channels-package", line)
         elif name in ("asgi-ipc", "asgi-rabbitmq", "channels-redis", "msgpack-python"):
             yield Pin("legacy-pin", line)
         elif is_too_low(requirement, lowest):

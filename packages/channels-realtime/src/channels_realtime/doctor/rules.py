@@ -86,6 +86,18 @@ CHANNELS = (
         ),
         "This is code for Channels 2 or later, which channels-realtime does not run.",
     ),
+    Rule(
+        "reply-channel",
+        channels_code.prefix_of_reply_channels,
+        "Use the name of a reply channel as it comes: those of channels_realtime's interface server"
+        " begin with realtime.",
+    ),
+    Rule(
+        "command",
+        channels_code.command_of_channels,
+        "Derive the command from that of channels_realtime.management.commands, and name its app"
+        " before channels_realtime: only the first app's command runs.",
+    ),
     Rule("channels-gone", None, "channels 1.1.8 has no such module or name."),
     Rule(
         "channel-backends",
@@ -286,6 +298,12 @@ REWRITTEN = (
 )
 
 BY_HAND = (
+    Rule(
+        "app-config",
+        django_code.app_config_of_another_app,
+        "Make the name of the AppConfig that of its package: Django 3.2 uses it even if nothing"
+        " names it.",
+    ),
     Rule(
         "django-gone",
         None,
@@ -538,6 +556,11 @@ BY_HAND = (
         "Replace it: Python 3.11 to 3.13 removed the module or name.",
     ),
     Rule(
+        "pre-setup",
+        django_code.preparation_of_an_instance,
+        "Make the method a classmethod: Django 5.2 calls it on the class.",
+    ),
+    Rule(
         "test-aliases",
         Attributes(
             (
@@ -553,6 +576,12 @@ BY_HAND = (
         "requirement",
         None,
         "Remove the pin or raise it: channels-realtime needs a later version.",
+    ),
+    Rule(
+        "channels-package",
+        None,
+        "Remove the line: with it, installers choose an old Django or another channels. Install the"
+        " package by `python -m channels_realtime install NAME`.",
     ),
     Rule(
         "legacy-pin",

@@ -26,7 +26,7 @@ from channels_realtime.interface.websocket.compression import Histories, History
 from channels_realtime.interface.websocket.factory import WebSocketFactory
 from channels_realtime.interface.websocket.handshake import Handshake
 from channels_realtime.interface.websocket.protocol import WebSocket
-from channels_realtime.internals import share_options, trim_memory
+from channels_realtime.internals import share_first_state, trim_memory
 from channels_realtime.layer.envelope import Mark
 from channels_realtime.memory_budget import Budget
 from channels_realtime.metrics.counters import Metrics
@@ -81,7 +81,7 @@ class Connections:
         self.numbers = itertools.count(1)
         self.websocket_factory = WebSocketFactory(options)
         self.histories = Histories()
-        share_options(WebSocket, self.websocket_factory)
+        share_first_state(WebSocket, self.websocket_factory)
         patience = options.websocket_connect_timeout
         self.admission = Admission(
             self.admit,

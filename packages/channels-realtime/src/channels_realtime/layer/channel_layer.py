@@ -11,9 +11,11 @@ It keeps asgi-redis's interface, settings and channel semantics. What is new:
 
 import itertools
 import logging
+import os
 import secrets
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
@@ -70,6 +72,22 @@ MAX_TARGETS = 1000  # channels whose keys and limits are kept; all are forgotten
 Result = TypeVar("Result")
 
 
+_layers: "weakref.WeakSet[Transport]" = weakref.WeakSet()
+
+
+def start_forked_process() -> None:
+    """A consumer has forked, or a server that forks its workers has loaded the layer before.
+
+    On a connection of its parent, the process would read replies to the parent's commands; and
+    Redis would take its messages, with the parent's numbers, for repetitions and drop them.
+    """
+    for layer in list(_layers):
+        layer.start_process()
+
+
+os.register_at_fork(after_in_child=start_forked_process)
+
+
 class ChannelStatistics(TypedDict):
     """asgi-redis's statistics of a channel; the age is in seconds."""
 
@@ -102,18 +120,23 @@ class Transport(BaseRedisChannelLayer):
         self.codec = Codec(self.crypter)
         self.scripts = Scripts(self.prefix, self.stats_prefix, self.expiry, self.group_expiry)
         self.processes_key = self.scripts.processes
+        self.global_counts = f"{self.stats_prefix}{self.global_stats_key}"
+        self.acknowledgements = Acknowledgements(self, acknowledged, attempts)
+        self.expired = 0  # messages since the last log line about them
+        self.expired_logged = float("-inf")
+        self.start_process()
+        _layers.add(self)
+
+    def start_process(self) -> None:
+        """Set up what two processes must not share: connections, and the numbers of writes."""
         self.local = threading.local()
         self.ring = [Shard(index, self.connection(index)) for index in range(self.ring_size)]
         self.opened: list[Connection] = []  # of all threads
         self.targets: dict[str, SendTarget] = {}  # by channel, or by process
-        self.global_counts = f"{self.stats_prefix}{self.global_stats_key}"
         self.writer = secrets.token_hex(8)
         self.writes_key = f"{self.prefix}:writes:{self.writer}"
         self.writes = itertools.count(1)
-        self.acknowledgements = Acknowledgements(self, acknowledged, attempts)
         self.receiver = Receiver(self)
-        self.expired = 0  # messages since the last log line about them
-        self.expired_logged = float("-inf")
 
     # Where things are
 

@@ -153,20 +153,29 @@ class ConsumerLayer(ChannelLayerWrapper):
 
     def send(self, channel: str, message: Content) -> None:
         """Append the message to the channel at once. Raises ChannelFull."""
-        self.send_many([(channel, message)])
+        if not overrides_send(self.channel_layer):
+            self.send_many([(channel, message)])
+            return
+        if before := self.writes_before([channel]):
+            self.channel_layer.run_many(before)
+        self.channel_layer.send(channel, message)
 
     def send_many(self, messages: Sequence[tuple[str, Content]]) -> None:
         """As Transport.send_many(). What goes to a new socket is preceded by its session."""
-        before: Sequence[Command[None]] = ()
+        before = self.writes_before([channel for channel, _ in messages])
+        self.channel_layer.send_many(messages, before)
+
+    def writes_before(self, channels: Container[str]) -> Sequence[Command[None]]:
+        """The writes of the session of a new socket, if one of the channels is its own."""
         conversation = _thread.conversation
         if (
-            conversation is not None
-            and conversation.is_new
-            and any(channel == conversation.reply_channel for channel, _ in messages)
+            conversation is None
+            or not conversation.is_new
+            or conversation.reply_channel not in channels
         ):
-            conversation.is_new = False
-            before = conversation.take_writes()
-        self.channel_layer.send_many(messages, before)
+            return ()
+        conversation.is_new = False
+        return conversation.take_writes()
 
     def group_add(self, group: str, channel: str) -> None:
         """Add the channel to the group."""
@@ -177,7 +186,11 @@ class ConsumerLayer(ChannelLayerWrapper):
 
     def send_group(self, group: str, message: Content, mark: Mark | None = None) -> None:
         """As Transport.send_group()."""
-        self.channel_layer.send_group(group, message, mark)
+        if mark is None:
+            # A project's subclass of the layer may have the signature of channels' specification.
+            self.channel_layer.send_group(group, message)
+        else:
+            self.channel_layer.send_group(group, message, mark)
         conversation = _thread.conversation
         if (
             conversation is not None
@@ -195,6 +208,11 @@ class ConsumerLayer(ChannelLayerWrapper):
             or conversation.reply_channel != channel
         ):
             self.channel_layer.group_discard(group, channel)
+
+
+def overrides_send(layer: Transport) -> bool:
+    """Whether a project's subclass has its own send(), which then gets every message."""
+    return type(layer).send is not Transport.send
 
 
 def consumer_layer(wrapper: ChannelLayerWrapper) -> ConsumerLayer:

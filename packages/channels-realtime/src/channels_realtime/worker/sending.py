@@ -61,8 +61,13 @@ def send_groups(
     socket that a group message accepts is accepted at the end.
     """
     outcome = Outcome([*writes])
+    is_overridden = conversation.overrides_send(layer)
     for sender, message in pending:
-        if isinstance(sender, Group) or sender.channel_layer.channel_layer is not layer:
+        if (
+            is_overridden
+            or isinstance(sender, Group)
+            or sender.channel_layer.channel_layer is not layer
+        ):
             try:
                 outcome.undelivered += run(layer, outcome.unsent)
                 outcome.unsent = []

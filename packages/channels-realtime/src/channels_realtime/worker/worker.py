@@ -1,6 +1,7 @@
-"""The worker that `runworker` runs: takes a message, runs its consumer, sends what that sent.
+"""The worker that `runworker` runs: it takes messages, runs their consumers, and sends the results.
 
-It outlives Redis, loses no message when it stops, and logs what it could not deliver.
+It goes on when Redis comes back, loses no message when it stops, and counts and logs each message
+that it could not deliver.
 """
 
 import logging
@@ -56,15 +57,15 @@ UNAVAILABLE = {
     "headers": [(b"Content-Type", b"text/plain; charset=utf-8"), (b"Retry-After", b"5")],
     "content": b"Busy; please try again in a moment.\n",
 }
-CONVERSATION = ("websocket.connect", "websocket.receive")  # whose clients wait for a reply
+CONVERSATION = ("websocket.connect", "websocket.receive")  # clients wait for a reply to these
 NUDGE = 0.2  # s between two attempts to interrupt a worker's wait
 
 
 class RoutingMessage(Message):
-    """A message as the router looks at it.
+    """A message for the router, with a cheap copy().
 
-    For every include() the router takes a copy to cut the prefix off; channels' deep copy costs
-    more than the rest of the way to the consumer.
+    The router copies the message for every include(), to remove the prefix of the path. The deep
+    copy of channels costs more than the rest of the way to the consumer.
     """
 
     def __init__(self, message: Message, content: Content) -> None:
@@ -85,9 +86,14 @@ class Held(NamedTuple):
 
 
 class Worker(ChannelsWorker):
-    """One thread's loop. Arguments as channels' own, and those of the process.
+    """The loop of one thread that handles messages.
 
-    `timeouts`: how long consumers may take; `limits`: when the process ends to be replaced.
+    Args:
+        channel_layer: and all others that are not named here: as those of channels' Worker.
+        metrics: the counters of the process; by default new ones.
+        recycling: counts the messages of the process; by default by `limits`.
+        timeouts: how long consumers may take.
+        limits: when the process ends, to be replaced.
     """
 
     def __init__(
@@ -124,18 +130,18 @@ class Worker(ChannelsWorker):
             signal.signal(signum, self.sigterm_handler)
 
     def sigterm_handler(self, signo: int, stack_frame: FrameType | None) -> None:
-        """Finish the message at hand and end; raising here would lose it."""
+        """Finish the current message and end. An exception here would lose the message."""
         self.stop()
 
     def stop(self) -> None:
-        """Finish what is at hand and end. From any thread, and from a signal handler."""
+        """Finish the current message and end. Any thread and signal handler may call this."""
         if not self.stopping.is_set():
             self.termed = True
             self.stopping.set()
             threading.Thread(target=self.nudge, daemon=True).start()
 
     def nudge(self) -> None:
-        """End the wait for a message early. A message that comes meanwhile is still handled."""
+        """Interrupt the wait for a message. A message that arrives meanwhile is still handled."""
         while not self.done():
             try:
                 self.layer.interrupt()
@@ -144,6 +150,7 @@ class Worker(ChannelsWorker):
             time.sleep(NUDGE)
 
     def done(self) -> bool:
+        """Whether all loops of the worker have ended."""
         return self.finished
 
     # Work
@@ -153,13 +160,13 @@ class Worker(ChannelsWorker):
         if self.signal_handlers:
             self.install_signal_handler()
         channels = sorted(self.apply_channel_filters(self.channel_layer.router.channels))
-        with self.claims(self.threads()), self.watched(channels):
+        with self.claims(self.loops()), self.watched(channels):
             logger.info("Listening on channels %s", ", ".join(channels))
             self.work(channels)
 
     @contextmanager
     def claims(self, workers: Sequence["Worker"]) -> Iterator[None]:
-        """Meanwhile a thread claims what these workers have in hand."""
+        """While the context lasts, a thread claims the acknowledged messages being handled."""
         acknowledgements = self.layer.acknowledgements
         if not acknowledgements.patterns:
             yield
@@ -182,12 +189,12 @@ class Worker(ChannelsWorker):
 
     @contextmanager
     def watched(self, channels: list[str]) -> Iterator[None]:
-        """While the context lasts, this process gives signs of life and is killed if it hangs."""
-        threads = self.threads()
+        """While the context lasts, a watchdog kills this process if a consumer takes too long."""
+        loops = self.loops()
         kept = list(filter(self.layer.acknowledgements.include, channels))
         each = 1 + handoff.MOST_WAITING
-        activity = Activity(channels, each * len(threads), self.timeouts, kept)
-        for number, worker in enumerate(threads):
+        activity = Activity(channels, each * len(loops), self.timeouts, kept)
+        for number, worker in enumerate(loops):
             worker.slot, *worker.spare_slots = activity.slots[number * each :][:each]
         self.metrics.at_hand = activity.at_hand
         alias: str = self.channel_layer.alias
@@ -196,8 +203,8 @@ class Worker(ChannelsWorker):
             yield
         activity.close()
 
-    def threads(self) -> "list[Worker]":
-        """The loops of this process."""
+    def loops(self) -> "list[Worker]":
+        """The loops that run() starts: this one, or one for each thread of a group."""
         return [self]
 
     def work(self, channels: list[str]) -> None:
@@ -210,13 +217,14 @@ class Worker(ChannelsWorker):
             self.finished = True
 
     def serve(self, channels: list[str]) -> None:
-        """Handle messages as long as this thread is needed; lose none at the end."""
+        """Handle messages while this thread is needed, and then those that it has received."""
         with handoff.serving(self):
             self.handle_messages(channels)
             for delivery in self.layer.receiver.leftover():
                 self.deliver(self.handle(delivery))
 
-    def wanted(self) -> bool:
+    def is_needed(self) -> bool:
+        """Whether this loop goes on after the current message."""
         return not self.stopping.is_set()
 
     def hand_off(self) -> bool:
@@ -225,7 +233,7 @@ class Worker(ChannelsWorker):
         return self.is_waiting
 
     def run_spare(self) -> None:
-        """What a spare thread does until it is one too many."""
+        """Handle messages in a spare thread, until there is one thread too many."""
         spare = Spare(self)
         spare.slot = self.spare_slots.pop()
         spare.slot.claim()
@@ -237,16 +245,17 @@ class Worker(ChannelsWorker):
             self.spare_slots.append(spare.slot)
 
     def disconnect(self) -> None:
-        """Close the calling thread's connections; they open again when they are needed."""
+        """Close the connections of the calling thread; they are opened again when needed."""
         connections.close_all()
         self.layer.disconnect()
 
     def handle_messages(self, channels: Iterable[str]) -> None:
+        """The loop: send what the last consumer has left to be sent, wait, handle a message."""
         channels = tuple(channels)
         layer = self.layer
         failures = 0
         unsent: list[Outgoing] = []  # sent in the same round trip as the next wait
-        while self.wanted():
+        while self.is_needed():
             try:
                 if self.held or layer.has_shard_away():
                     self.hold(unsent)
@@ -278,7 +287,7 @@ class Worker(ChannelsWorker):
         self.deliver([held.command for held in self.held] + unsent)
 
     def hold(self, commands: Sequence[Outgoing]) -> None:
-        """Keep commands until their shard takes them."""
+        """Keep commands until their shard answers again, at most MOST_HELD of them."""
         until = time.monotonic() + self.layer.expiry
         self.held += [Held(command, until) for command in commands]
         if (surplus := len(self.held) - MOST_HELD) > 0:
@@ -286,7 +295,7 @@ class Worker(ChannelsWorker):
             self.lose(surplus, "too many waited for Redis")
 
     def take_sendable(self) -> list[Outgoing]:
-        """Those of the held commands whose shard answers; what waited too long is dropped."""
+        """The held commands whose shard answers. Those that have waited too long are dropped."""
         now, ring = time.monotonic(), self.layer.ring
         ready = [h.command for h in self.held if not ring[h.command.shard].is_away]
         waiting = [h for h in self.held if ring[h.command.shard].is_away]
@@ -296,11 +305,12 @@ class Worker(ChannelsWorker):
         return ready
 
     def lose(self, number: int, reason: str) -> None:
+        """Count and log messages of consumers that were not sent."""
         self.metrics.drop("redis_lost", number)
         logger.error("%d messages of consumers were lost: %s", number, reason)
 
     def deliver(self, batch: Sequence[Outgoing]) -> None:
-        """Run the commands; what stays undeliverable is counted and logged."""
+        """Run the commands, trying again for some time; count and log those that fail."""
         began = time.monotonic()
         while batch:
             try:
@@ -315,19 +325,20 @@ class Worker(ChannelsWorker):
             time.sleep(RETRY)
 
     def report(self, undelivered: Iterable[str]) -> None:
+        """Count and log messages whose channels stayed full."""
         for name in undelivered:
             self.metrics.drop("channel_full")
             logger.error("A message for %s was dropped: the channel stayed full.", name)
 
     def handle(self, delivery: Delivery) -> list[Outgoing]:
-        """Run the consumer of one message. Returns what is left to be sent. Never raises."""
+        """Run the consumer of a message. Returns the commands left to be sent. Never raises."""
         if tracing.active is None:
             return self.handle_message(delivery)
         with tracing.active.consumer(delivery.channel, delivery.content):
             return self.handle_message(delivery)
 
     def handle_message(self, delivery: Delivery) -> list[Outgoing]:
-        """The same, without the span of a trace."""
+        """As handle(), without a span for the trace."""
         channel, content, receipt = delivery
         message = Message(content=content, channel_name=channel, channel_layer=self.channel_layer)
         if content.get("__retries__", 0) == self.message_retries:
@@ -397,7 +408,7 @@ class Worker(ChannelsWorker):
 
     @staticmethod
     def refuse(message: Message) -> None:
-        """Redis failed within a consumer: tell its client so as soon as Redis is back."""
+        """Redis failed within a consumer: have its client try again, as soon as Redis is back."""
         if message.channel.name in CONVERSATION:
             # With the message the conversation is lost: the client must begin another.
             message.reply_channel.send({"close": TRY_AGAIN_LATER})
@@ -407,6 +418,7 @@ class Worker(ChannelsWorker):
     def run_consumer(
         self, consumer: Callable[..., Any], arguments: Mapping[str, Any], message: Message
     ) -> None:
+        """Call the consumer. Its exceptions of channels, such as DenyConnection, take effect."""
         try:
             consumer(message, **arguments)
         except DenyConnection:
@@ -432,7 +444,7 @@ class Worker(ChannelsWorker):
             message.channel.send(content)
 
     def flush(self) -> list[Outgoing]:
-        """Send what the consumer sent to groups; return what it sent to channels after that."""
+        """Send the consumer's messages, except the last ones to channels, which are returned."""
         writes = conversation.take_writes()
         pending = take_pending()
         if writes:
@@ -446,7 +458,7 @@ class Worker(ChannelsWorker):
         return outcome.unsent
 
     def finish(self) -> None:
-        """Let Django close what it opened; nothing that fails here may end the worker."""
+        """Send consumer_finished, so that Django closes connections. Log errors of receivers."""
         take_pending()
         try:
             consumer_finished.send(sender=self.__class__)
@@ -471,9 +483,9 @@ class Spare(Worker):
         self.stopping = worker.stopping
         self.spares = worker.spares
 
-    def wanted(self) -> bool:
-        # What is held would be lost with the thread's end.
-        return super().wanted() and (bool(self.held) or not self.spares.park())
+    def is_needed(self) -> bool:
+        # Held commands would be lost with the end of the thread.
+        return super().is_needed() and (bool(self.held) or not self.spares.park())
 
 
 class WorkerGroup(Worker):
@@ -493,7 +505,7 @@ class WorkerGroup(Worker):
     def done(self) -> bool:
         return all(worker.finished for worker in self.workers)
 
-    def threads(self) -> list[Worker]:
+    def loops(self) -> list[Worker]:
         return self.workers
 
     def work(self, channels: list[str]) -> None:

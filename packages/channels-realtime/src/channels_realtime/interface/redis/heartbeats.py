@@ -4,14 +4,17 @@ A sender that repeats the newest version of something, so that a lost message is
 an idle crowd pay for each repetition. But a message is hardly ever lost between an interface server
 and a socket that stays open: it is lost on the way to the interface server. So this process
 compares the version of each heartbeat with that of the last message that reached it. Where they
-differ, something was missed, and the heartbeat goes to all members at once. Where they agree, only
-every n-th goes to all, and the others to members that have joined since.
+differ, something was missed, and the heartbeat goes to all members at once, unless messages have
+overtaken it: then it names one of the versions before. Where they agree, only every n-th goes to
+all, and the others to members that have joined since. It is another one in each process: written
+by all at once, a heartbeat would delay the next message by as much as it takes itself.
 
 The sender names the versions. Numbers given by Redis would not show a message whose sender was
 killed before it could send it.
 """
 
-from collections.abc import Hashable, Set
+import random
+from collections.abc import Callable, Hashable, Set
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -31,14 +34,21 @@ class Followed(Generic[Member]):
     version: str  # of the last message that reached this process
     every: int  # as the last heartbeat said that went to all members
     seen_at: float  # when the last heartbeat came, on the monotonic clock
-    held: int = 0  # heartbeats since the last one that went to all members
+    held: int  # heartbeats since the last one that went to all members
+    # Versions since the last heartbeat but for the last: the next one may have been overtaken.
+    overtaken: set[str] = field(default_factory=set)
     new: set[Member] = field(default_factory=set)  # members that have had none yet
 
 
 class Heartbeats(Generic[Member]):
-    """Decides who gets a heartbeat. Plain values: no Redis, no socket."""
+    """Decides who gets a heartbeat. Plain values: no Redis, no socket.
 
-    def __init__(self) -> None:
+    `stagger`: of every so many heartbeats, how many fewer to hold before the second one that goes
+    to all members.
+    """
+
+    def __init__(self, stagger: Callable[[int], int] = random.randrange) -> None:
+        self.stagger = stagger
         self.groups: dict[str, Followed[Member]] = {}
 
     def receive(self, group: str, mark: Mark, now: float) -> Set[Member] | None:
@@ -50,18 +60,23 @@ class Heartbeats(Generic[Member]):
         followed = self.groups.get(group)
         if not mark.every:
             if followed is not None:
+                followed.overtaken.add(followed.version)
                 followed.version = mark.version
             return None
         if (
             followed is None
-            or followed.version != mark.version
-            or followed.held + 1 >= min(followed.every, mark.every)
+            or (mark.version != followed.version and mark.version not in followed.overtaken)
             or now - followed.seen_at > FORGET_AFTER
         ):
-            self.groups[group] = Followed(mark.version, mark.every, now)
+            held = self.stagger(mark.every)
+            self.groups[group] = Followed(mark.version, mark.every, now, held)
+            return None
+        if followed.held + 1 >= min(followed.every, mark.every):
+            self.groups[group] = Followed(followed.version, mark.every, now, held=0)
             return None
         followed.held += 1
         followed.seen_at = now
+        followed.overtaken.clear()
         new, followed.new = followed.new, set()
         return new
 

@@ -1,10 +1,10 @@
 """The options of autobahn, whose protocol parses the frames of clients."""
 
 from autobahn.twisted.websocket import WebSocketServerFactory
-from autobahn.websocket.protocol import TrafficStats
 
 from channels_realtime.interface.options import Options
-from channels_realtime.internals import quiet_autobahn
+
+CLOSE_ANSWER_WITHIN = 2  # s that a client has to answer a close frame
 
 
 class WebSocketFactory(WebSocketServerFactory):
@@ -21,8 +21,5 @@ class WebSocketFactory(WebSocketServerFactory):
             utf8validateIncoming=True,
             echoCloseCodeReason=True,
             failByDrop=False,  # a protocol error is answered with its close code
-            closeHandshakeTimeout=2,
+            closeHandshakeTimeout=CLOSE_ANSWER_WITHIN,
         )
-        # All sockets count into the same one; nothing reads it.
-        self.traffic_stats = TrafficStats()
-        quiet_autobahn()

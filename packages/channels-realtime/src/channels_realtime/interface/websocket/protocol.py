@@ -6,10 +6,12 @@ import random
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from autobahn.twisted.websocket import WebSocketServerProtocol
+from autobahn.websocket.utf8validator import Utf8Validator
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
@@ -39,7 +41,6 @@ from channels_realtime.internals import (
     PIECE,
     begin_compressed,
     buffered,
-    connect_protocol,
     drop_half_received,
     fail,
     free,
@@ -106,20 +107,23 @@ class WebSocket(WebSocketServerProtocol):
     current_frame: Any = None
     frame_data: Any = None
     message_data: Any = None
-    maxMessagePayloadSize: int  # share_options() sets it on the class
+    maxMessagePayloadSize: int  # share_first_state() sets it on the class
 
     def __init__(self, connections: "Connections") -> None:
         super().__init__()
         self.connections = connections
         self.factory = connections.websocket_factory
 
+    @cached_property
+    def utf8validator(self) -> Utf8Validator:  # type: ignore[override]  # autobahn only reads it
+        """Made for the first message: most readers send none."""
+        return Utf8Validator()
+
     # From the client
 
     def connectionMade(self) -> None:
         with suppress(AttributeError, OSError):  # a unix socket has no such option
             self.transport.setTcpNoDelay(True)
-        connect_protocol(self)
-        self.trafficStats = self.factory.traffic_stats
         raw = raw_socket(self.transport)
         self.send_now = raw.send if raw is not None else None
 

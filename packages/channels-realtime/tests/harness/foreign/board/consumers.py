@@ -1,6 +1,8 @@
 """Each style of consumer that Channels 1.x knows."""
 
-from channels import Group
+import multiprocessing
+
+from channels import Channel, Group
 from channels.auth import channel_session_user, channel_session_user_from_http
 from channels.exceptions import WebsocketCloseException
 from channels.generic.websockets import JsonWebsocketConsumer, WebsocketConsumer
@@ -101,6 +103,19 @@ def accept(message):
 
 def close_by_exception(message):
     raise WebsocketCloseException(4321)
+
+
+def say(channel, text):
+    Channel(channel).send({"text": text}, immediately=True)
+
+
+def answer_from_a_process(message):
+    """Forks, as projects do that have no task queue."""
+    channel, text = message.reply_channel.name, message["text"]
+    job = multiprocessing.get_context("fork").Process(target=say, args=(channel, f"{text}, forked"))
+    job.start()
+    job.join()
+    message.reply_channel.send({"text": text})
 
 
 def answer_in_parts(message):

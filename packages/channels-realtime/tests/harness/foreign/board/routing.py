@@ -22,6 +22,7 @@ channel_routing = [
     route("websocket.connect", consumers.speak_and_close, path=r"^/close/$"),
     route("websocket.connect", consumers.accept, path=r"^/closing/$"),
     route("websocket.receive", consumers.close_by_exception, path=r"^/closing/$"),
+    route("websocket.receive", consumers.answer_from_a_process, path=r"^/job/$"),
     route_class(consumers.Echo, path=r"^/echo/$"),
     route_class(consumers.WhoAmI, path=r"^/whoami/$"),
     route_class(consumers.Counter, path=r"^/counter/$"),

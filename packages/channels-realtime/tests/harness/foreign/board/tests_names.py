@@ -542,3 +542,9 @@ class Stock(PublicNames, ChannelTestCase):
 
 class Ours(PublicNames, ChannelTestCase):
     backend = "channels_realtime.layer.RedisChannelLayer"
+
+
+@apply_routes([route("square", square)])
+class RoutesOfAClass(ChannelTestCase):
+    def test_all_tests_of_a_class_have_its_routes(self):
+        assert Client().get_consumer_by_channel("square") is square
