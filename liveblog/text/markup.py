@@ -39,7 +39,7 @@ MAX_SOURCE_SHOWN = 20_000  # characters of a text that is shown as its source
 
 # Identifies the renderer: increment the number when render() changes its output. A new version of
 # either library counts as a change; the sanitiser's may be a security fix.
-RENDERER = f"2 comrak {version('comrak')} nh3 {version('nh3')}"
+RENDERER = f"3 comrak {version('comrak')} nh3 {version('nh3')}"
 
 TAGS = BLOCKS | INLINE | VOID | {"input", "label"}
 SCHEMES = {"http", "https", "mailto"}
@@ -50,9 +50,11 @@ TALL = 1.4  # height by width; above it, a picture as wide as the text does not 
 IMAGE = re.compile(r"<img\b[^>]*>")
 ATTRIBUTE = re.compile(r'\s(\w+)="([^"]*)"')
 TITLE = re.compile(r'\stitle="[^"]*"')
-# A paragraph of nothing but pictures, and those that follow it. Possessive: in linear time.
-PICTURES = r"<p>(?:<img\b[^>]*+>(?:<br>)?+\s*+)++</p>"
-GALLERY = re.compile(rf"{PICTURES}(?:\s*{PICTURES})*+")
+# A paragraph of nothing but pictures, and those that follow it. Linear, as each part begins with
+# another character. No group is possessive: before 3.11.5, Python skips what such a group has tried
+# (https://github.com/python/cpython/issues/106052), and Debian 12 has 3.11.2.
+PICTURES = r"<p>(?:<img\b[^<>]*>(?:<br>)?\s*)+</p>"
+GALLERY = re.compile(rf"{PICTURES}(?:\s*{PICTURES})*")
 
 LINE = re.compile(r"\r\n?|\n")  # CommonMark's line ends; splitlines() has more
 # A line that may be a table's second, |---|:-:|, in whatever quotes and lists.
