@@ -44,6 +44,22 @@ def outlive_a_full_disk() -> None:
     loggers.RotatingFileHandler.doRollover = do_rollover
 
 
+def warn_of_no_missing_password() -> None:
+    """Drop supervisord's warning, which would be the first line on the terminal.
+
+    Its socket needs no password: only the user who runs the site can open it (supervisord.conf).
+    """
+    from supervisor import loggers
+
+    critical = loggers.Logger.critical
+
+    def without_warning(logger: loggers.Logger, message: str, **values: object) -> None:
+        if "without any HTTP authentication" not in message:
+            critical(logger, message, **values)
+
+    loggers.Logger.critical = without_warning
+
+
 def main() -> None:
     program = sys.argv[1]
     is_child = SUPERVISED or program == "supervisor.supervisord"
@@ -54,6 +70,7 @@ def main() -> None:
             ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
     if program == "supervisor.supervisord":
         outlive_a_full_disk()
+        warn_of_no_missing_password()
     sys.argv = sys.argv[1:]
     sys.path[0] = os.getcwd()
     try:

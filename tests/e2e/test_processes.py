@@ -54,6 +54,7 @@ def test_a_second_copy_runs_beside_it(stack, blog):
         with stack.reader(blog) as ours, other.reader("demo") as theirs:
             assert ours.frame()["updates"] == []
             assert len(theirs.frame()["updates"]) == 1
+        assert " CRIT " not in other.output()
 
 
 def test_a_killed_worker_and_a_killed_interface_server_come_back(stack, blog):
