@@ -35,8 +35,10 @@ if [ -z "${WHEEL:-}" ]; then
     WHEEL=$(echo "$scratch"/channels_realtime-*.whl)
 fi
 constraints=$scratch/constraints.txt
+extra=
 pinned=$scratch/tests/requirements.txt
 if [ -n "${LOWEST:-}" ]; then
+    extra=[metrics]
     echo "${DJANGO:+Django==$DJANGO.*}" > "$scratch/django.txt"
     "$UV" pip compile -q --no-config --python "$base" --resolution lowest-direct --only-binary :all: \
         --extra metrics --constraint "$scratch/django.txt" pyproject.toml > "$constraints"
@@ -45,13 +47,16 @@ if [ -n "${LOWEST:-}" ]; then
 else
     # The versions that the product pins; the package itself allows more. Without their hashes: the
     # wheel has none.
-    sed -e '/^ *--hash/d' -e 's/ *\\$//' ../../requirements.txt > "$constraints"
-    if [ -n "${DJANGO:-}" ]; then
+    cat ../../requirements.txt ../../requirements-tracing.txt |
+        sed -e '/^ *--hash/d' -e 's/ *\\$//' > "$constraints"
+    if [ -z "${DJANGO:-}" ]; then
+        extra=[tracing]
+    else
         sed -i -e '/^django==/Id' "$constraints"
         echo "Django==$DJANGO.*" >> "$constraints"
     fi
 fi
-pip install --constraint "$constraints" "$WHEEL${LOWEST:+[metrics]}"
+pip install --constraint "$constraints" "$WHEEL$extra"
 "$python" -m channels_realtime install
 pip install --no-deps -r "$pinned"
 cd "$scratch" # outside the checkout

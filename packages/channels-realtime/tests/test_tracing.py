@@ -73,12 +73,10 @@ with tracing.active.consumer("channel", {}):
 
 
 def test_a_process_ends_although_its_collector_does_not_answer():
-    pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
     subprocess.run([sys.executable, "-c", END], check=True, timeout=PATIENCE)
 
 
 def test_an_outage_of_the_collector_is_one_warning_and_its_end_has_the_number(caplog):
-    pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
     from channels_realtime.trace_export import OutageExporter, SpanCounter
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.trace import TracerProvider
@@ -125,12 +123,12 @@ class Collector(BaseHTTPRequestHandler):
 @pytest.fixture
 def spans(monkeypatch):
     """The spans of this process, which traces during the test."""
-    exporting = pytest.importorskip("opentelemetry.sdk.trace.export")
-    memory = pytest.importorskip("opentelemetry.sdk.trace.export.in_memory_span_exporter")
     from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-    provider, exporter = TracerProvider(), memory.InMemorySpanExporter()
-    provider.add_span_processor(exporting.SimpleSpanProcessor(exporter))
+    provider, exporter = TracerProvider(), InMemorySpanExporter()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
     monkeypatch.setattr(tracing, "active", tracing.Traces(provider.get_tracer("test")))
     return exporter.get_finished_spans
 

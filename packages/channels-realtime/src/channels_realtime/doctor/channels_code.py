@@ -119,8 +119,16 @@ def prefix_of_reply_channels(module: Module) -> Iterator[ast.AST]:
 
 
 def command_of_channels(module: Module) -> Iterator[ast.AST]:
-    """A management command that replaces the one of channels that it is derived from."""
-    if module.path.parent.name == "commands" and module.path.stem in ("runserver", "runworker"):
+    """A management command that replaces the one of channels that it is derived from.
+
+    Those of a copy of channels_realtime are the ones that the others are to be derived from.
+    """
+    folders = module.path.parts[:-1]
+    if (
+        folders[-1:] == ("commands",)
+        and module.path.stem in ("runserver", "runworker")
+        and "channels_realtime" not in folders
+    ):
         for node in module.classes:
             for base in node.bases:
                 if module.dotted(base).startswith("channels.management.commands."):
