@@ -10,8 +10,8 @@ import pytest
 from harness.process import stopped
 from harness.waiting import wait_until
 
+from tests.e2e.metrics import samples
 from tests.e2e.stack import Stack
-from tests.e2e.test_metrics import samples
 
 WORKERS = "runworker"
 

@@ -2,20 +2,9 @@
 
 import pytest
 from harness.waiting import wait_until
-from prometheus_client.parser import text_string_to_metric_families
 from websockets.exceptions import ConnectionClosed
 
-
-def samples(stack):
-    """(name, labels) -> value of /metrics; the label `process` is reduced to its kind."""
-    found = {}
-    for family in text_string_to_metric_families(stack.get("/metrics").read().decode()):
-        for sample in family.samples:
-            labels = dict(sample.labels)
-            labels["process"] = labels.get("process", "").partition("@")[0]
-            key = (sample.name, *sorted(label for label in labels.values() if label))
-            found[key] = found.get(key, 0) + sample.value
-    return found
+from tests.e2e.metrics import samples
 
 
 def test_metrics_and_status_show_sockets_broadcasts_queues_and_drops(stack, blog):

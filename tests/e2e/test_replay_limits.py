@@ -8,7 +8,7 @@ from harness.waiting import wait_until
 
 from liveblog.stream.frames import LONGEST_REPLAY
 from liveblog.stream.replay import SOCKET
-from tests.e2e.test_metrics import samples
+from tests.e2e.metrics import samples
 
 A_SECOND = 40  # questions; the message rate allows 50
 QUESTIONS = 5 * A_SECOND

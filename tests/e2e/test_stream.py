@@ -6,7 +6,7 @@ import pytest
 from harness.waiting import wait_until
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from tests.e2e.test_metrics import samples
+from tests.e2e.metrics import increase
 
 CROWD = 20  # readers
 
@@ -25,7 +25,7 @@ def test_two_readers_get_the_post_made_from_the_shell(stack, blog):
 
 def test_readers_who_come_together_share_a_replay_and_miss_nothing(stack, blog):
     stack.post(blog, "First")
-    before = shared_handshakes(stack)
+    shared = increase(stack, "realtime_handshakes_shared_total")
     with ExitStack() as exits:
         # The visitors' cookies and languages differ; what they read does not.
         headers = [{"Cookie": f"visitor={n}", "Accept-Language": "de, en"} for n in range(CROWD)]
@@ -41,11 +41,7 @@ def test_readers_who_come_together_share_a_replay_and_miss_nothing(stack, blog):
         assert [u["content"] for u in readers[-1].frame()["updates"]] == ["<p>Second</p>"]
         # Each pulse ends a reply.
         most = CROWD - 5
-        wait_until(lambda: shared_handshakes(stack) - before >= most, "their number in /metrics")
-
-
-def shared_handshakes(stack):
-    return samples(stack).get(("realtime_handshakes_shared_total", "interface"), 0)
+        wait_until(lambda: shared() >= most, "their number in /metrics")
 
 
 def test_edits_and_deletions_arrive(stack, blog):
