@@ -219,6 +219,8 @@ def test_row_43_a_checkout_switches_to_releases_without_closing_a_socket() -> No
             assert f"{READERS} after" in site.release("branch")
             assert "of a branch" in text(site, PAGE)
             assert is_whole(site) and site.folders(WORKERS) != {site.source}
+            assert "no release was in service before" in site.release("--rollback", code=1)
+            assert "of a branch" in text(site, PAGE)
             assert crowd.disconnects == 0
         assert "is not a folder, an archive or a revision" in site.release("nowhere", code=1)
         # After a reboot the service starts from `current`.
