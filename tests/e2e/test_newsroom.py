@@ -140,6 +140,7 @@ def test_the_coverage_ends_and_is_reopened_with_a_text_half_written(stack, blog,
     assert ann.evaluate("window.sameDocument")
     # The page that stayed open follows again.
     publish(ann)
+    expect(sending(ann)).to_have_text("Published.")  # or the poll of this minute could be too early
     reader.clock.fast_forward("01:00")
     expect(contents(reader)).to_have_text(["Half written"])
     expect(reader.locator("[data-blog=state]")).to_have_text("Live coverage")

@@ -272,7 +272,7 @@ class TestLease:
         assert first.hold() > 0
 
     def test_who_does_not_renew_loses_it(self, layer):
-        first, second = Lease(layer, "test", ttl=0.3), Lease(layer, "test", ttl=0.3)
+        first, second = Lease(layer, "test", ttl=0.3), Lease(layer, "test")
         assert first.hold() == 0
         wait_until(lambda: second.hold() == 0, "the lease", 2)
         # The first has slept over its end: it looks who holds it before it believes.
