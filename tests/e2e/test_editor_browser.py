@@ -286,6 +286,67 @@ def test_the_deletion_of_a_draft_is_noticed_and_its_undoing_too(stack, blog, des
     assert bodies(stack, blog) == "A whole thought"
 
 
+def test_a_change_is_noticed_while_the_update_is_edited(stack, blog, desk, errors):
+    post(stack, blog, "The first text")
+    updates(desk).get_by_role("link", name="Edit").click()
+    expect(text_field(desk)).to_have_value("The first text")
+    text_field(desk).fill("My text")
+    # A flag is no conflict: the form takes it over.
+    press_in_menu(updates(desk), "Pin")
+    expect(desk.get_by_label("Pinned")).to_be_checked()
+    text_field(desk).focus()
+    change(stack, blog, "row.body = 'Their text'; row.save(writer='Edda Berg')")
+    notice = desk.locator("[data-overtaken]")
+    expect(notice).to_contain_text("Edda Berg changed this update while you were editing it.")
+    expect(text_field(desk)).to_be_focused()
+    change(stack, blog, "row.body = 'Their new text'; row.save()")
+    expect(notice).to_contain_text("Someone else changed this update while you were editing it.")
+    panel = desk.locator("[data-conflict]")
+    expect(panel).to_be_hidden()
+    notice.get_by_role("button", name="Compare versions").click()
+    expect(notice).to_be_hidden()
+    expect(panel.locator("[data-changes] del")).to_have_text("Their new")
+    change(stack, blog, "row.body = 'Their last text'; row.save()")
+    expect(panel.locator("[data-changes] del")).to_have_text("Their last")
+    panel.get_by_role("button", name="Edit both").click()
+    expect(text_field(desk)).to_have_value("Their last text\n\nMy text")
+    # Whoever publishes without looking is asked.
+    change(stack, blog, "row.body = 'One more'; row.save(writer='Edda Berg')")
+    expect(notice).to_contain_text("Edda Berg")
+    desk.get_by_role("button", name="Publish changes").click()
+    expect(panel).to_be_visible()
+    expect(notice).to_be_hidden()
+    assert bodies(stack, blog) == "One more"
+    panel.get_by_role("button", name="Keep mine").click()
+    desk.get_by_role("button", name="Publish changes").click()
+    expect(sending(desk)).to_have_text("Changes published.")
+    assert bodies(stack, blog) == "Their last text\n\nMy text"
+    expect(updates(desk).get_by_text("Pinned")).to_be_visible()
+    assert all("409" in error for error in errors)
+    errors.clear()
+
+
+def test_a_text_that_was_kept_meets_a_newer_one_at_once(stack, blog, desk):
+    stack.shell(
+        "from liveblog.models import BlogUpdate, LiveBlog;"
+        f"blog = LiveBlog.objects.get(slug={blog!r});"
+        "BlogUpdate.objects.create(blog=blog, body='A thought', draft=True)"
+    )
+    open_tab(desk, "drafts").get_by_role("link", name="Edit").click()
+    expect(text_field(desk)).to_have_value("A thought")
+    text_field(desk).fill("My thought")
+    notice = desk.get_by_text("changed this update while you were editing it.")
+    change(stack, blog, "row.body = 'Their thought'; row.save()")
+    expect(notice).to_be_visible()
+    desk.reload()
+    expect(text_field(desk)).to_have_value("My thought")
+    expect(notice).to_be_visible()
+    desk.get_by_role("button", name="Compare versions").click()
+    desk.get_by_role("button", name="Keep theirs").click()
+    expect(text_field(desk)).to_have_value("Their thought")
+    expect(notice).to_be_hidden()
+
+
 def test_a_draft_is_listed_and_published_later(stack, blog, desk, browser):
     with browser.new_context() as context:
         reader = context.new_page()
@@ -430,10 +491,24 @@ def test_a_deletion_needs_no_reload_and_can_be_undone(stack, blog, desk, browser
     press_in_menu(updates(desk).filter(has_text="To stay"), "Delete")
     expect(tab_count(desk, "deleted")).to_have_text("1")
     open_tab(desk, "deleted").get_by_role("button", name="Restore").click()
+    # It was the last one, so the list closes.
     expect(rows(desk, "deleted")).to_have_count(0)
-    open_tab(desk, "posts")
     expect(contents(desk)).to_have_text(["To be withdrawn", "To stay"])
+    expect(contents(desk).first).to_be_visible()
+    expect(desk.locator("[data-tab=posts]")).to_be_focused()
+    assert "tab=" not in desk.url
     assert desk.evaluate("window.sameDocument")
+    # Its history says who did what.
+    restored = updates(desk).filter(has_text="To stay")
+    restored.locator(".menu summary").click()
+    restored.get_by_role("link", name="History").click()
+    entries = desk.locator(".past")
+    expect(entries).to_have_count(3)
+    for entry, (mark, editor) in zip(
+        entries.all(), [("Restored", blog), ("Deleted", blog), ("", "manage.py post")], strict=True
+    ):
+        expect(entry).to_contain_text(editor)
+        expect(entry).to_contain_text(mark)
 
 
 def test_without_javascript_the_form_works(stack, blog, desk, browser):
