@@ -540,3 +540,42 @@ def test_a_phone_shows_both_versions_without_sideways_scroll(stack, blog, desk, 
     expect(conflict.locator("[data-changes] del")).to_contain_text("WWW")
     width = desk.evaluate("[document.scrollingElement.scrollWidth, innerWidth]")
     assert width[0] <= PHONE["viewport"]["width"] == width[1]
+
+
+HIDDEN_BY_BUTTONS = """(row) => {
+    const tools = row.querySelector(".update-tools").getBoundingClientRect();
+    return [...row.querySelector(".row-meta").children].filter((part) => {
+        const { right, bottom } = part.getBoundingClientRect();
+        return right > tools.left && bottom > tools.top;
+    }).map((part) => part.textContent);
+}"""
+
+
+@pytest.mark.parametrize("context_options", [PHONE], ids=["phone"])
+def test_a_phone_shows_what_was_pressed_and_found(stack, blog, desk):
+    """Nothing is wider than the screen, below a button, under the header or out of sight."""
+    for number in range(4):
+        post(stack, blog, f"Post {number}")
+    text_field(desk).fill("Happy new year")
+    later(desk, "2100-12-31T00:00")
+    expect(desk.locator("[data-later]")).to_contain_text("2100")
+    width = desk.evaluate("[document.scrollingElement.scrollWidth, innerWidth]")
+    assert width[0] <= PHONE["viewport"]["width"] == width[1]
+    desk.get_by_role("button", name="Schedule").click()
+    row = open_tab(desk, "scheduled")
+    expect(row).to_contain_text("Happy new year")
+    assert row.evaluate(HIDDEN_BY_BUTTONS) == []
+    press_in_menu(row, "Delete")
+    assert open_tab(desk, "deleted").evaluate(HIDDEN_BY_BUTTONS) == []
+
+    field = desk.get_by_role("searchbox")
+    field.fill("Post 0")
+    field.press("Enter")
+    found = rows(desk, "found")
+    expect(found).to_be_in_viewport(ratio=1)
+    found.get_by_role("link", name="Edit").click()
+    expect(text_field(desk)).to_have_value("Post 0")
+    header, title = (
+        desk.locator(f".{name}").bounding_box() for name in ("site-header", "composer-title")
+    )
+    assert title["y"] >= header["y"] + header["height"]

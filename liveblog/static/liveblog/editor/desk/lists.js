@@ -74,6 +74,8 @@ async function load(wanted) {
   place.replaceChildren(...inner(page, name).map((node) => document.adoptNode(node)));
   open(name, wanted);
   places.delete(name);
+  // On a phone the field is below the composer, and what was found would be out of sight.
+  if (name === "found") posts.scrollIntoView({ block: "start", behavior: "instant" });
   (place.querySelector("[data-found-head]") ?? place.querySelector("a, button"))?.focus({
     preventScroll: true,
   });
