@@ -345,6 +345,11 @@ def test_a_text_that_was_kept_meets_a_newer_one_at_once(stack, blog, desk):
     desk.get_by_role("button", name="Keep theirs").click()
     expect(text_field(desk)).to_have_value("Their thought")
     expect(notice).to_be_hidden()
+    change(stack, blog, "row.draft = False; row.save()")
+    expect(desk.get_by_text("This draft was published while you were")).to_be_visible()
+    desk.get_by_role("button", name="Compare versions").click()
+    desk.get_by_role("button", name="Keep mine").click()
+    expect(desk.get_by_role("heading", name="Edit update")).to_be_visible()
 
 
 def test_a_draft_is_listed_and_published_later(stack, blog, desk, browser):

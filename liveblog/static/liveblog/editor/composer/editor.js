@@ -219,8 +219,10 @@ function compose() {
     const notice = find("overtaken");
     reveal(notice, Boolean(current));
     if (!current) return;
-    const { by, someone } = notice.dataset;
-    put(find("overtaken-text"), current.editor ? by.replace("{name}", current.editor) : someone);
+    const { by, someone, published } = notice.dataset;
+    const changed = current.editor ? by.replace("{name}", current.editor) : someone;
+    const wasDraft = form.dataset.mode === "draft" && !current.draft;
+    put(find("overtaken-text"), wasDraft ? published : changed);
   }
 
   // Effects
