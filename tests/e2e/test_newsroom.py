@@ -65,6 +65,8 @@ def test_a_contributor_writes_an_editor_publishes_and_all_see_who_is_there(stack
     expect(also_here(ann)).to_have_text("Also here: Bo and Cleo")
     text_field(cleo).fill("Half a thought")
     expect(also_here(ann)).to_have_text("Also here: Bo and Cleo (writing a new update)")
+    for page in (reader.locator("[data-readers]"), ann.locator("[data-desk-readers]")):
+        expect(page).to_have_text("1 reader")  # editors are none
     expect(ann.get_by_role("button", name="Publish", exact=True)).to_be_in_viewport(ratio=1)
     expect(cleo.get_by_role("button", name="Publish", exact=True)).to_have_count(0)
     cleo.get_by_role("button", name="Submit for review").click()

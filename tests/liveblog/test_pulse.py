@@ -319,6 +319,21 @@ class TestCounting:
         assert count_readers(layer, slugs).counts == {"blog-3": 1, "blog-39": 2}
         assert count_readers(layer, []) == Readers({}, {}, [])
 
+    def test_editors_pages_are_no_readers(self, layer):
+        for group, channel in (
+            ("liveblog-moon", "a!1"),
+            ("liveblog-moon", "a!2"),
+            ("desk-moon", "a!3"),
+            ("liveblog-mars", "a!4"),
+            ("desk-mars", "a!5"),
+            ("desk-mars", "a!6"),  # its other socket connects again
+            ("desk-venus", "a!7"),
+        ):
+            layer.group_add(group, f"realtime.{channel}")
+        found = count_readers(layer, ["moon", "mars", "venus"])
+        assert found.counts == {"moon": 1, "mars": 0}  # a pulse for both
+        assert found.crowds == {"moon": 3, "mars": 3}
+
     def test_the_crowd_of_a_blog_is_that_of_its_busiest_interface_server(self, layer):
         members = {"moon": ("a!1", "a!2", "b!1"), "mars": ("b!2",), "venus": ("c!1", "listener")}
         for slug, channels in members.items():
