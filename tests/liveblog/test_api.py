@@ -312,11 +312,11 @@ def test_another_method_is_405(call, blog):
         assert outcome(response) == (405, "bad_method") and response["Allow"] == allowed
 
 
-def test_too_many_are_429_and_say_when_to_come_again(call, blog):
-    for _ in range(REQUESTS.most + 1):
-        response = call("GET")
-        if response.status_code == 429:
-            break
+def test_too_many_are_429_and_say_when_to_come_again(call, blog, token):
+    assert call("GET").status_code == 200
+    # At once: request by request they may take a busy machine longer than the window.
+    REQUESTS.count(token, REQUESTS.most - 1)
+    response = call("GET")
     assert outcome(response) == (429, "too_fast")
     assert 0 < int(response["Retry-After"]) <= REQUESTS.seconds
     other = call("GET", Authorization="Bearer another")
