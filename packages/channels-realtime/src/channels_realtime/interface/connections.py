@@ -327,7 +327,7 @@ class Connections:
                 and not (transport._tempDataLen or transport.dataBuffer)
             ):
                 # Not again before it has answered: the time that it has would begin anew.
-                if member.pinged_at <= member.last_data < silent_since:
+                if member.last_data < silent_since and member.pinged_at <= member.last_data:
                     data += PING
                     member.pinged_at = now
                     pings += 1
