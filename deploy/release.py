@@ -133,7 +133,10 @@ class Release:
         current = self.current()
         before = self.releases.before(current)
         if before is None:
-            raise Stopped(f"no release precedes {current.name}.")
+            raise Stopped(
+                f"no release was in service before {current.name}, and nothing was changed; to go"
+                " back, release an earlier revision: deploy/release REVISION."
+            )
         return before
 
     def become(self, release: Path, *arguments: str) -> NoReturn:

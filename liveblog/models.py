@@ -482,20 +482,22 @@ class BlogUpdate(models.Model):
         if stored:
             if not replaced and self.deleted == stored.deleted:
                 return {"publisher"}
-            if replaced or self.deleted:  # a restored text is the same
-                stored.keep_text(using)
+            stored.keep_text(using, as_deleted=stored.deleted and not self.deleted)
         self.editor, self.saved = writer, timezone.now()
         return {"editor", "saved", "publisher"}
 
-    def keep_text(self, using: str) -> None:
-        """Keep the texts as a PastVersion; beyond MAX_PAST_VERSIONS the oldest one is deleted."""
+    def keep_text(self, using: str, as_deleted: bool) -> None:
+        """Keep the texts as a PastVersion; beyond MAX_PAST_VERSIONS the oldest one is deleted.
+
+        `as_deleted`: keep who deleted it and when, but no texts, which were kept at the deletion.
+        """
         rows = PastVersion.objects.using(using).filter(update_id=self.pk)
         rows.create(
             update_id=self.pk,
             revision=self.revision,
             editor=self.editor,
             saved=self.saved or self.edited or self.created,
-            **{name: getattr(self, name) for name in TEXTS},
+            **{name: "" if as_deleted else getattr(self, name) for name in TEXTS},
         )
         for oldest in rows.values_list("pk", flat=True)[MAX_PAST_VERSIONS : MAX_PAST_VERSIONS + 1]:
             rows.filter(pk__lte=oldest).delete()

@@ -110,11 +110,7 @@ DATABASE["ENGINE"] = DATABASE["ENGINE"].replace("django.db.backends", "database"
 if DATABASE["ENGINE"] == "database.sqlite3":
     named = DATABASE["NAME"] if environment.DATABASE_URL else DATA_DIR / "db.sqlite3"
     # Relative to the project, as DATA_DIR.
-    database = BASE / named
-    DATABASE["NAME"] = str(database)
-    # It has password hashes and sessions. SQLite gives the files beside it the same mode.
-    if not environment.DATABASE_URL and not database.exists():
-        database.touch(mode=0o600)
+    DATABASE["NAME"] = str(BASE / named)
     # Django's default, which pytest-django's parallel runs look up by the name of Django's engine.
     DATABASE["TEST"] = {"NAME": ":memory:"}
     DATABASE["OPTIONS"] = {

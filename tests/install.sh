@@ -20,7 +20,6 @@ need libnginx-mod-stream /usr/lib/nginx/modules/ngx_stream_module.so
 need chromium chromium
 need nodejs node
 need iproute2 ip /usr/sbin/ip /sbin/ip
-need openssl openssl
 need gcc cc
 need libfaketime /usr/lib/*/faketime/libfaketime.so.1
 need prometheus promtool

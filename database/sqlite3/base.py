@@ -5,10 +5,14 @@ worker's messages (channels_realtime.worker.handoff), and the writer waits in it
 LOCK at most; if too many wait already, it fails at once. Both failures raise OperationalError,
 "database is locked", before anything was written. Other processes wait for as long as the option
 `timeout` says.
+
+The first connection creates the file, readable by its owner only.
 """
 
+import os
 import sqlite3
 import time
+from pathlib import Path
 from typing import Any
 
 from channels_realtime.worker import handoff
@@ -53,6 +57,26 @@ class Cursor(base.SQLiteCursorWrapper):
                     raise
 
 
+def create_private_file(path: Path) -> None:
+    """Create the database, which has password hashes and sessions, with mode 0600.
+
+    A file that is there stays as it is. SQLite gives -wal and -shm the mode of the database.
+    Raises OperationalError, as SQLite does for a file that it cannot open.
+    """
+    if os.path.exists(path):
+        return
+    try:
+        path.touch(mode=0o600)
+    except OSError as error:
+        reason = f"unable to create the database: {error.strerror}"
+        raise sqlite3.OperationalError(reason) from error
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
+    def get_new_connection(self, conn_params: dict[str, Any]) -> sqlite3.Connection:
+        if not self.is_in_memory_db():
+            create_private_file(Path(conn_params["database"]))
+        return super().get_new_connection(conn_params)
+
     def create_cursor(self, name: str | None = None) -> sqlite3.Cursor:
         return self.connection.cursor(factory=Cursor)

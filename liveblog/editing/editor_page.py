@@ -2,7 +2,8 @@
 
 `?before=<id>` shows the updates older than that one, as on the reader's page; the other lists and
 the search are described in liveblog/editing/lists.py. With `Accept: application/json`, a GET with
-`?update=<id>` gets that update as in `current` below.
+`?update=<id>` gets that update as in `current` below, and `editor`: the name of whoever last
+changed its texts, if known.
 
 `/liveblog/<slug>/edit/` takes a POST of form fields. The fields determine the write:
 
@@ -128,7 +129,7 @@ def opened(request: HttpRequest, blog: LiveBlog, may: Rights) -> HttpResponse:
     assert update is not None
     if not update.deleted:
         require_edit(may, update)
-    frame = editors_frame(update)
+    frame = editors_frame(update) | {"editor": update.editor}
     if update.publish_at:  # exact, or the form would move it by some microseconds
         frame["publish_at"] = update.publish_at.isoformat()
     return json_response(frame)

@@ -31,20 +31,17 @@ def history(request: HttpRequest, blog: LiveBlog, may: Rights, pk: int) -> HttpR
     found, after = update.past.all(), whole_number(request.GET.get("before", ""))
     if after is not None:
         found = found.filter(pk__lt=after)
-    past = list(found[: SHOWN + 1])
+    past = list(found[: SHOWN + 2])  # the text before the last one may precede a deletion
     rows, older = past[:SHOWN], past[SHOWN:]
-    entries = [entry(row, row.pk) for row in rows]
+    entries = [entry(row, row.pk) for row in past]
     # An update that was deleted before this history existed has only its own text.
     if after is None and (not update.deleted or not past):
         entries.insert(0, entry(update, None if not update.deleted else LAST))
-    for newer, before in zip(
-        entries, [*entries[1:], *(entry(r, r.pk) for r in older)], strict=False
-    ):
-        newer.changes = {name: difference(before.text[name], newer.text[name]) for name in TEXTS}
+    compare(entries)
     context = {
         "blog": blog,
         "update": update,
-        "entries": entries,
+        "entries": entries[: len(entries) - len(older)],
         "older": rows[-1].pk if older else None,
         "may_restore": may.write if update.deleted else may.may_edit(update),
     }
@@ -53,20 +50,36 @@ def history(request: HttpRequest, blog: LiveBlog, may: Rights, pk: int) -> HttpR
 
 @dataclass
 class Entry:
-    """One version on the page. `changes`: what it has that the version before had not."""
+    """One version on the page. `changes`: what it has that the version before had not.
+
+    `is_deletion`: a deletion, which has no text. `is_restored`: it undid one.
+    """
 
     row: BlogUpdate | PastVersion
     saved: datetime
     restore: int | str | None  # the `text` argument that restores it; None for the current one
     text: dict[str, str]
     changes: dict[str, list[Part]]
+    is_deletion: bool
+    is_restored: bool = False
 
 
 def entry(row: BlogUpdate | PastVersion, restore: int | str | None) -> Entry:
     saved = row.saved if isinstance(row, PastVersion) else row.saved or row.edited or row.created
     text = {name: getattr(row, name) for name in TEXTS}
     plain = {name: [Part("same", value)] if value else [] for name, value in text.items()}
-    return Entry(row, saved, restore, text, plain)
+    is_deletion = isinstance(row, PastVersion) and row.is_deletion
+    return Entry(row, saved, restore, text, plain, is_deletion)
+
+
+def compare(entries: list[Entry]) -> None:
+    """Set what each entry, newest first, has that the text before it had not."""
+    for index, newer in enumerate(entries):
+        before = entries[index + 1 :]
+        newer.is_restored = bool(before) and before[0].is_deletion
+        text = next((each.text for each in before if not each.is_deletion), None)
+        if text is not None and not newer.is_deletion:
+            newer.changes = {name: difference(text[name], newer.text[name]) for name in TEXTS}
 
 
 def requested_texts(request: HttpRequest, update: BlogUpdate | None) -> dict[str, str] | None:

@@ -10,7 +10,7 @@ results alone: for scripts that renew them.
 from dataclasses import dataclass
 
 from django.core.paginator import Page, Paginator
-from django.db.models import Count, F, OuterRef, Q, Subquery
+from django.db.models import Count, F, Q
 from django.db.models.expressions import Combinable
 from django.http import HttpRequest
 from django.utils.functional import Promise
@@ -18,7 +18,8 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from liveblog.editing.roles import Rights, user_of
-from liveblog.models import BlogUpdate, BlogUpdateQuerySet, LiveBlog, ReviewNote
+from liveblog.models import BlogUpdate, BlogUpdateQuerySet, LiveBlog
+from liveblog.review.notes import is_returned
 from liveblog.stream.revisions import whole_number
 
 POSTS = "posts"
@@ -128,12 +129,6 @@ def matching(blog: LiveBlog, query: str) -> BlogUpdateQuerySet:
             Q(headline__icontains=word) | Q(body__icontains=word) | Q(author__icontains=word)
         )
     return rows
-
-
-def is_returned() -> Subquery:
-    """Whether the last note about a draft returned it to its author."""
-    last_note = ReviewNote.objects.filter(update=OuterRef("pk")).order_by("-pk")
-    return Subquery(last_note.values("returned")[:1])
 
 
 def page_of(

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from liveblog.fields import LONGEST_HEADLINE, LONGEST_KEY, LONGEST_NAME
@@ -20,7 +21,8 @@ class PastVersion(models.Model):
     """The texts of an update before they were replaced or deleted. Only editors see them.
 
     The newest MAX_PAST_VERSIONS of each update or draft are kept. `revision`: the one with which
-    readers last saw the texts; None for a draft's.
+    readers last saw the texts; None for a draft's. A deletion that was undone is a version without
+    texts; its `editor` deleted the update, and `saved` is when.
     """
 
     update = models.ForeignKey(
@@ -41,7 +43,11 @@ class PastVersion(models.Model):
         verbose_name_plural = _("past versions")
 
     def __str__(self) -> str:
-        return self.headline or self.body[:60]
+        return self.headline or self.body[:60] or gettext("Deleted")
+
+    @property
+    def is_deletion(self) -> bool:
+        return not (self.headline or self.body or self.author or self.correction)
 
 
 class SummaryVersion(models.Model):

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from django.contrib.auth.models import User
 from django.db import models, transaction
+from django.db.models import OuterRef, Q, Subquery
 
 from liveblog.editing.idempotency import locked
 from liveblog.models import BlogUpdate, ReviewNote
@@ -46,10 +47,13 @@ def add_note(
     return NewNote(note, is_repeated=False)
 
 
-def is_returned(update: BlogUpdate) -> bool:
-    """Whether the draft is back at its author: saved again, it waits for review as before."""
-    last = update.notes.last() if update.draft and not update.review else None
-    return bool(last and last.returned)
+def is_returned() -> Q:
+    """Whether a draft is back at its author, for queries of updates. Null without notes.
+
+    Saved again, the draft waits for review as before.
+    """
+    last_note = ReviewNote.objects.filter(update=OuterRef("pk")).order_by("-pk")
+    return Q(draft=True, review=False) & Q(Subquery(last_note.values("returned")[:1]))
 
 
 def readers_of(note: ReviewNote) -> list[User]:

@@ -65,7 +65,7 @@ def page(
         "notes": update.notes.all(),
         "form": form,
         "is_open": update.draft and not update.publish_at,
-        "is_returned": is_returned(update),
+        "is_returned": BlogUpdate.objects.filter(is_returned(), pk=update.pk).exists(),
         "may_return": may.publish and update.review,
     }
     return render(request, "liveblog/review/review.html", context, status=status)

@@ -1,4 +1,8 @@
-"""Counts each blog's readers. The cost grows with neither readers nor blogs without readers."""
+"""Counts each blog's readers. The cost grows with neither readers nor blogs without readers.
+
+An open editor's page has two sockets: one in the blog's group, as a reader has, and one that shows
+who else is there (consumers/desk.py). So the sockets of the second kind are subtracted.
+"""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -9,15 +13,16 @@ from channels_realtime.layer.channel_layer import Transport
 from channels_realtime.layer.connection import Connection
 
 from liveblog.models import LiveBlog
+from liveblog.stream.broadcast import desk_group
 
 
 @dataclass(frozen=True)
 class Readers:
     """Open sockets per blog.
 
-    `counts`: slug -> open sockets, for the blogs that have any. `crowds`: slug -> the readers of
-    all blogs on that one of the blog's interface servers that has most. `errors`: of shards of
-    Redis.
+    `counts`: slug -> open pages without editors' pages, for the blogs that have any of both.
+    `crowds`: slug -> the sockets of all blogs on that one of the blog's interface servers that has
+    most. `errors`: of shards of Redis.
     """
 
     counts: dict[str, int]
@@ -47,6 +52,13 @@ def count_readers(layer: Transport, slugs: Iterable[str]) -> Readers:
     for size in sizes.values():
         processes.update(size)
     counts = {slug: sum(size.values()) for slug, size in sizes.items() if any(size.values())}
+    for slug, count in counts.items():
+        try:
+            desks = sum(layer.group_sizes(desk_group(slug)).values())
+        except (redis.RedisError, OSError) as error:  # their shard may be another one
+            errors.append(error)
+        else:
+            counts[slug] = max(0, count - desks)  # either socket may connect first
     del processes[""]  # channels that are no sockets
     crowds = {slug: max(processes[process] for process in sizes[slug]) for slug in counts}
     return Readers(counts, crowds, errors)

@@ -23,6 +23,11 @@ def kind() -> str:
     return "postgresql" if connection.vendor == "postgresql" else "sqlite"
 
 
+def exists() -> bool:
+    """Whether there is a database. A connection would create the file of SQLite."""
+    return kind() == "postgresql" or Path(connection.settings_dict["NAME"]).exists()
+
+
 def applied_migrations() -> list[str]:
     """The migrations of the database, as `app.name`."""
     found = MigrationRecorder(connection).applied_migrations()
@@ -118,8 +123,6 @@ def load_sqlite(path: Path, database: Path) -> Path | None:
     except sqlite3.Error as error:
         raise DatabaseFailed(f"SQLite: {error}.") from error
     aside = database.with_name(f"{database.name}.before-{time.strftime('%Y%m%d-%H%M%S')}")
-    if not has_tables(database):  # made by the command itself
-        database.unlink(missing_ok=True)
     was_there = database.exists()
     # A write-ahead log that is left behind would be applied to the new database.
     for suffix in ("-wal", "-shm", ""):
@@ -129,17 +132,6 @@ def load_sqlite(path: Path, database: Path) -> Path | None:
     database.parent.mkdir(parents=True, exist_ok=True)
     path.replace(database)
     return aside if was_there else None
-
-
-def has_tables(database: Path) -> bool:
-    """Whether SQLite's file is there and not empty; one that cannot be read counts as such."""
-    if not database.exists():
-        return False
-    try:
-        with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=rw", uri=True)) as found:
-            return found.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is not None
-    except sqlite3.Error:
-        return True
 
 
 def load_postgresql(path: Path) -> None:

@@ -105,7 +105,7 @@ def require_fitting(manifest: Manifest) -> None:
 
 def require_empty() -> None:
     """Raises NotRestored if the site has more than its first start makes."""
-    tables = set(connection.introspection.table_names())
+    tables = set(connection.introspection.table_names() if databases.exists() else [])
     if LiveBlog._meta.db_table in tables:
         blogs = LiveBlog.objects.exclude(slug=FIRST_BLOG).count()
         updates, users = BlogUpdate.objects.count(), get_user_model().objects.count()

@@ -194,7 +194,8 @@ class Stage:
         def right() -> bool:
             return {state["readers"] for state in self.crowd.tell("states")} == {number}
 
-        wait_until(right, f"{number} readers on every page", 15)
+        # Those of a process that a fault has killed count for up to 15 s, and then until a pulse.
+        wait_until(right, f"{number} readers on every page", 2 * 15)
 
     # What faults do
 

@@ -158,8 +158,9 @@ for _ in range(PUSHES.most - 2):
 """
 
 
-def test_too_many_are_429_and_say_when_to_come_again(stack, post):
+def test_too_many_are_429_and_say_when_to_come_again(stack, post, hold_windows):
     assert post(b"{}", "other")[0] == 200
+    hold_windows()
     stack.shell(COUNT)
     assert post(b"{}", "other")[0] == 200
     status, envelope, headers = post(b"{}", "other")

@@ -9,6 +9,7 @@ from harness.network import free_port
 
 from deploy.run import ROOT
 from proj.environment import VARIABLES, Environment
+from tests.certificates import make_certificate
 
 PAGE = (ROOT / "docs" / "deployment.md").read_text()
 
@@ -43,13 +44,7 @@ def test_nginx_accepts_its_file(tmp_path):
         script = script.replace(old, str(new))
     (data / "nginx").mkdir(parents=True)
     certificates.mkdir()
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=blog"]
-        + ["-keyout", "privkey.pem", "-out", "fullchain.pem"],
-        cwd=certificates,
-        check=True,
-        capture_output=True,
-    )
+    make_certificate(certificates / "fullchain.pem", certificates / "privkey.pem")
     subprocess.run(["sh", "-ec", script], check=True)
     text = (tmp_path / "nginx.conf").read_text()
     for listen in ("80 ", "[::]:80 ", "443 ssl", "[::]:443 ssl"):

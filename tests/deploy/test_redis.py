@@ -2,27 +2,20 @@
 
 import contextlib
 import shutil
-import subprocess
 
 import pytest
 from harness.network import free_port
 from harness.redis_servers import RedisSentinel, RedisServer
 from harness.waiting import wait_until
 
+from tests.certificates import make_certificate
 from tests.e2e.stack import Stack
 
 
 @contextlib.contextmanager
 def tls(folder):
     """A Redis that accepts only TLS and requires a password."""
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
-        + ["-nodes", "-keyout", "key.pem", "-out", "ca.pem", "-days", "2"]
-        + ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"],
-        cwd=folder,
-        check=True,
-        capture_output=True,
-    )
+    make_certificate(folder / "ca.pem", folder / "key.pem")
     port = free_port()
     options = ["--tls-port", str(port), "--tls-auth-clients", "no", "--requirepass", "secret"]
     options += ["--tls-cert-file", f"{folder}/ca.pem", "--tls-key-file", f"{folder}/key.pem"]

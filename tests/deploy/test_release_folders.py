@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from harness.process import stopped
 from harness.waiting import PATIENCE, wait_until
 
 from deploy.control import Supervisor
@@ -194,7 +195,8 @@ def test_row_54_a_killed_release_leaves_the_old_or_the_new_one_whole(site: Site,
 def test_row_43_a_second_release_names_the_one_in_progress(site: Site) -> None:
     """The first one also shows that a release works as usual after others were killed."""
     first = begin(site, "open sockets")
-    output = site.release("--rollback", code=1)
+    with stopped(first.pid):  # so that it is still in progress
+        output = site.release("--rollback", code=1)
     assert f"another release is in progress: process {first.pid} (deploy/release) of " in output
     first.communicate(timeout=2 * PATIENCE)
     assert first.returncode == 0
@@ -217,6 +219,8 @@ def test_row_43_a_checkout_switches_to_releases_without_closing_a_socket() -> No
             assert f"{READERS} after" in site.release("branch")
             assert "of a branch" in text(site, PAGE)
             assert is_whole(site) and site.folders(WORKERS) != {site.source}
+            assert "no release was in service before" in site.release("--rollback", code=1)
+            assert "of a branch" in text(site, PAGE)
             assert crowd.disconnects == 0
         assert "is not a folder, an archive or a revision" in site.release("nowhere", code=1)
         # After a reboot the service starts from `current`.

@@ -1,13 +1,17 @@
 """deploy/releases.py and what deploy/building.py copies: the folder of releases, and its lock."""
 
 import os
+import signal
 import subprocess
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from deploy import release
 from deploy.building import Source
+from deploy.control import Supervisor
 from deploy.releases import SERVED, Lock, Releases, Stopped
 
 
@@ -36,6 +40,35 @@ def test_a_rollback_goes_to_the_last_release_that_was_in_service(
     assert releases.before(third) == first
     # From a checkout, to which `current` may link too, it goes to the newest release.
     assert releases.before(Path("/a/checkout")) == third
+
+
+@pytest.fixture
+def signals() -> Iterator[None]:
+    """deploy/release sets handlers for the rest of its process."""
+    handlers = {signum: signal.getsignal(signum) for signum in (signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for signum, handler in handlers.items():
+        signal.signal(signum, handler)
+
+
+@pytest.mark.usefixtures("signals")
+def test_after_the_first_release_a_rollback_says_what_to_do_instead(
+    releases: Releases,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Not even to the checkout that the site ran from: its files may be those of the release."""
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    running = {"RELEASES_DIR": str(releases.folder)}
+    monkeypatch.setattr(Supervisor, "environ", lambda supervisor: running)
+    first = serve(releases)
+    assert release.main(["--rollback"]) == 1
+    assert capsys.readouterr().err == (
+        "release: STOPPED: no release was in service before 0001-files, and nothing was changed;"
+        " to go back, release an earlier revision: deploy/release REVISION.\n"
+    )
+    assert releases.current() == first and not Lock(releases).was_interrupted()
 
 
 def test_three_releases_are_kept_and_the_current_one_and_those_in_use(releases: Releases) -> None:

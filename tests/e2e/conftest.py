@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 from harness.network import free_port
 
+from tests.certificates import make_certificate
 from tests.e2e.browsing import PASSWORD, log_in, open_browser, watch
 from tests.e2e.nginx import Nginx
 from tests.e2e.stack import Stack
-from tests.liveblog.push_service import make_certificate
 
 FOREIGN_PORT = free_port()  # of a site that may embed live blogs; test_embed.py has it
 MAIL_PORT = free_port()  # of the mail server; test_teams.py has it
@@ -19,7 +19,8 @@ def stack():
     mail = f"smtp://127.0.0.1:{MAIL_PORT}"
     embedding = f"http://localhost:{FOREIGN_PORT}"
     with tempfile.TemporaryDirectory() as folder:
-        trusted = make_certificate(Path(folder))  # of the push service in test_reader_alerts.py
+        trusted = Path(folder) / "push.pem"  # of the push service in test_reader_alerts.py
+        make_certificate(trusted, trusted)
         with Stack(
             EMBED_ORIGINS=embedding, EMAIL_URL=mail, EXAMPLES="1", SSL_CERT_FILE=str(trusted)
         ) as stack:

@@ -3,13 +3,13 @@
 import contextlib
 import http.client
 import os
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 from harness.network import free_port
 from harness.waiting import PATIENCE
 
+from tests.certificates import make_certificate
 from tests.e2e.stack import ROOT, Stack
 from tests.nginx import NginxServer, replaced
 
@@ -54,7 +54,8 @@ class Nginx(NginxServer):
         for name in ("static", "media"):
             (folder / "var" / name).symlink_to(f"{self.stack.folder.name}/{name}")
         if self.tls:
-            make_certificate(folder / "var" / "nginx")
+            place = folder / "var" / "nginx"
+            make_certificate(place / "fullchain.pem", place / "privkey.pem")
         if self.open_folder:
             os.chmod(self.stack.folder.name, 0o755)
         else:
@@ -79,17 +80,6 @@ def with_tls(text: str) -> str:
     """What the file says to do for TLS: without the lines #plain#, with those after #tls#."""
     lines = [line for line in text.splitlines() if "#plain#" not in line]
     return "\n".join(line.replace("#tls# ", "") for line in lines) + "\n"
-
-
-def make_certificate(folder: Path) -> None:
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
-        + ["-nodes", "-keyout", "privkey.pem", "-out", "fullchain.pem", "-days", "2"]
-        + ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1,IP:::1"],
-        cwd=folder,
-        check=True,
-        capture_output=True,
-    )
 
 
 def requests_made(stack):

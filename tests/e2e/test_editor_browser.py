@@ -286,6 +286,72 @@ def test_the_deletion_of_a_draft_is_noticed_and_its_undoing_too(stack, blog, des
     assert bodies(stack, blog) == "A whole thought"
 
 
+def test_a_change_is_noticed_while_the_update_is_edited(stack, blog, desk, errors):
+    post(stack, blog, "The first text")
+    updates(desk).get_by_role("link", name="Edit").click()
+    expect(text_field(desk)).to_have_value("The first text")
+    text_field(desk).fill("My text")
+    # A flag is no conflict: the form takes it over.
+    press_in_menu(updates(desk), "Pin")
+    expect(desk.get_by_label("Pinned")).to_be_checked()
+    text_field(desk).focus()
+    change(stack, blog, "row.body = 'Their text'; row.save(writer='Edda Berg')")
+    notice = desk.locator("[data-overtaken]")
+    expect(notice).to_contain_text("Edda Berg changed this update while you were editing it.")
+    expect(text_field(desk)).to_be_focused()
+    change(stack, blog, "row.body = 'Their new text'; row.save()")
+    expect(notice).to_contain_text("Someone else changed this update while you were editing it.")
+    panel = desk.locator("[data-conflict]")
+    expect(panel).to_be_hidden()
+    notice.get_by_role("button", name="Compare versions").click()
+    expect(notice).to_be_hidden()
+    expect(panel.locator("[data-changes] del")).to_have_text("Their new")
+    change(stack, blog, "row.body = 'Their last text'; row.save()")
+    expect(panel.locator("[data-changes] del")).to_have_text("Their last")
+    panel.get_by_role("button", name="Edit both").click()
+    expect(text_field(desk)).to_have_value("Their last text\n\nMy text")
+    # Whoever publishes without looking is asked.
+    change(stack, blog, "row.body = 'One more'; row.save(writer='Edda Berg')")
+    expect(notice).to_contain_text("Edda Berg")
+    desk.get_by_role("button", name="Publish changes").click()
+    expect(panel).to_be_visible()
+    expect(notice).to_be_hidden()
+    assert bodies(stack, blog) == "One more"
+    panel.get_by_role("button", name="Keep mine").click()
+    desk.get_by_role("button", name="Publish changes").click()
+    expect(sending(desk)).to_have_text("Changes published.")
+    assert bodies(stack, blog) == "Their last text\n\nMy text"
+    expect(updates(desk).get_by_text("Pinned")).to_be_visible()
+    assert all("409" in error for error in errors)
+    errors.clear()
+
+
+def test_a_text_that_was_kept_meets_a_newer_one_at_once(stack, blog, desk):
+    stack.shell(
+        "from liveblog.models import BlogUpdate, LiveBlog;"
+        f"blog = LiveBlog.objects.get(slug={blog!r});"
+        "BlogUpdate.objects.create(blog=blog, body='A thought', draft=True)"
+    )
+    open_tab(desk, "drafts").get_by_role("link", name="Edit").click()
+    expect(text_field(desk)).to_have_value("A thought")
+    text_field(desk).fill("My thought")
+    notice = desk.get_by_text("changed this update while you were editing it.")
+    change(stack, blog, "row.body = 'Their thought'; row.save()")
+    expect(notice).to_be_visible()
+    desk.reload()
+    expect(text_field(desk)).to_have_value("My thought")
+    expect(notice).to_be_visible()
+    desk.get_by_role("button", name="Compare versions").click()
+    desk.get_by_role("button", name="Keep theirs").click()
+    expect(text_field(desk)).to_have_value("Their thought")
+    expect(notice).to_be_hidden()
+    change(stack, blog, "row.draft = False; row.save()")
+    expect(desk.get_by_text("This draft was published while you were")).to_be_visible()
+    desk.get_by_role("button", name="Compare versions").click()
+    desk.get_by_role("button", name="Keep mine").click()
+    expect(desk.get_by_role("heading", name="Edit update")).to_be_visible()
+
+
 def test_a_draft_is_listed_and_published_later(stack, blog, desk, browser):
     with browser.new_context() as context:
         reader = context.new_page()
@@ -430,10 +496,24 @@ def test_a_deletion_needs_no_reload_and_can_be_undone(stack, blog, desk, browser
     press_in_menu(updates(desk).filter(has_text="To stay"), "Delete")
     expect(tab_count(desk, "deleted")).to_have_text("1")
     open_tab(desk, "deleted").get_by_role("button", name="Restore").click()
+    # It was the last one, so the list closes.
     expect(rows(desk, "deleted")).to_have_count(0)
-    open_tab(desk, "posts")
     expect(contents(desk)).to_have_text(["To be withdrawn", "To stay"])
+    expect(contents(desk).first).to_be_visible()
+    expect(desk.locator("[data-tab=posts]")).to_be_focused()
+    assert "tab=" not in desk.url
     assert desk.evaluate("window.sameDocument")
+    # Its history says who did what.
+    restored = updates(desk).filter(has_text="To stay")
+    restored.locator(".menu summary").click()
+    restored.get_by_role("link", name="History").click()
+    entries = desk.locator(".past")
+    expect(entries).to_have_count(3)
+    for entry, (mark, editor) in zip(
+        entries.all(), [("Restored", blog), ("Deleted", blog), ("", "manage.py post")], strict=True
+    ):
+        expect(entry).to_contain_text(editor)
+        expect(entry).to_contain_text(mark)
 
 
 def test_without_javascript_the_form_works(stack, blog, desk, browser):
@@ -465,3 +545,42 @@ def test_a_phone_shows_both_versions_without_sideways_scroll(stack, blog, desk, 
     expect(conflict.locator("[data-changes] del")).to_contain_text("WWW")
     width = desk.evaluate("[document.scrollingElement.scrollWidth, innerWidth]")
     assert width[0] <= PHONE["viewport"]["width"] == width[1]
+
+
+HIDDEN_BY_BUTTONS = """(row) => {
+    const tools = row.querySelector(".update-tools").getBoundingClientRect();
+    return [...row.querySelector(".row-meta").children].filter((part) => {
+        const { right, bottom } = part.getBoundingClientRect();
+        return right > tools.left && bottom > tools.top;
+    }).map((part) => part.textContent);
+}"""
+
+
+@pytest.mark.parametrize("context_options", [PHONE], ids=["phone"])
+def test_a_phone_shows_what_was_pressed_and_found(stack, blog, desk):
+    """Nothing is wider than the screen, below a button, under the header or out of sight."""
+    for number in range(4):
+        post(stack, blog, f"Post {number}")
+    text_field(desk).fill("Happy new year")
+    later(desk, "2100-12-31T00:00")
+    expect(desk.locator("[data-later]")).to_contain_text("2100")
+    width = desk.evaluate("[document.scrollingElement.scrollWidth, innerWidth]")
+    assert width[0] <= PHONE["viewport"]["width"] == width[1]
+    desk.get_by_role("button", name="Schedule").click()
+    row = open_tab(desk, "scheduled")
+    expect(row).to_contain_text("Happy new year")
+    assert row.evaluate(HIDDEN_BY_BUTTONS) == []
+    press_in_menu(row, "Delete")
+    assert open_tab(desk, "deleted").evaluate(HIDDEN_BY_BUTTONS) == []
+
+    field = desk.get_by_role("searchbox")
+    field.fill("Post 0")
+    field.press("Enter")
+    found = rows(desk, "found")
+    expect(found).to_be_in_viewport(ratio=1)
+    found.get_by_role("link", name="Edit").click()
+    expect(text_field(desk)).to_have_value("Post 0")
+    header, title = (
+        desk.locator(f".{name}").bounding_box() for name in ("site-header", "composer-title")
+    )
+    assert title["y"] >= header["y"] + header["height"]

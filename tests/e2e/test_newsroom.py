@@ -65,6 +65,8 @@ def test_a_contributor_writes_an_editor_publishes_and_all_see_who_is_there(stack
     expect(also_here(ann)).to_have_text("Also here: Bo and Cleo")
     text_field(cleo).fill("Half a thought")
     expect(also_here(ann)).to_have_text("Also here: Bo and Cleo (writing a new update)")
+    for page in (reader.locator("[data-readers]"), ann.locator("[data-desk-readers]")):
+        expect(page).to_have_text("1 reader")  # editors are none
     expect(ann.get_by_role("button", name="Publish", exact=True)).to_be_in_viewport(ratio=1)
     expect(cleo.get_by_role("button", name="Publish", exact=True)).to_have_count(0)
     cleo.get_by_role("button", name="Submit for review").click()
@@ -140,6 +142,7 @@ def test_the_coverage_ends_and_is_reopened_with_a_text_half_written(stack, blog,
     assert ann.evaluate("window.sameDocument")
     # The page that stayed open follows again.
     publish(ann)
+    expect(sending(ann)).to_have_text("Published.")  # or the poll of this minute could be too early
     reader.clock.fast_forward("01:00")
     expect(contents(reader)).to_have_text(["Half written"])
     expect(reader.locator("[data-blog=state]")).to_have_text("Live coverage")

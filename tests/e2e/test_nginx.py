@@ -295,7 +295,7 @@ def test_tls_as_the_file_says():
             assert "Secure" in login.headers["Set-Cookie"]
             url = f"wss://{nginx.address}/channel/liveblog/demo/?after=0"
             origin = f"https://{nginx.address}"
-            assert asyncio.run(first_frame(url, origin=origin, ssl=trust))["type"] == "replay"
+            assert first_frame(url, origin=origin, ssl=trust)["type"] == "replay"
             with pytest.raises(urllib.error.HTTPError) as refusal:
                 # Past nginx, by http: sent to https, with no cookie to steal.
                 no_redirects().open(f"http://{stack.address}/accounts/login/")
@@ -310,10 +310,15 @@ def test_tls_over_ipv6(stack):
         assert urllib.request.urlopen(url, timeout=PATIENCE, context=trust).status == 200
 
 
-async def first_frame(url, **options):
+def first_frame(url, **options):
     """Of a socket over TLS. websockets' threads share the TLS object, which tears it at times."""
-    async with connect(url, **OPTIONS | options) as socket:
-        return json.loads(await asyncio.wait_for(socket.recv(), PATIENCE))
+
+    async def read():
+        async with connect(url, **OPTIONS | options) as socket:
+            return json.loads(await asyncio.wait_for(socket.recv(), PATIENCE))
+
+    with ThreadPoolExecutor(1) as pool:  # in the main thread, Playwright's event loop may run
+        return pool.submit(asyncio.run, read()).result()
 
 
 def get_tls(nginx, path, trust):

@@ -8,7 +8,7 @@ import urllib.request
 
 import pytest
 from harness.network import free_port
-from harness.redis_servers import RedisServer
+from harness.redis_servers import RedisCluster, RedisServer
 from harness.waiting import PATIENCE, wait_until
 
 from tests.e2e.stack import Stack
@@ -130,7 +130,7 @@ def test_an_unreachable_redis_ends_the_start_with_one_sentence():
 
 
 def test_a_redis_cluster_ends_the_start_with_one_sentence():
-    with RedisServer("--cluster-enabled", "yes") as cluster:
+    with RedisCluster() as cluster:
         code, output = refusal(REDIS_URL=cluster.url)
     [sentence] = output.strip().splitlines()
     place = f"127.0.0.1:{cluster.port}"

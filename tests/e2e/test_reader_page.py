@@ -153,8 +153,7 @@ def test_older_posts_are_loaded_below_and_followed_like_all_others(stack, blog, 
     assert not was_reloaded(page)
     # Back from another page, they are there again, and the reader is where they were.
     reading = page.locator(f"#update-{pk}")
-    reading.scroll_into_view_if_needed()
-    page.wait_for_function("() => window.last === (window.last = scrollY)", polling=100)
+    reading.evaluate("row => row.scrollIntoView({ block: 'center', behavior: 'instant' })")
     top = reading.bounding_box()["y"]
     write(stack, blog, "post('News during the absence')")
     reading.locator("[data-part=permalink]").click()

@@ -125,7 +125,8 @@ def test_a_video_and_a_sound_are_published_and_played(stack, blog, desk, browser
         reader.evaluate(SHIFTS)
         box_before = audio.bounding_box()
         ready, duration, at, error = played(video, 1)
-        assert ready >= 2 and duration > 1 and at == pytest.approx(1, abs=0.2) and error is None
+        # It plays on until it is paused, on a busy machine to its end.
+        assert ready >= 2 and duration > 1 and 0.8 < at <= duration and error is None
         ready, duration, at, error = played(audio, 2)
         assert ready >= 2 and duration == pytest.approx(3, abs=0.1) and error is None
         assert audio.bounding_box() == box_before and reader.evaluate("shifted") == 0
@@ -189,7 +190,8 @@ def test_an_upload_goes_on_where_the_connection_was_lost(desk, errors):
 def test_a_picture_does_not_wait_for_a_film(desk):
     held = []
     desk.route("**/recordings/*/?offset=*", lambda route: held.append(route))
-    choose(desk, "speech.wav", told_on_wav(), "audio/wav")
+    with desk.expect_request("**/recordings/*/?offset=*"):
+        choose(desk, "speech.wav", told_on_wav(), "audio/wav")
     choose(desk, "red.png", encoded(picture()))
     expect(text_field(desk)).to_have_value(re.compile(rf"#uploading-1\)\n\n!\[.*{IMAGE}\)$"))
     held[0].continue_()

@@ -36,7 +36,8 @@ def test_readers_who_come_together_share_a_replay_and_miss_nothing(stack, blog):
         stack.post(blog, "Second")
         for reader in readers:
             assert reader.frame()["content"] == "<p>Second</p>"
-        assert readers[-1].pulse()["readers"] == CROWD
+        # The next pulse may have been counted before the last of them came.
+        readers[-1].next(lambda frame: frame["type"] == "pulse" and frame["readers"] == CROWD)
         readers[-1].send({"after": 1})
         assert [u["content"] for u in readers[-1].frame()["updates"]] == ["<p>Second</p>"]
         # Each pulse ends a reply.

@@ -294,12 +294,53 @@ describe("a conflict", () => {
   test("a deletion that is undone leaves the form with a change of the update", () => {
     const gone = { type: "deleted", current: { id: 7, action: "deleted" } };
     const desk = new Desk({ update: 7, version: 3 }).type("mine");
-    assert.deepEqual(desk.do({ type: "restored", id: 7, version: 5 }).effects, []);
-    desk.do(gone).do({ type: "restored", id: 8, version: 5 });
+    assert.deepEqual(desk.do({ type: "confirmed", id: 7, version: 4 }).effects, []);
+    desk.do(gone).do({ type: "confirmed", id: 8, version: 5 });
     assert.deepEqual(desk.effects, []);
-    assert.equal(desk.do({ type: "restored", id: 7, version: 5 }).effect("conflict").conflict, null);
+    assert.equal(desk.do({ type: "confirmed", id: 7, version: 5 }).effect("conflict").conflict, null);
     assert.equal(desk.said, "back");
     assert.deepEqual([desk.press().sent.update, desk.sent.version], [7, 5]);
+  });
+
+  const newer = (version, more) => ({
+    type: "overtaken",
+    current: { id: 7, action: "changed", version, body: "theirs", ...more },
+  });
+
+  test("a change is told at once, and compared when the editor asks for it", () => {
+    const desk = new Desk({ update: 7, version: "3" }).type("mine");
+    for (const old of [newer(3), newer(2), newer(9, { id: 8 })]) desk.do(old);
+    assert.deepEqual(desk.effects, []);
+    assert.equal(desk.do(newer(4)).effect("overtaken").overtaken.version, 4);
+    assert.equal(desk.effect("conflict"), undefined);
+    assert.deepEqual(desk.do(newer(4)).effects, []);
+    assert.equal(desk.do(newer(5)).effect("overtaken").overtaken.version, 5);
+    const { conflict } = desk.do({ type: "compare" }).effect("conflict");
+    assert.deepEqual([conflict.version, desk.effect("overtaken").overtaken], [5, null]);
+    // What comes now is compared too, without moving the focus.
+    assert.equal(desk.do(newer(6)).effect("conflict").quiet, true);
+    assert.equal(desk.do({ type: "mine" }).press().sent.version, 6);
+  });
+
+  test("a change that was told overwrites nothing if the editor publishes nevertheless", () => {
+    const desk = new Desk({ update: 7, version: 3 }).type("mine").do(newer(4)).press();
+    assert.deepEqual([desk.sent.version, desk.effect("overtaken").overtaken], [3, null]);
+    assert.deepEqual(desk.do(newer(5)).effects, []); // the answer will tell
+    assert.equal(desk.answer(409, conflict({ version: 5 })).effect("conflict").conflict.version, 5);
+  });
+
+  test("the versions of drafts count downwards, and publishing ends that", () => {
+    const desk = new Desk({ update: 7, version: "-2" }).type("mine");
+    assert.deepEqual(desk.do(newer(-1)).effects, []);
+    assert.ok(desk.do(newer(-3)).effect("overtaken"));
+    assert.ok(desk.do(newer(1)).effect("overtaken"));
+    assert.deepEqual(desk.do(newer(-4)).effects, []);
+  });
+
+  test("a flag that was set elsewhere is no conflict", () => {
+    const desk = new Desk({ update: 7, version: 3 }).type("mine");
+    assert.deepEqual(desk.do({ type: "confirmed", id: 7, version: 4 }).effects, []);
+    assert.equal(desk.press().sent.version, 4);
   });
 
   test("dropping mine fills the form with the newest version", () => {

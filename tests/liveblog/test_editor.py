@@ -329,8 +329,8 @@ class TestRestoring:
         assert (row.created, row.edited, row.created_revision) == (update.created, None, 1)
         assert [u["id"] for u in replay_frame(row.blog, 3)["updates"]] == [row.pk]
         assert listed(editor, "deleted") == []
-        # The history has the deleted text once.
-        assert [past.body for past in row.past.all()] == ["Before"]
+        # The history has the deleted text once, and the deletion.
+        assert [past.body for past in row.past.all()] == ["", "Before"]
 
     def test_what_is_not_deleted_or_was_changed_meanwhile_stays(self, editor, update):
         assert ask(editor, {"restore": update.pk})[1]["action"] == "unchanged"

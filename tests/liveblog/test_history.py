@@ -165,6 +165,30 @@ class TestPage:
         assert page.index("Edda Berg") < page.index("unknown editor")
         assert "Correction:" not in page
 
+    def test_a_deletion_that_was_undone_has_who_and_when(self, editor, update):
+        other = member("editor", "bo", first_name="Bo")
+        ask(editor, {"delete": update.pk})
+        ask(other, {"restore": update.pk})
+        update.refresh_from_db()
+        update.body = "Two"
+        update.save(writer="Jo")
+        page = editor.get(history_of(update))
+        written, restored, deleted, first = page.context["entries"]
+        assert [each.row.editor for each in (written, restored, deleted, first)] == [
+            "Jo",
+            "Bo",
+            "Edda Berg",
+            "",
+        ]
+        assert (restored.is_restored, deleted.is_deletion) == (True, True)
+        assert first.saved < deleted.saved < restored.saved < written.saved
+        # The text is the same as before; what was written later is compared with it.
+        assert restored.changes["body"] == [("same", "One")]
+        assert [kind for kind, _ in written.changes["body"]] == ["gone", "new"]
+        text = text_of(page)
+        assert text.count("Deleted</span>") == text.count("Restored</span>") == 1
+        assert text.count("Restore this version") == 2
+
     def test_many_versions_are_on_several_pages(self, editor, update):
         for number in range(25):
             update.body = f"Score {number}"

@@ -272,7 +272,7 @@ class TestLease:
         assert first.hold() > 0
 
     def test_who_does_not_renew_loses_it(self, layer):
-        first, second = Lease(layer, "test", ttl=0.3), Lease(layer, "test", ttl=0.3)
+        first, second = Lease(layer, "test", ttl=0.3), Lease(layer, "test")
         assert first.hold() == 0
         wait_until(lambda: second.hold() == 0, "the lease", 2)
         # The first has slept over its end: it looks who holds it before it believes.
@@ -318,6 +318,21 @@ class TestCounting:
                 layer.group_add(f"liveblog-{slug}", f"realtime.process!{slug}{number}")
         assert count_readers(layer, slugs).counts == {"blog-3": 1, "blog-39": 2}
         assert count_readers(layer, []) == Readers({}, {}, [])
+
+    def test_editors_pages_are_no_readers(self, layer):
+        for group, channel in (
+            ("liveblog-moon", "a!1"),
+            ("liveblog-moon", "a!2"),
+            ("desk-moon", "a!3"),
+            ("liveblog-mars", "a!4"),
+            ("desk-mars", "a!5"),
+            ("desk-mars", "a!6"),  # its other socket connects again
+            ("desk-venus", "a!7"),
+        ):
+            layer.group_add(group, f"realtime.{channel}")
+        found = count_readers(layer, ["moon", "mars", "venus"])
+        assert found.counts == {"moon": 1, "mars": 0}  # a pulse for both
+        assert found.crowds == {"moon": 3, "mars": 3}
 
     def test_the_crowd_of_a_blog_is_that_of_its_busiest_interface_server(self, layer):
         members = {"moon": ("a!1", "a!2", "b!1"), "mars": ("b!2",), "venus": ("c!1", "listener")}

@@ -75,11 +75,14 @@ def test_it_goes_back_and_comes_again(author, editor, draft, mails):
     assert (draft.review, draft.draft, draft.version) == (False, True, version)
     for client in (author, editor):
         page = text_of(client.get(page_of(draft)))
-        assert "Who says so?" in page and "Returned" in page
+        assert "Who says so?" in page and ">Returned</h2>" in page
         drafts = text_of(client.get(f"{EDITOR}?tab=drafts"))
         assert page_of(draft) in drafts and ">Returned<" in drafts
     assert write(author, draft, "The mayor").status_code == 302
     assert mails()[1:] == [(["ed@example.org"], "Note: Head")]
+    # The answer is the last note, so page and list show a draft as any other.
+    assert ">Draft</h2>" in text_of(author.get(page_of(draft)))
+    assert ">Returned<" not in text_of(author.get(f"{EDITOR}?tab=drafts"))
     data = {"body": "Text, says the mayor", "action": "draft", "version": version}
     assert ask(author, data, f"{EDITOR}?update={draft.pk}")[0] == 200
     draft.refresh_from_db()

@@ -3,7 +3,6 @@
 import itertools
 import socket
 import ssl
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from harness.network import free_port
 from liveblog.models import BlogUpdate, Delivery, LiveBlog, Webhook
 from liveblog.webhooks import client
 from liveblog.webhooks.delivery import deliver_due
+from tests.certificates import make_certificate
 from tests.liveblog.webhook_servers import answering, dropping_packets, hanging, receiving
 
 pytestmark = pytest.mark.django_db
@@ -140,14 +140,7 @@ def test_row_38_a_name_that_does_not_exist_is_a_failure_with_a_reason(
 def certificate(tmp_path: Path) -> Path:
     """A certificate for 127.0.0.1 and its key, in one file."""
     path = tmp_path / "certificate.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
-        + ["-nodes", "-keyout", path, "-out", tmp_path / "own.pem", "-days", "2"]
-        + ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"],
-        check=True,
-        capture_output=True,
-    )
-    path.write_text(path.read_text() + (tmp_path / "own.pem").read_text())
+    make_certificate(path, path)
     return path
 
 

@@ -1,7 +1,7 @@
 """`python -m channels_realtime doctor` finds nothing to do in this project."""
 
 from channels_realtime.doctor.project import Project
-from channels_realtime.doctor.rules import Who
+from channels_realtime.doctor.rule import Who
 
 from tests.test_docs import ROOT
 

@@ -13,7 +13,7 @@ from harness.wire import PING, PONG, TEXT, Wire, frame
 
 INTERVAL, TIMEOUT = 2, 2  # s
 PING_FRAME = b"\x89\x00"
-SLACK = 1.0  # s, for a machine that is busy
+SLACK = 5.0  # s, for a machine that is busy
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def test_clients_that_send_anything_are_not_pinged(interface):
         while time.monotonic() < end:
             for wire, sign in signs.items():
                 wire.send(sign)
-                received = received_within(wire.socket, INTERVAL * (1 - PING_JITTER) / 4)
+                received = received_within(wire.socket, INTERVAL * (1 - PING_JITTER) / 16)
                 assert PING_FRAME not in received
 
 

@@ -39,9 +39,9 @@ def test_a_command_that_does_not_exist_is_not_tried_again(tmp_path):
 
 
 def test_signals_are_passed_on(tmp_path):
-    script = f"trap 'echo got > {tmp_path}/got; exit 5' TERM; while :; do sleep 0.05; done"
-    with keep(tmp_path, script) as keeper:
-        wait_until(lambda: pids(tmp_path), "the server")
+    trap = f"trap 'echo got > {tmp_path}/got; exit 5' TERM; : > {tmp_path}/ready"
+    with keep(tmp_path, f"{trap}; while :; do sleep 0.05; done") as keeper:
+        wait_until((tmp_path / "ready").exists, "the server's trap")
         keeper.send_signal(signal.SIGTERM)
         assert keeper.wait() == 5
         assert (tmp_path / "got").exists()

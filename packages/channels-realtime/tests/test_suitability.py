@@ -13,7 +13,7 @@ from channels_realtime.layer import RedisChannelLayer
 from channels_realtime.layer.suitability import examine, fault_of_server
 from channels_realtime.metrics import readiness
 from harness.environment import redis_server
-from harness.redis_servers import RedisServer
+from harness.redis_servers import RedisCluster, RedisServer
 from harness.stack import Stack
 
 django.setup()
@@ -29,7 +29,7 @@ def server():
 
 @pytest.fixture(scope="module")
 def cluster():
-    with RedisServer("--cluster-enabled", "yes") as cluster:
+    with RedisCluster() as cluster:
         cluster.client().execute_command("CLUSTER ADDSLOTSRANGE", 0, 16383)
         yield cluster
 

@@ -6,16 +6,15 @@ from pathlib import Path
 import pytest
 
 from liveblog.models import LiveBlog
-from tests.liveblog.push_service import (
-    PushService,
-    make_certificate,
-    push_service,
-)
+from tests.certificates import make_certificate
+from tests.liveblog.push_service import PushService, push_service
 
 
 @pytest.fixture(scope="package")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_certificate(tmp_path_factory.mktemp("push"))
+    path = tmp_path_factory.mktemp("push") / "push.pem"
+    make_certificate(path, path)
+    return path
 
 
 @pytest.fixture

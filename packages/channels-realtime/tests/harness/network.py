@@ -11,10 +11,28 @@ from pathlib import Path
 from harness.waiting import PATIENCE
 
 # Below the ports that the kernel gives to outgoing connections, one of which could take a port
-# between its choice and its use. Each of xdist's workers has ports of its own, for one may be used
-# long after its choice; each of several runs at once begins somewhere else.
-WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 4
-PORTS = itertools.cycle(random.SystemRandom().sample(range(10_000 + WORKER, 32_000, 4), 5_500))
+# between its choice and its use. Each process that runs tests has ports of its own: each of xdist's
+# workers, and each of several runs at once, for a port may be used long after its choice.
+FIRST, END, SHARES = 10_000, 32_000, 32
+
+
+def claim_share() -> tuple[int, socket.socket]:
+    """The number of a share of the ports that no other process has, and what keeps it ours.
+
+    The kernel forgets the claim, an abstract Unix address, with its process. Of more processes than
+    shares, the others have the last one together.
+    """
+    claim = socket.socket(socket.AF_UNIX)
+    for share in range(SHARES):
+        with suppress(OSError):
+            claim.bind(f"\0channels-realtime-tests-ports-{share}")
+            break
+    return share, claim
+
+
+SHARE, CLAIM = claim_share()
+OURS = range(FIRST + SHARE, END, SHARES)
+PORTS = itertools.cycle(random.SystemRandom().sample(OURS, len(OURS)))
 
 
 class Response(http.client.HTTPResponse):

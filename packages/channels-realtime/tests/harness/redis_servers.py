@@ -49,6 +49,14 @@ class RedisServer(Server):
         return False
 
 
+class RedisCluster(RedisServer):
+    """A Redis Cluster of one node, without slots."""
+
+    def __init__(self) -> None:
+        # Without the option, its bus takes `port` + 10000, which an outgoing connection may have.
+        super().__init__("--cluster-enabled", "yes", "--cluster-port", str(free_port()))
+
+
 class RedisSentinel(Server):
     """A Sentinel that watches the RedisServer under the name `service`, with more `settings`."""
 

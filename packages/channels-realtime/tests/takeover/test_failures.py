@@ -15,8 +15,15 @@ from takeover.serving import TOOK, Serving
 
 DIES = "server.restore_shared = lambda *_: os._exit(9)"
 HANGS = "server.restore_shared = lambda *_: os.kill(os.getpid(), signal.SIGSTOP)"
-# The seconds are as few as a test needs.
-IMPATIENT = "giving.TAKE_WITHIN = 1.0; taking.REDIS_WITHIN = 1.0"
+# The seconds are as few as a test needs; a takeover that must succeed has as many as any other.
+IMPATIENT = """
+taking.REDIS_WITHIN = giving.TAKE_WITHIN = 1.0
+resume = giving.Giver.resume
+def be_patient(giver, *arguments):
+    giving.TAKE_WITHIN = 5.0
+    resume(giver, *arguments)
+giving.Giver.resume = be_patient
+"""
 NEWER = "taking.FORMAT = 99"
 KILLED = "giving.export_shared = lambda *_: os.kill(os.getpid(), signal.SIGKILL)"
 FAILS = "giving.export_shared = lambda *_: 1 / 0"

@@ -17,6 +17,13 @@ def receive(serving, channel):
     return wait_until(lambda: serving.stack.layer.receive([channel])[1], f"a message on {channel}")
 
 
+def disconnects(serving, connect):
+    """The disconnects of this socket that wait. Those of earlier tests' may still arrive."""
+    waiting = iter(lambda: serving.stack.layer.receive(["websocket.disconnect"])[1], None)
+    name = connect["reply_channel"]
+    return [message for message in waiting if message["reply_channel"] == name]
+
+
 def reply(serving, message, **content):
     serving.stack.layer.send(message["reply_channel"], content)
 
@@ -48,9 +55,8 @@ def test_a_socket_goes_on_with_its_order_its_name_and_its_groups(bare):
     assert wire.frame() == (TEXT, b"to all")
     assert bare.stack.registered() == registered
     wire.send(close_frame(1000))
-    disconnect = receive(bare, "websocket.disconnect")
+    [disconnect] = wait_until(lambda: disconnects(bare, connect), "the disconnect")
     assert (disconnect["order"], disconnect["code"]) == (3, 1000)
-    assert disconnect["reply_channel"] == connect["reply_channel"]
     wait_until(lambda: not bare.stack.layer.group_channels("readers"), "the group to be empty")
     other, again = opened(bare)
     assert again["reply_channel"] != connect["reply_channel"]
@@ -279,8 +285,8 @@ def test_a_socket_that_is_being_closed_is_closed_once(bare):
     assert "Took 1 connections" in new.output()
     wire.send(close_frame(4000))
     assert wire.ends()
-    disconnect = receive(patient, "websocket.disconnect")
+    [disconnect] = wait_until(lambda: disconnects(patient, connect), "the disconnect")
     assert (disconnect["code"], disconnect["order"]) == (4000, 1)
-    assert not patient.stack.layer.receive(["websocket.disconnect"])[1]
+    assert not disconnects(patient, connect)
     wire.__exit__()
     new.stop()

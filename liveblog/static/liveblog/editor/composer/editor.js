@@ -3,7 +3,7 @@
 
 import { begin, same } from "../writes/editor-state.js";
 import { clearError, showErrors } from "./errors.js";
-import { fieldsNow, fill, rendered } from "./fields.js";
+import { fieldsNow, fill, hasTexts, isAsIn, rendered, takeFlags } from "./fields.js";
 import { drop, load, save, slotOf } from "./kept.js";
 import { addressOf, renewLists } from "../desk/lists.js";
 import { withoutPlaceholders } from "./markdown.js";
@@ -47,6 +47,7 @@ function compose() {
   let initial = posted ? {} : rendered(form);
   const typed = fieldsNow(form); // may already differ: on a slow line typing starts early
   const start = { update, version: elements.version?.value ?? "" };
+  let base = posted ? NaN : Number(start.version); // the version that has the fields `initial`
 
   // Autosave
 
@@ -149,6 +150,7 @@ function compose() {
       kept = localStorage.getItem(slot);
       find("kept").hidden = false;
       showRestored(null);
+      if (Number(state().version) !== base) check(id);
     }
     label();
     find("title").scrollIntoView({ block: "nearest", behavior: "instant" });
@@ -167,6 +169,7 @@ function compose() {
     status.textContent = "";
     fill(form, fields);
     initial = fieldsNow(form);
+    base = Number(version);
     setMode(mode, update);
   }
 
@@ -192,6 +195,36 @@ function compose() {
     goBack();
   });
 
+  // Changes by others
+
+  /** Find out what has become of the update in the form. */
+  async function check(id) {
+    if (id !== state().update) return;
+    const frame = await freshUpdate(id).catch(() => null); // noticed at the next write
+    if (!frame || id !== state().update || state().write) return;
+    const isBase = Number(state().version) === base; // else it is not known what the form began with
+    const sameMode = frame.draft === (form.dataset.mode === "draft");
+    if (frame.action === "deleted") dispatch({ type: "deleted", current: frame });
+    else if (isBase && sameMode && isAsIn(initial, frame)) {
+      takeFlags(form, initial, frame);
+      base = frame.version;
+      dispatch({ type: "confirmed", id, version: base });
+    } else {
+      const editor = isBase && !hasTexts(initial, frame) ? frame.editor : "";
+      dispatch({ type: "overtaken", current: { ...frame, editor } });
+    }
+  }
+
+  function showOvertaken(current) {
+    const notice = find("overtaken");
+    reveal(notice, Boolean(current));
+    if (!current) return;
+    const { by, someone, published } = notice.dataset;
+    const changed = current.editor ? by.replace("{name}", current.editor) : someone;
+    const wasDraft = form.dataset.mode === "draft" && !current.draft;
+    put(find("overtaken-text"), wasDraft ? published : changed);
+  }
+
   // Effects
 
   function show(effect) {
@@ -206,6 +239,7 @@ function compose() {
     else if ("clear" in effect) clear();
     else if ("continueAs" in effect) continueAs(effect.continueAs);
     else if ("invalid" in effect) showErrors(form, effect.invalid);
+    else if ("overtaken" in effect) showOvertaken(effect.overtaken);
     else if ("conflict" in effect) showConflict(effect.conflict, effect.quiet);
     else if ("fill" in effect) takeTheirs(effect.fill);
     else if ("rebase" in effect) rebase(effect.rebase);
@@ -253,6 +287,7 @@ function compose() {
   function takeTheirs(current) {
     fill(form, fieldsOf(current));
     initial = fieldsNow(form);
+    base = current.version;
     forget();
     setMode(current.draft ? "draft" : "change", current.id);
     elements.body.focus();
@@ -378,25 +413,25 @@ function compose() {
   document.querySelector("[data-stream]").addEventListener("merged", ({ detail: { merged } }) => {
     const row = merged.find(({ id }) => id === state().update);
     if (row?.action === "deleted") dispatch({ type: "deleted", current: { ...row, body: "" } });
-    else if (row) dispatch({ type: "restored", id: row.id, version: row.revision });
+    else if (row) check(row.id);
   });
   // Drafts are in no stream: desk.js tells that one has changed.
-  document.addEventListener("draftchanged", async ({ detail: { id } }) => {
-    if (id !== state().update) return;
-    const frame = await freshUpdate(id).catch(() => null); // noticed at the next write
-    if (frame?.action === "deleted") dispatch({ type: "deleted", current: frame });
-    else if (frame) dispatch({ type: "restored", id, version: frame.version });
-  });
+  document.addEventListener("draftchanged", ({ detail: { id } }) => check(id));
+  find("compare").addEventListener("click", () => dispatch({ type: "compare" }));
   find("theirs").addEventListener("click", () => dispatch({ type: "theirs" }));
   find("discard").addEventListener("click", () => {
     dispatch({ type: "discard" });
+    const { update: id } = state();
+    if (id !== null && base) dispatch({ type: "open", update: id, version: base });
     fill(form, initial);
     forget();
     restored.hidden = true;
     say(status, "discarded");
     elements.body.focus();
+    if (id !== null) check(id);
   });
   if (!same(fieldsNow(form), initial)) keep();
   find("choice").hidden = false;
   label();
+  if (update !== null && Number(state().version) !== base) check(update);
 }

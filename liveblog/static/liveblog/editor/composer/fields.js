@@ -23,6 +23,25 @@ export function rendered({ elements, dataset }) {
   return Object.assign(fields, JSON.parse(dataset.stored ?? "{}"));
 }
 
+/** Whether an update has these fields, except for its flags: the texts, and when it is published. */
+export function isAsIn(fields, update) {
+  const [due, planned] = [fields.publish_at, update.publish_at].map((at) => Date.parse(at) || 0);
+  return hasTexts(fields, update) && due === planned;
+}
+
+export function hasTexts(fields, update) {
+  return TEXTS.every((name) => fields[name] === update[name].replace(/\r\n?/g, "\n"));
+}
+
+/** Take over the flags that were changed elsewhere; `fields` are those that the form began with. */
+export function takeFlags({ elements }, fields, update) {
+  for (const name of FLAGS) {
+    const flag = update[name] ? "on" : "";
+    if (flag !== fields[name]) elements[name].checked = Boolean(flag);
+    fields[name] = flag;
+  }
+}
+
 export function fill(form, fields) {
   const { elements } = form;
   for (const name of TEXTS) elements[name].value = fields[name] ?? "";

@@ -74,6 +74,8 @@ async function load(wanted) {
   place.replaceChildren(...inner(page, name).map((node) => document.adoptNode(node)));
   open(name, wanted);
   places.delete(name);
+  // On a phone the field is below the composer, and what was found would be out of sight.
+  if (name === "found") posts.scrollIntoView({ block: "start", behavior: "instant" });
   (place.querySelector("[data-found-head]") ?? place.querySelector("a, button"))?.focus({
     preventScroll: true,
   });
@@ -156,10 +158,18 @@ function renew(page) {
     else delete count.dataset.waiting;
     [tab.hidden, tab.title] = [fresh.hidden, fresh.title];
     if (tab.dataset.tab === "drafts" && waiting > before) show(tab.title); // returned to this editor
+    if (tab.hidden && tab.dataset.tab === current()) shut();
   }
   for (const fresh of page.querySelectorAll("[data-panel]")) {
     renewPanel(panel(fresh.dataset.panel), fresh);
   }
+}
+
+/** Leave the list of deleted updates, which has no tab when it is empty. */
+function shut() {
+  const focused = panel(current()).contains(document.activeElement);
+  open("posts", new URLSearchParams());
+  if (focused) head.querySelector("[aria-current]").focus({ preventScroll: true });
 }
 
 /** Unchanged rows stay in place, to keep the focus, an open menu and pending clicks. */

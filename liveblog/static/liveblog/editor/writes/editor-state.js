@@ -12,12 +12,15 @@
 //          {type: "open", update, version}   the form has another update; no write is pending
 //          {type: "now"}  {type: "timer", timer}
 //          {type: "deleted", current}   somebody has deleted the update in the form
-//          {type: "restored", id, version}   an update is not deleted
+//          {type: "overtaken", current}   somebody has changed it
+//          {type: "confirmed", id, version}   it is there, with the texts that the form began with
+//          {type: "compare"}   show how the texts differ
 //          {type: "mine"}  {type: "theirs"}   the resolution of a conflict
 //          {type: "discard"}
 // Effects  {send: request, write, refresh}   refresh: get a new CSRF token first
 //          {schedule, ms}  {cancel}  {say, message}  {keep: write or null}
 //          {clear}  {continueAs: ack}  {invalid: fields}  {conflict: current or null, quiet}
+//          {overtaken: current or null}
 //          {fill: current}  {rebase: current}  {login: boolean}  {retry: boolean}
 
 export const FIRST_DELAY = 1000; // ms; bound of the first delay, doubled each time
@@ -36,6 +39,7 @@ export function begin({ update = null, version = "", write = null } = {}) {
     attempt: 0,
     refreshed: false, // the CSRF token was renewed
     conflict: null, // the current row on the server
+    compared: false, // the editor sees how it differs
   };
 }
 
@@ -54,7 +58,8 @@ export function same(a, b) {
 
 const HIDDEN = new Set(["drafted", "scheduled"]); // not visible to readers
 
-const EVENTS = { submit, open, answer, now, timer, deleted, restored, mine, theirs, discard };
+const EVENTS = { submit, open, answer, now, timer, mine, theirs, discard };
+Object.assign(EVENTS, { deleted, overtaken, confirmed, compare });
 
 function submit(turn, { fields, key }) {
   const { state } = turn;
@@ -129,8 +134,7 @@ function answer(turn, { key, request, status, body, fields }) {
     send(turn, true);
   } else if (status === 409 && body?.code === "conflict") {
     refuse(turn, "conflict");
-    state.conflict = body.current;
-    effects.push({ conflict: body.current });
+    meet(turn, body.current);
   } else if (status === 422 && body?.code === "invalid") {
     const { next } = state;
     refuse(turn, "invalid");
@@ -172,20 +176,52 @@ function published({ fields }) {
 
 // A conflict
 
-/** Noticed while the form is idle; a pending write is answered with the conflict. */
-function deleted({ state, effects }, { current }) {
-  if (state.write || state.update !== current.id) return;
-  state.conflict = current;
-  effects.push({ conflict: current, quiet: true }, { say: "gone" });
+/** Show how the form differs from the row. `quiet`: without moving the focus. */
+function meet({ state, effects }, current, quiet = false) {
+  Object.assign(state, { conflict: current, compared: true });
+  effects.push({ overtaken: null }, { conflict: current, quiet });
 }
 
-/** The deletion was undone: the text in the form is a change of the update again. */
-function restored(turn, { id, version }) {
+/** Noticed while the form is idle; a pending write is answered with the conflict. */
+function deleted(turn, { current }) {
   const { state, effects } = turn;
-  if (state.conflict?.action !== "deleted" || state.conflict.id !== id) return;
+  if (state.write || state.update !== current.id) return;
+  meet(turn, current, true);
+  effects.push({ say: "gone" });
+}
+
+/** Noticed likewise. The editor is told; the texts are compared when they ask for it. */
+function overtaken(turn, { current }) {
+  const { state, effects } = turn;
+  if (state.write || !isNews(state, current)) return;
+  const wasDeleted = state.conflict?.action === "deleted";
+  if (state.compared) meet(turn, current, true);
+  else {
+    state.conflict = current;
+    effects.push({ overtaken: current });
+  }
+  if (wasDeleted) effects.push({ say: "back" });
+}
+
+function compare(turn) {
+  if (turn.state.conflict) meet(turn, turn.state.conflict);
+}
+
+/** A change of what the form leaves alone, such as a flag, or a deletion that was undone. */
+function confirmed(turn, { id, version }) {
+  const { state, effects } = turn;
+  if (state.write || !isNews(state, { id, version })) return;
+  const wasDeleted = state.conflict?.action === "deleted";
   state.version = version;
   settle(turn);
-  effects.push({ say: "back" });
+  if (wasDeleted) effects.push({ say: "back" });
+}
+
+/** Whether it is a newer version of the update in the form. Drafts count below 0, downwards. */
+function isNews({ update, version: begun, conflict }, { id, version }) {
+  const seen = Number(conflict ? (conflict.version ?? conflict.revision) : begun);
+  const both = version > 0 === seen > 0;
+  return id === update && (both ? Math.abs(version) > Math.abs(seen) : version > 0);
 }
 
 /** Keep the text of the form, to be published over the current version. Sends nothing. */
@@ -217,8 +253,8 @@ function look(state) {
 
 function settle({ state, effects }) {
   if (!state.conflict) return;
-  state.conflict = null;
-  effects.push({ conflict: null });
+  Object.assign(state, { conflict: null, compared: false });
+  effects.push({ overtaken: null }, { conflict: null });
 }
 
 function discard(turn) {

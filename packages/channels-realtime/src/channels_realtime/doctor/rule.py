@@ -22,6 +22,11 @@ class Names(NamedTuple):
     names: tuple[str, ...]
 
 
+def below(module: str, *names: str) -> tuple[str, ...]:
+    """The dotted names of what is in the module."""
+    return tuple(f"{module}.{name}" for name in names)
+
+
 class Attributes(NamedTuple):
     """Attributes of anything. `called`: only where they are called."""
 
