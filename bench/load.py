@@ -125,6 +125,7 @@ class Socket(asyncio.Protocol):
     """
 
     transport: asyncio.Transport
+    pings = 0  # answered
 
     def __init__(
         self,
@@ -163,6 +164,7 @@ class Socket(asyncio.Protocol):
             self.on_frames(count)
         for opcode, payload in self.counter.control:
             if opcode == PING:
+                self.pings += 1
                 self.transport.write(client_frame(PONG, payload))
             elif opcode == CLOSE:
                 self.transport.abort()
@@ -360,9 +362,10 @@ class Crowd:
         }
 
     def census(self) -> dict[str, int]:
-        """How many sockets were lost, and how many data frames have come in all."""
+        """How many sockets were lost, and how many data frames and pings have come in all."""
         frames = sum(each.counter.expected + each.counter.others for each in self.readers)
-        return {"lost": self.lost, "frames": frames}
+        pings = sum(each.pings for each in self.readers)
+        return {"lost": self.lost, "frames": frames, "pings": pings}
 
     def close(self) -> None:
         """Drop every socket."""

@@ -19,8 +19,12 @@ class Plan:
     crowd_readers: int = 10_000
     crowd_messages: int = 10
     idle_crowds: tuple[int, ...] = (1_000, 10_000)
-    # 25 s: the interface server's interval between pings, so that each socket is pinged once.
-    idle_seconds: float = 25
+    # 25 s: the interface server's interval between pings. After it every socket was pinged once.
+    idle_warm_up: float = 25
+    # 50 s: at least two pings of every socket. An idle crowd is measured for longer, until the next
+    # pulse has come.
+    idle_seconds: float = 50
+    large_idle_seconds: float = 25
     large_crowds: tuple[int, ...] = (1_000, 10_000, 48_000, 90_000)  # steps of one crowd
     hold_seconds: float = 300  # of the largest step, with posts going on
     post_interval: float = 5  # s, meanwhile

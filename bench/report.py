@@ -331,8 +331,9 @@ def idle_part(results: Results) -> list[str]:
     rows = row_each(results, "idle-crowd", titles, idle.IDLE_FIGURES)
     empty = cell(results, OURS, "idle-crowd", "empty_server")
     what = (
-        "Silent sockets on one interface process, with the pulse going. Without sockets the "
-        f"process takes {empty} % of a core, which is included."
+        "Silent sockets on one interface process, with the pulse going, measured from one pulse to "
+        "another, at least 50 s later. CPU is user and system time. Without sockets the process "
+        f"takes {empty} % of a core, which is included."
     )
     headings = ["", *(metric.heading for metric in idle.IDLE_FIGURES)]
     return part("An idle crowd", what, table(headings, rows))

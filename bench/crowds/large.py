@@ -208,7 +208,7 @@ class LargeCrowd:
         self.session.settle()
         growth = [new - old for new, old in zip(self.memory(), self.empty, strict=True)]
         pss, rss, slab, buffers = (each / size for each in growth)
-        idle = self.idle(plan.idle_seconds)
+        idle = self.idle(plan.large_idle_seconds)
         before = self.cpu_seconds()
         posts = [self.post() for _ in range(plan.crowd_messages)]
         used = self.cpu_seconds() - before
@@ -262,7 +262,7 @@ def large_crowd(session: Session) -> Figures:
         clients.ask("close_readers")
         session.settle()
         crowd = LargeCrowd(session, clients)
-        result = {"empty": 100 * crowd.idle(plan.idle_seconds)}
+        result = {"empty": 100 * crowd.idle(plan.large_idle_seconds)}
         for name, size in zip(STEPS, plan.large_crowds, strict=True):
             figures = crowd.step(size)
             result |= {f"{name}_{key}": value for key, value in figures.items()}

@@ -18,7 +18,9 @@ SMALL = dataclasses.replace(
     QUICK,
     in_flight=4,
     idle_crowds=(4, 8),
+    idle_warm_up=0,
     idle_seconds=0.5,
+    large_idle_seconds=0.5,
     crowd_messages=1,
     large_crowds=(3, 6, 9, 12),
     hold_seconds=1,
@@ -67,6 +69,11 @@ def test_silent_sockets_are_counted_and_kept(session: Session) -> None:
     figures = measure(session, "idle-crowd")
     assert (figures["small_sockets"], figures["large_sockets"]) == (4, 8)
     assert (figures["small_lost"], figures["large_lost"]) == (0, 0)
+    for size in ("small", "large"):  # a whole number of pulses, and the time between them
+        seconds = figures[f"{size}_seconds"]
+        pulses = figures[f"{size}_frames"] * seconds / 60
+        assert pulses == pytest.approx(round(pulses), abs=1e-6) and pulses >= 1
+        assert figures[f"{size}_cpu"] > 0
 
 
 def test_readers_who_are_cut_off_get_everything(

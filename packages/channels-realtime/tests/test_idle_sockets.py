@@ -75,6 +75,21 @@ def test_a_client_that_answers_no_ping_is_gone_within_the_documented_time(stack,
     stack.wait_for_lines("disconnects", before + 1)
 
 
+def test_a_ping_goes_with_a_broadcast_and_a_second_one_waits_for_its_answer(stack):
+    """Broadcasts do not give a dead client more time."""
+    interface = stack.interface("--ping-interval", "3", "--ping-timeout", "2")
+    with Wire(interface) as wire:
+        wire.open("/group/silent/")
+        wait_until(lambda: stack.layer.group_size("silent") == 1, "the member")
+        pings = []
+        with pytest.raises(ConnectionResetError):
+            while len(pings) < 2:
+                stack.layer.send_group("silent", {"text": "post"})
+                received = received_within(wire.socket, 0.1)
+                pings += [received] * (PING_FRAME in received)
+    assert b"post" + PING_FRAME in pings[0]
+
+
 def test_the_kernel_ends_a_connection_whose_peer_takes_nothing(stack):
     """Without a ping: what was sent to the peer is not acknowledged or not taken."""
     interface = stack.interface("--ping-interval", "600", "--ping-timeout", "1")

@@ -13,9 +13,13 @@ from harness.environment import redis_server
 from harness.wire import CONTINUATION, TEXT, frame
 from twisted.internet import tcp, unix
 from twisted.internet.base import ReactorBase
+from twisted.internet.epollreactor import EPollReactor
+from twisted.internet.error import ConnectionDone
+from twisted.internet.main import CONNECTION_DONE
 from twisted.internet.protocol import Protocol
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
+from twisted.python import log
 
 LARGE = 4 << 20  # bytes: more than a pair of sockets takes at once
 
@@ -173,6 +177,69 @@ def test_the_reactor_counts_its_timers_by_a_clock_that_nobody_sets():
     assert ReactorBase.seconds is time.time, "Twisted needs no other clock any more"
     internals.keep_time_monotonically(reactor)
     assert reactor.seconds is time.monotonic
+
+
+class Watched:
+    """What a reactor watches; `error`: what reading it raises."""
+
+    def __init__(self, end, error=None):
+        self.end, self.error = end, error
+        self.read, self.lost, self.prefixes = [], [], 0
+
+    def fileno(self):
+        return self.end.fileno()
+
+    def logPrefix(self):
+        self.prefixes += 1
+        return "watched"
+
+    def doRead(self):
+        if self.error:
+            raise self.error
+        self.read.append(self.end.recv(100))
+        return None if self.read[-1] else CONNECTION_DONE
+
+    def connectionLost(self, reason):
+        self.lost.append(reason.value)
+
+
+@pytest.fixture
+def epoll_reactor():
+    reactor = EPollReactor()
+    internals.poll_without_log_context(reactor)
+    yield reactor
+    reactor.removeAll()
+    reactor._poller.close()
+
+
+def test_what_can_be_read_is_read_without_a_context_for_a_log(epoll_reactor, pair):
+    ours, theirs = pair
+    watched = Watched(ours)
+    epoll_reactor.addReader(watched)
+    theirs.send(b"pong")
+    epoll_reactor.iterate(1)
+    assert (watched.read, watched.lost, watched.prefixes) == ([b"pong"], [], 0)
+    theirs.close()
+    epoll_reactor.iterate(1)
+    assert watched.read == [b"pong", b""]
+    assert [type(reason) for reason in watched.lost] == [ConnectionDone]
+    assert watched not in epoll_reactor.getReaders()
+
+
+def test_what_cannot_be_read_is_logged_and_no_longer_watched(epoll_reactor, pair):
+    ours, theirs = pair
+    error = ValueError("cannot be read")
+    watched = Watched(ours, error)
+    epoll_reactor.addReader(watched)
+    theirs.send(b"x")
+    logged = []
+    log.addObserver(logged.append)
+    try:
+        epoll_reactor.iterate(1)
+    finally:
+        log.removeObserver(logged.append)
+    assert watched.lost == [error] and watched not in epoll_reactor.getReaders()
+    assert [event["failure"].value for event in logged if event.get("isError")] == [error]
 
 
 def test_connections_are_not_counted_by_the_pool_whose_counter_never_goes_down():

@@ -1,6 +1,7 @@
 """All connections of one interface server, by their reply channels and by their groups."""
 
 import itertools
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
@@ -24,6 +25,7 @@ from channels_realtime.interface.websocket.admission import Admission, Transport
 from channels_realtime.interface.websocket.coalescing import Coalescing
 from channels_realtime.interface.websocket.compression import Histories, History, compress_frame
 from channels_realtime.interface.websocket.factory import WebSocketFactory
+from channels_realtime.interface.websocket.framing import PING
 from channels_realtime.interface.websocket.handshake import Handshake
 from channels_realtime.interface.websocket.protocol import WebSocket
 from channels_realtime.internals import share_first_state, trim_memory
@@ -37,6 +39,8 @@ from channels_realtime.metrics.counters import Metrics
 # heartbeat more to refuse: 14 s in all. A restart takes 1 to 2 s, after which most clients get
 # their answer.
 REFUSE_AFTER = 4.0
+# Of --ping-interval: a client that has been silent for so long is pinged with the next broadcast.
+PING_WITH_BROADCAST = 0.5
 # Called with the protocol ("http" or "websocket"), what happened, and its details.
 ActionLogger = Callable[[str, str, dict[str, Any]], None]
 
@@ -73,6 +77,8 @@ class Connections:
         self.liveness = liveness
         self.metrics = metrics
         self.action_logger = action_logger
+        interval = options.ping_interval
+        self.silence_before_ping = math.inf if interval < 0 else PING_WITH_BROADCAST * interval
         self.number_open = 0
         self.wheel = TimerWheel(time.monotonic())
         self.number_of_sockets = 0
@@ -284,6 +290,9 @@ class Connections:
 
         They are compressed for the first socket that takes them so: by themselves, and for sockets
         that have received what the group was sent before, by reference to that.
+
+        Clients that will be pinged soon are pinged in the same write: that costs nothing, and a
+        write of its own as much as the frames.
         """
         self.coalescing.message_arrived(group)
         members = self.groups.members.get(group)
@@ -295,6 +304,9 @@ class Connections:
         newcomers: list[Any] = []
         continuing = 0  # sockets that get what refers to earlier broadcasts
         open_state = WebSocket.STATE_OPEN
+        now = time.monotonic()
+        silent_since = now - self.silence_before_ping
+        pings = 0
         for member in tuple(members):
             transport = member.transport
             data = plain
@@ -314,6 +326,11 @@ class Connections:
                 and member.send_now is not None
                 and not (transport._tempDataLen or transport.dataBuffer)
             ):
+                # Not again before it has answered: the time that it has would begin anew.
+                if member.last_data < silent_since and member.pinged_at <= member.last_data:
+                    data += PING
+                    member.pinged_at = now
+                    pings += 1
                 try:
                     sent = member.send_now(data)
                 except BlockingIOError:
@@ -325,13 +342,15 @@ class Connections:
                     self.writes.add(member, len(data) - sent)
             else:
                 member.send_frames(data)
+        self.metrics.count("pings", pings)
         self.metrics.count("broadcasts", len(frames))
         self.metrics.count("frames_sent", len(frames) * len(members))
         saved = len(newcomers) * (len(plain) - len(alone))
         saved += continuing * (len(plain) - len(continued))
         if history is not None:
             history.append(frames, (each for each in newcomers if each.state == open_state))
-        self.metrics.count("bytes_sent", len(plain) * len(members) - saved)
+        sent_bytes = len(plain) * len(members) - saved + len(PING) * pings
+        self.metrics.count("bytes_sent", sent_bytes)
         self.metrics.count("bytes_saved", saved)
         return len(members)
 

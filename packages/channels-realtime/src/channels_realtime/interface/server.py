@@ -30,7 +30,11 @@ from channels_realtime.interface.takeover.internals import adopt_port, let_go
 from channels_realtime.interface.takeover.restoring import restore_connection, restore_shared
 from channels_realtime.interface.takeover.state import SharedState
 from channels_realtime.interface.takeover.taking import Collected, Taker
-from channels_realtime.internals import keep_time_monotonically, limit_unacknowledged
+from channels_realtime.internals import (
+    keep_time_monotonically,
+    limit_unacknowledged,
+    poll_without_log_context,
+)
 from channels_realtime.layer.channel_layer import HEARTBEAT, PROCESS, Transport
 from channels_realtime.memory_budget import Budget
 from channels_realtime.metrics.counters import Metrics
@@ -57,6 +61,7 @@ class Server:
         self, layer: Transport, options: Options, action_logger: ActionLogger | None = None
     ) -> None:
         keep_time_monotonically(reactor)
+        poll_without_log_context(reactor)
         self.layer = layer
         self.options = options
         path = options.takeover
