@@ -204,9 +204,10 @@ class SentinelMaster:
     def is_whole(self) -> bool:
         """A master, and a replica that follows it."""
         with suppress(redis.RedisError, OSError, KeyError), self.sentinel.client() as client:
-            [replica] = client.sentinel_slaves(self.SERVICE)
+            known = client.sentinel_slaves(self.SERVICE)  # none before the master's first INFO
             roles = {server.role() for server in self.servers}
-            return roles == {"master", "slave"} and not replica["is_disconnected"]
+            follows = [not replica["is_disconnected"] for replica in known]
+            return roles == {"master", "slave"} and follows == [True]
         return False
 
     @property
