@@ -56,6 +56,12 @@ def test_older_updates_on_the_desk_can_be_read_and_corrected(stack, blog, oldest
     expect(edit).to_be_focused()
     assert desk.evaluate("window.sameDocument")
     assert "before=" in desk.url
+    # "Posts" leads to the newest ones, by way of another list too.
+    desk.locator("[data-tab=drafts]").click()
+    expect(updates(desk).last).to_be_hidden()
+    desk.locator("[data-tab=posts]").click()
+    expect(updates(desk)).to_have_count(50)
+    assert "before=" not in desk.url
 
 
 def test_the_page_of_a_post_leads_editors_to_its_form(stack, blog, oldest, desk, browser):

@@ -16,6 +16,8 @@ const panel = (name) => posts.querySelector(`[data-panel="${name}"]`);
 let query = new URLSearchParams(location.search); // of the list that is open
 query.delete("update");
 query.delete("text");
+// An older page of the stream stays in the list of posts, whichever list is opened meanwhile.
+const older = query.get("before");
 const places = new Map(); // name of a list -> scroll position in px
 let request = null;
 
@@ -101,7 +103,7 @@ posts.addEventListener("click", (event) => {
   if ("page" in link.dataset) {
     event.preventDefault();
     load(wanted);
-  } else if (link.dataset.tab !== "posts" || !new URLSearchParams(query).has("before")) {
+  } else if (link.dataset.tab !== "posts" || !older) {
     // From an older page of the stream, "Posts" leads to the newest one, by a new page.
     event.preventDefault();
     open(link.dataset.tab, wanted);
@@ -168,7 +170,7 @@ function renew(page) {
 /** Leave the list of deleted updates, which has no tab when it is empty. */
 function shut() {
   const focused = panel(current()).contains(document.activeElement);
-  open("posts", new URLSearchParams());
+  open("posts", new URLSearchParams(older ? { before: older } : {}));
   if (focused) head.querySelector("[aria-current]").focus({ preventScroll: true });
 }
 
