@@ -86,7 +86,9 @@ def test_an_error_goes_when_its_field_is_corrected(desk, errors):
     errors.clear()
 
 
-def test_a_server_that_refuses_is_not_called_unreachable(stack, desk, errors):
+def test_a_server_that_refuses_is_not_called_unreachable(stack, desk, expected_errors):
+    # 401: another request of the page may have fetched a new token before.
+    expected_errors.extend(["401", "403", "1006"])
     refuse = {"status": 403, "content_type": "text/html", "body": "<h1>Forbidden</h1>"}
     desk.route("**/preview/", lambda route: route.fulfill(**refuse))
     desk.get_by_role("button", name="Preview").click()
@@ -98,8 +100,6 @@ def test_a_server_that_refuses_is_not_called_unreachable(stack, desk, errors):
     desk.context.clear_cookies()
     text_field(desk).fill("**Landed** on the Moon")
     expect(said).to_have_text("The preview is out of date: you have been logged out.")
-    assert all("403" in error or "1006" in error for error in errors)
-    errors.clear()
 
 
 @pytest.mark.parametrize("context_options", [PHONE, {}], ids=["phone", "desktop"])

@@ -48,7 +48,7 @@ function preview() {
       // The previous preview stays.
       const { sayAway, sayLogin, sayRefused } = dataset;
       const reached = code >= 400 && code < 500;
-      say(answer?.message || (code === 401 ? sayLogin : reached ? sayRefused : sayAway));
+      say(code === 401 ? sayLogin : answer?.message || (reached ? sayRefused : sayAway));
       if (code === 429) timer = setTimeout(update, wait);
     }
   }
