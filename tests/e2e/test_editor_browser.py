@@ -310,7 +310,7 @@ def test_a_change_is_noticed_while_the_update_is_edited(stack, blog, desk, expec
     expect(panel.locator("[data-changes] del")).to_have_text("Their last")
     panel.get_by_role("button", name="Edit both").click()
     expect(text_field(desk)).to_have_value("Their last text\n\nMy text")
-    # Whoever publishes without looking is asked.
+    # Publishing without a look still finds the conflict.
     change(stack, blog, "row.body = 'One more'; row.save(writer='Edda Berg')")
     expect(notice).to_contain_text("Edda Berg")
     desk.get_by_role("button", name="Publish changes").click()
