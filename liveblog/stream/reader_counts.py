@@ -5,7 +5,7 @@ who else is there (consumers/desk.py). So the sockets of the second kind are sub
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import redis
@@ -36,32 +36,39 @@ def count_readers(layer: Transport, slugs: Iterable[str]) -> Readers:
     Without readers this is one command per shard. Members of a dead interface server are not
     counted 12 s after its last sign of life.
     """
-    shards: defaultdict[int, dict[str, str]] = defaultdict(dict)
-    for slug in slugs:
-        group = LiveBlog.group_name_of(slug)
-        shards[layer.consistent_hash(group)][layer.group_key(group)] = slug
-    sizes: dict[str, dict[str, int]] = {}  # slug -> process -> open sockets
     errors: list[Exception] = []
-    for shard, names in shards.items():
-        try:
-            read = [names[key] for key in existing(layer.shard(shard), names)]
-            sizes |= {slug: layer.group_sizes(LiveBlog.group_name_of(slug)) for slug in read}
-        except (redis.RedisError, OSError) as error:
-            errors.append(error)
+    sizes = group_sizes(layer, {slug: LiveBlog.group_name_of(slug) for slug in slugs}, errors)
     processes: Counter[str] = Counter()
     for size in sizes.values():
         processes.update(size)
     counts = {slug: sum(size.values()) for slug, size in sizes.items() if any(size.values())}
-    for slug, count in counts.items():
-        try:
-            desks = sum(layer.group_sizes(desk_group(slug)).values())
-        except (redis.RedisError, OSError) as error:  # their shard may be another one
-            errors.append(error)
-        else:
-            counts[slug] = max(0, count - desks)  # either socket may connect first
+    desks = group_sizes(layer, {slug: desk_group(slug) for slug in counts}, errors)
+    for slug, size in desks.items():
+        # Either socket may connect first.
+        counts[slug] = max(0, counts[slug] - sum(size.values()))
     del processes[""]  # channels that are no sockets
     crowds = {slug: max(processes[process] for process in sizes[slug]) for slug in counts}
     return Readers(counts, crowds, errors)
+
+
+def group_sizes(
+    layer: Transport, groups: Mapping[str, str], errors: list[Exception]
+) -> dict[str, dict[str, int]]:
+    """slug -> process -> open sockets, for the groups (slug -> group) that have any.
+
+    A shard that is unavailable is given up at its first error, which is added to `errors`.
+    """
+    shards: defaultdict[int, dict[str, str]] = defaultdict(dict)
+    for slug, group in groups.items():
+        shards[layer.consistent_hash(group)][layer.group_key(group)] = slug
+    sizes: dict[str, dict[str, int]] = {}
+    for shard, slugs in shards.items():
+        try:
+            read = [slugs[key] for key in existing(layer.shard(shard), slugs)]
+            sizes |= {slug: layer.group_sizes(groups[slug]) for slug in read}
+        except (redis.RedisError, OSError) as error:
+            errors.append(error)
+    return sizes
 
 
 def existing(connection: Connection, keys: Iterable[str]) -> list[str]:
